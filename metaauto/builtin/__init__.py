@@ -1,0 +1,48 @@
+"""metaauto's own components, registered through the hooks that every plugin uses."""
+
+from __future__ import annotations
+
+from metaauto.api import Register, hookimpl
+
+__all__ = [
+    "register_metafeatures",
+    "register_models",
+    "register_preprocessors",
+    "register_readers",
+]
+
+
+@hookimpl
+def register_models(register: Register) -> None:
+    """Register the models over scikit-learn."""
+    from metaauto.builtin.models import MODELS
+
+    for model in MODELS:
+        register.model(model)
+
+
+@hookimpl
+def register_preprocessors(register: Register) -> None:
+    """Register the preprocessors over scikit-learn."""
+    from metaauto.builtin.preprocessors import PREPROCESSORS
+
+    for preprocessor in PREPROCESSORS:
+        register.preprocessor(preprocessor)
+
+
+@hookimpl
+def register_metafeatures(register: Register) -> None:
+    """Register the metafeature extractors."""
+    from metaauto.builtin.extractors import EXTRACTORS
+
+    for extractor in EXTRACTORS:
+        register.extractor(extractor)
+
+
+@hookimpl
+def register_readers(register: Register) -> None:
+    """Register the readers of files, SQLite, scikit-learn's tables and OpenML."""
+    from metaauto.builtin.readers import READERS
+
+    for reader in READERS:
+        register.reader(reader)

@@ -1,0 +1,184 @@
+"""Histogram gradient boosting with early stopping on the fold's validation part."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from metaauto.api import BuildContext, Choice, FitContext, Float, Int, Model, Range, Tags
+from metaauto.builtin.models.fitting import CLASS_WEIGHT, affordable_rounds, validation_rows
+
+__all__ = ["HIST_GRADIENT_BOOSTING"]
+
+MAX_ROUNDS = 1000
+ROUNDS_UNWATCHED = 200
+PATIENCE = 20
+
+
+def _space(kind: str) -> dict[str, Range]:
+    ranges: dict[str, Range] = {
+        "learning_rate": Float(0.01, 0.3, 0.06, log=True),
+        "max_leaf_nodes": Int(4, 255, 24, log=True),
+        "min_samples_leaf": Int(1, 200, 12, log=True),
+        "l2_regularization": Float(1e-8, 30.0, 1e-2, log=True),
+        "max_features": Float(0.2, 1.0, 0.6),
+        "max_bins": Int(31, 255, 255, log=True),
+    }
+    if kind == "regression":
+        ranges["loss"] = Choice(("squared_error", "absolute_error"))
+    else:
+        ranges["class_weight"] = Choice(CLASS_WEIGHT)
+    return ranges
+
+
+def _build(values: Mapping[str, Any], context: BuildContext) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    settings = {
+        "learning_rate": values["learning_rate"],
+        "max_leaf_nodes": values["max_leaf_nodes"],
+        "min_samples_leaf": values["min_samples_leaf"],
+        "l2_regularization": values["l2_regularization"],
+        "max_features": values["max_features"],
+        "max_bins": values["max_bins"],
+        "categorical_features": list(context.categorical) or None,
+        "max_iter": MAX_ROUNDS,
+        "n_iter_no_change": PATIENCE,
+        "early_stopping": False,
+        "random_state": context.seed,
+    }
+    if context.is_classification:
+        settings["class_weight"] = values.get("class_weight")
+        return HistGradientBoostingClassifier(**settings)
+    return HistGradientBoostingRegressor(loss=values.get("loss", "squared_error"), **settings)
+
+
+def _fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
+    estimator.set_params(warm_start=True, categorical_features=_true_categories(estimator, X))
+    watched = validation_rows(y, context)
+    if watched is None:
+        wanted = ROUNDS_UNWATCHED
+        watch = _Unwatched()
+    else:
+        wanted = MAX_ROUNDS
+        native = "X_val" in inspect.signature(estimator.fit).parameters
+        watch = _NativeWatch(watched) if native else _OwnWatch(watched)
+    began = time.monotonic()
+    # The first rounds tell the pace; their number depends on the table alone.
+    batch = 5 if len(y) * max(context.n_classes, 1) <= 100_000 else 1
+    grown = 0
+    while batch > 0:
+        batch = min(batch, watch.step)
+        estimator.set_params(max_iter=grown + batch)
+        watch.fit(estimator, X, y, context.sample_weight)
+        grown += batch
+        if watch.is_stale(estimator):
+            break
+        batch = affordable_rounds(grown, wanted, time.monotonic() - began, context)
+    return estimator.set_params(warm_start=False, max_iter=estimator.n_iter_)
+
+
+def _true_categories(estimator: Any, X: Any) -> list[int] | None:
+    """Columns of few enough categories; the others are taken as numbers."""
+    import numpy as np
+
+    columns = estimator.categorical_features
+    if columns is None:
+        return None
+    kept = []
+    for column in columns:
+        codes = np.asarray(X)[:, column]
+        codes = codes[np.isfinite(codes) & (codes >= 0)]
+        if len(np.unique(codes)) <= estimator.max_bins and codes.max(initial=0) < 255:
+            kept.append(int(column))
+    return kept or None
+
+
+class _Unwatched:
+    """No validation part: a fixed number of rounds."""
+
+    step = MAX_ROUNDS
+
+    def fit(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
+        estimator.fit(X, y, sample_weight=sample_weight)
+
+    def is_stale(self, estimator: Any) -> bool:
+        return False
+
+
+class _NativeWatch:
+    """scikit-learn 1.7 and later watch a validation part that is passed to `fit`."""
+
+    step = MAX_ROUNDS
+
+    def __init__(self, rows: tuple[Any, Any, Any]) -> None:
+        self.X, self.y, self.weight = rows
+
+    def fit(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
+        estimator.set_params(early_stopping=True)
+        estimator.fit(
+            X,
+            y,
+            sample_weight=sample_weight,
+            X_val=self.X,
+            y_val=self.y,
+            sample_weight_val=self.weight,
+        )
+
+    def is_stale(self, estimator: Any) -> bool:
+        return bool(estimator.n_iter_ < estimator.max_iter)
+
+
+class _OwnWatch:
+    """Before scikit-learn 1.7: look at the validation loss after every few rounds."""
+
+    step = PATIENCE // 2
+
+    def __init__(self, rows: tuple[Any, Any, Any]) -> None:
+        self.X, self.y, self.weight = rows
+        self.best = float("inf")
+        self.best_round = 0
+
+    def fit(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
+        estimator.fit(X, y, sample_weight=sample_weight)
+
+    def is_stale(self, estimator: Any) -> bool:
+        from sklearn import metrics
+
+        if hasattr(estimator, "classes_"):
+            found = estimator.predict_proba(self.X)
+            loss = metrics.log_loss(
+                self.y, found, sample_weight=self.weight, labels=estimator.classes_
+            )
+        else:
+            measure = getattr(metrics, f"mean_{estimator.loss}")
+            loss = measure(self.y, estimator.predict(self.X), sample_weight=self.weight)
+        if loss < self.best:
+            self.best, self.best_round = loss, estimator.n_iter_
+        return bool(estimator.n_iter_ - self.best_round >= PATIENCE)
+
+
+HIST_GRADIENT_BOOSTING = Model(
+    name="hist_gradient_boosting",
+    build=_build,
+    fit=_fit,
+    space=_space,
+    tags=Tags(
+        missing=True,
+        categories=True,
+        sample_weight=True,
+        threads=True,
+        early_stopping=True,
+        deadline=True,
+    ),
+    portfolio=(
+        {"learning_rate": 0.1, "max_leaf_nodes": 6, "min_samples_leaf": 10, "max_features": 1.0},
+        {"learning_rate": 0.03, "max_leaf_nodes": 80, "min_samples_leaf": 5, "max_features": 0.5},
+        {"learning_rate": 0.05, "max_leaf_nodes": 31, "min_samples_leaf": 60, "max_features": 0.4},
+        {"learning_rate": 0.1, "max_leaf_nodes": 31, "min_samples_leaf": 20, "max_features": 1.0},
+    ),
+    max_classes=200,
+    cost=1.0,
+)

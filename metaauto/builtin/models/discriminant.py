@@ -1,0 +1,69 @@
+"""Discriminant analysis: one covariance for all classes, or one for each."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from metaauto.api import BuildContext, Choice, FitContext, Float, Model, Tags
+from metaauto.builtin.models.fitting import quiet
+
+__all__ = ["LDA", "QDA"]
+
+
+def _build_lda(values: Mapping[str, Any], context: BuildContext) -> Any:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    shrinkage = values["shrinkage"]
+    return LinearDiscriminantAnalysis(
+        solver="lsqr",
+        shrinkage=values["strength"] if shrinkage == "manual" else "auto",
+    )
+
+
+LDA = Model(
+    name="lda",
+    build=_build_lda,
+    space={
+        "shrinkage": Choice(("auto", "manual"), "auto"),
+        "strength": Float(1e-4, 1.0, 0.01, log=True, when={"shrinkage": ("manual",)}),
+    },
+    tasks=("binary", "multiclass"),
+    tags=Tags(scaled=True),
+    portfolio=({"shrinkage": "manual", "strength": 1e-3},),
+    max_features=1000,
+    cost=0.05,
+)
+
+
+def _build_qda(values: Mapping[str, Any], context: BuildContext) -> Any:
+    from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+
+    if "solver" in inspect.signature(QuadraticDiscriminantAnalysis).parameters:
+        # Unlike "svd", it can take classes of fewer rows than columns.
+        return QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=values["shrinkage"])
+    return QuadraticDiscriminantAnalysis(reg_param=values["shrinkage"])
+
+
+def _fit_qda(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
+    """Leave out classes of one row, whose covariance nobody can estimate."""
+    import numpy as np
+
+    codes, counts = np.unique(y, return_counts=True)
+    kept = np.isin(y, codes[counts > 1])
+    with quiet():
+        return estimator.fit(X[kept], np.asarray(y)[kept])
+
+
+QDA = Model(
+    name="qda",
+    build=_build_qda,
+    fit=_fit_qda,
+    space={"shrinkage": Float(1e-4, 1.0, 0.1, log=True)},
+    tasks=("binary", "multiclass"),
+    tags=Tags(scaled=True),
+    portfolio=({"shrinkage": 0.01}, {"shrinkage": 0.5}),
+    max_features=300,
+    cost=0.05,
+)

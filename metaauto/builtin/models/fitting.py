@@ -1,0 +1,93 @@
+"""What the models' own `fit` functions share: pace, quiet warnings, validation rows."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from metaauto.api import FitContext
+
+__all__ = [
+    "CLASS_WEIGHT",
+    "affordable_rounds",
+    "quiet",
+    "training_rows",
+    "validation_rows",
+]
+
+CLASS_WEIGHT = (None, "balanced")
+"""Options of every model that can weigh its classes."""
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence the warnings that a bounded optimiser gives by design."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        # scipy's solvers say the same in their own words.
+        warnings.filterwarnings("ignore", message="Ill-conditioned matrix")
+        warnings.filterwarnings("ignore", category=RuntimeWarning, message="overflow encountered")
+        yield
+
+
+def affordable_rounds(done: int, wanted: int, seconds: float, context: FitContext) -> int:
+    """How many more rounds to ask for now, so that the deadline is kept.
+
+    Parameters
+    ----------
+    done, wanted : int
+        Rounds grown so far, and in the end.
+    seconds : float
+        Seconds that the rounds so far took.
+    context : FitContext
+        Holds the deadline.
+
+    Returns
+    -------
+    int
+        All the rest if it fits with a margin, else a part of what fits (the pace is then measured
+        again), 0 if there is no time left.
+    """
+    rest = wanted - done
+    remaining = context.deadline.remaining()
+    if math.isinf(remaining) or rest <= 0:
+        return max(rest, 0)
+    fits = int(0.8 * max(remaining, 0.0) * done / max(seconds, 1e-6))
+    return rest if fits >= rest else fits // 2
+
+
+def training_rows(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    """The rows of positive weight, for solvers that cannot take a zero."""
+    import numpy as np
+
+    if sample_weight is None:
+        return X, y, None
+    weight = np.asarray(sample_weight, dtype=float)
+    kept = weight > 0
+    if kept.all() or not kept.any():
+        return X, y, weight
+    return X[kept], np.asarray(y)[kept], weight[kept]
+
+
+def validation_rows(y: Any, context: FitContext) -> tuple[Any, Any, Any] | None:
+    """The validation part without the classes that the training part lacks; None if empty."""
+    import numpy as np
+
+    if context.X_validation is None or context.y_validation is None:
+        return None
+    X, target = context.X_validation, np.asarray(context.y_validation)
+    weight = context.validation_weight
+    weight = None if weight is None else np.asarray(weight, dtype=float)
+    if weight is not None and not weight.sum() > 0:
+        weight = None
+    if context.is_classification:
+        known = np.isin(target, np.unique(y))
+        if not known.all():
+            X, target = X[known], target[known]
+            weight = None if weight is None else weight[known]
+    return (X, target, weight) if len(target) else None

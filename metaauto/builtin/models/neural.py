@@ -1,0 +1,189 @@
+"""A multilayer perceptron that keeps the weights of its best epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from metaauto.api import BuildContext, Choice, FitContext, Float, Int, Model, Tags
+from metaauto.builtin.models.fitting import quiet, validation_rows
+
+__all__ = ["MLP"]
+
+# Training ends after this many epochs, or this many updates if that is more.
+MAX_EPOCHS = 120
+MIN_UPDATES = 4_000
+# Epochs, or updates, without a better validation loss before training stops.
+PATIENCE = 12
+PATIENCE_UPDATES = 300
+# What counts as better, as a share of the loss after the first epoch.
+WORTHWHILE = 1e-3
+# Rows between two looks at the clock.
+ROWS_PER_CALL = 8_192
+
+
+def _build(values: Mapping[str, Any], context: BuildContext) -> Any:
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+    kind = MLPClassifier if context.is_classification else MLPRegressor
+    return kind(
+        hidden_layer_sizes=(values["width"],) * values["layers"],
+        activation=values["activation"],
+        learning_rate_init=values["learning_rate"],
+        alpha=values["alpha"],
+        batch_size=_batch_size(values["batch_size"], context.n_rows),
+        shuffle=False,
+        max_iter=1_000_000,
+        random_state=context.seed,
+    )
+
+
+def _batch_size(asked: Any, n_rows: int) -> int:
+    if asked == "auto":
+        asked = 32 if n_rows < 2_000 else 64 if n_rows < 10_000 else 128 if n_rows < 50_000 else 256
+    return max(1, min(asked, n_rows))
+
+
+def _fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
+    import numpy as np
+
+    target = np.asarray(y)
+    middle, spread = 0.0, 1.0
+    if not context.is_classification:
+        target = target.astype(float)
+        middle = float(np.average(target, weights=context.sample_weight))
+        spread = float(target.std()) or 1.0
+        target = (target - middle) / spread
+    training = _Training(estimator, X.astype(np.float32), target, context)
+    watched = validation_rows(y, context)
+    if watched is not None:
+        rows, answer, weight = watched
+        answer = (answer - middle) / spread if not context.is_classification else answer
+        watched = rows.astype(np.float32), answer, weight
+    training.run(watched)
+    if not context.is_classification:
+        # The output is linear: put the target's scale into the last layer.
+        estimator.coefs_[-1] = estimator.coefs_[-1] * spread
+        estimator.intercepts_[-1] = estimator.intercepts_[-1] * spread + middle
+    return estimator
+
+
+class _Training:
+    """One training run, epoch by epoch."""
+
+    def __init__(self, estimator: Any, X: Any, y: Any, context: FitContext) -> None:
+        import numpy as np
+        from sklearn.utils.validation import has_fit_parameter
+
+        self.estimator, self.X, self.y = estimator, X, y
+        self.weight = context.sample_weight
+        if self.weight is not None:
+            self.weight = np.asarray(self.weight, dtype=float)
+        self.takes_weight = has_fit_parameter(estimator, "sample_weight")
+        self.deadline = context.deadline
+        self.random = np.random.default_rng(context.seed)
+        self.classes = np.unique(y) if context.is_classification else None
+        updates = math.ceil(len(y) / estimator.batch_size)
+        self.epochs = max(MAX_EPOCHS, math.ceil(MIN_UPDATES / updates))
+        self.patience = max(PATIENCE, math.ceil(PATIENCE_UPDATES / updates))
+
+    def run(self, watched: tuple[Any, Any, Any] | None) -> None:
+        """Train until nothing gets better or the time is up; leave the best weights."""
+        best_loss, best = float("inf"), None
+        mark, mark_epoch, worthwhile = float("inf"), 0, 0.0
+        for epoch in range(self.epochs):
+            try:
+                with quiet():
+                    in_time = self._epoch()
+            except ValueError:
+                # scikit-learn raises this when the weights overflow.
+                if best is None:
+                    raise
+                break
+            loss = self._loss(watched)
+            if loss < best_loss:
+                best_loss, best = loss, self._weights()
+            if epoch == 0:
+                worthwhile = WORTHWHILE * loss if math.isfinite(loss) else 0.0
+            if loss < mark - worthwhile:
+                mark, mark_epoch = loss, epoch
+            if not in_time or epoch - mark_epoch >= self.patience:
+                break
+        if best is not None:
+            self.estimator.coefs_, self.estimator.intercepts_ = best
+
+    def _epoch(self) -> bool:
+        """Go through the rows once; False if the deadline came on the way."""
+        order = self._order()
+        for start in range(0, len(order), ROWS_PER_CALL):
+            rows = order[start : start + ROWS_PER_CALL]
+            settings = {} if self.classes is None else {"classes": self.classes}
+            if self.weight is not None and self.takes_weight:
+                settings["sample_weight"] = self.weight[rows]
+            self.estimator.partial_fit(self.X[rows], self.y[rows], **settings)
+            if self.deadline.passed():
+                return False
+        return True
+
+    def _order(self) -> Any:
+        """Rows in the order of this epoch, without those of no weight."""
+        n_rows = len(self.y)
+        if self.weight is None:
+            return self.random.permutation(n_rows)
+        if self.takes_weight:
+            order = self.random.permutation(n_rows)
+            return order[self.weight[order] > 0]
+        # Before scikit-learn 1.7 rows cannot be weighed, but drawn as often as they weigh.
+        return self.random.choice(n_rows, n_rows, p=self.weight / self.weight.sum())
+
+    def _weights(self) -> tuple[list[Any], list[Any]]:
+        return (
+            [layer.copy() for layer in self.estimator.coefs_],
+            [layer.copy() for layer in self.estimator.intercepts_],
+        )
+
+    def _loss(self, watched: tuple[Any, Any, Any] | None) -> float:
+        import numpy as np
+
+        if watched is None:
+            return float(self.estimator.loss_)
+        X, y, weight = watched
+        if self.classes is None:
+            losses = (self.estimator.predict(X) - y) ** 2
+        else:
+            found = self.estimator.predict_proba(X)
+            own = found[np.arange(len(y)), np.searchsorted(self.classes, y)]
+            losses = -np.log(np.clip(own, 1e-7, 1.0))
+        loss = float(np.average(losses, weights=weight))
+        return loss if math.isfinite(loss) else float("inf")
+
+
+MLP = Model(
+    name="mlp",
+    build=_build,
+    fit=_fit,
+    space={
+        "layers": Int(1, 4, 2),
+        "width": Int(16, 512, 128, log=True),
+        "activation": Choice(("relu", "tanh"), "relu"),
+        "learning_rate": Float(1e-4, 3e-2, 2e-3, log=True),
+        "alpha": Float(1e-7, 1.0, 1e-2, log=True),
+        "batch_size": Choice(("auto", 32, 128, 512), "auto"),
+    },
+    tags=Tags(
+        sparse=True,
+        scaled=True,
+        sample_weight=True,
+        threads=True,
+        early_stopping=True,
+        deadline=True,
+    ),
+    portfolio=(
+        {"layers": 3, "width": 160, "alpha": 1e-4, "learning_rate": 1e-3},
+        {"layers": 1, "width": 160, "alpha": 0.1, "learning_rate": 3e-3},
+        {"layers": 3, "width": 176, "activation": "tanh", "alpha": 0.05, "learning_rate": 5e-4},
+    ),
+    max_classes=1000,
+    cost=2.0,
+)

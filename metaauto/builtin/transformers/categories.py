@@ -1,0 +1,176 @@
+"""Encodings of categorical columns: each is a table of numbers per category, learned once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from metaauto.api import ColumnError
+from metaauto.builtin.transformers.columns import ColumnTransform
+
+__all__ = ["CategoryTransform", "FrequencyEncoder", "NativeEncoder", "OrdinalEncoder"]
+
+
+class CategoryTransform(ColumnTransform):
+    """Base of the encoders: turns columns of categories into their codes.
+
+    Codes count the categories of the training frame; the code of a missing value, and of a category
+    that the training frame's dtype does not know, is the number of categories.
+    """
+
+    def _learn_codes(self, X: Any) -> list[np.ndarray]:
+        frame = _as_frame(X)
+        self._remember(frame)
+        self.categories_ = []
+        for j in range(frame.shape[1]):
+            names = _as_categories(frame.iloc[:, j]).categories
+            self.categories_.append(np.asarray([str(c) for c in names], dtype=np.str_))
+        return self._codes(frame)
+
+    def _codes(self, X: Any) -> list[np.ndarray]:
+        frame = _as_frame(X)
+        self._check(frame)
+        return [_codes(frame.iloc[:, j], known) for j, known in enumerate(self.categories_)]
+
+    def _counts(self, codes: list[np.ndarray]) -> list[np.ndarray]:
+        known = self.categories_
+        return [np.bincount(c, minlength=len(k) + 1) for c, k in zip(codes, known, strict=True)]
+
+
+class _NumberEncoder(CategoryTransform):
+    """One number per category, in ``tables_``; the last entry is for missing values."""
+
+    _suffix = ""
+
+    def fit(self, X: Any, y: Any = None) -> Any:
+        """Learn the tables from a frame of category columns."""
+        codes = self._learn_codes(X)
+        counts = self._counts(codes)
+        self.tables_ = [
+            self._table(count, names) for count, names in zip(counts, self.categories_, strict=True)
+        ]
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Encode a frame of category columns as float64 of the same shape."""
+        codes = self._codes(X)
+        result = np.empty((len(X), self.n_features_in_))
+        for j, table in enumerate(self.tables_):
+            result[:, j] = table[codes[j]]
+        return result
+
+    def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
+        """Names of the output columns."""
+        return np.asarray([n + self._suffix for n in self._names(input_features)], dtype=object)
+
+    def _table(self, counts: np.ndarray, names: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+
+class NativeEncoder(_NumberEncoder):
+    """Codes for models that split on categories themselves: 0 is the most frequent category.
+
+    Missing values are NaN. Rare categories share the last code; a category without a training row
+    gets that code too, or NaN where no category was rare.
+
+    Parameters
+    ----------
+    min_count : int
+        Categories with fewer training rows are rare.
+    max_categories : int
+        Distinct codes at most, the shared one included.
+    """
+
+    def __init__(self, min_count: int = 2, max_categories: int = 254) -> None:
+        self.min_count = min_count
+        self.max_categories = max_categories
+
+    def _table(self, counts: np.ndarray, names: np.ndarray) -> np.ndarray:
+        kept, merged = frequent(counts[:-1], self.min_count, self.max_categories)
+        table = np.full(len(counts), float(len(kept)) if merged else np.nan)
+        table[kept] = np.arange(len(kept))
+        table[-1] = np.nan
+        return table
+
+
+class OrdinalEncoder(_NumberEncoder):
+    """The rank of the category, from 0 for the first to 1 for the last; a missing value is -1.
+
+    Parameters
+    ----------
+    order : {'frequency', 'value'}
+        By falling number of training rows (categories without one come last), or by the value:
+        numbers by size, other categories as the schema orders them.
+    """
+
+    def __init__(self, order: str = "frequency") -> None:
+        self.order = order
+
+    def _table(self, counts: np.ndarray, names: np.ndarray) -> np.ndarray:
+        if self.order == "frequency":
+            keys = -counts[:-1]
+        else:
+            keys = pd.to_numeric(pd.Series(names, dtype=object), errors="coerce").to_numpy(float)
+            if np.isnan(keys).any():
+                keys = np.arange(len(names))
+        table = np.full(len(counts), -1.0)
+        table[np.argsort(keys, kind="stable")] = np.arange(len(names)) / max(len(names) - 1, 1)
+        return table
+
+
+class FrequencyEncoder(_NumberEncoder):
+    """How frequent the category is in the training rows; 0 for a new one.
+
+    Parameters
+    ----------
+    log : bool
+        ``log(1 + rows)`` instead of the share of the rows.
+    """
+
+    _suffix = "_frequency"
+
+    def __init__(self, log: bool = True) -> None:
+        self.log = log
+
+    def _table(self, counts: np.ndarray, names: np.ndarray) -> np.ndarray:
+        return np.log1p(counts) if self.log else counts / max(counts.sum(), 1)
+
+
+def frequent(counts: np.ndarray, min_count: int, most: int) -> tuple[np.ndarray, bool]:
+    """Choose the categories to keep, most frequent first; tell whether others share a code."""
+    observed = int((counts > 0).sum())
+    order = np.argsort(-counts, kind="stable")[:observed]
+    n_kept = int((counts[order] >= min_count).sum())
+    if n_kept >= most and observed > most:
+        n_kept = most - 1
+    if observed - n_kept == 1 and observed <= most:
+        n_kept = observed  # one rare category alone shares its code with nobody
+    return order[:n_kept], n_kept < observed
+
+
+def _as_frame(X: Any) -> pd.DataFrame:
+    return X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X, dtype=object))
+
+
+def _as_categories(column: pd.Series) -> pd.Categorical:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.array
+    if column.dtype.kind in "mM":
+        raise ColumnError(
+            f"Column {column.name!r} holds dates, not categories.",
+            hint="Send it through the datetime branch.",
+        )
+    return pd.Categorical(column.map(str, na_action="ignore"))
+
+
+def _codes(column: pd.Series, known: np.ndarray) -> np.ndarray:
+    values = _as_categories(column)
+    codes = values.codes.astype(np.int64)
+    names = np.asarray(values.categories, dtype=object).astype(np.str_)
+    if not np.array_equal(names, known):
+        positions = pd.Index(known.astype(object)).get_indexer(names.astype(object))
+        codes = np.append(positions, -1)[codes]
+    return np.where(codes < 0, len(known), codes)

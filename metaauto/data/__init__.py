@@ -1,0 +1,22 @@
+"""Tables: read them, say what their columns are, check them, split their rows."""
+
+from metaauto.data.checks import check_table
+from metaauto.data.dataset import Dataset, prepare
+from metaauto.data.findings import Finding
+from metaauto.data.read import as_table, read_table
+from metaauto.data.roles import infer_columns
+from metaauto.data.schema import TableSchema
+from metaauto.data.splits import Splits, plan_splits
+
+__all__ = [
+    "Dataset",
+    "Finding",
+    "Splits",
+    "TableSchema",
+    "as_table",
+    "check_table",
+    "infer_columns",
+    "plan_splits",
+    "prepare",
+    "read_table",
+]

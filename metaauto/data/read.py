@@ -1,0 +1,187 @@
+"""Anything that holds a table, read as a pandas DataFrame."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from metaauto.components import Reader
+from metaauto.errors import MetaautoError, ReadError
+
+__all__ = ["as_table", "read_table"]
+
+logger = logging.getLogger(__name__)
+
+
+def read_table(source: Any, readers: Iterable[Reader] = ()) -> pd.DataFrame:
+    """Read a table from whatever holds one.
+
+    Parameters
+    ----------
+    source : str, Path, DataFrame, Series, array of shape (rows, columns), or dict of columns
+        Paths and addresses such as ``"data.csv"`` or ``"sklearn:iris"`` go to the first reader
+        that matches.
+    readers : iterable of Reader, default=()
+        The readers to ask, in order.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per example; ``attrs["target"]`` names the target where the source knows it, and
+        ``attrs["positional"]`` is set for arrays, whose columns are named ``x0``, ``x1``, ...
+
+    Raises
+    ------
+    ReadError
+        Nothing matches, or the source cannot be read; the message says why and what to do.
+
+    Examples
+    --------
+    >>> read_table({"size": [1, 2], "kind": ["a", "b"]}).shape
+    (2, 2)
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        return as_table(source)
+    address = os.fspath(source)
+    if isinstance(address, bytes):
+        address = os.fsdecode(address)
+    reader = _reader_for(address, tuple(readers))
+    missing = [m for m in reader.requires if importlib.util.find_spec(m) is None]
+    if missing:
+        raise ReadError(
+            f"{address!r} needs {' and '.join(missing)}, which is not installed.",
+            hint=f"pip install {' '.join(missing)}",
+            source=address,
+        )
+    frame = _read(reader, address)
+    if not isinstance(frame, pd.DataFrame):
+        raise ReadError(
+            f"Reader {reader.name!r} returned a {type(frame).__name__} for {address!r}.",
+            hint="A reader must return a pandas.DataFrame.",
+        )
+    if frame.shape[1] == 0:
+        raise ReadError(f"{address!r} holds a table without columns.", hint="Check the file.")
+    if len(frame) == 0:
+        raise ReadError(
+            f"{address!r} holds only a header: {_listed(frame.columns)}.",
+            hint="Add at least one row of values.",
+        )
+    return frame
+
+
+def _reader_for(address: str, readers: tuple[Reader, ...]) -> Reader:
+    for reader in readers:
+        try:
+            if reader.matches(address):
+                return reader
+        except Exception as error:
+            logger.warning("Reader %r could not say whether it reads %r: %r",
+                           reader.name, address, error)  # fmt: skip
+    path = Path(address)
+    if path.is_dir():
+        raise ReadError(f"{address!r} is a directory.", hint="Name one file in it.")
+    known = "; ".join(f"{r.name}: {r.description}" if r.description else r.name for r in readers)
+    if not path.exists() and ":" not in address:
+        raise ReadError(f"There is no file {address!r}.", hint=_near_file(path))
+    raise ReadError(
+        f"No reader knows {address!r}.",
+        hint=f"Readers are {known}." if known else "No reader is installed.",
+        source=address,
+    )
+
+
+def _read(reader: Reader, address: str) -> Any:
+    try:
+        return reader.read(address)
+    except MetaautoError:
+        raise
+    except FileNotFoundError:
+        raise ReadError(
+            f"There is no file {address!r}.", hint=_near_file(Path(address)), source=address
+        ) from None
+    except IsADirectoryError:
+        raise ReadError(f"{address!r} is a directory.", hint="Name one file in it.") from None
+    except PermissionError as error:
+        if Path(address).is_dir():  # what Windows says of a directory
+            raise ReadError(f"{address!r} is a directory.", hint="Name one file in it.") from None
+        raise ReadError(
+            f"{address!r} may not be read: permission denied.",
+            hint="Change its permissions or copy it to where you may read.",
+        ) from error
+    except Exception as error:
+        raise ReadError(
+            f"{address!r} cannot be read as {reader.name}: {error or type(error).__name__}.",
+            hint="Check that the file is complete and of the kind its name says.",
+            source=address,
+        ) from error
+
+
+def _near_file(path: Path) -> str:
+    import difflib
+
+    folder = path.parent
+    try:
+        names = [entry.name for entry in folder.iterdir()][:1000]
+    except OSError:
+        return f"The folder {str(folder)!r} is not there either."
+    near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.6)
+    return f"Did you mean {str(folder / near[0])!r}?" if near else "Check the path."
+
+
+def _listed(names: Iterable[Any]) -> str:
+    names = [repr(str(name)) for name in names]
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+
+
+def as_table(source: Any) -> pd.DataFrame:
+    """Turn a table in memory into a DataFrame; see `read_table`."""
+    if isinstance(source, pd.DataFrame):
+        return source
+    if isinstance(source, pd.Series):
+        return source.to_frame(name=source.name if source.name is not None else "x0")
+    if isinstance(source, Mapping):
+        try:
+            return pd.DataFrame(dict(source))
+        except ValueError as error:
+            raise ReadError(
+                f"The columns do not make a table: {error}.",
+                hint="Give every column the same number of values.",
+            ) from error
+    if hasattr(source, "to_pandas"):
+        return as_table(source.to_pandas())
+    if hasattr(source, "toarray"):
+        source = source.toarray()
+    if isinstance(source, (list, tuple)) and source and isinstance(source[0], Mapping):
+        return pd.DataFrame(list(source))
+    return _from_array(source)
+
+
+def _from_array(source: Any) -> pd.DataFrame:
+    try:
+        array = np.asarray(source)
+    except ValueError as error:
+        raise ReadError(
+            f"The rows are of different lengths: {error}.", hint="Make them one rectangle."
+        ) from error
+    if array.dtype.names:
+        return pd.DataFrame(array)
+    if array.ndim != 2:
+        what = f"a {type(source).__name__}" if array.ndim == 0 else f"{array.ndim}-dimensional data"
+        raise ReadError(
+            f"Expected a table, got {what}.",
+            hint="Pass a DataFrame, a path, or an array of shape (rows, columns).",
+        )
+    if array.shape[1] == 0:
+        raise ReadError("The array has no columns.", hint="Pass at least one feature.")
+    frame = pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])])
+    if array.dtype == object:
+        frame = frame.infer_objects()
+    frame.attrs["positional"] = True
+    return frame

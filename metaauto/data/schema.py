@@ -1,0 +1,297 @@
+"""The columns a model was trained on, and how a table is brought into their form."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from metaauto.data.cells import (
+    as_date_list,
+    as_text,
+    dense,
+    distinct,
+    numbers_of,
+    truth_table,
+)
+from metaauto.data.storage import date_cells, float_cells
+from metaauto.errors import ColumnError, SchemaMismatch
+from metaauto.task import Column, Role
+
+__all__ = ["TableSchema"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """What the columns of a table were at training, able to bring other tables into that form.
+
+    Parameters
+    ----------
+    columns : tuple of Column
+        All feature columns in table order, dropped ones included.
+    target : str
+        Name of the target column.
+    positional : bool, default=False
+        Whether the table was an array without column names: then arrays are taken, too.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from metaauto.data import infer_columns
+    >>> table = pd.DataFrame({"size": [1, 2, 3], "kind": ["a", "b", "a"]})
+    >>> schema = TableSchema.from_columns(infer_columns(table), "price")
+    >>> typed = schema.encode(pd.DataFrame({"kind": ["b"], "size": ["7"]}))
+    >>> typed.iloc[0].tolist()
+    [7.0, 'b']
+    """
+
+    columns: tuple[Column, ...]
+    target: str
+    positional: bool = False
+
+    @classmethod
+    def from_columns(
+        cls, columns: Iterable[Column], target: str, *, positional: bool = False
+    ) -> TableSchema:
+        """Build a schema from what `infer_columns` returned."""
+        return cls(tuple(columns), str(target), positional)
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """The columns that models see."""
+        return tuple(column for column in self.columns if column.role.is_used)
+
+    def encode(self, frame: Any) -> pd.DataFrame:
+        """Bring a table into the prepared form that preprocessors and models see.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame or array of shape (rows, columns)
+            Columns may stand in any order, others are ignored. Arrays are taken where the model
+            was trained on one.
+
+        Returns
+        -------
+        pandas.DataFrame of shape (rows, used features)
+            Numeric and Boolean columns as float64 with NaN, categories as ``category`` with
+            exactly the known categories (unseen ones become missing), dates as naive UTC
+            ``datetime64[ns]``, text as ``object`` with ``""`` for missing.
+
+        Raises
+        ------
+        SchemaMismatch
+            Columns are missing, or hold another kind of values than at training.
+        ColumnError
+            A numeric column holds infinite values.
+        """
+        frame = self._named(frame)
+        place = self._places(frame)
+        parts: dict[str, Any] = {}
+        dtypes = list(frame.dtypes)
+        plain = [c for c in self.features if _is_plain(c, dtypes[place[c.name]])]
+        if plain:
+            block = frame.iloc[:, [place[c.name] for c in plain]].to_numpy(dtype=np.float64)
+            _check_finite(block, [c.name for c in plain])
+            if len(plain) == len(self.features):
+                return pd.DataFrame(block, columns=[c.name for c in plain])
+            parts.update((c.name, block[:, i]) for i, c in enumerate(plain))
+        for column in self.features:
+            if column.name not in parts:
+                series = dense(frame.iloc[:, place[column.name]]).rename(column.name)
+                parts[column.name] = _ENCODERS[column.role](series, column)
+        ordered = {column.name: parts[column.name] for column in self.features}
+        return pd.DataFrame(ordered, index=pd.RangeIndex(len(frame)))
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON-ready values."""
+        columns = [{**asdict(column), "role": column.role.value} for column in self.columns]
+        return {"target": self.target, "positional": self.positional, "columns": columns}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> TableSchema:
+        """Rebuild what `to_json` wrote."""
+        columns = []
+        for values in record["columns"]:
+            values = {**values, "role": Role(values["role"])}
+            if values.get("categories") is not None:
+                values["categories"] = tuple(values["categories"])
+            columns.append(Column(**values))
+        return cls(tuple(columns), record["target"], bool(record.get("positional", False)))
+
+    def _named(self, frame: Any) -> pd.DataFrame:
+        if isinstance(frame, pd.DataFrame):
+            return frame
+        array = np.asarray(frame)
+        if array.ndim != 2:
+            raise SchemaMismatch(
+                f"Expected a table, got {array.ndim}-dimensional data.",
+                hint="Reshape one row with array.reshape(1, -1).",
+            )
+        if not self.positional:
+            raise SchemaMismatch(
+                "The model was trained on named columns, the rows come without names.",
+                hint="Pass a pandas.DataFrame with the columns of the training table.",
+            )
+        if array.shape[1] != len(self.columns):
+            raise SchemaMismatch(
+                f"The rows have {array.shape[1]} columns, the model was trained on "
+                f"{len(self.columns)}.",
+                hint="Pass the columns of the training table in their order.",
+            )
+        table = pd.DataFrame(array, columns=[column.name for column in self.columns])
+        return table.infer_objects() if array.dtype == object else table
+
+    def _places(self, frame: pd.DataFrame) -> dict[str, int]:
+        """Where each used column stands in the table."""
+        place: dict[str, int] = {}
+        twice = []
+        for i, name in enumerate(map(str, frame.columns)):
+            if name in place:
+                twice.append(name)
+            place[name] = i
+        wanted = [column.name for column in self.features]
+        absent = [name for name in wanted if name not in place]
+        known = {column.name for column in self.columns} | {self.target}
+        extra = [name for name in place if name not in known]
+        if absent:
+            raise _absent(absent, extra)
+        if set(twice) & set(wanted):
+            names = ", ".join(repr(name) for name in wanted if name in twice)
+            raise SchemaMismatch(f"Several columns are named {names}.", hint="Keep one of each.")
+        if extra:
+            listed = ", ".join(repr(name) for name in extra[:5])
+            logger.info("%d columns unknown to the model are ignored: %s", len(extra), listed)
+        return place
+
+
+def _absent(absent: list[str], extra: list[str]) -> SchemaMismatch:
+    listed = ", ".join(repr(name) for name in absent[:10])
+    more = f" and {len(absent) - 10} more" if len(absent) > 10 else ""
+    guesses = []
+    lowered = {name.strip().lower(): name for name in reversed(extra)}
+    for name in absent[:10]:
+        near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.7)
+        guesses += [f"{lowered[n]!r} for {name!r}" for n in near]
+    hint = f"Did you mean {', '.join(guesses)}?" if guesses else "Add them; they may be empty."
+    words = ("column", "is") if len(absent) == 1 else ("columns", "are")
+    message = f"The {words[0]} {listed}{more} of the training table {words[1]} missing."
+    return SchemaMismatch(message, hint=hint, missing=absent)
+
+
+def _is_plain(column: Column, dtype: Any) -> bool:
+    return column.role is Role.NUMERIC and isinstance(dtype, np.dtype) and dtype.kind in "biuf"
+
+
+def _check_finite(block: np.ndarray, names: list[str]) -> None:
+    for name, count in zip(names, np.isinf(block).sum(axis=0), strict=True):
+        if count:
+            raise infinite(name, int(count))
+
+
+def infinite(name: str, count: int) -> ColumnError:
+    """Make the error for a column with infinite values."""
+    return ColumnError(
+        f"Column {name!r} holds {count:,} infinite value{'s' if count > 1 else ''}.",
+        hint="Replace them by missing values or by a large finite number.",
+        column=name,
+        count=count,
+    )
+
+
+def _mismatch(column: Column, example: Any) -> SchemaMismatch:
+    kinds = {Role.NUMERIC: "numbers", Role.DATETIME: "dates", Role.BOOLEAN: "true or false"}
+    return SchemaMismatch(
+        f"Column {column.name!r} held {kinds[column.role]} at training, now it holds values such "
+        f"as {as_text(example)!r:.60}.",
+        hint="Convert the column, or leave such cells empty.",
+        column=column.name,
+    )
+
+
+def _example(series: pd.Series) -> Any:
+    present = series.dropna()
+    return present.iloc[0] if len(present) else None
+
+
+def _numeric(series: pd.Series, column: Column) -> np.ndarray:
+    dtype, types = series.dtype, pd.api.types
+    if types.is_complex_dtype(dtype):
+        raise _mismatch(column, _example(series))
+    stored = types.is_bool_dtype(dtype) or types.is_numeric_dtype(dtype)
+    if stored and not isinstance(dtype, pd.CategoricalDtype):
+        values = float_cells(series)
+    else:
+        style = "" if column.format == "seconds" else column.format
+        values, wrong = numbers_of(distinct(series), style)
+        if types.is_timedelta64_dtype(dtype) and column.format != "seconds":
+            wrong = [_example(series)] if not np.isnan(values).all() else []
+        if wrong:
+            raise _mismatch(column, wrong[0])
+    _check_finite(values[:, None], [column.name])
+    return values
+
+
+def _boolean(series: pd.Series, column: Column) -> np.ndarray:
+    levels = distinct(series)
+    table = truth_table(column.categories or ())
+    values = [table.get(text.strip().lower(), np.nan) for text in levels.texts]
+    encoded = levels.spread(np.array(values, dtype=np.float64), np.nan)
+    _count_unseen(column, int((np.isnan(encoded) & (levels.codes >= 0)).sum()))
+    return encoded
+
+
+def _categorical(series: pd.Series, column: Column) -> pd.Categorical:
+    levels = distinct(series)
+    categories = pd.Index(list(column.categories or ()), dtype=object)
+    places = categories.get_indexer(pd.Index(levels.texts, dtype=object))
+    codes = levels.spread(places.astype(np.intp), np.intp(-1))
+    _count_unseen(column, int(((codes < 0) & (levels.codes >= 0)).sum()))
+    return pd.Categorical.from_codes(codes, categories=categories)
+
+
+def _count_unseen(column: Column, count: int) -> None:
+    if count:
+        logger.warning(
+            "Column %r: %d cells hold values not seen at training; they are taken as missing.",
+            column.name,
+            count,
+        )
+
+
+def _datetime(series: pd.Series, column: Column) -> np.ndarray:
+    dtype = series.dtype
+    if isinstance(dtype, pd.PeriodDtype) or pd.api.types.is_datetime64_any_dtype(dtype):
+        return date_cells(series)
+    levels = distinct(series)
+    stamps, wrong = as_date_list(levels.values, column.format or "ISO8601")
+    if wrong.any() and not column.format.startswith("unix"):
+        # Dates written in the international way are clear whatever the training table used.
+        iso, no_iso = as_date_list(levels.values, "ISO8601")
+        stamps = np.where(wrong, iso, stamps)
+        wrong &= no_iso
+    if wrong.any():
+        raise _mismatch(column, levels.values[int(wrong.argmax())])
+    return levels.spread(stamps, np.datetime64("NaT", "ns"))
+
+
+def _text(series: pd.Series, column: Column) -> pd.Series:
+    levels = distinct(series)
+    table = np.empty(len(levels.values) + 1, dtype=object)
+    table[:] = [*levels.texts, ""]
+    return pd.Series(table[levels.codes], dtype=object)
+
+
+_ENCODERS = {
+    Role.NUMERIC: _numeric,
+    Role.BOOLEAN: _boolean,
+    Role.CATEGORICAL: _categorical,
+    Role.DATETIME: _datetime,
+    Role.TEXT: _text,
+}

@@ -1,0 +1,59 @@
+"""The weighted mean of predictions, the same in search and in the final model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from metaauto.errors import SettingError
+
+__all__ = ["blend"]
+
+
+def blend(predictions: Iterable[np.ndarray], weights: Sequence[float] | None = None) -> np.ndarray:
+    """Weighted mean of predictions.
+
+    Parameters
+    ----------
+    predictions : iterable of ndarray of shape (n, k) or (n,)
+        Probabilities or values of each member; read one at a time, so that they may be lazy.
+    weights : sequence of float, optional
+        Weight of each member; any positive sum. Equal by default.
+
+    Returns
+    -------
+    ndarray, float32
+        The mean, summed in float64. One member alone comes back as it is.
+
+    Raises
+    ------
+    SettingError
+        If there is no member, or weights and members do not match.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from metaauto.ensemble import blend
+    >>> blend([np.array([1.0, 2.0]), np.array([3.0, 6.0])], [3, 1])
+    array([1.5, 3. ], dtype=float32)
+    """
+    total: np.ndarray | None = None
+    members, weight_sum = 0, 0.0
+    for prediction in predictions:
+        if weights is not None and members >= len(weights):
+            raise SettingError("There are more predictions than weights.", hint="Give one each.")
+        weight = 1.0 if weights is None else float(weights[members])
+        members += 1
+        weight_sum += weight
+        if total is None:
+            total = np.multiply(prediction, weight, dtype=np.float64)
+        elif weight:
+            total += np.multiply(prediction, weight, dtype=np.float64)
+    if total is None or weight_sum <= 0:
+        raise SettingError("There is nothing to blend.", hint="Give a member of positive weight.")
+    if weights is not None and members != len(weights):
+        raise SettingError(
+            f"There are {members} predictions and {len(weights)} weights.", hint="Give one each."
+        )
+    return (total / weight_sum).astype(np.float32)

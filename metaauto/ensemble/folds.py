@@ -1,0 +1,49 @@
+"""Deterministic splits of out-of-fold rows, for judging what is tuned on them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["stratified_folds", "stratified_rows"]
+
+
+def stratified_folds(y: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
+    """Rows of each fold, sorted; every class is spread evenly over the folds."""
+    random = np.random.default_rng(seed)
+    shuffled = random.permutation(len(y))
+    by_class = shuffled[np.argsort(y[shuffled], kind="stable")]
+    return [np.sort(by_class[start::folds]) for start in range(folds)]
+
+
+def stratified_rows(
+    y: np.ndarray, size: int, seed: int, *, classes: bool, balanced: bool = False
+) -> np.ndarray:
+    """At most about `size` rows, sorted: all of them if they fit.
+
+    With classes each keeps its share, and at least one row; `balanced` gives each class the same
+    number instead, as far as its rows go (for measures that do not depend on prevalence).
+    """
+    if len(y) <= size:
+        return np.arange(len(y))
+    random = np.random.default_rng(seed)
+    if not classes:
+        return np.sort(random.choice(len(y), size, replace=False))
+    codes, counts = np.unique(y, return_counts=True)
+    wanted = np.ceil(counts * size / len(y)).astype(int)
+    if balanced:
+        wanted = _even(counts, size)
+    picked = [
+        random.choice(np.flatnonzero(y == code), int(number), replace=False)
+        for code, number in zip(codes, wanted, strict=True)
+    ]
+    return np.sort(np.concatenate(picked))
+
+
+def _even(counts: np.ndarray, size: int) -> np.ndarray:
+    """Rows per class, even as far as possible, adding up to about `size`."""
+    wanted = np.zeros(len(counts), dtype=int)
+    left = size
+    for place, index in enumerate(np.argsort(counts, kind="stable")):
+        wanted[index] = min(counts[index], max(left // (len(counts) - place), 1))
+        left -= wanted[index]
+    return wanted

@@ -1,0 +1,12 @@
+"""Metafeatures: a table described by a few dozen numbers.
+
+Examples
+--------
+>>> from metaauto.metafeatures import Metafeatures
+>>> Metafeatures({"simple.log_rows": 5.0}).vector(["simple.log_rows", "simple.classes"])
+array([ 5., nan])
+"""
+
+from metaauto.metafeatures.describe import Metafeatures, describe
+
+__all__ = ["Metafeatures", "describe"]

@@ -1,0 +1,18 @@
+"""Metrics: named ones, those of scikit-learn, and the user's own."""
+
+from __future__ import annotations
+
+from metaauto.metrics.catalogue import ALIASES, DEFAULTS, METRICS, names_for, quantile
+from metaauto.metrics.metric import Metric
+from metaauto.metrics.resolve import check_metric, resolve_metric
+
+__all__ = [
+    "ALIASES",
+    "DEFAULTS",
+    "METRICS",
+    "Metric",
+    "check_metric",
+    "names_for",
+    "quantile",
+    "resolve_metric",
+]

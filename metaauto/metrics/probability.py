@@ -1,0 +1,177 @@
+"""Metrics of class probabilities, in numpy: they are computed thousands of times in a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+
+import numpy as np
+
+__all__ = [
+    "average_precision",
+    "binary_auc",
+    "brier",
+    "log_loss",
+    "roc_auc",
+    "roc_auc_ovo",
+    "roc_auc_ovo_weighted",
+    "roc_auc_weighted",
+    "true_class_probability",
+]
+
+EPSILON = float(np.finfo(np.float64).eps)
+
+
+def binary_auc(
+    positive: np.ndarray, ranking: np.ndarray, sample_weight: np.ndarray | None = None
+) -> float:
+    """Area under the ROC curve: the share of (positive, negative) pairs in the right order.
+
+    Ties count half. NaN if one of the classes is absent.
+    """
+    ranking = np.asarray(ranking, dtype=np.float64)
+    order = np.argsort(ranking)
+    ranking = ranking[order]
+    positive = np.asarray(positive, dtype=bool)[order]
+    if sample_weight is None and (ranking[1:] != ranking[:-1]).all():
+        return _auc_of_ranks(np.flatnonzero(positive), len(positive))
+    weight = np.ones(len(order)) if sample_weight is None else sample_weight[order]
+    ends = np.append(np.flatnonzero(ranking[1:] != ranking[:-1]), len(order) - 1)
+    above = np.cumsum(weight * positive)[ends]
+    below = np.cumsum(weight * ~positive)[ends]
+    pairs = above[-1] * below[-1]
+    if not pairs > 0:
+        return float("nan")
+    gained = np.diff(above, prepend=0.0)
+    before = np.concatenate(([0.0], below[:-1]))
+    return float(gained @ (before + below) / (2.0 * pairs))
+
+
+def _auc_of_ranks(ranks: np.ndarray, n: int) -> float:
+    """Area under the ROC curve from the ranks (from 0) of the positives, without ties."""
+    found = len(ranks)
+    pairs = found * (n - found)
+    if not pairs:
+        return float("nan")
+    return float((ranks.sum() - found * (found - 1) / 2) / pairs)
+
+
+def _per_class(
+    measure: Callable[..., float],
+    y: np.ndarray,
+    probabilities: np.ndarray,
+    sample_weight: np.ndarray | None,
+) -> np.ndarray:
+    return np.array(
+        [measure(y == c, probabilities[:, c], sample_weight) for c in range(probabilities.shape[1])]
+    )
+
+
+def _mean(values: np.ndarray, weights: np.ndarray | None = None) -> float:
+    known = ~np.isnan(values)
+    if not known.any():
+        return float("nan")
+    return float(np.average(values[known], weights=None if weights is None else weights[known]))
+
+
+def _prevalence(y: np.ndarray, k: int, sample_weight: np.ndarray | None) -> np.ndarray:
+    return np.bincount(y, weights=sample_weight, minlength=k).astype(np.float64)
+
+
+def roc_auc(
+    y: np.ndarray, probabilities: np.ndarray, sample_weight: np.ndarray | None = None
+) -> float:
+    """Area under the ROC curve; one-vs-rest over the present classes if there are several."""
+    if probabilities.shape[1] == 2:
+        return binary_auc(y == 1, probabilities[:, 1], sample_weight)
+    return _mean(_per_class(binary_auc, y, probabilities, sample_weight))
+
+
+def roc_auc_weighted(
+    y: np.ndarray, probabilities: np.ndarray, sample_weight: np.ndarray | None = None
+) -> float:
+    """One-vs-rest area under the ROC curve, classes weighted by their prevalence."""
+    if probabilities.shape[1] == 2:
+        return roc_auc(y, probabilities, sample_weight)
+    areas = _per_class(binary_auc, y, probabilities, sample_weight)
+    return _mean(areas, _prevalence(y, probabilities.shape[1], sample_weight))
+
+
+def _ovo(y: np.ndarray, probabilities: np.ndarray, by_prevalence: bool) -> float:
+    k = probabilities.shape[1]
+    if k == 2:
+        return roc_auc(y, probabilities)
+    areas, shares = [], []
+    for a, b in combinations(range(k), 2):
+        rows = (y == a) | (y == b)
+        pair, among = y[rows], probabilities[rows]
+        if len(pair):
+            both = binary_auc(pair == a, among[:, a]) + binary_auc(pair == b, among[:, b])
+            areas.append(both / 2)
+            shares.append(rows.mean())
+    return _mean(np.array(areas), np.array(shares) if by_prevalence else None)
+
+
+def roc_auc_ovo(y: np.ndarray, probabilities: np.ndarray) -> float:
+    """One-vs-one area under the ROC curve over the present pairs (Hand and Till, 2001)."""
+    return _ovo(y, probabilities, by_prevalence=False)
+
+
+def roc_auc_ovo_weighted(y: np.ndarray, probabilities: np.ndarray) -> float:
+    """One-vs-one area under the ROC curve, pairs weighted by their prevalence."""
+    return _ovo(y, probabilities, by_prevalence=True)
+
+
+def true_class_probability(y: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Probability given to the true class, rows brought to a sum of one; float64 of shape (n,)."""
+    total = probabilities.sum(axis=1, dtype=np.float64)
+    return probabilities[np.arange(len(y)), y].astype(np.float64) / total
+
+
+def log_loss(
+    y: np.ndarray, probabilities: np.ndarray, sample_weight: np.ndarray | None = None
+) -> float:
+    """Mean negative logarithm of the true class's probability, clipped at the float64 epsilon."""
+    given = np.clip(true_class_probability(y, probabilities), EPSILON, 1 - EPSILON)
+    return float(-np.average(np.log(given), weights=sample_weight))
+
+
+def brier(
+    y: np.ndarray, probabilities: np.ndarray, sample_weight: np.ndarray | None = None
+) -> float:
+    """Mean squared distance of the probabilities from the truth.
+
+    Binary: of the second class (0 to 1). Several classes: summed over them (0 to 2).
+    """
+    if probabilities.shape[1] == 2:
+        error = (probabilities[:, 1].astype(np.float64) - y) ** 2
+    else:
+        distance = probabilities.astype(np.float64)
+        distance[np.arange(len(y)), y] -= 1.0
+        error = (distance**2).sum(axis=1)
+    return float(np.average(error, weights=sample_weight))
+
+
+def _binary_precision(
+    positive: np.ndarray, ranking: np.ndarray, sample_weight: np.ndarray | None = None
+) -> float:
+    order = np.argsort(-np.asarray(ranking, dtype=np.float64))
+    ranking = np.asarray(ranking)[order]
+    positive = positive[order]
+    weight = np.ones(len(order)) if sample_weight is None else sample_weight[order]
+    ends = np.append(np.flatnonzero(ranking[1:] != ranking[:-1]), len(order) - 1)
+    hits = np.cumsum(weight * positive)[ends]
+    taken = np.cumsum(weight)[ends]
+    if not hits[-1] > 0:
+        return float("nan")
+    precision = np.divide(hits, taken, out=np.zeros_like(hits), where=taken > 0)
+    return float(np.diff(hits, prepend=0.0) @ precision / hits[-1])
+
+
+def average_precision(
+    y: np.ndarray, probabilities: np.ndarray, sample_weight: np.ndarray | None = None
+) -> float:
+    """Area under the precision-recall steps; mean over the present classes if several."""
+    if probabilities.shape[1] == 2:
+        return _binary_precision(y == 1, probabilities[:, 1], sample_weight)
+    return _mean(_per_class(_binary_precision, y, probabilities, sample_weight))

@@ -1,0 +1,185 @@
+"""From what the user asks for to a metric that is known to work."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from metaauto.errors import Refused, SettingError
+from metaauto.metrics.catalogue import ALIASES, DEFAULTS, METRICS, named, names_for
+from metaauto.metrics.custom import from_function, from_scorer, is_scorer
+from metaauto.metrics.metric import Metric
+
+__all__ = ["check_metric", "resolve_metric"]
+
+logger = logging.getLogger("metaauto")
+
+CHECKED_ROWS = 5_000
+
+
+def resolve_metric(
+    spec: Any,
+    kind: str,
+    extra: Iterable[Metric] = (),
+    classes: Sequence[Any] | None = None,
+) -> Metric:
+    """Find the metric that a user asked for.
+
+    Parameters
+    ----------
+    spec : None, str, Metric, scorer or callable
+        - None: ``roc_auc`` (binary), ``log_loss`` (multiclass) or ``rmse`` (regression).
+        - a name of `METRICS`, an alias, ``"quantile@0.9"``, or a scikit-learn scorer's name, in
+          any case of letters. ``neg_log_loss`` reports the negated value (greater is better),
+          ``log_loss`` the value itself (lower is better).
+        - a scikit-learn scorer, such as from ``make_scorer``: greater is better.
+        - a function ``f(y_true, y_pred) -> float`` of original labels (or values). Greater is
+          better, unless the function has the attribute ``greater_is_better = False`` or, without
+          that attribute, a name that ends in ``_loss`` or ``_error``. Further attributes are
+          honoured: ``optimum`` (best value) and ``needs = "probabilities"`` (second argument is
+          then the (n, k) matrix). It gets ``sample_weight=`` if it has such a parameter.
+          Functions of `sklearn.metrics` stand for the metric of their name.
+    kind : {'binary', 'multiclass', 'regression'}
+        Kind of task.
+    extra : iterable of Metric
+        Metrics of plugins.
+    classes : sequence, optional
+        Original class labels by code, for scorers and functions.
+
+    Returns
+    -------
+    Metric
+
+    Raises
+    ------
+    UnknownName
+        If no metric has the name; the message has the nearest ones.
+    Refused
+        If the metric does not measure this kind of task; the message says which do.
+    SettingError
+        If the spec is nothing of the above.
+
+    Examples
+    --------
+    >>> from metaauto.metrics import resolve_metric
+    >>> resolve_metric("AUC", "binary").name
+    'roc_auc'
+    """
+    if spec is None:
+        return METRICS[DEFAULTS[kind]]
+    if isinstance(spec, str):
+        return named(spec, kind, extra)
+    if isinstance(spec, Metric):
+        if kind not in spec.kinds:
+            raise Refused(
+                f"The metric {spec.name!r} does not measure {kind} tasks.",
+                hint=f"These do: {', '.join(names_for(kind, extra))}.",
+                metric=spec.name,
+                kind=kind,
+            )
+        return spec
+    if is_scorer(spec) and not inspect.isclass(spec):
+        return from_scorer(spec, kind, classes)
+    if callable(spec) and not inspect.isclass(spec):
+        own = getattr(spec, "__name__", "")
+        if getattr(spec, "__module__", "").startswith("sklearn.metrics"):
+            own = ALIASES.get(own, own)
+            if own in METRICS or own.startswith("quantile@"):
+                return named(own, kind, extra)
+        return from_function(spec, kind, classes)
+    raise SettingError(
+        f"The metric is a {type(spec).__name__}: {spec!r}.",
+        hint="Give a name, a scikit-learn scorer or a function f(y_true, y_pred) -> float.",
+    )
+
+
+def check_metric(
+    metric: Metric, y: np.ndarray, kind: str, classes: Sequence[Any] | None = None
+) -> None:
+    """Try a metric on made-up predictions, before any model is trained.
+
+    Parameters
+    ----------
+    metric : Metric
+        The metric.
+    y : ndarray of shape (n,)
+        Target: class codes 0..k-1, or floats.
+    kind : {'binary', 'multiclass', 'regression'}
+        Kind of task.
+    classes : sequence, optional
+        Class labels by code; only their number matters here.
+
+    Raises
+    ------
+    SettingError
+        If the metric raises, does not return a number, or returns NaN.
+
+    Warns
+    -----
+    Through the ``metaauto`` logger, if a perfect prediction is worse than a made-up one: the
+    direction is then most likely wrong.
+    """
+    rows = _few_rows(y, kind)
+    y = np.asarray(y)[rows]
+    guess, perfect = _guess(y, kind, len(classes) if classes is not None else None)
+    score = _tried(metric, y, guess)
+    best = _tried(metric, y, perfect)
+    if metric.is_better(score, best):
+        logger.warning(
+            "The metric %r finds a made-up prediction (%g) better than the truth itself (%g). "
+            "If lower is better, set %s.greater_is_better = False.",
+            metric.name,
+            score,
+            best,
+            metric.name,
+        )
+
+
+def _tried(metric: Metric, y: np.ndarray, prediction: np.ndarray) -> float:
+    try:
+        score = metric.score(y, prediction)
+    except SettingError:
+        raise
+    except Exception as error:
+        raise SettingError(
+            f"The metric {metric.name!r} raised {type(error).__name__}: {error}.",
+            hint="Correct it, or choose another metric.",
+            metric=metric.name,
+        ) from error
+    if math.isnan(score):
+        raise SettingError(
+            f"The metric {metric.name!r} is not a number (NaN) on this target.",
+            hint="Choose another metric, or look at the target's values.",
+            metric=metric.name,
+        )
+    return score
+
+
+def _few_rows(y: np.ndarray, kind: str) -> np.ndarray:
+    """Rows to try on: a sample, with the extreme values or one row of each class."""
+    n = len(y)
+    rows = np.arange(n)
+    if n > CHECKED_ROWS:
+        rows = np.random.default_rng(0).choice(n, CHECKED_ROWS, replace=False)
+    if kind == "regression":
+        needed = np.array([np.argmin(y), np.argmax(y)])
+    else:
+        needed = np.unique(y, return_index=True)[1]
+    return np.union1d(rows, needed)
+
+
+def _guess(y: np.ndarray, kind: str, k: int | None) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    if kind == "regression":
+        return random.permutation(y).astype(np.float32), np.asarray(y, dtype=np.float64)
+    k = k or int(y.max()) + 1
+    perfect = np.eye(k)[y]
+    guess = (
+        0.5 * random.dirichlet(np.ones(k), size=len(y)) + 0.5 * perfect[random.permutation(len(y))]
+    )
+    return guess.astype(np.float32), perfect

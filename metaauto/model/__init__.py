@@ -1,0 +1,9 @@
+"""The final model: predict, save, load, export; scikit-learn and skops are imported at need."""
+
+from __future__ import annotations
+
+from metaauto.model.assemble import assemble_model, load_members
+from metaauto.model.file import read_manifest
+from metaauto.model.final import FinalModel, Member
+
+__all__ = ["FinalModel", "Member", "assemble_model", "load_members", "read_manifest"]

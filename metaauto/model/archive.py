@@ -1,0 +1,238 @@
+"""The model file as a container: a zip with a manifest first, written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import secrets
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metaauto.errors import MetaautoError, ModelFileError
+
+__all__ = ["Entry", "ModelArchive", "write_archive"]
+
+MANIFEST = "manifest.json"
+MAX_MANIFEST_BYTES = 256 * 2**20
+# Fold models shrink five to ten times; what unpacks to more than this is not a model.
+MAX_RATIO = 500
+FREE_RATIO_BYTES = 16 * 2**20
+_ENTRY_NAME = re.compile(r"members/\d{1,6}/fold-\d{1,6}\.skops")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One fold model inside the file."""
+
+    path: str
+    sha256: str
+    size: int
+
+    @classmethod
+    def of(cls, path: str, data: bytes) -> Entry:
+        """Describe the bytes that will stand at `path`."""
+        return cls(path, hashlib.sha256(data).hexdigest(), len(data))
+
+
+def write_archive(
+    path: str | Path, manifest: Mapping[str, Any], blobs: Mapping[str, bytes]
+) -> Path:
+    """Write a model file next to its place, flush it to the disk, then move it there.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where the file will stand; a model already there stays until the new one is complete.
+    manifest : mapping
+        JSON-ready description.
+    blobs : mapping of str to bytes
+        Entries by their path inside the file, already compressed.
+
+    Raises
+    ------
+    ModelFileError
+        If it cannot be written; nothing is left behind.
+    """
+    path = Path(path).expanduser()
+    try:
+        text = json.dumps(manifest, ensure_ascii=False, allow_nan=False, indent=1)
+        target = Path(os.path.realpath(path))
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        _write_beside(target, text.encode("utf-8", "surrogatepass"), blobs)
+    except OSError as error:
+        raise ModelFileError(
+            f"The model cannot be written to {str(path)!r}: {error.strerror or error}.",
+            hint=_write_hint(error, path),
+        ) from error
+    except (TypeError, ValueError) as error:
+        raise ModelFileError(
+            f"The description of the model does not fit into JSON: {error}.",
+            hint="Keep numbers, texts, lists and dicts of them in facts and leaderboard.",
+        ) from error
+    return path
+
+
+def _write_beside(target: Path, manifest: bytes, blobs: Mapping[str, bytes]) -> None:
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        # os.open honours the umask, which temporary files of the standard library do not.
+        with os.fdopen(os.open(part, _CREATE, 0o666), "w+b") as file:
+            with zipfile.ZipFile(file, "w") as archive:
+                archive.writestr(MANIFEST, manifest, zipfile.ZIP_DEFLATED)
+                for name, data in blobs.items():
+                    archive.writestr(name, data, zipfile.ZIP_STORED)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    _flush_folder(target.parent)
+
+
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the new name durable, where the platform lets a folder be flushed."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _write_hint(error: OSError, path: Path) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"Create the folder {str(path.parent)!r} first."
+    if isinstance(error, IsADirectoryError):
+        return f"Name a file, such as {str(path / 'model.metaauto')!r}."
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        return "Free some space, or choose another disk."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "Choose a folder you may write to."
+    return "Choose another place."
+
+
+class ModelArchive:
+    """A model file opened for reading; every problem of the file is a `ModelFileError`.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Examples
+    --------
+    >>> with ModelArchive("house.metaauto") as archive:  # doctest: +SKIP
+    ...     print(archive.manifest["metaauto"])
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).expanduser()
+        with self.guard():
+            self._file = self.path.open("rb")
+        try:
+            with self.guard():
+                self._size = os.fstat(self._file.fileno()).st_size
+                if self._size == 0:
+                    raise self.damaged("the file is empty")
+                self._zip = zipfile.ZipFile(self._file)
+                self._check_names()
+                self.manifest = self._read_manifest()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> ModelArchive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def read(self, entry: Entry) -> bytes:
+        """Bytes of an entry, once they match their size and their hash."""
+        with self.guard():
+            data = self._bounded(entry.path, entry.size)
+            if Entry.of(entry.path, data) != entry:
+                raise self.damaged(f"{entry.path!r} does not match its checksum")
+        return data
+
+    def damaged(self, why: str) -> ModelFileError:
+        """The error for a file that cannot be right."""
+        return ModelFileError(
+            f"{str(self.path)!r} is damaged or is no metaauto model: {why}.",
+            hint="Copy it again from where it was saved.",
+            path=str(self.path),
+        )
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """Turn whatever parsing a broken file raises into one clear error."""
+        try:
+            yield
+        except MetaautoError:
+            raise
+        except FileNotFoundError as error:
+            raise ModelFileError(
+                f"There is no model file {str(self.path)!r}.", hint="Check the path."
+            ) from error
+        except (PermissionError, IsADirectoryError) as error:
+            raise ModelFileError(
+                f"{str(self.path)!r} cannot be read: {error.strerror}.",
+                hint="Name a model file that you may read.",
+            ) from error
+        except Exception as error:
+            # zipfile and json raise a dozen types on broken bytes; all mean the same to the user.
+            why = " ".join(str(error).split())[:200] or "it cannot be read"
+            raise self.damaged(f"{type(error).__name__}: {why}") from error
+
+    def _check_names(self) -> None:
+        names = [info.filename for info in self._zip.infolist()]
+        if not names or names[0] != MANIFEST:
+            raise self.damaged(f"its first entry is not {MANIFEST}")
+        if len(set(names)) != len(names):
+            raise self.damaged("two entries have the same name")
+        for name in names[1:]:
+            if not _ENTRY_NAME.fullmatch(name):
+                raise self.damaged(f"it holds the unexpected entry {name!r:.80}")
+
+    def _read_manifest(self) -> dict[str, Any]:
+        size = self._zip.getinfo(MANIFEST).file_size
+        if size > MAX_MANIFEST_BYTES:
+            raise self.damaged(f"its manifest claims {size:,} bytes")
+        record = json.loads(self._bounded(MANIFEST, size).decode("utf-8", "surrogatepass"))
+        if not isinstance(record, dict):
+            raise self.damaged("its manifest is not an object")
+        return record
+
+    def _bounded(self, name: str, size: int) -> bytes:
+        """Read an entry of exactly this size, never more than what was announced."""
+        info = self._zip.getinfo(name)
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise self.damaged(f"{name!r} is packed in an unknown way")
+        if info.file_size != size:
+            raise self.damaged(f"{name!r} has {info.file_size:,} bytes instead of {size:,}")
+        if size > FREE_RATIO_BYTES and size > MAX_RATIO * max(self._size, 1):
+            raise self.damaged(f"{name!r} claims to unpack to {size:,} bytes")
+        with self._zip.open(info) as stream:
+            data = stream.read(size + 1)
+        if len(data) != size:
+            raise self.damaged(f"{name!r} has another size than announced")
+        return data

@@ -1,0 +1,123 @@
+"""From a finished search to the final model: load the members, tune what comes after them."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metaauto.data import Dataset
+from metaauto.ensemble import (
+    Calibrator,
+    Decision,
+    Selection,
+    blend,
+    fit_calibrator,
+    fit_decision,
+)
+from metaauto.metrics import Metric
+from metaauto.model.final import FinalModel, Member
+from metaauto.registry import Registry
+from metaauto.search import Trial
+from metaauto.task import Task
+
+__all__ = ["assemble_model", "load_members"]
+
+
+def assemble_model(
+    dataset: Dataset,
+    metric: Metric,
+    members: list[Member],
+    selection: Selection,
+    out_of_fold: Mapping[int, np.ndarray],
+    evaluated: np.ndarray,
+    leaderboard: list[dict[str, Any]],
+    facts: dict[str, Any],
+    seed: int,
+) -> FinalModel:
+    """Put the final model together.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The training table.
+    metric : Metric
+        The decision rule is tuned for it.
+    members : list of Member
+        The ensemble, from `load_members`.
+    selection : Selection
+        Weights by trial number.
+    out_of_fold : mapping of int to ndarray
+        Out-of-fold predictions of the members over the evaluated rows.
+    evaluated : ndarray
+        These rows.
+    leaderboard, facts
+        Carried by the model.
+    seed : int
+        Seed of the cross-validations in here.
+    """
+    y = dataset.y[evaluated]
+    weights = None if dataset.weights is None else dataset.weights[evaluated]
+    blended = blend([out_of_fold[n] for n in selection.weights], list(selection.weights.values()))
+    calibrator, decision = _tuned(dataset.task, metric, blended, y, weights, seed)
+    fallback = None
+    if not dataset.task.is_classification:
+        fallback = float(np.average(dataset.y, weights=dataset.weights))
+    return FinalModel(
+        task=dataset.task,
+        schema=dataset.schema,
+        members=members,
+        metric_name=metric.name,
+        calibrator=calibrator,
+        decision=decision,
+        leaderboard=leaderboard,
+        facts=facts,
+        fallback=fallback,
+    )
+
+
+def _tuned(
+    task: Task,
+    metric: Metric,
+    blended: np.ndarray,
+    y: np.ndarray,
+    weights: np.ndarray | None,
+    seed: int,
+) -> tuple[Calibrator | None, Decision | None]:
+    """Calibration and decision rule, where they pay on out-of-fold rows."""
+    if not task.is_classification:
+        return None, None
+    calibrator = fit_calibrator(blended, y, weights, seed)
+    calibrated = calibrator.apply(blended)
+    decision = fit_decision(calibrated, y, metric, weights, seed)
+    return calibrator, decision
+
+
+def load_members(
+    trials: Sequence[Trial], selection: Selection, registry: Registry, folder: Path
+) -> list[Member]:
+    """Load the fold models of the selected trials from the run directory that wrote them."""
+    members = []
+    for number, weight in selection.weights.items():
+        trial = trials[number]
+        estimators = []
+        for path in trial.files(folder, "model"):
+            with open(path, "rb") as file:
+                estimators.append(pickle.load(file))
+        plugin = registry.entry("model", trial.configuration.model).plugin
+        members.append(
+            Member(
+                name=trial.name,
+                model=trial.configuration.model,
+                values=dict(trial.configuration.values),
+                weight=float(weight),
+                estimators=estimators,
+                plugin=plugin.name,
+                distribution=plugin.distribution,
+                version=plugin.version,
+            )
+        )
+    return members

@@ -1,0 +1,134 @@
+"""The weighted mean over members, each the plain mean over its fold models."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+
+from metaauto.errors import ComponentError
+
+__all__ = ["average"]
+
+logger = logging.getLogger(__name__)
+
+# For so few rows a thread pool costs more than it saves.
+FEW_ROWS = 2_000
+
+
+def average(
+    members: Iterable[tuple[str, float, Sequence[Any]]],
+    frame: Any,
+    n_classes: int,
+    fallback: Any = None,
+) -> np.ndarray:
+    """Predict a typed frame with an ensemble.
+
+    Parameters
+    ----------
+    members : iterable of (name, weight, fold models)
+        Weights of any positive sum; fold models of a member count alike.
+    frame : pandas.DataFrame
+        Typed frame.
+    n_classes : int
+        Number of classes, 0 in regression.
+    fallback : array of shape (n_classes,) or float, optional
+        Prediction for rows on which every fold model gives NaN or infinity.
+
+    Returns
+    -------
+    ndarray of shape (n, n_classes) or (n,), float64
+        Where a fold model gives NaN or infinity, the mean of the others.
+
+    Raises
+    ------
+    ComponentError
+        If a row has no finite prediction and there is no fallback.
+    """
+    shape = (len(frame), n_classes) if n_classes else (len(frame),)
+    total, mass = np.zeros(shape), np.zeros(len(frame))
+    if len(frame) == 0:
+        return total
+    with _threads_for(len(frame)):
+        for name, weight, estimators in members:
+            if weight > 0:
+                value, known = _mean_of_folds(name, estimators, frame, n_classes)
+                total += weight * value
+                mass += weight * known
+    lost = mass == 0
+    if lost.any():
+        _check_fallback(fallback, int(lost.sum()))
+        total[lost], mass[lost] = fallback, 1.0
+    return total / (mass[:, None] if n_classes else mass)
+
+
+def _mean_of_folds(
+    name: str, estimators: Sequence[Any], frame: Any, n_classes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean over the fold models, zero where none is finite; and where one is (0 or 1)."""
+    total: Any = 0.0
+    count = np.zeros(len(frame))
+    for estimator in estimators:
+        value = _predict(name, estimator, frame, n_classes)
+        finite = np.isfinite(value).all(axis=1) if n_classes else np.isfinite(value)
+        if not finite.all():
+            logger.warning(
+                "Model %s gave NaN or infinity for %d rows; the other models decide there.",
+                name,
+                int((~finite).sum()),
+            )
+            value[~finite] = 0.0
+        total = total + value
+        count += finite
+    divisor = np.maximum(count, 1.0)
+    return total / (divisor[:, None] if n_classes else divisor), (count > 0).astype(np.float64)
+
+
+def _predict(name: str, estimator: Any, frame: Any, n_classes: int) -> np.ndarray:
+    """float64 predictions of one fold model, classes in the task's order."""
+    if not n_classes:
+        value = np.array(estimator.predict(frame), dtype=np.float64).reshape(-1)
+        _check_rows(name, value, frame)
+        return value
+    raw = np.array(estimator.predict_proba(frame), dtype=np.float64)
+    codes = np.asarray(estimator.classes_).astype(np.int64)
+    _check_rows(name, raw, frame)
+    if raw.ndim != 2 or raw.shape[1] != len(codes) or codes.max(initial=0) >= n_classes:
+        raise ComponentError(
+            f"Model {name!r} gave probabilities of shape {raw.shape} for {len(codes)} classes.",
+            hint="Its predict_proba must return one column for each of classes_.",
+        )
+    aligned = np.zeros((raw.shape[0], n_classes))
+    aligned[:, codes] = np.where(raw < 0, 0.0, raw)
+    sums = aligned.sum(axis=1, keepdims=True)
+    # A row of zeros says nothing about any class: every class alike.
+    even = np.full_like(aligned, 1.0 / n_classes)
+    with np.errstate(invalid="ignore"):
+        return np.divide(aligned, sums, out=even, where=sums != 0)
+
+
+def _check_rows(name: str, value: np.ndarray, frame: Any) -> None:
+    if value.shape[:1] != (len(frame),):
+        raise ComponentError(
+            f"Model {name!r} predicted {value.shape[0]} rows for {len(frame)}.",
+            hint="Its predict must return one value a row.",
+        )
+
+
+def _check_fallback(fallback: Any, rows: int) -> None:
+    if fallback is None:
+        raise ComponentError(
+            f"No model of the ensemble gives a finite prediction for {rows} rows.",
+            hint="Look for extreme values in them.",
+        )
+
+
+def _threads_for(rows: int) -> AbstractContextManager[Any]:
+    if rows > FEW_ROWS:
+        return nullcontext()
+    import joblib
+
+    return joblib.parallel_config(backend="sequential")

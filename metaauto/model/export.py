@@ -1,0 +1,168 @@
+"""The final model as a plain scikit-learn object.
+
+`to_sklearn` returns scikit-learn's own ``FrozenEstimator`` around a `BlendedClassifier` or
+`BlendedRegressor`, which hold the fold models (scikit-learn pipelines, each frozen), their
+weights and the columns of the training table. It takes the raw table, gives the original labels,
+and can be cloned, pickled, cross-validated (it is never refitted), calibrated or inspected like
+any other estimator.
+
+What it needs where it is used: metaauto (for the columns, and its transformers in the pipelines),
+numpy, pandas, scikit-learn, and the libraries of the models in it; no plugin discovery takes place.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.frozen import FrozenEstimator
+
+from metaauto.ensemble.decision import Decision
+from metaauto.model.final import FinalModel, class_labels, predicted_chunks
+from metaauto.model.rows import CHUNK_ROWS
+
+__all__ = ["BlendedClassifier", "BlendedRegressor", "to_sklearn"]
+
+
+class _Blended(BaseEstimator):
+    """What both kinds share: fitted from the start, so that `fit` has nothing to do."""
+
+    schema: Any
+    members: Any
+
+    def fit(self, X: Any, y: Any = None, **_: Any) -> Any:
+        """Return itself: the fold models are fitted already."""
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        return tags
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """Columns that the fold models see."""
+        return np.array([column.name for column in self.schema.features], dtype=object)
+
+    def _blend(self, X: Any, n_classes: int, calibrator: Any, fallback: Any) -> np.ndarray:
+        parts = predicted_chunks(
+            self.schema, self.members, n_classes, calibrator, fallback, X, CHUNK_ROWS
+        )
+        return np.concatenate(list(parts))
+
+
+class BlendedClassifier(ClassifierMixin, _Blended):
+    """Weighted mean of fitted classifiers, over raw tables.
+
+    Parameters
+    ----------
+    schema : TableSchema
+        The columns of the training table.
+    members : list of (str, float, list)
+        Name, weight and fold models of each member.
+    classes : ndarray of shape (k,)
+        Labels in the order of the codes that the fold models predict.
+    calibrator : Calibrator, optional
+        Correction of the probabilities.
+    decision : Decision, optional
+        How labels come from probabilities.
+    prior : ndarray of shape (k,), optional
+        Probabilities for rows on which no fold model is finite.
+    """
+
+    def __init__(
+        self,
+        schema: Any,
+        members: Any,
+        classes: Any,
+        calibrator: Any = None,
+        decision: Any = None,
+        prior: Any = None,
+    ) -> None:
+        self.schema = schema
+        self.members = members
+        self.classes = classes
+        self.calibrator = calibrator
+        self.decision = decision
+        self.prior = prior
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Labels in the order of the probabilities."""
+        return np.asarray(self.classes)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of shape (n, k) for a raw table."""
+        return self._blend(X, len(self.classes), self.calibrator, self.prior)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Labels of shape (n,) for a raw table."""
+        decision = self.decision or Decision()
+        return self.classes_[decision.labels(self.predict_proba(X))]
+
+
+class BlendedRegressor(RegressorMixin, _Blended):
+    """Weighted mean of fitted regressors, over raw tables.
+
+    Parameters
+    ----------
+    schema : TableSchema
+        The columns of the training table.
+    members : list of (str, float, list)
+        Name, weight and fold models of each member.
+    fallback : float, optional
+        Value for rows on which no fold model is finite.
+    """
+
+    def __init__(self, schema: Any, members: Any, fallback: Any = None) -> None:
+        self.schema = schema
+        self.members = members
+        self.fallback = fallback
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Values of shape (n,) for a raw table."""
+        return self._blend(X, 0, None, self.fallback)
+
+
+def to_sklearn(model: FinalModel) -> FrozenEstimator:
+    """Turn a final model into a fitted scikit-learn estimator.
+
+    Parameters
+    ----------
+    model : FinalModel
+        The model; its fold models are shared, not copied.
+
+    Returns
+    -------
+    sklearn.frozen.FrozenEstimator
+        With ``predict`` on raw tables and, in classification, ``predict_proba`` and ``classes_``.
+
+    Examples
+    --------
+    >>> estimator = to_sklearn(model)  # doctest: +SKIP
+    >>> estimator.predict(table)  # doctest: +SKIP
+    array(['no', 'yes'], dtype=object)
+    """
+    members = [
+        (m.name, m.weight, [FrozenEstimator(fold) for fold in m.estimators])
+        for m in model.members
+    ]
+    if model.task.is_classification:
+        counts = model.task.class_counts
+        return FrozenEstimator(
+            BlendedClassifier(
+                model.schema,
+                members,
+                class_labels(model.task),
+                model.calibrator,
+                model.decision,
+                None if counts is None else np.asarray(counts, dtype=np.float64) / sum(counts),
+            )
+        )
+    return FrozenEstimator(BlendedRegressor(model.schema, members, model.fallback))

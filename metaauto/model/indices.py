@@ -1,0 +1,162 @@
+"""Check that the arrays of loaded trees stay within their bounds.
+
+scikit-learn follows the node numbers of a fitted tree without looking: in a forged file they could
+point anywhere in memory. A list of trusted types cannot see that, so the numbers are checked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from metaauto.errors import ModelFileError
+
+__all__ = ["check_indices"]
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """What the trees below may look at."""
+
+    count: int
+    categorical: frozenset[int] = frozenset()
+
+
+def check_indices(estimator: Any) -> None:
+    """Raise `ModelFileError` if a tree inside points out of its bounds.
+
+    Parameters
+    ----------
+    estimator : object
+        Anything just loaded; decision trees, forests, (histogram) gradient boosting and neighbour
+        trees in it are found wherever they stand.
+    """
+    # Objects may be shared by several owners, and must be right for each of them.
+    seen: dict[tuple[int, _Columns | None], Any] = {}
+    pending: list[tuple[Any, _Columns | None]] = [(estimator, None)]
+    while pending:
+        item, columns = pending.pop()
+        if isinstance(item, (str, bytes, int, float, type(None))) or (id(item), columns) in seen:
+            continue
+        seen[id(item), columns] = item
+        check = _CHECKS.get(type(item).__name__)
+        if check is not None and type(item).__module__.startswith("sklearn."):
+            check(item, columns)
+            continue
+        columns = _columns_below(item, columns)
+        pending.extend((part, columns) for part in _parts(item))
+
+
+def _parts(item: Any) -> Iterator[Any]:
+    if isinstance(item, dict):
+        yield from item.values()
+    elif isinstance(item, (list, tuple, set)):
+        yield from item
+    elif isinstance(item, np.ndarray):
+        if item.dtype == object:
+            yield from item.ravel()
+    elif hasattr(item, "__dict__"):
+        yield from vars(item).values()
+
+
+def _columns_below(item: Any, outer: _Columns | None) -> _Columns | None:
+    from sklearn.base import BaseEstimator
+    from sklearn.tree import BaseDecisionTree
+
+    if not isinstance(item, BaseEstimator):
+        return outer
+    state = vars(item)
+    own = state.get("n_features_in_")
+    if own is None:
+        return None
+    if isinstance(item, BaseDecisionTree) and outer is not None:
+        # A forest checks its rows once and its trees look at them unchecked.
+        return _Columns(min(int(own), outer.count))
+    categorical = _check_binning(state["_bin_mapper"], own) if "_bin_mapper" in state else ()
+    return _Columns(int(own), frozenset(categorical)) if _is_unchecked(item) else None
+
+
+def _is_unchecked(item: Any) -> bool:
+    """Whether the trees inside get the rows of their owner as they are."""
+    from sklearn.ensemble._forest import BaseForest
+    from sklearn.ensemble._gb import BaseGradientBoosting
+    from sklearn.tree import BaseDecisionTree
+
+    kinds = (BaseForest, BaseGradientBoosting, BaseDecisionTree)
+    return isinstance(item, kinds) or "_bin_mapper" in vars(item)
+
+
+def _require(is_right: Any, what: str) -> None:
+    if not bool(is_right):
+        raise ModelFileError(
+            f"{what} point out of their bounds.", hint="The file is forged or damaged."
+        )
+
+
+def _check_tree(tree: Any, columns: _Columns | None) -> None:
+    _require(0 < tree.node_count <= tree.capacity, "the nodes of a tree")
+    left, right = np.asarray(tree.children_left), np.asarray(tree.children_right)
+    inner = left != -1
+    _check_children(left, right, inner)
+    _check_features(np.asarray(tree.feature)[inner], columns)
+
+
+def _check_children(left: np.ndarray, right: np.ndarray, inner: np.ndarray) -> None:
+    """Children stand behind their parent, so that every walk down a tree comes to an end."""
+    place = np.arange(len(left))[inner]
+    for child in (left[inner].astype(np.int64), right[inner].astype(np.int64)):
+        _require(((child > place) & (child < len(left))).all(), "the nodes of a tree")
+
+
+def _check_features(feature: np.ndarray, columns: _Columns | None) -> None:
+    count = columns.count if columns is not None else 0
+    _require(((feature >= 0) & (feature < count)).all(), "the columns of a tree")
+
+
+def _check_predictor(predictor: Any, columns: _Columns | None) -> None:
+    nodes = predictor.nodes
+    _require(len(nodes) > 0, "the nodes of a tree")
+    inner = nodes["is_leaf"] == 0
+    _check_children(nodes["left"], nodes["right"], inner)
+    _check_features(nodes["feature_idx"][inner], columns)
+    split = inner & (nodes["is_categorical"] != 0)
+    known = columns.categorical if columns is not None else frozenset()
+    _require(set(nodes["feature_idx"][split].tolist()) <= known, "the categories of a tree")
+    for bits in (predictor.raw_left_cat_bitsets, predictor.binned_left_cat_bitsets):
+        _require(bits.ndim == 2 and bits.shape[1] == 8, "the categories of a tree")
+        _require((nodes["bitset_idx"][split] < len(bits)).all(), "the categories of a tree")
+
+
+def _check_binning(binning: Any, width: Any) -> list[int]:
+    """The categorical columns of a histogram gradient boosting."""
+    categorical = np.asarray(binning.is_categorical_)
+    bins = binning.bin_thresholds_
+    _require(len(categorical) == int(width) == len(bins), "the bins of a model")
+    found = np.flatnonzero(categorical).tolist()
+    for column in found:
+        values = np.asarray(bins[column])
+        within = len(values) == 0 or (values.min() >= 0 and values.max() < 256)
+        _require(within, "the categories of a model")
+    return found
+
+
+def _check_neighbours(tree: Any, columns: _Columns | None) -> None:
+    data, index, nodes, bounds = (np.asarray(part) for part in tree.get_arrays())
+    what = "the rows of a neighbour tree"
+    _require(data.ndim == 2 and len(index) == len(data), what)
+    _require(((index >= 0) & (index < len(data))).all(), what)
+    what = "the nodes of a neighbour tree"
+    _require(bounds.ndim == 3 and bounds.shape[1:] == (len(nodes), data.shape[1]), what)
+    start, end = nodes["idx_start"], nodes["idx_end"]
+    _require(((start >= 0) & (start <= end) & (end <= len(data))).all(), what)
+    # The place of a node's two children follows from its own.
+    inner = np.flatnonzero(nodes["is_leaf"] == 0)
+    _require((2 * inner + 2 < len(nodes)).all(), what)
+
+
+_CHECKS = {"Tree": _check_tree, "TreePredictor": _check_predictor}
+for _name in ("KDTree", "BallTree"):
+    _CHECKS.update({f"{_name}{_bits}": _check_neighbours for _bits in ("", "32", "64")})

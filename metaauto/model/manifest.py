@@ -1,0 +1,180 @@
+"""The manifest: what a model file says about itself, as JSON, read before anything is loaded."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import importlib.util
+import logging
+import math
+import platform
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from metaauto.errors import MissingPlugin, ModelFileError
+
+__all__ = [
+    "FORMAT",
+    "FORMAT_VERSION",
+    "as_json",
+    "check_format",
+    "check_modules",
+    "compare_versions",
+    "installed_versions",
+    "packages_of",
+]
+
+FORMAT = "metaauto-model"
+FORMAT_VERSION = 1
+logger = logging.getLogger(__name__)
+
+# A fitted model of another minor version of these may predict otherwise, or not at all.
+_BY_MINOR = ("scikit-learn",)
+_BY_MAJOR = ("numpy", "pandas")
+_PLAIN_MODULES = {"numpy", "scipy", "sklearn", "pandas", "metaauto", "builtins"}
+
+
+def as_json(value: Any, where: str = "manifest") -> Any:
+    """The value in JSON types: tuples and arrays become lists, NaN and infinity become None."""
+    if isinstance(value, (str, bool, type(None))):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(k): as_json(v, f"{where}.{k}") for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [as_json(item, where) for item in value]
+    if hasattr(value, "tolist"):
+        return as_json(value.tolist(), where)
+    if isinstance(value, (datetime.date, datetime.datetime)):
+        return value.isoformat()
+    if hasattr(value, "to_json"):
+        return as_json(value.to_json(), where)
+    raise ModelFileError(
+        f"{where} is a {type(value).__name__}, which a model file cannot hold.",
+        hint="Use numbers, texts, lists and dicts of them.",
+    )
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of what a model's predictions depend on."""
+    versions = {"python": platform.python_version()}
+    for name in ("metaauto", "scikit-learn", "numpy", "pandas", "scipy", "skops"):
+        versions[name] = _version(name)
+    return versions
+
+
+def packages_of(modules: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Distribution and version of the modules that do not come with metaauto."""
+    foreign = [m for m in modules if m not in _PLAIN_MODULES | set(sys.stdlib_module_names)]
+    if not foreign:
+        return {}
+    by_module = importlib.metadata.packages_distributions()
+    packages = {}
+    for module in sorted(set(foreign)):
+        distribution = (by_module.get(module) or [""])[0]
+        version = _version(distribution) if distribution else ""
+        packages[module] = {"distribution": distribution, "version": version}
+    return packages
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def check_format(record: Mapping[str, Any], path: str) -> None:
+    """Raise `ModelFileError` unless this release can read such a manifest."""
+    if record.get("format") != FORMAT:
+        raise ModelFileError(
+            f"{path!r} is not a metaauto model.", hint="Name a file that FinalModel.save wrote."
+        )
+    version = record.get("format_version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise ModelFileError(
+            f"{path!r} names the format version {version!r}.", hint="The file is damaged."
+        )
+    if version > FORMAT_VERSION:
+        wrote = (record.get("versions") or {}).get("metaauto", "a newer one")
+        raise ModelFileError(
+            f"{path!r} was saved by metaauto {wrote} in format {version}; "
+            f"this release reads up to format {FORMAT_VERSION}.",
+            hint="Run: pip install --upgrade metaauto",
+        )
+
+
+def compare_versions(record: Mapping[str, Any], path: str) -> list[str]:
+    """Log a warning for each version that differs in a way that matters, and return them.
+
+    Parameters
+    ----------
+    record : mapping
+        The manifest.
+    path : str
+        The file, for the message.
+    """
+    saved, here = dict(record.get("versions", {})), installed_versions()
+    differences = []
+    for name in (*_BY_MINOR, *_BY_MAJOR):
+        depth = 2 if name in _BY_MINOR else 1
+        differences += _difference(name, saved.get(name, ""), here[name], depth)
+    for member in record.get("members", ()):
+        for package in member.get("packages", {}).values():
+            name = package["distribution"]
+            if name:
+                differences += _difference(name, package["version"], _version(name), 2)
+    differences = sorted(set(differences))
+    for difference in differences:
+        logger.warning("%s was saved with %s; predictions may differ.", path, difference)
+    return differences
+
+
+def _difference(name: str, saved: str, here: str, depth: int) -> list[str]:
+    if not saved or not here or saved.split(".")[:depth] == here.split(".")[:depth]:
+        return []
+    return [f"{name} {saved}, here is {here}"]
+
+
+def check_modules(record: Mapping[str, Any]) -> None:
+    """Raise `MissingPlugin` if a module that a member needs is not installed here."""
+    for member in record["members"]:
+        for module, package in member.get("packages", {}).items():
+            if not _is_importable(module):
+                raise missing_plugin(member, package.get("distribution", ""))
+
+
+def missing_plugin(member: Mapping[str, Any], distribution: str = "") -> MissingPlugin:
+    """The error for a member whose plugin, or a library it needs, is absent."""
+    plugin = f"{member['plugin']} {member['version']}".strip()
+    what = f"plugin {plugin}"
+    wanted = member["distribution"]
+    if member["plugin"] == "builtin":
+        what = wanted = distribution or "another package"
+    elif wanted:
+        what = f"plugin {wanted} {member['version']}".strip()
+    hint = f"Run: pip install {wanted}" if _is_name(wanted) else "Load it with --plugins FOLDER."
+    return MissingPlugin(
+        f"The model file needs {what} (model {member['model']!r}).", hint=hint, member=dict(member)
+    )
+
+
+def _is_name(distribution: str) -> bool:
+    """Whether it is a plain name, and not options for pip that a forged file put there."""
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", distribution) is not None
+
+
+def _is_importable(module: str) -> bool:
+    if module in sys.modules:
+        return True
+    if not re.fullmatch(r"[A-Za-z_]\w*", module):
+        return False
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False

@@ -1,0 +1,140 @@
+"""Ranges of hyperparameters, as plugins declare them: Float, Int, Choice and their conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+from metaauto.errors import ComponentError
+
+__all__ = ["Choice", "Float", "Int", "Range", "Scalar", "Space", "check_space"]
+
+Scalar = Union[str, int, float, bool, None]
+
+
+@dataclass(frozen=True)
+class Float:
+    """A real range, ends included; `log` searches it on a logarithmic scale."""
+
+    low: float
+    high: float
+    default: float
+    log: bool = False
+    when: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_numeric(self)
+
+    def contains(self, value: Any) -> bool:
+        """Whether the value lies in the range."""
+        return _is_number(value) and self.low <= value <= self.high
+
+    def clip(self, value: Any) -> float:
+        """Bring a value into the range; what is no number becomes the default."""
+        return float(min(max(value, self.low), self.high)) if _is_number(value) else self.default
+
+
+@dataclass(frozen=True)
+class Int:
+    """A whole-number range, ends included; `log` searches it on a logarithmic scale."""
+
+    low: int
+    high: int
+    default: int
+    log: bool = False
+    when: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_numeric(self)
+
+    def contains(self, value: Any) -> bool:
+        """Whether the value is a whole number in the range."""
+        return _is_number(value) and float(value).is_integer() and self.low <= value <= self.high
+
+    def clip(self, value: Any) -> int:
+        """Bring a value into the range; what is no number becomes the default."""
+        if not _is_number(value):
+            return self.default
+        return int(min(max(round(value), self.low), self.high))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few values, which JSON must be able to hold."""
+
+    options: tuple[Scalar, ...]
+    default: Scalar = None
+    when: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", tuple(self.options))
+        if not self.options:
+            raise ComponentError("A Choice needs at least one option.", hint="Name its options.")
+        if self.default is None and None not in self.options:
+            object.__setattr__(self, "default", self.options[0])
+        if not self.contains(self.default):
+            raise ComponentError(
+                f"The default {self.default!r} is none of the options {self.options!r}.",
+                hint="Make the default one of the options.",
+            )
+
+    def contains(self, value: Any) -> bool:
+        """Whether the value is one of the options, of the same type."""
+        return any(value == option and type(value) is type(option) for option in self.options)
+
+    def clip(self, value: Any) -> Scalar:
+        """The value if it is an option, else the default."""
+        return value if self.contains(value) else self.default
+
+
+Range = Union[Float, Int, Choice]
+Space = Mapping[str, Range]
+
+
+def _is_number(value: Any) -> bool:
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and value == value
+        and value not in (float("inf"), float("-inf"))
+    )
+
+
+def _check_numeric(bounds: Float | Int) -> None:
+    if not (_is_number(bounds.low) and _is_number(bounds.high)) or bounds.low > bounds.high:
+        raise ComponentError(
+            f"The range {bounds.low!r} to {bounds.high!r} is empty.",
+            hint="Give a finite low that is not above high.",
+        )
+    if bounds.log and bounds.low <= 0:
+        raise ComponentError(
+            f"A logarithmic range cannot start at {bounds.low!r}.", hint="Start above zero."
+        )
+    if not bounds.contains(bounds.default):
+        raise ComponentError(
+            f"The default {bounds.default!r} lies outside {bounds.low!r} to {bounds.high!r}.",
+            hint="Put the default inside the range.",
+        )
+
+
+def check_space(name: str, space: Any) -> dict[str, Range]:
+    """Return the space as a dict, or raise if a range or condition is impossible."""
+    if not isinstance(space, Mapping):
+        raise ComponentError(
+            f"The space of {name!r} is a {type(space).__name__}.",
+            hint="Return a dict of Float, Int or Choice by hyperparameter name.",
+        )
+    for key, bounds in space.items():
+        if not isinstance(bounds, (Float, Int, Choice)):
+            raise ComponentError(
+                f"{key!r} in the space of {name!r} is a {type(bounds).__name__}.",
+                hint="Use Float, Int or Choice.",
+            )
+        for parent in bounds.when:
+            if parent not in space or parent == key:
+                raise ComponentError(
+                    f"{key!r} in the space of {name!r} depends on {parent!r}, which is not there.",
+                    hint="Name another hyperparameter of the same space in `when`.",
+                )
+    return dict(space)

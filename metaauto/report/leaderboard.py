@@ -1,0 +1,95 @@
+"""The leaderboard: the ensemble, its members and every other trial, over the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from metaauto.ensemble import Selection
+from metaauto.metrics import Metric
+from metaauto.search.trial import Status, Trial
+
+__all__ = ["LEADERBOARD_COLUMNS", "build_leaderboard"]
+
+LEADERBOARD_COLUMNS: Mapping[str, str] = {
+    "rank": "Place by score; none for trials without a score over all rows.",
+    "name": "The ensemble, or the model and number of the trial.",
+    "score": "Out-of-fold score in the direction of the metric, the same rows for every line.",
+    "weight": "Share in the ensemble; 0 for models that are not in it.",
+    "status": "success, dropped (lost the race on its first folds), failed, crashed, timeout, "
+    "memory or stopped (the budget ended first).",
+    "origin": "Who proposed it: baseline, portfolio, knowledge, smac or random.",
+    "seconds": "Worker seconds of all its folds.",
+    "memory": "Highest memory of its worker, MiB.",
+    "error": "Why it has no score.",
+    "configuration": "The model and its hyperparameter values.",
+}
+
+
+def build_leaderboard(
+    trials: Sequence[Trial], selection: Selection, metric: Metric
+) -> list[dict[str, Any]]:
+    """Rows of the leaderboard, best first.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+        All trials of the fit.
+    selection : Selection
+        The ensemble, by trial number.
+    metric : Metric
+        Turns losses into scores.
+
+    Returns
+    -------
+    list of dict
+        With the keys of `LEADERBOARD_COLUMNS`.
+    """
+    scored = [t for t in trials if t.status is Status.SUCCESS and t.loss is not None]
+    rest = [t for t in trials if t not in scored]
+    lines = [_ensemble_row(trials, selection, metric)]
+    lines += [_trial_row(t, selection, metric) for t in scored]
+    # The ensemble stands before a single model of the same score, earlier trials before later.
+    lines.sort(key=lambda row: row["loss"])
+    for place, row in enumerate(lines, start=1):
+        row["rank"] = place
+    lines += [_trial_row(t, selection, metric) for t in rest]
+    for row in lines:
+        del row["loss"]
+    return lines
+
+
+def _ensemble_row(
+    trials: Sequence[Trial], selection: Selection, metric: Metric
+) -> dict[str, Any]:
+    members = [t for t in trials if t.number in selection.weights]
+    return {
+        "rank": None,
+        "name": "ensemble",
+        "score": metric.loss_to_score(selection.loss),
+        "weight": 1.0,
+        "status": "success",
+        "origin": "ensemble",
+        "seconds": sum(t.seconds for t in members),
+        "memory": max((t.memory for t in members), default=0.0),
+        "error": "",
+        "configuration": None,
+        "loss": selection.loss,
+    }
+
+
+def _trial_row(trial: Trial, selection: Selection, metric: Metric) -> dict[str, Any]:
+    is_scored = trial.status is Status.SUCCESS and trial.loss is not None
+    return {
+        "rank": None,
+        "name": trial.name,
+        "score": metric.loss_to_score(trial.loss) if is_scored and trial.loss is not None else None,
+        "weight": float(selection.weights.get(trial.number, 0.0)),
+        "status": str(trial.status),
+        "origin": trial.origin,
+        "seconds": trial.seconds,
+        "memory": trial.memory,
+        "error": trial.error,
+        "configuration": trial.configuration.to_json(),
+        "loss": trial.loss,
+    }

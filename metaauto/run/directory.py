@@ -1,0 +1,259 @@
+"""A run directory: a marker, the settings, ``run.db``, and the files of the trials.
+
+This process is the only writer of ``run.db``; readers may open it at any time (WAL). Only files
+that a run wrote itself are ever deleted, and only in a directory that carries the marker.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from metaauto.errors import RunError
+
+__all__ = ["MARKER", "RunDirectory", "StoredRun"]
+
+MARKER = "metaauto-run.json"
+FORMAT = 1
+_FOLDERS = ("data", "predictions", "models", "logs")
+_FILES = (MARKER, "run.db", "run.db-wal", "run.db-shm")
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """What an earlier run left: its trials and the outcomes of their folds."""
+
+    settings: dict[str, Any]
+    status: str
+    seconds: float
+    trials: list[dict[str, Any]]
+    outcomes: list[dict[str, Any]]
+
+
+class RunDirectory:
+    """Where one fit writes.
+
+    Use `create` or `open`; a directory made by `create` without a path is removed by `close`.
+
+    Attributes
+    ----------
+    path : Path
+        The directory.
+    settings : dict
+        What the fit was asked for, with the fingerprint of its data.
+    """
+
+    def __init__(self, path: Path, settings: dict[str, Any], is_temporary: bool = False) -> None:
+        import sqlite_utils
+
+        self.path = path
+        self.settings = settings
+        self._is_temporary = is_temporary
+        try:
+            self._connection = sqlite3.connect(path / "run.db", check_same_thread=False)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._db: Any = sqlite_utils.Database(self._connection)
+            self._create_tables()
+        except sqlite3.DatabaseError as error:
+            raise RunError(
+                f"The database of the run in {str(path)!r} cannot be used: {error}.",
+                hint="Start a new run in another directory.",
+            ) from error
+
+    @classmethod
+    def create(cls, path: str | Path | None, settings: Mapping[str, Any]) -> RunDirectory:
+        """Make a new run directory.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            A directory that does not exist or is empty; by default a temporary one.
+        settings : mapping
+            JSON-ready values that tell what the fit was asked for.
+
+        Raises
+        ------
+        RunError
+            If the directory holds something already or cannot be written.
+        """
+        if path is None:
+            folder = Path(tempfile.mkdtemp(prefix="metaauto-"))
+        else:
+            folder = Path(path).expanduser().resolve()
+            _claim(folder)
+        for name in _FOLDERS:
+            (folder / name).mkdir()
+        record = {"format": FORMAT, "settings": dict(settings)}
+        marker = folder / MARKER
+        partial = marker.with_suffix(".partial")
+        partial.write_text(json.dumps(record, indent=1, default=str), encoding="utf-8")
+        os.replace(partial, marker)
+        return cls(folder, dict(settings), is_temporary=path is None)
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunDirectory:
+        """Open the directory of an earlier run.
+
+        Raises
+        ------
+        RunError
+            If it is no run directory, or one of a newer metaauto.
+        """
+        folder = Path(path).expanduser().resolve()
+        try:
+            record = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+            settings = dict(record["settings"])
+            version = int(record["format"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(
+                f"{str(path)!r} is no run directory of metaauto.",
+                hint=f"Give the directory that was passed as --run-dir; it holds {MARKER}.",
+            ) from error
+        if version > FORMAT:
+            raise RunError(
+                f"The run in {str(path)!r} was written by a newer metaauto.",
+                hint="Upgrade metaauto to resume it.",
+            )
+        for name in _FOLDERS:
+            (folder / name).mkdir(exist_ok=True)
+        return cls(folder, settings)
+
+    def record_trial(self, trial: Mapping[str, Any]) -> None:
+        """Note the state of a trial; a later note replaces an earlier one."""
+        row = {**trial, "configuration": json.dumps(trial["configuration"], sort_keys=True)}
+        with self._connection:
+            self._db["trials"].upsert(row, pk="number")
+
+    def record_outcome(self, outcome: Any) -> None:
+        """Note the outcome of one fold of a trial (a dataclass of plain values)."""
+        row = {field.name: getattr(outcome, field.name) for field in fields(outcome)}
+        row["status"] = str(row["status"])
+        with self._connection:
+            self._db["outcomes"].upsert(row, pk=("trial", "fold"))
+
+    def record_status(self, status: str, seconds: float) -> None:
+        """Note how the run stands and the seconds it has used so far."""
+        with self._connection:
+            for key, value in (("status", status), ("seconds", repr(seconds))):
+                self._db["state"].upsert({"key": key, "value": value}, pk="key")
+
+    def stored(self) -> StoredRun:
+        """Everything that was noted."""
+        state = {row["key"]: row["value"] for row in self._db["state"].rows}
+        trials = []
+        for row in self._db["trials"].rows_where(order_by="number"):
+            trials.append({**row, "configuration": json.loads(row["configuration"])})
+        outcomes = list(self._db["outcomes"].rows_where(order_by="trial, fold"))
+        status = state.get("status", "running")
+        return StoredRun(self.settings, status, float(state.get("seconds", 0.0)), trials, outcomes)
+
+    def forget_models(self, names: Iterable[str]) -> int:
+        """Delete model files (named as in the outcomes) that no ensemble can want; bytes freed."""
+        freed = 0
+        for name in names:
+            path = self.path / name
+            if path.parent != self.path / "models" or not path.is_file():
+                continue
+            freed += path.stat().st_size
+            path.unlink()
+        return freed
+
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(f.stat().st_size for f in self.path.rglob("*") if f.is_file())
+
+    def close(self) -> None:
+        """Close the database; remove the directory if it was a temporary one."""
+        self._connection.close()
+        if self._is_temporary:
+            self.remove()
+
+    def __enter__(self) -> RunDirectory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def remove(self) -> None:
+        """Delete what a run writes, and the directory if nothing else is in it."""
+        if not (self.path / MARKER).is_file():
+            return
+        for name in _FOLDERS:
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        for name in _FILES:
+            (self.path / name).unlink(missing_ok=True)
+        if not any(self.path.iterdir()):
+            self.path.rmdir()
+
+    def _create_tables(self) -> None:
+        tables: dict[str, tuple[dict[str, type], Any]] = {
+            "trials": (
+                {
+                    "number": int,
+                    "name": str,
+                    "configuration": str,
+                    "origin": str,
+                    "why": str,
+                    "status": str,
+                    "loss": float,
+                    "started": float,
+                    "finished": float,
+                    "error": str,
+                },
+                "number",
+            ),
+            "outcomes": (
+                {
+                    "trial": int,
+                    "fold": int,
+                    "status": str,
+                    "seconds": float,
+                    "fit_seconds": float,
+                    "predict_seconds": float,
+                    "memory": float,
+                    "prediction": str,
+                    "model": str,
+                    "error": str,
+                    "detail": str,
+                },
+                ("trial", "fold"),
+            ),
+            "state": ({"key": str, "value": str}, "key"),
+        }
+        with self._connection:
+            for name, (columns, key) in tables.items():
+                self._db[name].create(columns, pk=key, if_not_exists=True)
+
+
+def _claim(folder: Path) -> None:
+    """Make the directory, or take it if it is empty."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        occupied = any(folder.iterdir())
+        writable = os.access(folder, os.W_OK | os.X_OK)
+    except OSError as error:
+        raise RunError(
+            f"The run directory {str(folder)!r} cannot be made: {error.strerror or error}.",
+            hint="Name a directory that you may write.",
+        ) from error
+    if occupied:
+        is_run = (folder / MARKER).exists()
+        raise RunError(
+            f"The directory {str(folder)!r} is not empty.",
+            hint="Use --resume to go on with its run, or name another directory."
+            if is_run
+            else "Name a new or empty directory.",
+        )
+    if not writable:
+        raise RunError(
+            f"The run directory {str(folder)!r} may not be written.",
+            hint="Name a directory that you may write.",
+        )

@@ -1,0 +1,127 @@
+"""From metaauto's own ranges to a ConfigSpace, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from metaauto.configuration import Configuration
+from metaauto.ranges import Choice, Int, Range, Scalar
+from metaauto.space import SearchSpace
+
+__all__ = ["Translation", "translate"]
+
+_ROOT = "model"
+
+
+class Translation:
+    """A ConfigSpace over all models of a search space, and the way between the two.
+
+    Each model's hyperparameters are conditional on the choice of that model, so a model's
+    preprocessing belongs to it alone. Options of a `Choice` are translated by position, because
+    ConfigSpace compares options by value and mixes ``1``, ``True`` and ``"1"``.
+
+    Parameters
+    ----------
+    ranges : mapping of str to mapping of str to Range
+        As in `SearchSpace.ranges`; it is plain data and can be sent to another process.
+    seed : int
+        Seed of the space's own random draws.
+    """
+
+    def __init__(self, ranges: Mapping[str, Mapping[str, Range]], seed: int) -> None:
+        from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition
+
+        self._ranges = ranges
+        models = sorted(ranges)
+        space = ConfigurationSpace(seed=seed)
+        root = Categorical(_ROOT, models, default=models[0])
+        space.add(root)
+        for model in models:
+            parameters = {
+                key: _parameter(f"{model}:{key}", bounds) for key, bounds in ranges[model].items()
+            }
+            if not parameters:
+                continue
+            space.add(*parameters.values())
+            for key, bounds in ranges[model].items():
+                conditions = [EqualsCondition(parameters[key], root, model)]
+                for parent, allowed in bounds.when.items():
+                    conditions.append(
+                        _condition(parameters[key], parameters[parent], ranges[model][parent], allowed)
+                    )
+                space.add(_all(conditions))
+        self.space = space
+
+    def to_space(self, configuration: Configuration) -> Any:
+        """A ConfigSpace configuration; what the space does not hold is left out."""
+        from ConfigSpace import Configuration as SpaceConfiguration
+        from ConfigSpace.util import deactivate_inactive_hyperparameters
+
+        ranges = self._ranges[configuration.model]
+        values: dict[str, Any] = {_ROOT: configuration.model}
+        for key, bounds in ranges.items():
+            value = configuration.values.get(key, bounds.default)
+            values[f"{configuration.model}:{key}"] = _encode(bounds, value)
+        loose = SpaceConfiguration(self.space, values=values, allow_inactive_with_values=True)
+        return deactivate_inactive_hyperparameters(loose, self.space)
+
+    def from_space(self, point: Any) -> Configuration:
+        """The configuration of a ConfigSpace point."""
+        given = dict(point)
+        model = str(given.pop(_ROOT))
+        values: dict[str, Scalar] = {}
+        for name, value in given.items():
+            owner, key = name.split(":", 1)
+            if owner == model:
+                values[key] = _decode(self._ranges[model][key], value)
+        return Configuration(model, values)
+
+
+def translate(space: SearchSpace, seed: int = 0) -> Translation:
+    """Translate a search space."""
+    return Translation(space.ranges, seed)
+
+
+def _parameter(name: str, bounds: Range) -> Any:
+    from ConfigSpace import Categorical, Constant
+    from ConfigSpace import Float as FloatParameter
+    from ConfigSpace import Integer as IntParameter
+
+    if isinstance(bounds, Choice):
+        if len(bounds.options) == 1:
+            return Constant(name, 0)
+        positions = list(range(len(bounds.options)))
+        return Categorical(name, positions, default=_encode(bounds, bounds.default))
+    if bounds.low == bounds.high:
+        return Constant(name, bounds.low)
+    kind = IntParameter if isinstance(bounds, Int) else FloatParameter
+    return kind(name, (bounds.low, bounds.high), default=bounds.default, log=bounds.log)
+
+
+def _condition(child: Any, parent: Any, bounds: Range, allowed: Any) -> Any:
+    from ConfigSpace import InCondition
+
+    return InCondition(child, parent, [_encode(bounds, value) for value in allowed])
+
+
+def _all(conditions: list[Any]) -> Any:
+    from ConfigSpace import AndConjunction
+
+    return conditions[0] if len(conditions) == 1 else AndConjunction(*conditions)
+
+
+def _encode(bounds: Range, value: Scalar) -> Any:
+    if isinstance(bounds, Choice):
+        value = bounds.clip(value)
+        same = [option == value and type(option) is type(value) for option in bounds.options]
+        return same.index(True)
+    return bounds.clip(value)
+
+
+def _decode(bounds: Range, value: Any) -> Scalar:
+    if isinstance(bounds, Choice):
+        return bounds.options[int(value)]
+    return int(value) if isinstance(bounds, Int) else float(value)
+
+

@@ -1,0 +1,304 @@
+"""One configuration on one fold: prepare, fit, predict the fold's validation rows."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import time
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metaauto.components import BuildContext, Deadline, FitContext, Model
+from metaauto.configuration import Configuration
+from metaauto.errors import ComponentError
+from metaauto.registry import Registry
+from metaauto.search.inputs import Inputs
+from metaauto.search.pipeline import PreparationPlan, plan_preparation
+from metaauto.search.trial import Job, Outcome, Status
+from metaauto.space import SearchSpace
+
+__all__ = ["Evaluator", "align_probabilities", "predict_fold"]
+
+_CACHE_BYTES = 256 * 2**20
+
+
+@dataclass
+class _Prepared:
+    """The prepared rows of one fold and what prepared them."""
+
+    steps: list[tuple[str, Any]]
+    X_train: Any
+    X_validation: Any
+    categorical: tuple[int, ...]
+    seconds: float
+
+    @property
+    def size(self) -> int:
+        return _bytes(self.X_train) + _bytes(self.X_validation)
+
+
+class Evaluator:
+    """Runs jobs on one table; keeps recently prepared rows, which many models share.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        The table and its folds.
+    registry : Registry
+        Installed components.
+    folder : Path
+        The run directory, for predictions and models.
+    threads : int
+        Threads a model may use.
+    """
+
+    def __init__(
+        self, inputs: Inputs, registry: Registry, folder: Path, threads: int = 1
+    ) -> None:
+        self.inputs = inputs
+        self.registry = registry
+        self.folder = folder
+        self.threads = threads
+        self.space = SearchSpace(registry, inputs.task)
+        self._cache: OrderedDict[tuple[int, str], _Prepared] = OrderedDict()
+
+    def run(self, job: Job) -> Outcome:
+        """Evaluate a job; any failure becomes an outcome with its cause."""
+        started = time.monotonic()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                fit_seconds, predict_seconds = self._run(job, Deadline.after(job.soft_seconds))
+        except MemoryError as error:
+            return _failure(job, Status.MEMORY, started, error)
+        except Exception as error:
+            return _failure(job, Status.FAILED, started, error)
+        return Outcome(
+            job.trial,
+            job.fold,
+            Status.SUCCESS,
+            seconds=time.monotonic() - started,
+            fit_seconds=fit_seconds,
+            predict_seconds=predict_seconds,
+            memory=peak_memory(),
+            prediction=f"predictions/{job.stem}.npy",
+            model=f"models/{job.stem}.pkl",
+        )
+
+    def _run(self, job: Job, deadline: Deadline) -> tuple[float, float]:
+        started = time.monotonic()
+        pipeline, X_validation = self.fit(job.configuration, job.fold, job.seed, deadline)
+        fitted = time.monotonic()
+        final = pipeline.steps[-1][1]
+        prediction = predict_fold(final, X_validation, self.inputs.task)
+        predicted = time.monotonic()
+        _write(self.folder / "predictions" / f"{job.stem}.npy", lambda f: np.save(f, prediction))
+        _write(self.folder / "models" / f"{job.stem}.pkl", lambda f: pickle.dump(pipeline, f, 5))
+        return fitted - started, predicted - fitted
+
+    def fit(
+        self, configuration: Configuration, fold: int, seed: int, deadline: Deadline
+    ) -> tuple[Any, Any]:
+        """Fit on a fold's training rows.
+
+        Returns
+        -------
+        pipeline : sklearn.pipeline.Pipeline
+            Takes typed frames.
+        X_validation : matrix
+            The fold's validation rows as the pipeline's last step wants them.
+        """
+        from sklearn.pipeline import Pipeline
+
+        inputs = self.inputs
+        model = self.registry.model(configuration.model)
+        plan = plan_preparation(self.space, self.registry, configuration)
+        prepared = self._prepare(plan, fold, seed)
+        train, validation = inputs.folds[fold]
+        weights = inputs.weights
+        context = FitContext(
+            kind=inputs.task.kind,
+            n_rows=prepared.X_train.shape[0],
+            n_features=prepared.X_train.shape[1],
+            n_classes=inputs.task.n_classes,
+            seed=seed,
+            threads=self.threads,
+            categorical=prepared.categorical,
+            metric=inputs.task.metric,
+            X_validation=prepared.X_validation,
+            y_validation=inputs.y[validation],
+            sample_weight=None if weights is None else np.asarray(weights[train]),
+            validation_weight=None if weights is None else np.asarray(weights[validation]),
+            deadline=deadline,
+        )
+        values = _own_values(model, configuration)
+        estimator = fit_model(model, values, prepared.X_train, inputs.y[train], context)
+        return Pipeline([*prepared.steps, ("model", estimator)]), prepared.X_validation
+
+    def _prepare(self, plan: PreparationPlan, fold: int, seed: int) -> _Prepared:
+        key = (fold, plan.key)
+        if key in self._cache:
+            self._cache.move_to_end(key)
+            return self._cache[key]
+        started = time.monotonic()
+        inputs = self.inputs
+        train, validation = inputs.folds[fold]
+        X_train, X_validation = inputs.X.iloc[train], inputs.X.iloc[validation]
+        if plan.model.tags.raw:
+            steps: list[tuple[str, Any]] = [("preprocess", "passthrough")]
+            prepared = _Prepared(steps, X_train, X_validation, (), time.monotonic() - started)
+        else:
+            prepared = self._prepare_matrix(plan, X_train, X_validation, inputs.y[train], fold)
+            prepared.seconds = time.monotonic() - started
+        self._cache[key] = prepared
+        while len(self._cache) > 1 and sum(p.size for p in self._cache.values()) > _CACHE_BYTES:
+            self._cache.popitem(last=False)
+        return prepared
+
+    def _prepare_matrix(
+        self, plan: PreparationPlan, X_train: Any, X_validation: Any, y: Any, fold: int
+    ) -> _Prepared:
+        task = self.inputs.task
+        # Prepared rows are shared between trials, so their seed may depend on the fold alone.
+        context = BuildContext(
+            kind=task.kind,
+            n_rows=len(X_train),
+            n_features=X_train.shape[1],
+            n_classes=task.n_classes,
+            seed=fold,
+            threads=self.threads,
+            metric=task.metric,
+        )
+        preprocess = plan.build(self.space, context)
+        train = preprocess.fit_transform(X_train, y)
+        validation = preprocess.transform(X_validation)
+        steps = [("preprocess", preprocess)]
+        codes = plan.steps.get("categorical")
+        n_codes = _width(preprocess, "categorical") if plan.is_native and codes else 0
+        reduction = plan.build_reduction(replace(context, n_features=train.shape[1]))
+        if reduction is not None:
+            train = reduction.fit_transform(train, y)
+            validation = reduction.transform(validation)
+            steps.append(("reduce", reduction))
+        if train.shape[1] == 0:
+            raise ComponentError(
+                "The preprocessing leaves no column.", hint="Another configuration may keep some."
+            )
+        return _Prepared(steps, train, validation, tuple(range(n_codes)), 0.0)
+
+
+def fit_model(model: Model, values: dict[str, Any], X: Any, y: Any, context: FitContext) -> Any:
+    """Build a model and fit it, by its own `fit` if it has one."""
+    estimator = model.build(values, context)
+    if estimator is None or not hasattr(estimator, "predict"):
+        raise ComponentError(
+            f"build of model {model.name!r} returned {type(estimator).__name__}.",
+            hint="Return a scikit-learn style estimator.",
+        )
+    if model.fit is not None:
+        fitted = model.fit(estimator, X, y, context)
+        return estimator if fitted is None else fitted
+    if context.sample_weight is not None:
+        estimator.fit(X, y, sample_weight=context.sample_weight)
+    else:
+        estimator.fit(X, y)
+    return estimator
+
+
+def predict_fold(estimator: Any, X: Any, task: Any) -> np.ndarray:
+    """Predict prepared rows in the engine's representation: float32, checked."""
+    if task.is_classification:
+        raw = np.asarray(estimator.predict_proba(X), dtype=np.float64)
+        prediction = align_probabilities(raw, estimator.classes_, task.n_classes)
+    else:
+        prediction = np.asarray(estimator.predict(X), dtype=np.float64).reshape(-1)
+    if prediction.shape[0] != X.shape[0]:
+        raise ComponentError(
+            f"The model predicted {prediction.shape[0]} rows for {X.shape[0]}.",
+            hint="Return one prediction a row.",
+        )
+    if not np.isfinite(prediction).all():
+        raise ComponentError("The model predicted NaN or infinity.", hint="Scale its inputs.")
+    return np.ascontiguousarray(prediction, dtype=np.float32)
+
+
+def align_probabilities(raw: np.ndarray, classes: Any, n_classes: int) -> np.ndarray:
+    """Put the columns of the classes an estimator knows where they belong; rows sum to one."""
+    codes = np.asarray(classes).astype(np.int64)
+    if raw.ndim != 2 or raw.shape[1] != len(codes):
+        raise ComponentError(
+            f"predict_proba gave shape {raw.shape} for {len(codes)} classes.",
+            hint="Return one column for each of classes_.",
+        )
+    if len(codes) == n_classes:
+        aligned = raw
+    else:
+        aligned = np.zeros((raw.shape[0], n_classes))
+        aligned[:, codes] = raw
+    aligned = np.clip(aligned, 0.0, None)
+    total = aligned.sum(axis=1, keepdims=True)
+    even = np.full_like(aligned, 1.0 / n_classes)
+    return np.divide(aligned, total, out=even, where=total > 0)
+
+
+def _own_values(model: Model, configuration: Configuration) -> dict[str, Any]:
+    from metaauto.components import SLOTS
+
+    return {k: v for k, v in configuration.values.items() if k.split(".")[0] not in SLOTS}
+
+
+def _width(preprocess: Any, branch: str) -> int:
+    indices = preprocess.output_indices_[branch]
+    return int(indices.stop - indices.start)
+
+
+def _bytes(matrix: Any) -> int:
+    if hasattr(matrix, "memory_usage"):
+        return int(matrix.memory_usage(deep=False).sum())
+    if hasattr(matrix, "data") and hasattr(matrix, "indices"):
+        return int(matrix.data.nbytes + matrix.indices.nbytes)
+    return int(getattr(matrix, "nbytes", 0))
+
+
+def peak_memory() -> float:
+    """Highest resident memory of this process, MiB."""
+    import psutil
+
+    info = psutil.Process().memory_info()
+    peak = getattr(info, "peak_wset", None)
+    if peak is None:
+        import resource
+        import sys
+
+        scale = 1 if sys.platform == "darwin" else 1024
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+    return float(peak) / 2**20
+
+
+def _write(path: Path, write: Callable[[Any], None]) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".partial-{os.getpid()}")
+    with open(partial, "wb") as file:
+        write(file)
+    os.replace(partial, path)
+
+
+def _failure(job: Job, status: Status, started: float, error: BaseException) -> Outcome:
+    import traceback
+
+    return Outcome(
+        job.trial,
+        job.fold,
+        status,
+        seconds=time.monotonic() - started,
+        memory=peak_memory(),
+        error=f"{type(error).__name__}: {error}".splitlines()[0][:500],
+        detail="".join(traceback.format_exception(error))[-8000:],
+    )

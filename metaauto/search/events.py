@@ -1,0 +1,31 @@
+"""What the search tells while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Event"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened.
+
+    Parameters
+    ----------
+    kind : str
+        ``"stage"`` (a stage of the fit begins), ``"trial_started"``, ``"trial_finished"``,
+        ``"incumbent"`` (the current answer got better), ``"warning"`` or ``"finished"``.
+    seconds : float
+        Since the start of the fit.
+    message : str
+        One line for people.
+    data : dict
+        The same for programs.
+    """
+
+    kind: str
+    seconds: float
+    message: str
+    data: dict[str, Any] = field(default_factory=dict)

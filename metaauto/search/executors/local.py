@@ -1,0 +1,348 @@
+"""Worker processes on this machine, with hard limits of time and memory from outside."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from metaauto.errors import WorkerError
+from metaauto.search.executors.switchboard import (
+    Child,
+    Switchboard,
+    kill_tree,
+    thread_environment,
+)
+from metaauto.search.executors.worker import Setup, SetupFailure
+from metaauto.search.trial import Job, Outcome, Status
+
+__all__ = ["LocalExecutor"]
+
+_MEMORY_CHECK = 0.2
+_START_TIMEOUT = 120.0
+_MAX_FAILED_STARTS = 3
+
+
+@dataclass
+class _Worker:
+    token: str
+    started: float
+    child: Child | None = None
+    connection: Connection | None = None
+    pid: int = 0
+    job: Job | None = None
+    job_started: float = 0.0
+    is_set_up: bool = False
+
+
+class LocalExecutor:
+    """A pool of worker processes that a job can crash, hang or bloat without harm.
+
+    Parameters
+    ----------
+    workers : int
+        Number of processes.
+    threads : int
+        Threads each may use.
+    memory : float
+        MiB each may use above what it starts with; infinite for no limit.
+    fork : bool, optional
+        Fork workers from a process that has imported everything; by default on Linux.
+    """
+
+    def __init__(
+        self,
+        workers: int,
+        threads: int = 1,
+        memory: float = float("inf"),
+        fork: bool | None = None,
+    ) -> None:
+        self.workers = workers
+        self.threads = threads
+        self.memory = memory
+        self._fork = sys.platform.startswith("linux") if fork is None else fork
+        self._numbers = itertools.count()
+        self._pool: list[_Worker] = []
+        self._setup: Setup | None = None
+        self._switchboard: Switchboard | None = None
+        self._nursery: Child | None = None
+        self._endings: dict[int, int] = {}
+        self._failed_starts = 0
+        self._next_memory_check = 0.0
+
+    def start(self) -> None:
+        """Start the workers; they import while the caller goes on."""
+        if self._switchboard is not None:
+            return
+        self._switchboard = Switchboard()
+        if self._fork:
+            self._nursery = Child(
+                "metaauto.search.executors.nursery:main",
+                self._line("nursery"),
+                thread_environment(self.threads),
+                listen=True,
+            )
+            threading.Thread(
+                target=self._hear_endings,
+                args=(self._nursery.output,),
+                name="metaauto-endings",
+                daemon=True,
+            ).start()
+        self._pool = [self._hire() for _ in range(self.workers)]
+
+    def set_up(self, setup: Setup) -> None:
+        """Tell the workers what they will work on."""
+        self.start()
+        self._setup = setup
+
+    def free(self) -> int:
+        """Number of workers ready for a job."""
+        self._greet()
+        return sum(1 for worker in self._pool if worker.is_set_up and worker.job is None)
+
+    def submit(self, job: Job) -> None:
+        """Give a job to a ready worker."""
+        for worker in self._pool:
+            if worker.is_set_up and worker.job is None and worker.connection is not None:
+                worker.job = job
+                worker.job_started = time.monotonic()
+                try:
+                    worker.connection.send(job)
+                except (OSError, EOFError):
+                    # Its death is noticed, and the job failed, at the next wait.
+                    return
+                return
+        raise WorkerError("No worker is free.", hint="Ask free() before submit().")
+
+    def wait(self, seconds: float) -> list[Outcome]:
+        """Wait for outcomes, at most this long; kill what is over its limits."""
+        end = time.monotonic() + max(seconds, 0.0)
+        while True:
+            outcomes = self._collect()
+            if outcomes or self._greet():
+                return outcomes
+            left = min(end, self._next_check()) - time.monotonic()
+            self._listen(max(left, 0.0))
+            outcomes = self._collect() + self._enforce_limits()
+            if outcomes or time.monotonic() >= end or self._greet():
+                return outcomes
+
+    def cancel(self, trial: int) -> None:
+        """Stop the jobs of a trial; they yield no outcome."""
+        for worker in list(self._pool):
+            if worker.job is not None and worker.job.trial == trial:
+                self._replace(worker)
+
+    def close(self) -> None:
+        """Stop everything at once."""
+        for worker in self._pool:
+            self._dismiss(worker)
+        self._pool = []
+        if self._nursery is not None:
+            self._nursery.kill()
+            self._nursery = None
+        if self._switchboard is not None:
+            self._switchboard.close()
+            self._switchboard = None
+
+    def __enter__(self) -> LocalExecutor:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _line(self, token: str) -> dict[str, Any]:
+        if self._switchboard is None:
+            raise WorkerError("The executor is closed.", hint="Start a new one.")
+        limit = None if self.memory == float("inf") else self.memory
+        return {**self._switchboard.line(token), "memory": limit}
+
+    def _hire(self) -> _Worker:
+        token = f"worker-{next(self._numbers)}"
+        worker = _Worker(token, time.monotonic())
+        if self._nursery is not None:
+            if not self._nursery.say({"token": token}):
+                complaint = self._nursery.complaint()
+                raise WorkerError(
+                    f"The process that starts workers is gone: {complaint or 'no reason given'}.",
+                    hint="Check memory and the installation of scikit-learn.",
+                )
+        else:
+            worker.child = Child(
+                "metaauto.search.executors.worker:main",
+                self._line(token),
+                thread_environment(self.threads),
+            )
+        return worker
+
+    def _hear_endings(self, output: Any) -> None:
+        for line in output:
+            ending = json.loads(line)
+            self._endings[ending["pid"]] = ending["code"]
+
+    def _greet(self) -> bool:
+        """Set up workers that have called; whether there was one."""
+        if self._switchboard is None:
+            return False
+        greeted = False
+        for worker in self._pool:
+            if worker.connection is None:
+                answer = self._switchboard.answered(worker.token)
+                if answer is None:
+                    self._check_start(worker)
+                    continue
+                worker.connection, worker.pid = answer
+                self._failed_starts = 0
+            if self._setup is not None and not worker.is_set_up:
+                worker.connection.send(self._setup)
+                worker.is_set_up = True
+                greeted = True
+        return greeted
+
+    def _check_start(self, worker: _Worker) -> None:
+        carrier = worker.child or self._nursery
+        late = time.monotonic() - worker.started > _START_TIMEOUT
+        if carrier is not None and carrier.is_alive() and not late:
+            return
+        complaint = carrier.complaint() if carrier is not None else ""
+        self._failed_starts += 1
+        if self._failed_starts >= _MAX_FAILED_STARTS or worker.child is None:
+            raise WorkerError(
+                f"Worker processes do not start: {complaint or 'no reason given'}.",
+                hint="Check memory and the installation of scikit-learn.",
+            )
+        self._replace(worker)
+
+    def _listen(self, seconds: float) -> None:
+        if self._switchboard is None:
+            return
+        lines: list[Any] = [w.connection for w in self._pool if w.connection is not None]
+        ready = wait([*lines, self._switchboard.wake], min(seconds, 1.0))
+        if self._switchboard.wake in ready:
+            self._switchboard.hush()
+
+    def _collect(self) -> list[Outcome]:
+        outcomes = []
+        for worker in list(self._pool):
+            connection = worker.connection
+            if connection is None:
+                continue
+            try:
+                if not connection.poll():
+                    continue
+                outcome = connection.recv()
+            except (EOFError, OSError):
+                if worker.job is not None:
+                    outcomes.append(self._obituary(worker))
+                self._replace(worker)
+                continue
+            if isinstance(outcome, SetupFailure):
+                raise WorkerError(
+                    f"Workers cannot be set up: {outcome.cause}",
+                    hint="If a plugin or a component of yours is named, mend or exclude it.",
+                )
+            worker.job = None
+            outcomes.append(outcome)
+        return outcomes
+
+    def _obituary(self, worker: _Worker) -> Outcome:
+        """The outcome of a job whose worker died."""
+        code = self._exit_code(worker)
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name
+            cause = f"The worker was ended by {name}"
+            status = Status.MEMORY if name == "SIGKILL" else Status.CRASHED
+            if status is Status.MEMORY:
+                cause += ", as systems do when memory runs out"
+        else:
+            cause = "The worker ended" + ("" if code is None else f" with exit code {code}")
+            status = Status.CRASHED
+        return self._ended(worker, status, f"{cause}.")
+
+    def _exit_code(self, worker: _Worker) -> int | None:
+        if worker.child is not None:
+            try:
+                return worker.child.process.wait(timeout=1.0)
+            except Exception:  # a process that closed its line but still runs has no code yet
+                return None
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            if worker.pid in self._endings:
+                return self._endings.pop(worker.pid)
+            time.sleep(0.005)
+        return None
+
+    def _ended(self, worker: _Worker, status: Status, error: str) -> Outcome:
+        if worker.job is None:
+            raise WorkerError("A worker without a job cannot fail one.", hint="Report this.")
+        return Outcome(
+            worker.job.trial,
+            worker.job.fold,
+            status,
+            seconds=time.monotonic() - worker.job_started,
+            error=error,
+        )
+
+    def _next_check(self) -> float:
+        """When limits must be looked at again."""
+        now = time.monotonic()
+        ends = [w.job_started + w.job.hard_seconds for w in self._pool if w.job is not None]
+        if ends and self.memory != float("inf"):
+            ends.append(now + _MEMORY_CHECK)
+        return min(ends, default=float("inf"))
+
+    def _enforce_limits(self) -> list[Outcome]:
+        outcomes = []
+        now = time.monotonic()
+        check_memory = self.memory != float("inf") and now >= self._next_memory_check
+        if check_memory:
+            self._next_memory_check = now + _MEMORY_CHECK
+        for worker in list(self._pool):
+            if worker.job is None:
+                continue
+            if now - worker.job_started >= worker.job.hard_seconds:
+                limit = worker.job.hard_seconds
+                cause = f"It took longer than its {limit:.1f} s and was stopped."
+                outcomes.append(self._ended(worker, Status.TIMEOUT, cause))
+                self._replace(worker)
+            elif check_memory and (used := _resident(worker.pid)) > self.memory:
+                cause = (
+                    f"It used {used:.0f} MiB; {self.memory:.0f} MiB are allowed a worker "
+                    f"(raise --memory or lower --cores)."
+                )
+                outcomes.append(self._ended(worker, Status.MEMORY, cause))
+                self._replace(worker)
+        return outcomes
+
+    def _dismiss(self, worker: _Worker) -> None:
+        if worker.child is not None:
+            worker.child.kill()
+        elif worker.pid:
+            kill_tree(worker.pid)
+        if worker.connection is not None:
+            worker.connection.close()
+
+    def _replace(self, worker: _Worker) -> None:
+        self._dismiss(worker)
+        self._pool[self._pool.index(worker)] = self._hire()
+
+
+def _resident(pid: int) -> float:
+    """Resident memory of a process and what it started, MiB."""
+    import psutil
+
+    total = 0
+    try:
+        process = psutil.Process(pid)
+        for member in [process, *process.children(recursive=True)]:
+            total += member.memory_info().rss
+    except psutil.Error:
+        return total / 2**20
+    return total / 2**20

@@ -1,0 +1,138 @@
+"""What a worker process does: take a job, run it, send its outcome."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from metaauto.plugins import PluginSettings
+from metaauto.search.executors.switchboard import call_back
+
+__all__ = ["Setup", "SetupFailure", "import_common", "main", "serve"]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a worker needs before its first job.
+
+    Parameters
+    ----------
+    folder : str
+        The run directory.
+    plugins : PluginSettings
+        Which plugins to load.
+    objects : bytes
+        Further plugin objects, pickled by value; empty if there are none.
+    threads : int
+        Threads a model may use.
+    """
+
+    folder: str
+    plugins: PluginSettings
+    objects: bytes = b""
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class SetupFailure:
+    """What a worker sends when it cannot begin."""
+
+    cause: str
+
+
+def import_common() -> None:
+    """Import what nearly every job uses, before the first job waits for it."""
+    import numpy
+    import pandas
+    import pyarrow.feather
+    import sklearn.compose
+    import sklearn.pipeline
+    import sklearn.preprocessing
+
+    import metaauto.search.evaluate  # noqa: F401
+
+    del numpy, pandas, pyarrow, sklearn
+
+
+def main(call: Mapping[str, Any]) -> None:
+    """Entry of a worker that was started as a process of its own."""
+    _ignore_interrupts()
+    threading.Thread(target=_follow_parent, args=(os.getppid(),), daemon=True).start()
+    connection = call_back(call)
+    import_common()
+    serve(connection, call.get("memory"))
+
+
+def serve(connection: Connection, memory: float | None) -> None:
+    """Take jobs until the parent hangs up."""
+    evaluator = None
+    while True:
+        try:
+            message = connection.recv()
+        except (EOFError, OSError):
+            return
+        if isinstance(message, Setup):
+            try:
+                evaluator = _evaluator(message)
+                _limit_memory(memory)
+            except Exception as error:
+                connection.send(SetupFailure(f"{type(error).__name__}: {error}"))
+                return
+        elif message is None:
+            return
+        elif evaluator is not None:
+            connection.send(evaluator.run(message))
+
+
+def _evaluator(setup: Setup) -> Any:
+    import faulthandler
+
+    import cloudpickle
+
+    from metaauto.plugins import load_plugins
+    from metaauto.search.evaluate import Evaluator
+    from metaauto.search.inputs import read_inputs
+
+    folder = Path(setup.folder)
+    logs = folder / "logs"
+    logs.mkdir(exist_ok=True)
+    faulthandler.enable(open(logs / f"worker-{os.getpid()}.log", "w"))  # noqa: SIM115
+    objects = cloudpickle.loads(setup.objects) if setup.objects else ()
+    loaded = load_plugins(setup.plugins, objects)
+    return Evaluator(read_inputs(folder / "data"), loaded.registry, folder, setup.threads)
+
+
+def _limit_memory(memory: float | None) -> None:
+    """Let allocations beyond the limit (MiB) fail inside the process, where the system can."""
+    if memory is None or memory == float("inf") or not sys.platform.startswith("linux"):
+        return
+    import resource
+
+    import psutil
+
+    used = psutil.Process().memory_info().vms
+    limit = used + int(memory * 2**20)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C is for the parent, which decides what becomes of the workers."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _follow_parent(parent: int) -> None:
+    """End when the parent is gone, even in the middle of a job."""
+    import psutil
+
+    while psutil.pid_exists(parent) and os.getppid() in (parent, 0):
+        time.sleep(1.0)
+    os._exit(1)

@@ -1,0 +1,311 @@
+"""The loop: propose, run fold by fold, race, and hand over each finished trial."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from metaauto.budget import Budget
+from metaauto.search.executors import Executor
+from metaauto.search.limits import job_limits
+from metaauto.search.proposals import Proposals
+from metaauto.search.racing import deserves_more
+from metaauto.search.trial import Job, Outcome, Status, Trial
+from metaauto.warmstart import Recommendation
+
+__all__ = ["Recorder", "Search", "job_seed"]
+
+_PATIENCE = 0.25
+_FEW_FINISHED = 3
+
+
+class Recorder(Protocol):
+    """Where the search writes what happened, so that a killed run can go on."""
+
+    def record_trial(self, trial: dict[str, Any]) -> None:
+        """Note the state of a trial."""
+
+    def record_outcome(self, outcome: Outcome) -> None:
+        """Note the outcome of one fold."""
+
+
+def job_seed(seed: int, trial: int, fold: int) -> int:
+    """A seed for one job that depends on nothing but these numbers."""
+    digest = hashlib.sha256(f"{seed}-{trial}-{fold}".encode()).digest()
+    return int.from_bytes(digest[:4], "little") % (2**31 - 1)
+
+
+class Search:
+    """Runs trials until the budget is spent or it is told to stop.
+
+    In a reproducible search (a budget of trials, no time) the proposal of trial k and the race it
+    runs see the trials up to k - window alone, whatever has finished by then, so that results do
+    not depend on which worker was quicker.
+
+    Parameters
+    ----------
+    proposals : Proposals
+        Who proposes.
+    executor : Executor
+        Where jobs run.
+    budget : Budget
+        The clock.
+    folder : Path
+        The run directory.
+    folds : list of (ndarray, ndarray)
+        Training and validation rows.
+    evaluated : ndarray
+        Rows that get an out-of-fold prediction, sorted.
+    loss : callable
+        ``loss(rows, prediction) -> float`` on some evaluated rows.
+    seed : int
+        Seed of the jobs.
+    recorder : Recorder
+        Where things are written.
+    on_start : callable
+        Called with each trial that starts.
+    """
+
+    def __init__(
+        self,
+        *,
+        proposals: Proposals,
+        executor: Executor,
+        budget: Budget,
+        folder: Path,
+        folds: list[tuple[np.ndarray, np.ndarray]],
+        evaluated: np.ndarray,
+        loss: Callable[[np.ndarray, np.ndarray], float],
+        seed: int,
+        recorder: Recorder,
+        on_start: Callable[[Trial], None] = lambda trial: None,
+    ) -> None:
+        self.trials: list[Trial] = []
+        self._proposals = proposals
+        self._executor = executor
+        self._budget = budget
+        self._folder = folder
+        self._folds = folds
+        self._evaluated = evaluated
+        self._loss = loss
+        self._seed = seed
+        self._recorder = recorder
+        self._on_start = on_start
+        self._stop = threading.Event()
+        self._window = max(4, executor.workers)
+        self._seen: set[int] = set()
+        self._is_dry = False
+
+    @property
+    def is_reproducible(self) -> bool:
+        """Whether results may not depend on the clock."""
+        return not self._budget.is_timed
+
+    def stop(self) -> None:
+        """Ask the search to end; safe from any thread and from a signal handler."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """End what proposes."""
+        self._proposals.close()
+
+    def restore(self, trial: Trial) -> None:
+        """Take over a trial of an earlier, interrupted run of the same search."""
+        self.trials.append(trial)
+        self._proposals.mark_tried(trial.configuration)
+        for fold in sorted(trial.outcomes):
+            if trial.outcomes[fold].status is Status.SUCCESS:
+                trial.fold_losses[fold] = self._fold_loss(trial, fold)
+        if trial.origin == "baseline" and trial.loss is not None:
+            self._proposals.penalty = trial.loss
+        if not trial.is_over and len(trial.fold_losses) == len(self._folds):
+            self._finish(trial, Status.SUCCESS)
+
+    def add_finished(self, trial: Trial) -> None:
+        """Take in a trial that was run elsewhere, such as the baseline."""
+        for fold in sorted(trial.outcomes):
+            trial.fold_losses[fold] = self._fold_loss(trial, fold)
+        self.trials.append(trial)
+        self._proposals.mark_tried(trial.configuration)
+        self._finish(trial, Status.SUCCESS)
+        if trial.loss is not None:
+            self._proposals.penalty = trial.loss
+
+    def run(self) -> Iterator[Trial]:
+        """Yield each trial when it is over: succeeded, dropped or failed."""
+        while not self._is_over():
+            self._dispatch()
+            if not any(t.running for t in self.trials) and (self._is_dry or self._is_counted_out()):
+                waiting = [t for t in self.trials if not t.is_over]
+                if not waiting:
+                    break
+            patience = min(_PATIENCE, max(self._budget.for_search(), 0.0))
+            for outcome in self._executor.wait(patience):
+                trial = self.trials[outcome.trial]
+                trial.running.discard(outcome.fold)
+                if trial.is_over:
+                    continue
+                self._receive(trial, outcome)
+                if trial.is_over:
+                    yield trial
+        for trial in self.trials:
+            if not trial.is_over:
+                trial.error = "The budget ended before its last fold."
+                self._finish(trial, Status.STOPPED)
+                yield trial
+
+    def out_of_fold(self, trial: Trial) -> np.ndarray:
+        """The out-of-fold predictions of a successful trial, memory-mapped."""
+        path = self._folder / "predictions" / f"{trial.number:05d}.npy"
+        if not path.exists():
+            self._assemble(trial, path)
+        return np.load(path, mmap_mode="r")
+
+    def _is_over(self) -> bool:
+        return self._stop.is_set() or self._budget.for_search() <= 0
+
+    def _is_counted_out(self) -> bool:
+        """Whether as many trials were started as may be."""
+        limit = self._budget.trials
+        started = sum(1 for trial in self.trials if trial.origin != "baseline")
+        return limit is not None and started >= limit
+
+    def _dispatch(self) -> None:
+        for _ in range(self._executor.free()):
+            job = self._next_job()
+            if job is None:
+                return
+            self.trials[job.trial].running.add(job.fold)
+            self._executor.submit(job)
+
+    def _next_job(self) -> Job | None:
+        for trial in self.trials:
+            if not trial.is_over and (fold := self._next_fold(trial)) is not None:
+                return self._job(trial, fold)
+        if self._is_counted_out():
+            return None
+        trial = self._start_trial()
+        return None if trial is None else self._job(trial, self._next_fold(trial) or 0)
+
+    def _next_fold(self, trial: Trial) -> int | None:
+        """The next fold to run, if the race does not want a result first."""
+        rest = [
+            fold
+            for fold in range(len(self._folds))
+            if fold not in trial.outcomes and fold not in trial.running
+        ]
+        if not rest:
+            return None
+        must_prove_itself = len(self._comparable(trial)) >= _FEW_FINISHED and not trial.outcomes
+        return None if must_prove_itself and trial.running else rest[0]
+
+    def _job(self, trial: Trial, fold: int) -> Job:
+        left = len(self._folds) - len(trial.outcomes)
+        soft, hard = job_limits(self._budget, self._executor.workers, left)
+        seed = job_seed(self._seed, trial.number, fold)
+        return Job(trial.number, fold, trial.configuration, seed, soft, hard)
+
+    def _start_trial(self) -> Trial | None:
+        number = len(self.trials)
+        if self.is_reproducible:
+            visible = self.trials[: max(number - self._window + 1, 0)]
+            if any(not trial.is_over for trial in visible):
+                return None
+        else:
+            visible = [trial for trial in self.trials if trial.is_over]
+        for trial in visible:
+            if trial.number not in self._seen and trial.origin != "baseline":
+                self._seen.add(trial.number)
+                self._proposals.observe(trial)
+        seconds = self._budget.for_search() * self._executor.workers
+        found = self._proposals.next(seconds)
+        if found is None:
+            self._is_dry = True
+            return None
+        return self._begin(found)
+
+    def _begin(self, found: Recommendation) -> Trial:
+        trial = Trial(len(self.trials), found.configuration, found.origin, found.why)
+        trial.started = self._budget.elapsed()
+        self.trials.append(trial)
+        self._proposals.mark_tried(trial.configuration)
+        self._recorder.record_trial(trial.to_json())
+        self._on_start(trial)
+        return trial
+
+    def _receive(self, trial: Trial, outcome: Outcome) -> None:
+        """Take in the outcome of a fold and decide what becomes of the trial."""
+        trial.outcomes[outcome.fold] = outcome
+        self._recorder.record_outcome(outcome)
+        if outcome.status is not Status.SUCCESS:
+            trial.error = outcome.error
+            self._finish(trial, outcome.status)
+            return
+        trial.fold_losses[outcome.fold] = self._fold_loss(trial, outcome.fold)
+        if not np.isfinite(trial.fold_losses[outcome.fold]):
+            trial.error = "The metric is not finite on its predictions."
+            self._finish(trial, Status.FAILED)
+        elif not self._survives(trial):
+            self._finish(trial, Status.DROPPED)
+        elif len(trial.outcomes) == len(self._folds):
+            self._finish(trial, Status.SUCCESS)
+
+    def _survives(self, trial: Trial) -> bool:
+        """Race the folds in their order, so that arrival plays no part."""
+        done = 0
+        while done in trial.fold_losses:
+            done += 1
+        others = self._comparable(trial)
+        for length in range(1, min(done, len(self._folds) - 1) + 1):
+            part = Trial(trial.number, trial.configuration, trial.origin)
+            part.fold_losses = {fold: trial.fold_losses[fold] for fold in range(length)}
+            if not deserves_more(part, others):
+                return False
+        return True
+
+    def _comparable(self, trial: Trial) -> list[Trial]:
+        """The finished trials that this trial may be compared with."""
+        last = trial.number - self._window if self.is_reproducible else len(self.trials)
+        return [t for t in self.trials if t.status is Status.SUCCESS and t.number <= last]
+
+    def _fold_loss(self, trial: Trial, fold: int) -> float:
+        prediction = np.load(self._folder / trial.outcomes[fold].prediction, mmap_mode="r")
+        return float(self._loss(self._folds[fold][1], np.asarray(prediction)))
+
+    def _finish(self, trial: Trial, status: Status) -> None:
+        trial.status = status
+        trial.finished = self._budget.elapsed()
+        if status is Status.SUCCESS:
+            trial.loss = float(self._loss(self._evaluated, np.asarray(self.out_of_fold(trial))))
+        elif status is Status.DROPPED:
+            trial.loss = self._projected_loss(trial)
+            trial.error = "Clearly worse than the best trials on its first folds."
+        self._recorder.record_trial(trial.to_json())
+
+    def _projected_loss(self, trial: Trial) -> float:
+        """What a dropped trial would about have reached: the best trial's loss plus the gap."""
+        others = self._comparable(trial)
+        best = min(others, key=lambda t: (t.loss, t.number))
+        gaps = [loss - best.fold_losses[fold] for fold, loss in trial.fold_losses.items()]
+        return float((best.loss or 0.0) + max(float(np.mean(gaps)), 0.0))
+
+    def _assemble(self, trial: Trial, path: Path) -> None:
+        """Put the folds' predictions together in the order of the evaluated rows."""
+        parts = []
+        for fold in sorted(trial.outcomes):
+            rows = np.searchsorted(self._evaluated, self._folds[fold][1])
+            parts.append((rows, np.load(self._folder / trial.outcomes[fold].prediction)))
+        shape = (len(self._evaluated), *parts[0][1].shape[1:])
+        whole = np.full(shape, np.nan, dtype=np.float32)
+        for rows, prediction in parts:
+            whole[rows] = prediction
+        partial = path.with_suffix(".partial")
+        with open(partial, "wb") as file:
+            np.save(file, whole)
+        os.replace(partial, path)

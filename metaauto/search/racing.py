@@ -1,0 +1,52 @@
+"""Racing: which trials deserve their remaining folds."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+from metaauto.search.trial import Status, Trial
+
+__all__ = ["deserves_more"]
+
+_MIN_FINISHED = 3
+_REFERENCE_RANK = 8
+_DEVIATIONS = 1.0
+
+
+def deserves_more(trial: Trial, others: Sequence[Trial]) -> bool:
+    """Whether a trial can still become useful to the ensemble, given its folds so far.
+
+    It is compared, fold by fold, with the eighth best finished trial (the ensemble seldom wants
+    more), and dropped if it is worse by more than the usual fluctuation between two trials over
+    as many folds. Comparing the same folds removes most of the noise, as in F-race (Birattari et
+    al. 2002).
+
+    Parameters
+    ----------
+    trial : Trial
+        With the losses of some folds.
+    others : sequence of Trial
+        Trials to compare with.
+    """
+    finished = sorted(
+        (t for t in others if t.status is Status.SUCCESS and t.loss is not None and t is not trial),
+        key=lambda t: (t.loss, t.number),
+    )
+    folds = sorted(trial.fold_losses)
+    if len(finished) < _MIN_FINISHED or not folds:
+        return True
+    reference = finished[min(_REFERENCE_RANK, len(finished)) - 1]
+    gaps = [trial.fold_losses[fold] - reference.fold_losses[fold] for fold in folds]
+    allowed = _DEVIATIONS * _fluctuation(finished) / len(folds) ** 0.5
+    return statistics.fmean(gaps) <= allowed
+
+
+def _fluctuation(finished: Sequence[Trial]) -> float:
+    """Usual standard deviation, over folds, of the difference between two good trials."""
+    best = finished[0]
+    spreads = []
+    for other in finished[1:_REFERENCE_RANK]:
+        gaps = [other.fold_losses[f] - best.fold_losses[f] for f in sorted(best.fold_losses)]
+        spreads.append(statistics.pstdev(gaps) if len(gaps) > 1 else 0.0)
+    return statistics.median(spreads) if spreads else 0.0

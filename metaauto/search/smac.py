@@ -1,0 +1,203 @@
+"""Bayesian optimisation by SMAC, in a process of its own.
+
+SMAC (Lindauer et al. 2022, JMLR 23:54) proposes; the clock, the loop and the records are metaauto's.
+It thinks beside the workers at low priority and can be killed at any moment. It is told every
+finished trial, those of the warm start included; failures are told a finite loss, because an
+infinite one leaves its surrogate without a prediction.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from metaauto.configuration import Configuration
+from metaauto.ranges import Range
+from metaauto.search.executors.switchboard import (
+    Child,
+    Switchboard,
+    call_back,
+    thread_environment,
+)
+
+__all__ = ["SmacProposer", "main"]
+
+_log = logging.getLogger("metaauto.search")
+
+
+class SmacProposer:
+    """The parent's side: send results, ask for configurations, never wait unless told to.
+
+    Parameters
+    ----------
+    ranges : mapping
+        `SearchSpace.ranges`.
+    seed : int
+        Same seed and same results in the same order give the same proposals.
+    """
+
+    def __init__(self, ranges: Mapping[str, Mapping[str, Range]], seed: int) -> None:
+        self._ranges = ranges
+        self._seed = seed
+        self._switchboard = Switchboard()
+        self._child = Child(
+            "metaauto.search.smac:main", self._switchboard.line("smac"), thread_environment(1)
+        )
+        self._connection: Connection | None = None
+        self._waiting = 0
+        self._outbox: list[Any] = []
+        self.failure = ""
+
+    def tell(self, results: Iterable[tuple[Configuration, float, float]]) -> None:
+        """Report finished trials: configuration, finite loss, seconds."""
+        batch = [(c.to_json(), loss, seconds) for c, loss, seconds in results]
+        if batch:
+            self._send(("tell", batch))
+
+    def ask(self) -> None:
+        """Ask for one configuration; `ready` will have it."""
+        self._waiting += 1
+        self._send(("ask", None))
+
+    @property
+    def waiting(self) -> int:
+        """Configurations asked for and not yet received."""
+        return self._waiting
+
+    def ready(self, seconds: float = 0.0) -> Configuration | None:
+        """The next configuration if it comes within some seconds, else None."""
+        if self.failure or not self._connect(seconds) or self._connection is None:
+            return None
+        try:
+            if not self._waiting or not self._connection.poll(seconds):
+                return None
+            kind, value = self._connection.recv()
+        except (EOFError, OSError):
+            self._fail(self._child.complaint() or "its process ended")
+            return None
+        self._waiting -= 1
+        if kind == "error":
+            self._fail(value)
+            return None
+        return Configuration.from_json(value)
+
+    def close(self) -> None:
+        """End its process at once."""
+        self._child.kill()
+        if self._connection is not None:
+            self._connection.close()
+        self._switchboard.close()
+
+    def _fail(self, cause: str) -> None:
+        self.failure = cause
+        self._waiting = 0
+        _log.warning("SMAC stopped proposing (%s); random configurations take its place.", cause)
+
+    def _connect(self, seconds: float) -> bool:
+        if self._connection is not None:
+            return True
+        if seconds > 0:
+            wait([self._switchboard.wake], seconds)
+        answer = self._switchboard.answered("smac")
+        if answer is None:
+            if not self._child.is_alive():
+                self._fail(self._child.complaint() or "its process did not start")
+            return False
+        self._connection = answer[0]
+        self._connection.send((self._ranges, self._seed))
+        for message in self._outbox:
+            self._connection.send(message)
+        self._outbox.clear()
+        return True
+
+    def _send(self, message: Any) -> None:
+        if self.failure:
+            return
+        if not self._connect(0.0) or self._connection is None:
+            self._outbox.append(message)
+            return
+        try:
+            self._connection.send(message)
+        except OSError:
+            self._fail(self._child.complaint() or "its process ended")
+
+
+def main(call: Mapping[str, Any]) -> None:
+    """Entry of SMAC's process: answer the parent until it hangs up."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(5)
+    connection = call_back(call)
+    try:
+        ranges, seed = connection.recv()
+        with tempfile.TemporaryDirectory(prefix="metaauto-smac-") as folder:
+            _serve(connection, ranges, seed, folder)
+    except EOFError:
+        return
+    except Exception as error:
+        with contextlib.suppress(OSError):
+            connection.send(("error", f"{type(error).__name__}: {error}".splitlines()[0]))
+
+
+def _serve(connection: Connection, ranges: Any, seed: int, folder: str) -> None:
+    from smac.runhistory.dataclasses import TrialInfo, TrialValue
+
+    from metaauto.search.configspace import Translation
+
+    translation = Translation(ranges, seed)
+    facade = _facade(translation.space, seed, folder)
+    while True:
+        kind, payload = connection.recv()
+        if kind == "tell":
+            for record, loss, seconds in payload:
+                point = translation.to_space(Configuration.from_json(record))
+                facade.tell(
+                    TrialInfo(config=point, seed=0), TrialValue(cost=loss, time=seconds), save=False
+                )
+        else:
+            proposal = translation.from_space(facade.ask().config)
+            connection.send(("configuration", proposal.to_json()))
+
+
+def _facade(space: Any, seed: int, folder: str) -> Any:
+    """SMAC with its pitfalls handled: no prompt, no logging set-up, nothing written to the cwd."""
+    from smac import HyperparameterOptimizationFacade as Facade
+    from smac import Scenario
+    from smac.model.random_forest import RandomForest
+
+    scenario = Scenario(
+        space, deterministic=True, n_trials=10**6, output_directory=folder, seed=seed
+    )
+    forest = RandomForest(
+        configspace=space, n_trees=10, ratio_features=1.0, min_samples_split=2,
+        min_samples_leaf=1, max_depth=2**20, bootstrapping=True, log_y=False, seed=seed,
+        **_single_thread(RandomForest),
+    )
+    return Facade(
+        scenario,
+        _never_called,
+        model=forest,
+        initial_design=Facade.get_initial_design(
+            scenario, n_configs=0, additional_configs=[space.get_default_configuration()]
+        ),
+        logging_level=False,
+        overwrite=True,
+    )
+
+
+def _single_thread(forest: type) -> dict[str, int]:
+    import inspect
+
+    return {"n_jobs": 1} if "n_jobs" in inspect.signature(forest.__init__).parameters else {}
+
+
+def _never_called(config: Any, seed: int = 0) -> float:
+    """Stand for the target function, which metaauto runs itself."""
+    raise NotImplementedError("metaauto runs the trials")

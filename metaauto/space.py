@@ -1,0 +1,295 @@
+"""The search space of one task: each model with its hyperparameters and its preprocessing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from metaauto.components import SLOTS, Model, Preprocessor
+from metaauto.configuration import Configuration
+from metaauto.ranges import Choice, Float, Int, Range, Scalar
+from metaauto.registry import Registry
+from metaauto.task import Role, Task
+
+if TYPE_CHECKING:
+    from random import Random
+
+__all__ = ["BASELINE", "Repaired", "SearchSpace"]
+
+BASELINE = "dummy"
+
+_MIN_FEATURES_TO_REDUCE = 8
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """A configuration brought into the installed space, and what was changed for it."""
+
+    configuration: Configuration
+    changes: tuple[str, ...] = ()
+
+
+class SearchSpace:
+    """What can be tried on one task with the installed components.
+
+    Parameters
+    ----------
+    registry : Registry
+        Installed components, `Registry.select` applied.
+    task : Task
+        What is to be learned.
+
+    Attributes
+    ----------
+    ranges : dict of str to dict of str to Range
+        For each model its hyperparameters, its slots and theirs, with conditions.
+    skipped : dict of str to str
+        Models that cannot do the task, and why.
+    """
+
+    def __init__(self, registry: Registry, task: Task) -> None:
+        self.registry = registry
+        self.task = task
+        self.ranges: dict[str, dict[str, Range]] = {}
+        self.skipped: dict[str, str] = {}
+        for model in registry.models():
+            if model.name == BASELINE:
+                continue
+            why = model.why_not(task.kind, task.n_rows, len(task.features), task.n_classes)
+            if why is None and task.weighted and not model.tags.sample_weight:
+                why = "does not honour sample weights"
+            if why is None and task.is_classification and not model.tags.probabilities:
+                why = "has no class probabilities"
+            if why is None and not model.tags.raw:
+                why = self._unprepared(model)
+            if why is not None:
+                self.skipped[model.name] = why
+            else:
+                self.ranges[model.name] = self._ranges_of(model)
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models that can be tried, sorted."""
+        return sorted(self.ranges)
+
+    def needed_slots(self, model: Model) -> list[str]:
+        """The preprocessing slots that this table has a use for with this model."""
+        if model.tags.raw:
+            return []
+        names = self.task.names
+        numbers = names(Role.NUMERIC, Role.BOOLEAN) + names(Role.DATETIME)
+        wanted = {
+            "impute": bool(numbers),
+            "categorical": bool(names(Role.CATEGORICAL)),
+            "scale": bool(numbers) and model.tags.scaled,
+            "datetime": bool(names(Role.DATETIME)),
+            "text": bool(names(Role.TEXT)),
+            "reduce": True,
+        }
+        return [slot for slot in SLOTS if wanted[slot]]
+
+    def fitting(self, model: Model, slot: str) -> list[Preprocessor]:
+        """The preprocessors of a slot that suit a model on this task, the default first."""
+        tags = model.tags
+        n_features = len(self.task.features)
+        suited = []
+        for step in self.registry.preprocessors(slot):
+            if self.task.kind not in step.tasks:
+                continue
+            if step.max_rows is not None and self.task.n_rows > step.max_rows:
+                continue
+            if step.max_features is not None and n_features > step.max_features:
+                continue
+            if step.keeps_missing and not tags.missing and slot != "scale":
+                continue
+            if step.native and not tags.categories:
+                continue
+            if step.sparse and slot == "text" and not tags.sparse:
+                continue
+            suited.append(step)
+        preferred = self._preferred(model, slot)
+        return sorted(suited, key=lambda s: (s.name != preferred, not s.default, s.name))
+
+    def _preferred(self, model: Model, slot: str) -> Scalar:
+        own = model.space_for(self.task.kind).get(slot)
+        if isinstance(own, Choice):
+            return own.default
+        if slot == "impute":
+            return "keep" if model.tags.missing else None
+        if slot == "categorical":
+            if model.tags.categories:
+                return "native"
+            return None if model.tags.scaled else "ordinal"
+        return None
+
+    def _unprepared(self, model: Model) -> str | None:
+        for slot in self.needed_slots(model):
+            if slot != "reduce" and not self.fitting(model, slot):
+                return f"no installed preprocessor fills the slot {slot!r} for it"
+        return None
+
+    def _ranges_of(self, model: Model) -> dict[str, Range]:
+        own = model.space_for(self.task.kind)
+        ranges = {key: bounds for key, bounds in own.items() if key not in SLOTS}
+        missing = any(column.missing > 0 for column in self.task.features)
+        for slot in self.needed_slots(model):
+            steps = self.fitting(model, slot)
+            allowed = own.get(slot)
+            if isinstance(allowed, Choice):
+                steps = [s for s in steps if s.name in allowed.options] or steps[:1]
+            if slot == "impute" and not missing:
+                continue
+            if slot == "reduce" and len(self.task.features) < _MIN_FEATURES_TO_REDUCE:
+                continue
+            if steps:
+                ranges.update(_slot_ranges(slot, steps))
+        return ranges
+
+    def default(self, model: str) -> Configuration:
+        """The model's default configuration."""
+        return self.repair(Configuration(model, {})).configuration
+
+    def portfolio(self, model: str) -> list[Configuration]:
+        """The model's default and the further configurations its author recommends."""
+        entries = self.registry.model(model).portfolio
+        found = [self.default(model)]
+        found += [self.repair(Configuration(model, entry)).configuration for entry in entries]
+        return list(dict.fromkeys(found))
+
+    def repair(self, configuration: Configuration) -> Repaired:
+        """Bring a configuration into the installed space.
+
+        Values out of range are clipped, missing ones take their default, unknown and inactive
+        ones are dropped; each change is told.
+
+        Raises
+        ------
+        KeyError
+            If the model is not in the space; `skipped` says why.
+        """
+        ranges = self.ranges[configuration.model]
+        changes = []
+        given = dict(configuration.values)
+        values: dict[str, Scalar] = {}
+        for key in _in_order(ranges):
+            bounds = ranges[key]
+            if not _is_active(bounds, values):
+                continue
+            if key not in given:
+                values[key] = bounds.default
+                continue
+            values[key] = bounds.clip(given[key])
+            if values[key] != given[key]:
+                changes.append(f"{key}: {given[key]!r} became {values[key]!r}")
+        changes += [f"{key}: unknown here, dropped" for key in given if key not in ranges]
+        self._untangle(configuration.model, values, changes)
+        return Repaired(Configuration(configuration.model, values), tuple(changes))
+
+    def _untangle(self, model: str, values: dict[str, Scalar], changes: list[str]) -> None:
+        """Leave out reductions of the whole matrix that cannot follow the chosen encoding."""
+        reduce = values.get("reduce")
+        if reduce in (None, "none"):
+            return
+        step = self.registry.preprocessor("reduce", str(reduce))
+        blocked = ""
+        for slot in ("categorical", "text"):
+            if slot not in values:
+                continue
+            chosen = self.registry.preprocessor(slot, str(values[slot]))
+            if chosen.native:
+                blocked = "category codes cannot be reduced"
+            elif slot == "text" and chosen.sparse and step.centers:
+                blocked = "a sparse matrix cannot be centred"
+        tags = self.registry.model(model).tags
+        keeps = tags.missing and not step.keeps_missing
+        impute = values.get("impute", "keep" if tags.missing else "")
+        if keeps and impute == "keep":
+            blocked = "missing values are left in"
+        if blocked:
+            for key in [k for k in values if k.startswith("reduce.")]:
+                del values[key]
+            values["reduce"] = "none"
+            changes.append(f"reduce: {reduce!r} became 'none', {blocked}")
+
+    def sample(self, random: Random, model: str | None = None) -> Configuration:
+        """Draw a configuration at random; the model too unless it is given."""
+        name = model or random.choice(self.models)
+        values: dict[str, Scalar] = {}
+        for key in _in_order(self.ranges[name]):
+            bounds = self.ranges[name][key]
+            if _is_active(bounds, values):
+                values[key] = _draw(bounds, random)
+        return self.repair(Configuration(name, values)).configuration
+
+    def neighbour(self, configuration: Configuration, random: Random) -> Configuration:
+        """Change one or two values of a configuration a little."""
+        ranges = self.ranges[configuration.model]
+        values = dict(configuration.values)
+        keys = [key for key in values if key in ranges]
+        for key in random.sample(keys, min(len(keys), random.choice((1, 2)))):
+            values[key] = _step(ranges[key], values[key], random)
+        return self.repair(Configuration(configuration.model, values)).configuration
+
+
+def _slot_ranges(slot: str, steps: list[Preprocessor]) -> dict[str, Range]:
+    names = tuple(step.name for step in steps)
+    default = names[0]
+    if slot == "reduce" and "none" in names:
+        default = "none"
+    ranges: dict[str, Range] = {slot: Choice(names, default)}
+    for step in steps:
+        for key, bounds in step.space.items():
+            prefix = f"{slot}.{step.name}."
+            when: dict[str, Any] = {prefix + parent: ok for parent, ok in bounds.when.items()}
+            when[slot] = (step.name,)
+            ranges[prefix + key] = replace(bounds, when=when)
+    return ranges
+
+
+def _in_order(ranges: Mapping[str, Range]) -> Iterable[str]:
+    """Keys such that each stands after those it depends on."""
+    done: dict[str, None] = {}
+    waiting = list(ranges)
+    while waiting:
+        ready = [key for key in waiting if all(parent in done for parent in ranges[key].when)]
+        if not ready:
+            return [*done, *waiting]
+        done.update(dict.fromkeys(ready))
+        waiting = [key for key in waiting if key not in done]
+    return list(done)
+
+
+def _is_active(bounds: Range, values: Mapping[str, Scalar]) -> bool:
+    return all(parent in values and values[parent] in ok for parent, ok in bounds.when.items())
+
+
+def _draw(bounds: Range, random: Random) -> Scalar:
+    if isinstance(bounds, Choice):
+        return random.choice(bounds.options)
+    share = random.random()
+    return _at(bounds, share)
+
+
+def _step(bounds: Range, value: Scalar, random: Random) -> Scalar:
+    if isinstance(bounds, Choice):
+        return random.choice(bounds.options)
+    share = min(max(_share(bounds, float(value or 0.0)) + random.gauss(0.0, 0.15), 0.0), 1.0)
+    return _at(bounds, share)
+
+
+def _at(bounds: Float | Int, share: float) -> Scalar:
+    if bounds.log:
+        low, high = math.log(bounds.low), math.log(bounds.high)
+        return bounds.clip(math.exp(low + share * (high - low)))
+    return bounds.clip(bounds.low + share * (bounds.high - bounds.low))
+
+
+def _share(bounds: Float | Int, value: float) -> float:
+    if bounds.high == bounds.low:
+        return 0.0
+    if bounds.log:
+        span = math.log(bounds.high) - math.log(bounds.low)
+        return (math.log(value) - math.log(bounds.low)) / span
+    return (value - bounds.low) / (bounds.high - bounds.low)

@@ -1,0 +1,148 @@
+"""What is to be learned: the kind of task, the target and what each column is."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+__all__ = ["TASK_KINDS", "Column", "Role", "Task"]
+
+TASK_KINDS = ("binary", "multiclass", "regression")
+
+
+class Role(str, enum.Enum):
+    """What a column is to the models."""
+
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+    BOOLEAN = "boolean"
+    DATETIME = "datetime"
+    TEXT = "text"
+    IDENTIFIER = "identifier"
+    CONSTANT = "constant"
+
+    @property
+    def is_used(self) -> bool:
+        """Whether models see columns of this role."""
+        return self not in (Role.IDENTIFIER, Role.CONSTANT)
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the table and what it was taken for.
+
+    Parameters
+    ----------
+    name : str
+        Name in the table.
+    role : Role
+        What it was taken for.
+    dtype : str
+        pandas dtype in the table as read.
+    n_unique : int
+        Distinct values, missing ones not counted.
+    missing : float
+        Share of missing values, 0 to 1.
+    reason : str
+        Why it has this role, one short clause.
+    categories : tuple of str, optional
+        Known categories of a categorical or boolean column, as text.
+    format : str
+        How its text is read: a date format, ``"1,234.5"``, ``"1.234,5"``; empty otherwise.
+    """
+
+    name: str
+    role: Role
+    dtype: str
+    n_unique: int
+    missing: float
+    reason: str = ""
+    categories: tuple[str, ...] | None = None
+    format: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be learned from a table.
+
+    Parameters
+    ----------
+    kind : {'binary', 'multiclass', 'regression'}
+        Kind of task.
+    target : str
+        Name of the target column.
+    columns : tuple of Column
+        All feature columns in table order, dropped ones included.
+    metric : str
+        Name of the metric that drives search, ensemble and leaderboard.
+    n_rows : int
+        Rows with a target.
+    classes : tuple, optional
+        Class labels in the order of predicted probabilities; None in regression.
+    class_counts : tuple of int, optional
+        Rows per class, in the order of ``classes``.
+    weighted : bool
+        Whether rows carry sample weights.
+    groups, time : str, optional
+        Columns that steer the splits.
+    """
+
+    kind: str
+    target: str
+    columns: tuple[Column, ...]
+    metric: str
+    n_rows: int
+    classes: tuple[Any, ...] | None = None
+    class_counts: tuple[int, ...] | None = None
+    weighted: bool = False
+    groups: str | None = None
+    time: str | None = None
+
+    @property
+    def is_classification(self) -> bool:
+        """Whether the target is a class."""
+        return self.kind != "regression"
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes; 0 in regression."""
+        return len(self.classes) if self.classes is not None else 0
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """The columns that models see."""
+        return tuple(c for c in self.columns if c.role.is_used)
+
+    def names(self, *roles: Role) -> list[str]:
+        """Names of the used columns with one of the given roles."""
+        return [c.name for c in self.features if c.role in roles]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON-ready values."""
+        record = asdict(self)
+        for column in record["columns"]:
+            column["role"] = column["role"].value
+        return record
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Task:
+        """Rebuild what `to_json` wrote."""
+        values = dict(record)
+        values["columns"] = tuple(_column(c) for c in values["columns"])
+        for key in ("classes", "class_counts"):
+            if values.get(key) is not None:
+                values[key] = tuple(values[key])
+        return cls(**values)
+
+
+def _column(record: Mapping[str, Any]) -> Column:
+    values = dict(record)
+    values["role"] = Role(values["role"])
+    if values.get("categories") is not None:
+        values["categories"] = tuple(values["categories"])
+    return Column(**values)

@@ -1,0 +1,99 @@
+"""CatBoost for metaauto."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from metaauto.api import (
+    BuildContext,
+    Choice,
+    FitContext,
+    Float,
+    Int,
+    Model,
+    Register,
+    Tags,
+    hookimpl,
+)
+
+SPACE = {
+    "learning_rate": Float(0.02, 0.3, 0.06, log=True),
+    "grow_policy": Choice(("SymmetricTree", "Depthwise")),
+    "depth": Int(3, 9, 6),
+    "min_data_in_leaf": Int(1, 50, 5, log=True, when={"grow_policy": ("Depthwise",)}),
+    "l2_leaf_reg": Float(0.5, 30.0, 3.0, log=True),
+    "random_strength": Float(0.01, 10.0, 1.0, log=True),
+    "bootstrap_type": Choice(("MVS", "Bayesian")),
+    "subsample": Float(0.5, 0.95, 0.8, when={"bootstrap_type": ("MVS",)}),
+    "bagging_temperature": Float(0.1, 5.0, 1.0, log=True, when={"bootstrap_type": ("Bayesian",)}),
+    "one_hot_max_size": Int(2, 50, 10, log=True),
+    "max_ctr_complexity": Int(1, 4, 2),
+}
+
+PORTFOLIO = (
+    {"learning_rate": 0.06, "grow_policy": "Depthwise", "depth": 6, "min_data_in_leaf": 10},
+    {"learning_rate": 0.08, "depth": 4, "l2_leaf_reg": 4.5, "max_ctr_complexity": 3},
+    {"learning_rate": 0.05, "depth": 8, "bootstrap_type": "Bayesian", "bagging_temperature": 1.0},
+)  # fmt: skip
+
+
+def build(values: Mapping[str, Any], context: BuildContext) -> Any:
+    """A booster for the task, not yet fitted."""
+    from metaauto_catboost.estimator import CatBoostClassifier, CatBoostRegressor
+
+    kind = CatBoostClassifier if context.is_classification else CatBoostRegressor
+    # CatBoost refuses settings of a choice that was not taken.
+    active = {
+        name: value
+        for name, value in values.items()
+        if all(values.get(other) in wanted for other, wanted in SPACE[name].when.items())
+    }
+    return kind(
+        values=active,
+        categorical=context.categorical,
+        random_state=context.seed,
+        n_jobs=context.threads,
+    )
+
+
+def fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
+    """Fit until the fold's validation part stops improving or the deadline comes."""
+    validation = None
+    if context.X_validation is not None:
+        validation = (context.X_validation, context.y_validation, context.validation_weight)
+    return estimator.fit(
+        X,
+        y,
+        sample_weight=context.sample_weight,
+        validation=validation,
+        deadline=context.deadline,
+    )
+
+
+@hookimpl
+def register_models(register: Register) -> None:
+    """Register the model ``catboost``."""
+    register.model(
+        Model(
+            name="catboost",
+            build=build,
+            fit=fit,
+            space=SPACE,
+            portfolio=PORTFOLIO,
+            tags=Tags(
+                missing=True,
+                categories=True,
+                sample_weight=True,
+                threads=True,
+                early_stopping=True,
+                deadline=True,
+            ),
+            cost=5.0,
+            requires=("catboost",),
+            trusted=(
+                "metaauto_catboost.estimator.CatBoostClassifier",
+                "metaauto_catboost.estimator.CatBoostRegressor",
+            ),
+        )
+    )

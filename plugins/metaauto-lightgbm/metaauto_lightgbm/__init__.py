@@ -1,0 +1,95 @@
+"""LightGBM for metaauto."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from metaauto.api import (
+    BuildContext,
+    Choice,
+    FitContext,
+    Float,
+    Int,
+    Model,
+    Register,
+    Tags,
+    hookimpl,
+)
+
+SPACE = {
+    "learning_rate": Float(0.01, 0.3, 0.05, log=True),
+    "num_leaves": Int(4, 255, 31, log=True),
+    "min_data_in_leaf": Int(2, 100, 20, log=True),
+    "feature_fraction": Float(0.3, 1.0, 0.8),
+    "bagging": Choice((False, True)),
+    "bagging_fraction": Float(0.5, 0.95, 0.8, when={"bagging": (True,)}),
+    "lambda_l2": Float(1e-3, 30.0, 1.0, log=True),
+    "extra_trees": Choice((False, True)),
+    "cat_smooth": Float(0.1, 100.0, 10.0, log=True),
+    "min_data_per_group": Int(2, 100, 20, log=True),
+}
+
+PORTFOLIO = (
+    {"extra_trees": True, "min_data_in_leaf": 5, "feature_fraction": 0.6},
+    {"learning_rate": 0.03, "num_leaves": 127, "min_data_in_leaf": 4, "feature_fraction": 0.9},
+    {"learning_rate": 0.1, "num_leaves": 8, "min_data_in_leaf": 40, "lambda_l2": 10.0},
+    {"learning_rate": 0.02, "num_leaves": 16, "min_data_in_leaf": 3, "feature_fraction": 0.5,
+     "bagging": True, "bagging_fraction": 0.8},
+)  # fmt: skip
+
+
+def build(values: Mapping[str, Any], context: BuildContext) -> Any:
+    """A booster for the task, not yet fitted."""
+    from metaauto_lightgbm.estimator import LightGBMClassifier, LightGBMRegressor
+
+    kind = LightGBMClassifier if context.is_classification else LightGBMRegressor
+    return kind(
+        values=dict(values),
+        categorical=context.categorical,
+        random_state=context.seed,
+        n_jobs=context.threads,
+    )
+
+
+def fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
+    """Fit until the fold's validation part stops improving or the deadline comes."""
+    validation = None
+    if context.X_validation is not None:
+        validation = (context.X_validation, context.y_validation, context.validation_weight)
+    return estimator.fit(
+        X,
+        y,
+        sample_weight=context.sample_weight,
+        validation=validation,
+        deadline=context.deadline,
+    )
+
+
+@hookimpl
+def register_models(register: Register) -> None:
+    """Register the model ``lightgbm``."""
+    register.model(
+        Model(
+            name="lightgbm",
+            build=build,
+            fit=fit,
+            space=SPACE,
+            portfolio=PORTFOLIO,
+            tags=Tags(
+                missing=True,
+                categories=True,
+                sparse=True,
+                sample_weight=True,
+                threads=True,
+                early_stopping=True,
+                deadline=True,
+            ),
+            cost=1.5,
+            requires=("lightgbm",),
+            trusted=(
+                "metaauto_lightgbm.estimator.LightGBMClassifier",
+                "metaauto_lightgbm.estimator.LightGBMRegressor",
+            ),
+        )
+    )

@@ -1,0 +1,198 @@
+"""scikit-learn estimators over LightGBM's native interface.
+
+The native interface is used because it can stop between any two rounds, takes folds that lack a
+class, and does not follow scikit-learn's internals from version to version.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import lightgbm
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+
+from metaauto.api import Deadline
+
+QUIET = {"verbosity": -1}
+
+
+class LightGBMEstimator(BaseEstimator):
+    """What classifier and regressor share.
+
+    Parameters
+    ----------
+    values : dict, optional
+        LightGBM's parameters; ``bagging`` switches ``bagging_fraction`` on.
+    categorical : tuple of int
+        Columns that hold category codes; NaN and negative codes are missing.
+    random_state : int
+        Seed.
+    n_jobs : int
+        Threads to fit and predict with.
+
+    Attributes
+    ----------
+    booster_ : lightgbm.Booster
+        The fitted booster, cut after its best round. A regressor's predicts ``(y - center_) /
+        scale_``: L1 and L2 then mean the same whatever the unit, and LightGBM's float32 targets
+        lose nothing when the mean is large.
+    """
+
+    def __init__(
+        self,
+        values: dict[str, Any] | None = None,
+        categorical: tuple[int, ...] = (),
+        random_state: int = 0,
+        n_jobs: int = 1,
+    ) -> None:
+        self.values = values
+        self.categorical = categorical
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def _params(self, objective: dict[str, Any]) -> dict[str, Any]:
+        params = {"learning_rate": 0.05, **(self.values or {})}
+        params["bagging_freq"] = int(params.pop("bagging", False))
+        return {
+            **params,
+            **objective,
+            **QUIET,
+            "seed": self.random_state,
+            "num_threads": self.n_jobs,
+            "deterministic": True,
+            "force_col_wise": True,
+        }
+
+    def _boost(self, params: dict[str, Any], train: Any, validation: Any, deadline: Any) -> None:
+        """Boost until validation stops improving or the next round might end too late."""
+        X, y, weight = train
+        self.n_features_in_ = X.shape[1]
+        categorical = list(self.categorical)
+        data = lightgbm.Dataset(X, y, weight=weight, categorical_feature=categorical, params=params)
+        booster = lightgbm.Booster(params, data)
+        rounds, patience = round(15 / params["learning_rate"]), 0
+        if validation is not None:
+            X, y, weight = validation
+            booster.add_valid(data.create_valid(X, y, weight=weight), "validation")
+            rounds = round(100 / params["learning_rate"])
+            patience = max(20, round(2.5 / params["learning_rate"]))
+        best, best_loss, slowest = 0, np.inf, 0.0
+        for number in range(1, rounds + 1):
+            start = time.monotonic()
+            booster.update()
+            if validation is not None:
+                loss = booster.eval_valid()[0][2]
+                if loss < best_loss:
+                    best, best_loss = number, loss
+                elif number - best >= patience:
+                    break
+            slowest = max(slowest, time.monotonic() - start)
+            if deadline is not None and deadline.remaining() < 2 * slowest:
+                break
+        # Reading it back leaves the training data and the rounds after the best one behind.
+        text = booster.model_to_string(num_iteration=best or -1)
+        self.booster_ = lightgbm.Booster(model_str=text)
+
+    def _raw(self, X: Any) -> np.ndarray:
+        return self.booster_.predict(X, num_threads=self.n_jobs, **QUIET)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "booster_" in state:
+            state["booster_"] = state["booster_"].model_to_string().encode()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "booster_" in state:
+            text = state["booster_"].decode()
+            state = {**state, "booster_": lightgbm.Booster(model_str=text)}
+        super().__setstate__(state)
+
+
+class LightGBMClassifier(ClassifierMixin, LightGBMEstimator):
+    """Gradient boosted trees for classes; stops early on log loss.
+
+    Parameters are those of `LightGBMEstimator`.
+
+    References
+    ----------
+    Ke et al. "LightGBM: a highly efficient gradient boosting decision tree", NeurIPS 2017.
+    """
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        validation: tuple[Any, Any, Any] | None = None,
+        deadline: Deadline | None = None,
+    ) -> LightGBMClassifier:
+        """Fit; ``validation`` is (X, y, weights or None), on which it stops early."""
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if validation is not None:
+            validation = _known(validation, self.classes_)
+        k = len(self.classes_)
+        objective = {"objective": "binary", "metric": "binary_logloss"}
+        if k > 2:
+            objective = {"objective": "multiclass", "metric": "multi_logloss", "num_class": k}
+        train = (X, codes, _scaled(sample_weight))
+        self._boost(self._params(objective), train, validation, deadline)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of shape (rows, classes)."""
+        raw = self._raw(X)
+        return raw if raw.ndim == 2 else np.column_stack([1.0 - raw, raw])
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable class of each row."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+class LightGBMRegressor(RegressorMixin, LightGBMEstimator):
+    """Gradient boosted trees for numbers; stops early on the squared error.
+
+    Parameters are those of `LightGBMEstimator`.
+    """
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        validation: tuple[Any, Any, Any] | None = None,
+        deadline: Deadline | None = None,
+    ) -> LightGBMRegressor:
+        """Fit; ``validation`` is (X, y, weights or None), on which it stops early."""
+        y = np.asarray(y, dtype=np.float64)
+        self.center_, self.scale_ = float(y.mean()), float(y.std()) or 1.0
+        if validation is not None:
+            validation = (validation[0], self._standard(validation[1]), validation[2])
+        train = (X, self._standard(y), _scaled(sample_weight))
+        params = self._params({"objective": "regression", "metric": "l2"})
+        self._boost(params, train, validation, deadline)
+        return self
+
+    def _standard(self, y: Any) -> np.ndarray:
+        return (np.asarray(y, dtype=np.float64) - self.center_) / self.scale_
+
+    def predict(self, X: Any) -> np.ndarray:
+        """A value for each row."""
+        return self._raw(X) * self.scale_ + self.center_
+
+
+def _scaled(weight: Any) -> Any:
+    """Weights of mean 1, so that limits on a leaf's weight mean rows."""
+    return None if weight is None else np.asarray(weight, dtype=np.float64) / np.mean(weight)
+
+
+def _known(validation: tuple[Any, Any, Any], classes: np.ndarray) -> Any:
+    """The validation rows whose class was trained on, as class codes; None if there are none."""
+    X, y, weight = validation
+    rows = np.flatnonzero(np.isin(y, classes))
+    if len(rows) == 0:
+        return None
+    codes = np.searchsorted(classes, np.asarray(y)[rows])
+    return X[rows], codes, None if weight is None else np.asarray(weight)[rows]

@@ -1,0 +1,228 @@
+"""scikit-learn estimators over XGBoost's native interface.
+
+The native interface is used because it can stop between any two rounds, takes folds that lack a
+class, and does not follow scikit-learn's internals from version to version.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import xgboost
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+
+from metaauto.api import Deadline
+
+
+class XGBoostEstimator(BaseEstimator):
+    """What classifier and regressor share.
+
+    Parameters
+    ----------
+    values : dict, optional
+        XGBoost's parameters.
+    categorical : tuple of int
+        Columns that hold category codes; NaN and negative codes are missing.
+    random_state : int
+        Seed.
+    n_jobs : int
+        Threads to fit and predict with.
+
+    Attributes
+    ----------
+    booster_ : xgboost.Booster
+        The fitted booster, cut after its best round. A regressor's predicts ``(y - center_) /
+        scale_``: L1 and L2 then mean the same whatever the unit, and XGBoost's float32 targets
+        lose nothing when the mean is large.
+    """
+
+    def __init__(
+        self,
+        values: dict[str, Any] | None = None,
+        categorical: tuple[int, ...] = (),
+        random_state: int = 0,
+        n_jobs: int = 1,
+    ) -> None:
+        self.values = values
+        self.categorical = categorical
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def _params(self, objective: dict[str, Any]) -> dict[str, Any]:
+        grow = {"grow_policy": "depthwise", **(self.values or {})}
+        if grow["grow_policy"] == "lossguide":
+            grow["max_depth"] = 0
+        return {
+            "learning_rate": 0.05,
+            **grow,
+            **objective,
+            "tree_method": "hist",
+            "seed": self.random_state,
+            "nthread": self.n_jobs,
+            "verbosity": 0,
+        }
+
+    def _boost(self, params: dict[str, Any], train: Any, validation: Any, deadline: Any) -> None:
+        """Boost until validation stops improving or the next round might end too late."""
+        self.n_features_in_ = train[0].shape[1]
+        data = self._matrix(xgboost.QuantileDMatrix, *train)
+        rate, watch = params["learning_rate"], []
+        stopping = Stopping(0, deadline)
+        rounds = round(15 / rate)
+        if validation is not None:
+            watch = [(self._matrix(xgboost.QuantileDMatrix, *validation, ref=data), "validation")]
+            stopping = Stopping(max(20, round(2.5 / rate)), deadline)
+            rounds = round(100 / rate)
+        booster = xgboost.train(
+            params, data, rounds, evals=watch, verbose_eval=False, callbacks=[stopping]
+        )
+        self.booster_ = booster[: stopping.best + 1] if watch else booster
+        self.booster_.set_param({"nthread": self.n_jobs})
+
+    def _matrix(self, kind: Any, X: Any, y: Any = None, weight: Any = None, **other: Any) -> Any:
+        types = None
+        if self.categorical:
+            X = np.array(X)
+            codes = X[:, self.categorical]
+            X[:, self.categorical] = np.where(codes < 0, np.nan, codes)
+            types = ["c" if i in self.categorical else "q" for i in range(X.shape[1])]
+        return kind(
+            X,
+            label=y,
+            weight=weight,
+            feature_types=types,
+            enable_categorical=True,
+            nthread=self.n_jobs,
+            **other,
+        )
+
+    def _raw(self, X: Any) -> np.ndarray:
+        return self.booster_.predict(self._matrix(xgboost.DMatrix, X))
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "booster_" in state:
+            state["booster_"] = bytes(state["booster_"].save_raw("ubj"))
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "booster_" in state:
+            booster = xgboost.Booster({"nthread": state["n_jobs"]})
+            booster.load_model(bytearray(state["booster_"]))
+            state = {**state, "booster_": booster}
+        super().__setstate__(state)
+
+
+class Stopping(xgboost.callback.TrainingCallback):
+    """Ends training when validation stops improving or the next round might end too late."""
+
+    def __init__(self, patience: int, deadline: Deadline | None) -> None:
+        self.patience = patience
+        self.deadline = deadline
+        self.best, self.best_loss = 0, np.inf
+        self.start, self.slowest = time.monotonic(), 0.0
+
+    def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        """Note when the round started."""
+        self.start = time.monotonic()
+        return False
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        """Whether to stop."""
+        for losses in evals_log.get("validation", {}).values():
+            if losses[-1] < self.best_loss:
+                self.best, self.best_loss = epoch, losses[-1]
+            elif epoch - self.best >= self.patience:
+                return True
+        self.slowest = max(self.slowest, time.monotonic() - self.start)
+        return self.deadline is not None and self.deadline.remaining() < 2 * self.slowest
+
+
+class XGBoostClassifier(ClassifierMixin, XGBoostEstimator):
+    """Gradient boosted trees for classes; stops early on log loss.
+
+    Parameters are those of `XGBoostEstimator`.
+
+    References
+    ----------
+    Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD 2016,
+    `doi:10.1145/2939672.2939785 <https://doi.org/10.1145/2939672.2939785>`_.
+    """
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        validation: tuple[Any, Any, Any] | None = None,
+        deadline: Deadline | None = None,
+    ) -> XGBoostClassifier:
+        """Fit; ``validation`` is (X, y, weights or None), on which it stops early."""
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if validation is not None:
+            validation = _known(validation, self.classes_)
+        k = len(self.classes_)
+        objective = {"objective": "binary:logistic", "eval_metric": "logloss"}
+        if k > 2:
+            objective = {"objective": "multi:softprob", "eval_metric": "mlogloss", "num_class": k}
+        train = (X, codes, _scaled(sample_weight))
+        self._boost(self._params(objective), train, validation, deadline)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of shape (rows, classes)."""
+        raw = self._raw(X)
+        return raw if raw.ndim == 2 else np.column_stack([1.0 - raw, raw])
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable class of each row."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+class XGBoostRegressor(RegressorMixin, XGBoostEstimator):
+    """Gradient boosted trees for numbers; stops early on the squared error.
+
+    Parameters are those of `XGBoostEstimator`.
+    """
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        validation: tuple[Any, Any, Any] | None = None,
+        deadline: Deadline | None = None,
+    ) -> XGBoostRegressor:
+        """Fit; ``validation`` is (X, y, weights or None), on which it stops early."""
+        y = np.asarray(y, dtype=np.float64)
+        self.center_, self.scale_ = float(y.mean()), float(y.std()) or 1.0
+        if validation is not None:
+            validation = (validation[0], self._standard(validation[1]), validation[2])
+        train = (X, self._standard(y), _scaled(sample_weight))
+        params = self._params({"objective": "reg:squarederror", "eval_metric": "rmse"})
+        self._boost(params, train, validation, deadline)
+        return self
+
+    def _standard(self, y: Any) -> np.ndarray:
+        return (np.asarray(y, dtype=np.float64) - self.center_) / self.scale_
+
+    def predict(self, X: Any) -> np.ndarray:
+        """A value for each row."""
+        return self._raw(X) * self.scale_ + self.center_
+
+
+def _scaled(weight: Any) -> Any:
+    """Weights of mean 1, so that limits on a leaf's weight mean rows."""
+    return None if weight is None else np.asarray(weight, dtype=np.float64) / np.mean(weight)
+
+
+def _known(validation: tuple[Any, Any, Any], classes: np.ndarray) -> Any:
+    """The validation rows whose class was trained on, as class codes; None if there are none."""
+    X, y, weight = validation
+    rows = np.flatnonzero(np.isin(y, classes))
+    if len(rows) == 0:
+        return None
+    codes = np.searchsorted(classes, np.asarray(y)[rows])
+    return X[rows], codes, None if weight is None else np.asarray(weight)[rows]

@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+import gzip
+import io
+import logging
+import sqlite3
+import sys
+import types
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from metaauto.api import ReadError
+from metaauto.builtin.readers import READERS
+from metaauto.data.read import read_table
+
+
+def read(source):
+    return read_table(source, READERS)
+
+
+def written(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+    return path
+
+
+def test_names_are_unique_and_every_source_has_one_reader():
+    assert len({reader.name for reader in READERS}) == len(READERS)
+    sources = (
+        "a.csv", "A.CSV", "b.tsv.gz", "c.txt", "-", "d.parquet", "e.feather", "f.jsonl", "g.json",
+        "h.arff", "i.db", "sqlite:shop.db?table=a.csv", "sklearn:iris", "openml:31", "openml:x.csv",
+    )  # fmt: skip
+    for source in sources:
+        assert sum(reader.matches(source) for reader in READERS) == 1, source
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "columns", "first"),
+    [
+        ("a.csv", "x,y\n1,a\n2,b\n", ["x", "y"], [1, "a"]),
+        ("a.csv", "\ufeffx,y\n1,a\n2,b\n", ["x", "y"], [1, "a"]),
+        ("a.csv", "x;y\n1,5;2,5\n3,5;4\n", ["x", "y"], [1.5, 2.5]),
+        ("a.csv", "x;y;z\n1.5;a, b;2\n3.5;c, d;4\n", ["x", "y", "z"], [1.5, "a, b", 2]),
+        ("a.tsv", "x\ty\n1\t2\n3\t4\n", ["x", "y"], [1, 2]),
+        ("a.txt", "x  y\n1  2\n3  4\n", ["x", "y"], [1, 2]),
+        ("a.csv", "1,2.5\n3,4.5\n5,6.5\n", ["x0", "x1"], [1, 2.5]),
+        ("a.csv", "2019,2020\n1,2\n3,4\n", ["2019", "2020"], [1, 2]),
+        ("a.csv", "only\n1\n2\n", ["only"], [1]),
+        ("a.csv", "a b\nsome words\nother words\n", ["a b"], ["some words"]),
+        ("a.csv", 'x,y\n"1, 2",3\n"4",5\n', ["x", "y"], ["1, 2", 3]),
+        ("a.csv", "x,y\n1,2,\n3,4,\n", ["x", "y"], [1, 2]),
+        ("a.dat", "x\ty\nr1\t1\t2\nr2\t3\t4\n", ["x", "y"], [1, 2]),
+        ("a.csv", "x,y\r1,2\r3,4\r", ["x", "y"], [1, 2]),
+    ],
+)
+def test_delimited(tmp_path, name, text, columns, first):
+    frame = read(str(written(tmp_path, name, text)))
+    assert list(frame.columns) == columns
+    assert frame.iloc[0].tolist() == first
+    assert isinstance(frame.index, pd.RangeIndex)
+
+
+def test_question_marks_are_missing_numbers(tmp_path):
+    frame = read(written(tmp_path, "a.csv", "x,y\n1,?\n?,b\n"))
+    assert frame["x"].tolist()[0] == 1
+    assert np.isnan(frame["x"].iloc[1])
+
+
+def test_packed_and_standard_input(tmp_path, monkeypatch):
+    content = b"x,y\n1,2\n"
+    plain = read(written(tmp_path, "p.csv", content))
+    gz = read(written(tmp_path, "a.csv.gz", gzip.compress(content)))
+    with zipfile.ZipFile(tmp_path / "b.csv.zip", "w") as archive:
+        archive.writestr("b.csv", content)
+    zipped = read(tmp_path / "b.csv.zip")
+    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=io.BytesIO(content)))
+    piped = read("-")
+    for frame in (gz, zipped, piped):
+        pd.testing.assert_frame_equal(frame, plain)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.csv", "", "is empty"),
+        ("a.csv", " \n\n", "is empty"),
+        ("a.csv", "x,y\n", "only a header: 'x', 'y'"),
+        ("a.csv", "x,y\n1,2\n3\n4,5\n", "line 3 has 1 fields, expected 2"),
+        ("a.csv", "x,y\n1,2\n3,4,5\n4,5\n", "line 3 has 3 fields, expected 2"),
+        ("a.csv", "x,x\n1,2\n", "names columns twice: 'x'"),
+        ("a.csv", b"PAR1\0\0\0", "It is a parquet file"),
+        ("a.csv", b"\x00\x01\x02", "is a binary file"),
+        ("a.csv", b"x,y\n\x81\x8d,2\n", r"tried utf-8, utf-8-sig, cp1252"),
+        ("a.csv.gz", b"x,y\n1,2\n", "is no intact .gz file"),
+        ("a.csv.zip", b"x,y\n1,2\n", "is no intact .zip file"),
+        ("a.parquet", b"rubbish" * 9, "no intact parquet file"),
+        ("a.parquet", b"", "is empty"),
+        ("a.feather", b"rubbish" * 9, "no intact feather file"),
+        ("a.jsonl", '{"x": 1}\n{"x": \n', "line 2 is no JSON"),
+        ("a.jsonl", "[1]\n", "line 1 is no object"),
+        ("a.json", "{", "is no JSON"),
+        ("a.json", "3", "holds no table"),
+        ("a.json", '{"x": [1], "y": [1, 2]}', "do not make a table"),
+        ("a.arff", "@relation r\n", "has no @data"),
+        ("a.arff", "@attribute x numeric\n@data\n1,2\n", "line 3 has 2 values for 1 attributes"),
+        ("a.arff", "@attribute x numeric\n@data\nq\n", "attribute 'x' is numeric"),
+        ("a.arff", "@attribute x {a,b}\n@data\nq\n", "'q', which it does not declare"),
+        ("a.arff", "@attribute x wavelet\n@data\n1\n", "type 'wavelet'"),
+        ("a.db", b"rubbish" * 90, "cannot be read as an SQLite"),
+    ],
+)
+def test_what_cannot_be_read_says_why(tmp_path, name, content, words):
+    with pytest.raises(ReadError, match=words):
+        read(str(written(tmp_path, name, content)))
+
+
+def test_windows_letters_are_read_with_a_warning(tmp_path, caplog):
+    path = written(tmp_path, "a.csv", "name,x\nMüller,1\nZoë,2\n".encode("cp1252"))
+    with caplog.at_level(logging.WARNING, "metaauto"):
+        assert read(path)["name"].tolist() == ["Müller", "Zoë"]
+    assert "not UTF-8" in caplog.text
+
+
+def test_parquet_feather_json(tmp_path):
+    frame = pd.DataFrame({"x": [1, 2], "y": ["a", "b"]})
+    frame.to_parquet(tmp_path / "a.parquet")
+    frame.to_feather(tmp_path / "a.feather")
+    frame.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
+    frame.to_json(tmp_path / "r.json", orient="records")
+    frame.to_json(tmp_path / "c.json", orient="columns")
+    frame.to_json(tmp_path / "s.json", orient="split")
+    for name in ("a.parquet", "a.feather", "a.jsonl", "r.json", "c.json", "s.json"):
+        again = read(tmp_path / name)
+        assert again.to_dict("list") == frame.to_dict("list"), name
+
+
+ARFF = """% a comment
+@RELATION 'my table'
+@attribute 'a size' REAL
+@attribute kind {red, 'dark blue', "it's"}
+@attribute note string
+@attribute day date "yyyy-MM-dd"
+
+@DATA
+1.5, red, 'say \\'hi\\', then go', 2020-01-02
+?, 'dark blue', ?, ?
+% another
+3, "it's", plain, "2021-01-02"
+"""
+
+
+def test_arff(tmp_path):
+    frame = read(written(tmp_path, "a.arff", ARFF))
+    assert list(frame.columns) == ["a size", "kind", "note", "day"]
+    assert frame["kind"].tolist() == ["red", "dark blue", "it's"]
+    assert frame["kind"].cat.categories.tolist() == ["red", "dark blue", "it's"]
+    assert frame["note"].iloc[0] == "say 'hi', then go"
+    assert frame["note"].isna().tolist() == [False, True, False]
+    assert frame["a size"].isna().tolist() == [False, True, False]
+    assert frame["day"].iloc[2] == pd.Timestamp("2021-01-02")
+    assert frame.attrs["target"] == "day"
+
+
+def test_sparse_arff(tmp_path):
+    text = "@attribute x numeric\n@attribute k {no,yes}\n@data\n{0 2.5, 1 yes}\n{}\n{1 ?}\n"
+    frame = read(written(tmp_path, "a.arff", text))
+    assert frame["x"].tolist() == [2.5, 0.0, 0.0]
+    assert frame["k"].tolist()[:2] == ["yes", "no"]
+    assert frame["k"].isna().tolist() == [False, False, True]
+
+
+@pytest.fixture
+def shop(tmp_path):
+    path = tmp_path / "shop.db"
+    connection = sqlite3.connect(path)
+    connection.execute('CREATE TABLE orders (id INTEGER, "the kind" TEXT)')
+    connection.execute("INSERT INTO orders VALUES (1, 'a'), (2, NULL)")
+    connection.commit()
+    connection.close()
+    return path
+
+
+def run_sql(path, statement):
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def test_sqlite(shop):
+    assert read(str(shop)).shape == (2, 2)
+    assert read(f"sqlite:{shop}?table=Orders")["the kind"].tolist()[0] == "a"
+    frame = read(f"sqlite:{shop}?query=SELECT id%2B1 AS next FROM orders")
+    assert frame["next"].tolist() == [2, 3]
+
+
+def test_sqlite_refusals(shop, tmp_path):
+    with pytest.raises(ReadError, match="no table 'order'.*Tables are orders"):
+        read(f"sqlite:{shop}?table=order")
+    with pytest.raises(ReadError, match="not understood"):
+        read(f"sqlite:{shop}?tabel=orders")
+    with pytest.raises(ReadError, match="readonly"):
+        read(f"sqlite:{shop}?query=DELETE FROM orders")
+    with pytest.raises(ReadError, match="There is no file"):
+        read(f"sqlite:{tmp_path / 'none.db'}")
+    run_sql(shop, "CREATE TABLE more (x)")
+    with pytest.raises(ReadError, match=r"2 tables: more, orders\..*\?table=more"):
+        read(str(shop))
+    run_sql(tmp_path / "bare.db", "PRAGMA user_version = 1")
+    with pytest.raises(ReadError, match="holds no table"):
+        read(str(tmp_path / "bare.db"))
+    assert read(f"sqlite:{shop}?table=orders").shape == (2, 2)  # nothing was deleted
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "labels"),
+    [
+        ("iris", (150, 5), {"setosa", "versicolor", "virginica"}),
+        ("breast_cancer", (569, 31), {"malignant", "benign"}),
+        ("wine", (178, 14), {"class_0", "class_1", "class_2"}),
+        ("digits", (1797, 65), set(range(10))),
+    ],
+)
+def test_sklearn_tables(name, shape, labels):
+    frame = read(f"sklearn:{name}")
+    assert frame.shape == shape
+    assert set(frame["target"]) == labels
+    assert frame.attrs["target"] == "target"
+
+
+def test_sklearn_regression_and_unknown_names():
+    assert read("sklearn:diabetes")["target"].iloc[0] == 151.0
+    with pytest.raises(ReadError, match="no table 'irsi'.*iris"):
+        read("sklearn:irsi")
+
+
+def test_sklearn_download_fails(monkeypatch):
+    import sklearn.datasets
+
+    def fail(**_):
+        raise OSError("no network")
+
+    monkeypatch.setattr(sklearn.datasets, "fetch_california_housing", fail)
+    with pytest.raises(ReadError, match="cannot be downloaded"):
+        read("sklearn:california_housing")
+
+
+@pytest.fixture
+def openml(monkeypatch):
+    """A module in openml's place that holds one dataset."""
+    module = types.ModuleType("openml")
+    module.__spec__ = types.SimpleNamespace(name="openml")
+
+    class PyOpenMLError(Exception):
+        pass
+
+    class OpenMLServerException(PyOpenMLError):
+        pass
+
+    frame = pd.DataFrame({"class": ["a", "b"], "x": [1.0, 2.0]})
+
+    def get_dataset(key):
+        if key == 404:
+            raise OpenMLServerException("Unknown dataset\nmore")
+        if key == 500:
+            raise ConnectionError("unreachable")
+        return types.SimpleNamespace(
+            default_target_attribute="class", get_data=lambda dataset_format: (frame, None, [], [])
+        )
+
+    module.exceptions = types.SimpleNamespace(
+        PyOpenMLError=PyOpenMLError, OpenMLServerException=OpenMLServerException
+    )
+    module.datasets = types.SimpleNamespace(get_dataset=get_dataset)
+    monkeypatch.setitem(sys.modules, "openml", module)
+
+
+@pytest.mark.usefixtures("openml")
+def test_openml():
+    frame = read("openml:31")
+    assert list(frame.columns) == ["x", "class"]
+    assert frame.attrs["target"] == "class"
+    with pytest.raises(ReadError, match="Unknown dataset"):
+        read("openml:404")
+    with pytest.raises(ReadError, match="cannot be downloaded: unreachable"):
+        read("openml:500")
+    with pytest.raises(ReadError, match="needs a number"):
+        read("openml:")

@@ -1,0 +1,301 @@
+"""Greedy selection: never worse than the best alone, deterministic, within its deadline."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metaauto.components import Deadline
+from metaauto.ensemble import AnytimeEnsemble, blend, select_ensemble
+from metaauto.ensemble.decision import quick_loss
+from metaauto.ensemble.folds import stratified_folds, stratified_rows
+from metaauto.ensemble.objectives import objective_for
+from metaauto.errors import SettingError
+from metaauto.metrics import METRICS, quantile
+
+KINDS = {
+    "binary": ["roc_auc", "log_loss", "neg_log_loss", "brier", "accuracy", "f1", "mcc"],
+    "multiclass": ["roc_auc", "log_loss", "brier", "balanced_accuracy", "f1_macro"],
+    "regression": ["rmse", "mse", "mae", "r2", "median_ae", "max_error"],
+}
+CASES = [(kind, name) for kind, names in KINDS.items() for name in names]
+
+
+def candidates(kind, n, members, seed):
+    """Noisy predictions of a made-up target, each with errors of its own, and weights."""
+    random = np.random.default_rng(seed)
+    weights = random.uniform(0.5, 2.0, n)
+    if kind == "regression":
+        y = random.normal(size=n)
+        noise = random.normal(size=(members, n)) * random.uniform(0.3, 2.0, (members, 1))
+        return y, list((y + noise).astype(np.float32)), weights
+    k = 2 if kind == "binary" else 3
+    y = np.concatenate([np.arange(k), random.integers(0, k, n - k)])
+    predictions = []
+    for spread in random.uniform(0.5, 2.0, members):
+        odds = np.eye(k)[y] + spread * random.normal(size=(n, k))
+        share = np.exp(odds)
+        predictions.append((share / share.sum(axis=1, keepdims=True)).astype(np.float32))
+    return y, predictions, weights
+
+
+@pytest.mark.parametrize(("kind", "name"), CASES)
+@given(
+    seed=st.integers(0, 10_000),
+    n=st.sampled_from([12, 80, 600]),
+    members=st.integers(1, 6),
+    weighted=st.booleans(),
+)
+@settings(max_examples=12, deadline=None)
+def test_never_worse_than_the_best_alone(kind, name, seed, n, members, weighted):
+    y, predictions, weights = candidates(kind, n, members, seed)
+    weight = weights if weighted else None
+    metric = METRICS[name]
+    selection = select_ensemble(predictions, y, metric, weight, size=12)
+    alone = min(metric.loss(y, p, weight) for p in predictions)
+    mixed = blend((predictions[i] for i in selection.weights), list(selection.weights.values()))
+    assert selection.loss <= alone
+    assert selection.single_loss == alone
+    assert selection.loss == metric.loss(y, mixed, weight)
+    assert sum(selection.weights.values()) == pytest.approx(1.0, abs=1e-12)
+    assert all(weight > 0 for weight in selection.weights.values())
+    assert list(selection.weights) == sorted(selection.weights)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("binary", "log_loss"), ("multiclass", "brier"), ("regression", "rmse")]
+)
+@given(seed=st.integers(0, 10_000), order=st.permutations(range(6)))
+@settings(max_examples=15, deadline=None)
+def test_order_of_members_does_not_change_the_loss(kind, name, seed, order):
+    y, predictions, _ = candidates(kind, 700, 6, seed)
+    metric = METRICS[name]
+    first = select_ensemble(predictions, y, metric)
+    second = select_ensemble([predictions[i] for i in order], y, metric)
+    assert second.loss == pytest.approx(first.loss, rel=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "name"), CASES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_objectives_judge_mixtures_as_the_metric_does(kind, name, weighted):
+    y, predictions, weights = candidates(kind, 300, 4, 3)
+    weight = weights if weighted else None
+    metric = METRICS[name]
+    objective = objective_for(predictions, y, metric, weight, seed=0, decide=False)
+    wide = [p.astype(np.float64) for p in predictions]
+    for added in ([], [1], [1, 2], [1, 2, 2]):
+        objective.start()
+        for index in added:
+            objective.add(index)
+        expected = [
+            metric.loss(y, np.mean([wide[i] for i in [*added, extra]], axis=0), weight)
+            for extra in range(4)
+        ]
+        found = objective.losses(range(4), Deadline())
+        assert found == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_finds_the_mean_that_cancels_the_errors():
+    y = np.random.default_rng(0).normal(size=1000)
+    error = np.random.default_rng(1).normal(size=1000)
+    selection = select_ensemble([y + 3, y + error, y - error], y, METRICS["rmse"])
+    assert selection.weights == {1: 0.5, 2: 0.5}
+    assert selection.loss < 1e-6
+    assert selection.single_loss > 0.9
+
+
+def test_repeats_and_seeds():
+    y, predictions, _ = candidates("binary", 400, 10, 0)
+    first = select_ensemble(predictions, y, METRICS["roc_auc"], seed=4)
+    assert select_ensemble(predictions, y, METRICS["roc_auc"], seed=4) == first
+    assert select_ensemble(predictions, y, METRICS["roc_auc"], seed=4).trajectory == (
+        first.trajectory
+    )
+
+
+def test_ties_go_to_the_lower_index():
+    y = np.arange(600.0)
+    same = y + np.random.default_rng(0).normal(size=600)
+    assert select_ensemble([same + 9, same, same, same], y, METRICS["rmse"]).weights == {1: 1.0}
+
+
+@pytest.mark.parametrize("n", [200, 900])
+def test_most_members(n):
+    y, predictions, _ = candidates("regression", n, 12, 5)
+    for most in (1, 2, 3):
+        selection = select_ensemble(predictions, y, METRICS["rmse"], max_members=most)
+        assert len(selection.weights) <= most
+    assert len(select_ensemble(predictions, y, METRICS["rmse"]).weights) > 3
+
+
+def test_pool_takes_the_best():
+    y, predictions, _ = candidates("regression", 800, 12, 5)
+    losses = [METRICS["rmse"].loss(y, p) for p in predictions]
+    best = {int(i) for i in np.argsort(losses)[:3]}
+    selection = select_ensemble(predictions, y, METRICS["rmse"], pool=3)
+    assert set(selection.weights) <= best
+
+
+def test_broken_candidates_are_left_out():
+    y, predictions, _ = candidates("regression", 600, 4, 0)
+    predictions[2] = np.full(600, np.nan, dtype=np.float32)
+    predictions[1][5] = np.inf
+    assert set(select_ensemble(predictions, y, METRICS["rmse"]).weights) <= {0, 3}
+
+
+def test_passed_deadline_still_answers_with_the_best_alone():
+    y, predictions, _ = candidates("binary", 600, 5, 0)
+    losses = [METRICS["roc_auc"].loss(y, p) for p in predictions]
+    selection = select_ensemble(predictions, y, METRICS["roc_auc"], deadline=Deadline.after(-1))
+    assert selection.weights == {int(np.argmin(losses)): 1.0}
+
+
+class Ticks(Deadline):
+    """Passes after it was asked a number of times."""
+
+    asked = 0
+
+    def passed(self):
+        type(self).asked += 1
+        return self.asked > 40
+
+
+def test_deadline_within_the_search_keeps_what_is_there():
+    y, predictions, _ = candidates("binary", 900, 8, 0)
+    full = select_ensemble(predictions, y, METRICS["roc_auc"])
+    cut = select_ensemble(predictions, y, METRICS["roc_auc"], deadline=Ticks())
+    assert 0 < len(cut.trajectory) < len(full.trajectory)
+    assert cut.trajectory == full.trajectory[: len(cut.trajectory)]
+
+
+@pytest.mark.parametrize(
+    ("predictions", "message"),
+    [([], "no candidate"), ([np.zeros(3), np.zeros(4)], "Candidate 1"), ([np.zeros(5)], "rows")],
+)
+def test_candidates_that_do_not_fit(predictions, message):
+    with pytest.raises(SettingError, match=message):
+        select_ensemble(predictions, np.zeros(3), METRICS["rmse"])
+    with pytest.raises(SettingError, match="2 losses"):
+        select_ensemble([np.zeros(3)], np.zeros(3), METRICS["rmse"], losses=[1, 2])
+
+
+def test_large_tables_are_searched_on_a_sample_and_judged_on_all_rows():
+    y, predictions, _ = candidates("binary", 30_000, 4, 1)
+    metric = METRICS["roc_auc"]
+    selection = select_ensemble(predictions, y, metric, size=10)
+    mixed = blend((predictions[i] for i in selection.weights), list(selection.weights.values()))
+    assert selection.loss == metric.loss(y, mixed) < selection.single_loss
+    assert selection.trajectory[-1] != selection.loss
+
+
+def test_labels_judged_at_their_quick_decision():
+    random = np.random.default_rng(0)
+    y = (random.uniform(size=3000) < 0.1).astype(int)
+    predictions = []
+    for _ in range(4):
+        positive = np.clip(0.1 + 0.15 * y + 0.1 * random.normal(size=3000), 0.001, 0.45)
+        predictions.append(np.column_stack([1 - positive, positive]))
+    plain = select_ensemble(predictions, y, METRICS["f1"])
+    tuned = select_ensemble(predictions, y, METRICS["f1"], decide=True)
+    assert plain.loss == 1.0
+    assert tuned.loss < tuned.single_loss < 0.9
+    assert len(tuned.weights) > 1
+    for p in predictions:
+        assert quick_loss(p, y, METRICS["f1"]) < METRICS["f1"].loss(y, p)
+
+
+def test_quantile_and_custom_functions_are_searched_too():
+    y, predictions, _ = candidates("regression", 600, 5, 2)
+    selection = select_ensemble(predictions, y, quantile(0.8))
+    assert selection.loss < selection.single_loss
+
+
+def test_anytime_has_an_answer_at_once_and_improves():
+    y, predictions, _ = candidates("regression", 600, 6, 1)
+    metric = METRICS["rmse"]
+    losses = [metric.loss(y, p) for p in predictions]
+    ensemble = AnytimeEnsemble(y, metric)
+    assert ensemble.current is None
+    assert not ensemble.update()
+    for key, (prediction, loss) in enumerate(zip(predictions, losses, strict=True)):
+        assert ensemble.add(key, prediction, loss)
+        assert ensemble.current.loss == min(losses[: key + 1])
+    assert ensemble.update()
+    assert not ensemble.update()
+    assert ensemble.current.loss < min(losses)
+    assert ensemble.current.weights == select_ensemble(predictions, y, metric).weights
+
+
+def test_anytime_does_not_depend_on_the_order_of_arrival():
+    y, predictions, _ = candidates("regression", 600, 9, 1)
+    metric = METRICS["rmse"]
+    found = []
+    for order in (range(9), reversed(range(9)), [4, 0, 8, 2, 6, 1, 3, 5, 7]):
+        ensemble = AnytimeEnsemble(y, metric, pool=5)
+        for key in order:
+            ensemble.add(key, predictions[key], metric.loss(y, predictions[key]), f"f{key % 2}")
+            if key == 4:
+                ensemble.update()
+        ensemble.update()
+        found.append((ensemble.current, ensemble.keys))
+    assert found[0] == found[1] == found[2]
+    assert len(found[0][1]) == 5
+
+
+def test_anytime_keeps_the_best_of_each_family():
+    y = np.zeros(600)
+    ensemble = AnytimeEnsemble(y, METRICS["mae"], pool=3)
+    for key in range(6):
+        assert ensemble.add(key, y + 1 + key, 1.0 + key, "tree") == (key < 3)
+    assert ensemble.add(10, y + 50, 50.0, "linear")
+    assert ensemble.keys == {0, 1, 10}
+
+
+def test_anytime_leaves_out_what_takes_too_long():
+    y, predictions, _ = candidates("binary", 600, 4, 1)
+    metric = METRICS["roc_auc"]
+    ensemble = AnytimeEnsemble(y, metric)
+    for key in (0, 1):
+        ensemble.add(key, predictions[key], metric.loss(y, predictions[key]))
+    assert ensemble.update(Deadline.after(60))
+    ensemble.add(2, predictions[2], metric.loss(y, predictions[2]))
+    assert not ensemble.update(Deadline.after(-1))
+    before = ensemble.current
+    assert ensemble.update(Deadline.after(-1), force=True)
+    assert ensemble.current.loss <= before.loss
+    # What the deadline cut short is done again as soon as there is time.
+    assert ensemble.update()
+
+
+def test_anytime_refuses_broken_predictions_and_other_rows():
+    ensemble = AnytimeEnsemble(np.zeros(3), METRICS["mae"])
+    assert not ensemble.add(0, np.full(3, np.nan), 1.0)
+    assert not ensemble.add(1, np.zeros(3), float("nan"))
+    assert ensemble.current is None
+    with pytest.raises(SettingError, match="2 rows"):
+        ensemble.add(2, np.zeros(2), 1.0)
+
+
+def test_blend():
+    a, b = np.array([1.0, 2.0], dtype=np.float32), np.array([3.0, 6.0], dtype=np.float32)
+    assert blend([a, b]).tolist() == [2.0, 4.0]
+    assert blend([a, b], [1.0, 0.0]).tolist() == [1.0, 2.0]
+    assert blend(iter([a])).dtype == np.float32
+    for predictions, weights in (([], None), ([a], [1, 1]), ([a, b], [1]), ([a], [0])):
+        with pytest.raises(SettingError, match=r"blend|weights"):
+            blend(predictions, weights)
+
+
+def test_folds_and_samples_of_rows():
+    y = np.repeat([0, 1, 2], [900, 90, 10])
+    folds = stratified_folds(y, 5, 0)
+    assert np.array_equal(np.sort(np.concatenate(folds)), np.arange(1000))
+    assert all(np.bincount(y[rows]).tolist() == [180, 18, 2] for rows in folds)
+    few = stratified_rows(y, 100, 0, classes=True)
+    assert np.bincount(y[few]).tolist() == [90, 9, 1]
+    even = stratified_rows(y, 100, 0, classes=True, balanced=True)
+    assert np.bincount(y[even]).tolist() == [45, 45, 10]
+    assert len(stratified_rows(y, 100, 0, classes=False)) == 100
+    assert len(stratified_rows(y, 5000, 0, classes=True)) == 1000
