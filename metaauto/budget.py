@@ -13,8 +13,12 @@ from metaauto.errors import SettingError
 
 __all__ = ["Budget", "available_cores", "available_memory", "parse_seconds"]
 
-_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(s|min|m|h|d|)", re.ASCII)
+_SECONDS = (86400.0, 3600.0, 60.0, 1.0)
+_NUMBER = r"(\d+(?:\.\d*)?|\.\d+)"
+_BARE = re.compile(_NUMBER, re.ASCII)
+_PARTS = re.compile(
+    r"\s*".join(f"(?:{_NUMBER}\\s*{unit})?" for unit in ("d", "h", "(?:min|m)", "s")), re.ASCII
+)
 
 
 def parse_seconds(text: str | float) -> float:
@@ -44,12 +48,16 @@ def parse_seconds(text: str | float) -> float:
         seconds = float(text)
     else:
         compact = str(text).strip().lower()
-        parts = _PART.findall(compact)
-        if not parts or "".join(n + u for n, u in parts) != compact.replace(" ", ""):
+        parts = _PARTS.fullmatch(compact)
+        if _BARE.fullmatch(compact):
+            seconds = float(compact)
+        elif compact and parts:
+            seconds = sum(float(n) * size for n, size in zip(parts.groups(), _SECONDS) if n)
+        else:
             raise SettingError(
-                f"{text!r} is no duration.", hint="Write 30s, 5m, 1h30m or a number of seconds."
+                f"The budget {text!r} is no duration.",
+                hint="Write 30s, 5m, 1h30m or a number of seconds.",
             )
-        seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if not 0 < seconds < float("inf"):
         raise SettingError(
             f"The budget {text!r} is not above zero.", hint="Give at least a second, such as 30s."

@@ -207,6 +207,8 @@ class Model:
     def __post_init__(self) -> None:
         _check_component(self, "build")
         _check_tasks(self.name, self.tasks)
+        if self.fit is not None:
+            _check_callable(self, "fit")
 
     def space_for(self, kind: str) -> dict[str, Range]:
         """The ranges for one kind of task, checked."""
@@ -315,6 +317,7 @@ class Reader:
 
     def __post_init__(self) -> None:
         _check_component(self, "read")
+        _check_callable(self, "matches")
 
 
 @dataclass(frozen=True)
@@ -383,6 +386,12 @@ class Extractor:
     def __post_init__(self) -> None:
         _check_component(self, "extract")
         _check_tasks(self.name, self.tasks)
+        keys = self.keys
+        if isinstance(keys, str) or not keys or len(set(keys)) != len(keys):
+            raise ComponentError(
+                f"Extractor {self.name!r} names the keys {keys!r}.",
+                hint="List each key that it returns once, in a tuple.",
+            )
 
 
 def _check_component(component: Any, function: str) -> None:
@@ -392,9 +401,13 @@ def _check_component(component: Any, function: str) -> None:
             f"{type(component).__name__} has the name {name!r}.",
             hint="Use letters, digits, '-' and '_'.",
         )
+    _check_callable(component, function)
+
+
+def _check_callable(component: Any, function: str) -> None:
     if not callable(getattr(component, function)):
         raise ComponentError(
-            f"{type(component).__name__} {name!r}: {function} is not callable.",
+            f"{type(component).__name__} {component.name!r}: {function} is not callable.",
             hint=f"Pass a function as {function}.",
         )
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,13 +15,12 @@ from metaauto.components import Deadline, Extractor, Model, Preprocessor, Reader
 from metaauto.data import Dataset, Splits, plan_splits, prepare, read_table
 from metaauto.ensemble import AnytimeEnsemble, Selection, quick_decision
 from metaauto.errors import NoModelFitted, Refused, RunError, TargetError
-from metaauto.metafeatures import Metafeatures, describe
 from metaauto.metrics import Metric, check_metric, resolve_metric
 from metaauto.model import FinalModel, assemble_model, load_members
 from metaauto.options import FitOptions
 from metaauto.plugins import Bundle, LoadedPlugins, PluginSettings, load_plugins, pack_objects
 from metaauto.registry import Registry
-from metaauto.report import build_leaderboard
+from metaauto.report import build_leaderboard, failure_causes, fit_facts, holdout_facts
 from metaauto.run import RunDirectory
 from metaauto.search import (
     Event,
@@ -40,13 +37,14 @@ from metaauto.search import (
     write_inputs,
 )
 from metaauto.space import SearchSpace
-from metaauto.warmstart import DefaultPortfolio, Strategy
+from metaauto.warmstart import DefaultPortfolio, RuntimeModel, Strategy
 
 __all__ = ["Conductor", "fit"]
 
 _ENSEMBLE_SHARE = 0.03
 _MOST_MEMBERS = 15
 _DESCRIBE_FROM = 20.0
+_DESCRIBE_SECONDS = 1.0
 
 
 def fit(
@@ -112,6 +110,7 @@ class Conductor:
         self.search: Search | None = None
         self.ensemble: AnytimeEnsemble | None = None
         self._on_event = on_event
+        self._baseline: Selection | None = None
         self._is_stopped = False
 
     def run(self, data: Any, target: Any = None, resume: Any = None) -> FinalModel:
@@ -122,14 +121,14 @@ class Conductor:
             run, dataset, metric = self.read(data, target, resume, plugins.registry)
             with run:
                 splits = self.split(dataset)
-                metafeatures = self.describe(dataset, plugins.registry)
                 space = self.search_space(plugins.registry, dataset)
-                strategy = self.recall(space, metafeatures, splits)
-                work = Work(dataset, metric, splits, space, strategy, plugins, run)
+                runtime = RuntimeModel(space, len(splits.folds))
+                strategy = self.recall(space, runtime)
+                work = Work(dataset, metric, splits, space, strategy, runtime, plugins, run)
                 search = self.prepare_search(work, executor)
                 self.run_trials(search, work)
                 executor.close()
-                model = self.assemble(search, work, metafeatures)
+                model = self.assemble(search, work)
         plugins.notify("fit_finished", model=model)
         self.tell("finished", "The model is ready.", score=model.facts["score"])
         return model
@@ -144,6 +143,14 @@ class Conductor:
         """Tell the caller what happened."""
         if self._on_event is not None:
             self._on_event(Event(kind, self.clock.elapsed(), message, data))
+
+    @property
+    def answer(self) -> Selection | None:
+        """The best selection so far; the baseline until something beats it."""
+        current = self.ensemble.current if self.ensemble is not None else None
+        if current is None or (self._baseline is not None and self._baseline.loss < current.loss):
+            return self._baseline
+        return current
 
     def start_workers(self) -> LocalExecutor:
         """Start worker processes, which import while the table is read."""
@@ -205,6 +212,7 @@ class Conductor:
                     "The table is not the one that the interrupted run was fitting.",
                     hint="Give the same data, or start a new run.",
                 )
+        self.tell("table", f"{dataset.task.n_rows:,} rows", task=dataset.task)
         for finding in dataset.findings:
             self.tell("warning", str(finding), code=finding.code, column=finding.column)
         return run, dataset, metric
@@ -215,13 +223,16 @@ class Conductor:
         name = target if isinstance(target, str) else None
         fingerprint = dataset.fingerprint
         return {
-            **self.options.to_json(), "data": source, "target": name, "fingerprint": fingerprint
+            **self.options.to_json(),
+            "data": source,
+            "target": name,
+            "fingerprint": fingerprint,
         }
 
     def split(self, dataset: Dataset) -> Splits:
         """Decide which rows judge which."""
         with self.clock.stage("split"):
-            return plan_splits(
+            splits = plan_splits(
                 dataset,
                 cv=self.options.cv,
                 holdout=self.options.holdout,
@@ -229,13 +240,14 @@ class Conductor:
                 budget_seconds=self.clock.seconds if self.clock.is_timed else None,
                 cores=self.clock.cores,
             )
+        self.tell("splits", splits.strategy, folds=len(splits.folds))
+        return splits
 
-    def describe(self, dataset: Dataset, registry: Registry) -> Metafeatures | None:
-        """Describe the table by numbers, if the budget leaves time for it."""
+    def describe_seconds(self) -> float:
+        """Time that describing the table by numbers may take beside the first trials."""
         if self.clock.is_timed and self.clock.seconds < _DESCRIBE_FROM:
-            return None
-        with self.clock.stage("describe"):
-            return describe(dataset, registry.extractors(), seconds=1.0, seed=self.options.seed)
+            return 0.0
+        return _DESCRIBE_SECONDS
 
     def search_space(self, registry: Registry, dataset: Dataset) -> SearchSpace:
         """Say what can be tried on this table."""
@@ -246,11 +258,9 @@ class Conductor:
             raise Refused(f"No model can do this task: {reasons}.", hint="Include others.")
         return space
 
-    def recall(
-        self, space: SearchSpace, metafeatures: Metafeatures | None, splits: Splits
-    ) -> Strategy:
+    def recall(self, space: SearchSpace, runtime: RuntimeModel) -> Strategy:
         """Choose what to try first."""
-        return DefaultPortfolio(space, len(splits.folds))
+        return DefaultPortfolio(space, runtime)
 
     def prepare_search(self, work: Work, executor: Executor) -> Search:
         """Lay out the table for the workers; take over what an interrupted run has done."""
@@ -274,6 +284,7 @@ class Conductor:
                 proposals=Proposals(
                     work.space,
                     work.strategy,
+                    work.runtime,
                     len(splits.folds),
                     self.options.seed,
                     reproducible=not self.clock.is_timed,
@@ -286,6 +297,7 @@ class Conductor:
                 loss=work.loss,
                 seed=self.options.seed,
                 recorder=run,
+                describe_seconds=self.describe_seconds(),
                 on_start=self.trial_started,
             )
             stored = run.stored()
@@ -320,7 +332,10 @@ class Conductor:
         """Offer a trial to the ensemble, and improve it if there is time to."""
         if trial.status is not Status.SUCCESS or trial.loss is None or self.ensemble is None:
             return
-        before = self.ensemble.current
+        before = self.answer
+        if trial.origin == "baseline":
+            self._baseline = Selection({trial.number: 1.0}, trial.loss, trial.loss)
+            return
         with self.clock.stage("ensemble"):
             prediction = search.out_of_fold(trial)
             self.ensemble.add(trial.number, prediction, trial.loss, trial.configuration.model)
@@ -328,11 +343,11 @@ class Conductor:
             allowed = _ENSEMBLE_SHARE * self.clock.elapsed() - spent
             if allowed > 0 and search.trials:
                 self.ensemble.update(Deadline.after(allowed))
-        after = self.ensemble.current
+        after = self.answer
         if after is not None and (before is None or after.loss < before.loss):
             self.tell("incumbent", f"{trial.name} improves the answer", loss=after.loss)
 
-    def assemble(self, search: Search, work: Work, described: Metafeatures | None) -> FinalModel:
+    def assemble(self, search: Search, work: Work) -> FinalModel:
         """Select the ensemble a last time and put the final model together."""
         self.tell("stage", "Assembling the model")
         if self.ensemble is None:
@@ -342,9 +357,10 @@ class Conductor:
             if self.clock.is_timed:
                 limit = Deadline.after(max(0.5 * self.clock.remaining(), 0.05))
             self.ensemble.update(limit, force=True)
-            selection = self.ensemble.current
+            selection = self.answer
             if selection is None:
-                raise NoModelFitted(failures(search.trials), hint="Look at the causes above.")
+                causes = "; ".join(failure_causes(search.trials)) or "no trial was finished"
+                raise NoModelFitted(f"No model was fitted: {causes}.", hint="Raise the budget.")
             registry, folder = work.plugins.registry, work.run.path
             model = assemble_model(
                 work.dataset,
@@ -357,37 +373,23 @@ class Conductor:
                 {},
                 self.options.seed,
             )
-        model.facts.update(self.facts(search, selection, work, described))
-        model.facts.update(holdout_facts(model, work))
-        return model
-
-    def facts(
-        self, search: Search, selection: Selection, work: Work, described: Metafeatures | None
-    ) -> dict[str, Any]:
-        """What the model tells of its making."""
-        baseline = search.trials[0]
-        to_score = work.metric.loss_to_score
-        return {
-            "score": to_score(selection.loss),
-            "single_score": to_score(selection.single_loss),
-            "baseline_score": None if baseline.loss is None else to_score(baseline.loss),
-            "greater_is_better": work.metric.greater_is_better,
-            "rows": work.dataset.task.n_rows,
-            "dropped_rows": work.dataset.dropped_rows,
-            "fingerprint": work.dataset.fingerprint,
-            "validation": work.splits.strategy,
-            "findings": [str(finding) for finding in work.dataset.findings],
-            "skipped": dict(work.space.skipped),
-            "trials": len(search.trials),
-            "budget": self.clock.seconds if self.clock.is_timed else None,
-            "seconds": self.clock.elapsed(),
-            "stages": dict(self.clock.spent),
-            "worker_seconds": sum(trial.seconds for trial in search.trials),
-            "cores": self.clock.cores,
-            "seed": self.options.seed,
-            "metafeatures": None if described is None else described.to_json(),
-            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        about: dict[str, Any] = {
+            "dataset": work.dataset,
+            "metric": work.metric,
+            "splits": work.splits,
         }
+        model.facts.update(holdout_facts(model, **about))
+        model.facts.update(
+            fit_facts(
+                **about,
+                space=work.space,
+                search=search,
+                selection=selection,
+                clock=self.clock,
+                seed=self.options.seed,
+            )
+        )
+        return model
 
     def trial_started(self, trial: Trial) -> None:
         """Tell that a trial begins."""
@@ -419,7 +421,7 @@ class Conductor:
 
     def best_score(self, metric: Metric) -> float | None:
         """Out-of-fold score of the current answer."""
-        current = self.ensemble.current if self.ensemble is not None else None
+        current = self.answer
         return None if current is None else metric.loss_to_score(current.loss)
 
 
@@ -432,6 +434,7 @@ class Work:
     splits: Splits
     space: SearchSpace
     strategy: Strategy
+    runtime: RuntimeModel
     plugins: LoadedPlugins
     run: RunDirectory
 
@@ -443,25 +446,6 @@ class Work:
         if self.metric.needs == "labels":
             decision = quick_decision(prediction, y, self.metric, weights)
         return self.metric.loss(y, prediction, weights, decision)
-
-
-def holdout_facts(model: FinalModel, work: Work) -> dict[str, Any]:
-    """Score of the final model on rows that nothing has seen."""
-    rows = work.splits.holdout
-    if rows is None:
-        return {}
-    dataset = work.dataset
-    prediction = model.predict_typed(dataset.X.iloc[rows])
-    weights = None if dataset.weights is None else dataset.weights[rows]
-    score = work.metric.score(dataset.y[rows], prediction, weights, model.decision)
-    return {"holdout_score": float(score), "holdout_rows": len(rows)}
-
-
-def failures(trials: Sequence[Trial]) -> str:
-    """Failed trials grouped by cause."""
-    causes = Counter(f"{trial.status}: {trial.error}" for trial in trials if trial.error)
-    lines = [f"{count} x {cause}" for cause, count in causes.most_common(5)]
-    return "Every trial failed. " + "; ".join(lines)
 
 
 class _CallableModule(ModuleType):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ __all__ = ["FitOptions"]
 
 _DEFAULT_BUDGET = 300.0
 _MEMORY_SHARE = 0.85
-_RESERVE_SHARE, _LEAST_RESERVE, _MOST_RESERVE = 0.03, 0.3, 5.0
+_RESERVE_SHARE, _LEAST_RESERVE, _MOST_RESERVE = 0.02, 0.3, 5.0
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,11 @@ class FitOptions:
     components: Sequence[Any] = ()
 
     def __post_init__(self) -> None:
-        _check_whole("trials", self.trials, 1)
-        _check_whole("cores", self.cores, 1)
-        _check_whole("ensemble_size", self.ensemble_size, 1)
-        _check_whole("seed", self.seed, 0)
+        for name, least in (("trials", 1), ("cores", 1), ("ensemble_size", 1), ("seed", 0)):
+            object.__setattr__(self, name, _whole(name, getattr(self, name), least))
         if self.budget is not None:
             object.__setattr__(self, "budget", parse_seconds(self.budget))
-        if self.memory is not None and not 0 < self.memory < math.inf:
+        if self.memory is not None and not _is_size(self.memory):
             raise SettingError(f"memory={self.memory!r} is no size.", hint="Give GiB above zero.")
         for name in ("include", "exclude"):
             value = getattr(self, name)
@@ -123,7 +122,9 @@ class FitOptions:
         for item in fields(self):
             value = getattr(self, item.name)
             if isinstance(value, (list, tuple)):
-                value = list(value) if all(isinstance(v, (str, int, float)) for v in value) else None
+                value = (
+                    list(value) if all(isinstance(v, (str, int, float)) for v in value) else None
+                )
             if value is None or isinstance(value, (str, int, float, bool, list, dict)):
                 plain[item.name] = value
         plain.pop("components", None)
@@ -133,7 +134,16 @@ class FitOptions:
         """These options over those of an interrupted run: what shapes the trials stays."""
         kept = {
             name: stored[name]
-            for name in ("task", "seed", "cv", "holdout", "include", "exclude", "roles", "knowledge")
+            for name in (
+                "task",
+                "seed",
+                "cv",
+                "holdout",
+                "include",
+                "exclude",
+                "roles",
+                "knowledge",
+            )
             if stored.get(name) is not None
         }
         for name in ("metric", "groups", "time", "weights"):
@@ -144,10 +154,16 @@ class FitOptions:
         return replace(self, **kept)
 
 
-def _check_whole(name: str, value: Any, least: int) -> None:
+def _whole(name: str, value: Any, least: int) -> int | None:
+    """The value as an int, whatever kind of whole number it is."""
     if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        return None
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise SettingError(
             f"{name}={value!r} is no whole number from {least}.", hint=f"Give {least} or more."
         )
+    return int(value)
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 < value < math.inf

@@ -60,7 +60,7 @@ class PluginSettings:
 
     @classmethod
     def from_environment(cls, **overrides: Any) -> PluginSettings:
-        """Read ``METAAUTO_PLUGINS``, ``_DISABLE_PLUGINS``, ``_PLUGINS_DIR`` and ``_STRICT_PLUGINS``."""
+        """Read the variables ``METAAUTO_PLUGINS``, ``..._DISABLE_PLUGINS``, ``..._PLUGINS_DIR``."""
         get = os.environ.get
         folders = get("METAAUTO_PLUGINS_DIR", "")
         values: dict[str, Any] = {
@@ -132,7 +132,9 @@ class LoadedPlugins:
             try:
                 getattr(_manager_for(plugin.name, implementation).hook, hook)(**arguments)
             except Exception as error:
-                _fail(plugin, f"{hook} raised {type(error).__name__}: {error}", self.settings, error)
+                _fail(
+                    plugin, f"{hook} raised {type(error).__name__}: {error}", self.settings, error
+                )
 
     def plugin(self, name: str) -> Plugin | None:
         """The plugin of that name, if it was found."""
@@ -276,10 +278,7 @@ def _collect(plugin: Plugin, implementation: Any, settings: PluginSettings) -> l
     except (pluggy.PluginValidationError, ValueError, TypeError) as error:
         _fail(plugin, f"has a hook that does not fit: {error}", settings, error)
         return []
-    known = sorted(n for n in vars(hookspecs) if n.startswith("register_")) + [
-        "trial_finished",
-        "fit_finished",
-    ]
+    known = sorted(n for n in vars(hookspecs) if n.startswith(("register_", "trial_", "fit_")))
     for caller in manager.get_hookcallers(implementation) or []:
         if caller.has_spec():
             plugin.hooks.append(caller.name)

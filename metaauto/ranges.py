@@ -50,7 +50,7 @@ class Int:
 
     def contains(self, value: Any) -> bool:
         """Whether the value is a whole number in the range."""
-        return _is_number(value) and float(value).is_integer() and self.low <= value <= self.high
+        return _is_number(value) and self.low <= value <= self.high and value == int(value)
 
     def clip(self, value: Any) -> int:
         """Bring a value into the range; what is no number becomes the default."""
@@ -101,11 +101,20 @@ def _is_number(value: Any) -> bool:
     )
 
 
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _check_numeric(bounds: Float | Int) -> None:
     if not (_is_number(bounds.low) and _is_number(bounds.high)) or bounds.low > bounds.high:
         raise ComponentError(
             f"The range {bounds.low!r} to {bounds.high!r} is empty.",
             hint="Give a finite low that is not above high.",
+        )
+    if isinstance(bounds, Int) and not (_is_whole(bounds.low) and _is_whole(bounds.high)):
+        raise ComponentError(
+            f"The ends {bounds.low!r} and {bounds.high!r} of an Int are no whole numbers.",
+            hint="Use Float for real numbers.",
         )
     if bounds.log and bounds.low <= 0:
         raise ComponentError(
@@ -126,15 +135,54 @@ def check_space(name: str, space: Any) -> dict[str, Range]:
             hint="Return a dict of Float, Int or Choice by hyperparameter name.",
         )
     for key, bounds in space.items():
+        if not isinstance(key, str) or not key or "." in key:
+            raise ComponentError(
+                f"The space of {name!r} has a hyperparameter named {key!r}.",
+                hint="Name it by a text without dots.",
+            )
         if not isinstance(bounds, (Float, Int, Choice)):
             raise ComponentError(
                 f"{key!r} in the space of {name!r} is a {type(bounds).__name__}.",
                 hint="Use Float, Int or Choice.",
             )
-        for parent in bounds.when:
-            if parent not in space or parent == key:
-                raise ComponentError(
-                    f"{key!r} in the space of {name!r} depends on {parent!r}, which is not there.",
-                    hint="Name another hyperparameter of the same space in `when`.",
-                )
+    for key, bounds in space.items():
+        for parent, allowed in bounds.when.items():
+            _check_condition(name, space, key, parent, allowed)
+    _check_no_circle(name, space)
     return dict(space)
+
+
+def _check_condition(name: str, space: Space, key: str, parent: str, allowed: Any) -> None:
+    if parent not in space or parent == key:
+        raise ComponentError(
+            f"{key!r} in the space of {name!r} depends on {parent!r}, which is not there.",
+            hint="Name another hyperparameter of the same space in `when`.",
+        )
+    if isinstance(allowed, (str, bytes)) or not isinstance(allowed, Sequence) or not allowed:
+        raise ComponentError(
+            f"{key!r} in the space of {name!r} has the condition {parent!r}: {allowed!r}.",
+            hint=f"List the values of {parent!r} in a tuple.",
+        )
+    for value in allowed:
+        if not space[parent].contains(value):
+            raise ComponentError(
+                f"{key!r} in the space of {name!r} waits for {parent!r} to be {value!r}, "
+                "which it cannot be.",
+                hint=f"Name values that {parent!r} can take.",
+            )
+
+
+def _check_no_circle(name: str, space: Space) -> None:
+    """Raise if hyperparameters depend on each other in a circle."""
+    settled: set[str] = set()
+    waiting = list(space)
+    while waiting:
+        ready = [key for key in waiting if settled.issuperset(space[key].when)]
+        if not ready:
+            raise ComponentError(
+                f"In the space of {name!r}, {' and '.join(map(repr, waiting))} depend on each "
+                "other in a circle.",
+                hint="Let one of them depend on nothing.",
+            )
+        settled.update(ready)
+        waiting = [key for key in waiting if key not in settled]

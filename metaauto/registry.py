@@ -14,7 +14,7 @@ from metaauto.metrics import Metric
 
 __all__ = ["Plugin", "Register", "Registered", "Registry"]
 
-_TYPES: dict[str, type] = {
+_TYPES: dict[str, Any] = {
     "model": Model,
     "preprocessor": Preprocessor,
     "extractor": Extractor,
@@ -135,7 +135,7 @@ class Register:
                 f"Plugin {self.plugin.name!r} registers a {type(component).__name__} as a {kind}.",
                 hint=f"Pass a {wanted.__name__}.",
             )
-        name = component.name
+        name = str(component.name)
         if isinstance(component, Preprocessor):
             name = f"{component.slot}.{name}"
         try:

@@ -120,7 +120,11 @@ def prepare(
     positional = bool(table.attrs.get("positional", False))
     table = table.copy(deep=False)
     table.columns = [str(name) for name in table.columns]
-    steering = {"weights": weights, "groups": groups, "time": time}
+    target = _name_or_values(target)
+    steering = {
+        what: _name_or_values(value)
+        for what, value in {"weights": weights, "groups": groups, "time": time}.items()
+    }
     used = {what: value for what, value in steering.items() if isinstance(value, str)}
     check_table(table, target if isinstance(target, str) else None, list(used.values()))
     steers = {
@@ -167,6 +171,11 @@ def prepare(
         rows=rows.astype(np.int64),
         fingerprint=fingerprint(features, read.y),
     )
+
+
+def _name_or_values(value: Any) -> Any:
+    """Column names are text, also where the table numbers its columns."""
+    return str(value) if isinstance(value, (int, np.integer)) else value
 
 
 def _column_or_array(table: pd.DataFrame, what: str, value: Any) -> pd.Series:

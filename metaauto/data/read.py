@@ -53,7 +53,7 @@ def read_table(source: Any, readers: Iterable[Reader] = ()) -> pd.DataFrame:
     if isinstance(address, bytes):
         address = os.fsdecode(address)
     reader = _reader_for(address, tuple(readers))
-    missing = [m for m in reader.requires if importlib.util.find_spec(m) is None]
+    missing = [module for module in reader.requires if not _is_installed(module)]
     if missing:
         raise ReadError(
             f"{address!r} needs {' and '.join(missing)}, which is not installed.",
@@ -74,6 +74,13 @@ def read_table(source: Any, readers: Iterable[Reader] = ()) -> pd.DataFrame:
             hint="Add at least one row of values.",
         )
     return frame
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # the package above a dotted name
+        return False
 
 
 def _reader_for(address: str, readers: tuple[Reader, ...]) -> Reader:

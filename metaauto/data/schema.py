@@ -48,8 +48,8 @@ class TableSchema:
     >>> table = pd.DataFrame({"size": [1, 2, 3], "kind": ["a", "b", "a"]})
     >>> schema = TableSchema.from_columns(infer_columns(table), "price")
     >>> typed = schema.encode(pd.DataFrame({"kind": ["b"], "size": ["7"]}))
-    >>> typed.iloc[0].tolist()
-    [7.0, 'b']
+    >>> typed.to_dict("records")
+    [{'size': 7.0, 'kind': 'b'}]
     """
 
     columns: tuple[Column, ...]

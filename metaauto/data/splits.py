@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -312,7 +313,10 @@ def _from_splitter(dataset: Dataset, rows: np.ndarray, splitter: Any) -> list[Fo
     arguments = (dataset.X.iloc[rows], dataset.y[rows])
     try:
         takes = "groups" in inspect.signature(splitter.split).parameters
-        made = list(splitter.split(*arguments, groups) if takes else splitter.split(*arguments))
+        with warnings.catch_warnings():
+            # Splitters that ignore groups say so; whether they tear one apart is checked below.
+            warnings.simplefilter("ignore", UserWarning)
+            made = list(splitter.split(*arguments, groups) if takes else splitter.split(*arguments))
     except ValueError as error:
         raise SplitError(
             f"{type(splitter).__name__} cannot split these rows: {error}",

@@ -164,7 +164,7 @@ def fit_calibrator(
 def _pays(gain: np.ndarray, weight: np.ndarray) -> bool:
     """Whether the mean gain is more than one standard error above zero."""
     share = weight / weight.sum()
-    mean = float(share @ gain)
+    mean = float(np.sum(share * gain))
     error = float(np.sqrt(np.sum(share**2 * (gain - mean) ** 2)))
     return mean > error
 
@@ -246,6 +246,7 @@ def _logistic(features: np.ndarray, y: np.ndarray, weight: np.ndarray) -> list[f
     """Slopes and intercept of a logistic regression, held lightly near slope 1, intercept 0.
 
     A damped Newton iteration: the likelihood is convex, so steps are halved until it does not rise.
+    No BLAS: its threads cost far more than they give on long, thin arrays beside busy workers.
     """
     design = np.column_stack([features, np.ones(len(y))])
     start = np.append(np.ones(features.shape[1]), 0.0)
@@ -254,15 +255,17 @@ def _logistic(features: np.ndarray, y: np.ndarray, weight: np.ndarray) -> list[f
     target = (y == 1).astype(np.float64)
 
     def loss(values: np.ndarray) -> float:
-        odds = design @ values
+        odds = np.einsum("ij,j->i", design, values)
         rows = np.logaddexp(0.0, odds) - target * odds
-        return float(weight @ rows + 0.5 * ridge * np.sum((values - start) ** 2))
+        return float(np.sum(weight * rows) + 0.5 * ridge * np.sum((values - start) ** 2))
 
     values, current = start, loss(start)
     for _ in range(50):
-        p = 1.0 / (1.0 + np.exp(-np.clip(design @ values, -500.0, 500.0)))
-        gradient = design.T @ (weight * (p - target)) + ridge * (values - start)
-        hessian = (design * (weight * p * (1.0 - p))[:, None]).T @ design
+        odds = np.einsum("ij,j->i", design, values)
+        p = 1.0 / (1.0 + np.exp(-np.clip(odds, -500.0, 500.0)))
+        slope = np.einsum("i,ij->j", weight * (p - target), design)
+        gradient = slope + ridge * (values - start)
+        hessian = np.einsum("i,ij,ik->jk", weight * p * (1.0 - p), design, design)
         step = np.linalg.solve(hessian + ridge * np.eye(len(start)), gradient)
         size = 1.0
         while size > 1e-6 and loss(values - size * step) > current:

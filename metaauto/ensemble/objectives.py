@@ -94,7 +94,10 @@ def _residual(
 
 
 class _LogLoss:
-    """Log loss needs only the probability that each member gives to the true class."""
+    """Log loss needs only the probability that each member gives to the true class.
+
+    Sums are numpy's own: BLAS would wake its threads for each of a thousand short products.
+    """
 
     costly = False
 
@@ -126,7 +129,9 @@ class _LogLoss:
                 return None
             mean = (self.sum + self.given[index]) / scale
             np.maximum(mean, probability.EPSILON, out=mean)
-            found[place] = -(self.share @ np.log(mean, out=mean))
+            np.log(mean, out=mean)
+            mean *= self.share
+            found[place] = -mean.sum()
         return found
 
     def add(self, index: int) -> None:

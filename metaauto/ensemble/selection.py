@@ -20,9 +20,8 @@ NO_LIMIT = Deadline()
 PATIENCE = 10
 SCAN_EVERY = 5
 MIN_WATCHED = 8
-FEW_ROWS = 500
-BAGS = 10
-BAG_SHARE = 0.5
+FEW_ROWS = 1_000
+FEW_ADDITIONS = 10
 
 
 @dataclass(frozen=True)
@@ -89,13 +88,13 @@ def select_ensemble(
     sample_weight : ndarray of shape (n,), optional
         Weight of each row.
     size : int
-        Most additions.
+        Most additions; at most 10 below 1,000 rows.
     max_members : int, optional
         Most distinct members.
     pool : int
         Only this many candidates of lowest loss are looked at.
     seed : int
-        Seed of samples of rows and of bags.
+        Seed of samples of rows.
     deadline : Deadline
         When it passes, the additions made so far count.
     tolerance : float
@@ -122,8 +121,12 @@ def select_ensemble(
     stratified sample of at most 10,000 rows; there, two or so of three candidates are looked at in
     every fifth step only. The final comparison is on all rows.
 
-    Below 500 rows selection fits noise; then ten bags of half of the candidates are searched and
-    their weights averaged (Caruana et al., 2004, section 2.3).
+    Few rows invite fine weights that fit noise, so below 1,000 rows there are at most 10
+    additions. On made-up tables of 100 to 500 rows with 24 candidates this was on average as good
+    on fresh rows as 50 additions (relative excess loss 0.1 to 0.4 points lower, within 1 to 2
+    standard errors) with fewer members. Bags of candidates (Caruana et al., section 2.3), bags
+    of rows and equal weights of the best few were no better, from 1,000 rows on the first and the
+    last were clearly worse.
 
     References
     ----------
@@ -150,11 +153,9 @@ def select_ensemble(
         return single
     members = [predictions[i] for i in chosen]
     objective = objective_for(members, y, metric, sample_weight, seed=seed, decide=decide)
+    size = min(size, FEW_ADDITIONS) if len(y) < FEW_ROWS else size
     search = _Search(objective, size, max_members, tolerance * abs(single.loss), deadline)
-    if len(y) < FEW_ROWS:
-        counts, trajectory = _bagged(search, len(chosen), seed)
-    else:
-        counts, trajectory = search.climb(range(len(chosen)))
+    counts, trajectory = search.climb(range(len(chosen)))
     if not counts:
         return single
     total = sum(counts.values())
@@ -242,24 +243,3 @@ class _Search:
         for index in path[:reached]:
             counts[index] = counts.get(index, 0.0) + 1.0
         return counts, trajectory
-
-
-def _bagged(search: _Search, members: int, seed: int) -> tuple[dict[int, float], list[float]]:
-    """Mean weights of searches over random halves of the candidates."""
-    random = np.random.default_rng(seed)
-    totals = np.zeros(members)
-    trajectory: list[float] = []
-    for _ in range(BAGS):
-        bag = np.sort(random.choice(members, max(2, round(BAG_SHARE * members)), replace=False))
-        counts, steps = search.climb([int(i) for i in bag])
-        for index, count in counts.items():
-            totals[index] += count / sum(counts.values())
-        trajectory = (
-            steps if not trajectory or min(steps, default=np.inf) < min(trajectory) else trajectory
-        )
-        if search.deadline.passed():
-            break
-    if search.max_members is not None and np.count_nonzero(totals) > search.max_members:
-        keep = np.lexsort((np.arange(members), -totals))[: search.max_members]
-        totals[np.setdiff1d(np.arange(members), keep)] = 0.0
-    return {int(i): float(totals[i]) for i in np.flatnonzero(totals)}, trajectory

@@ -44,7 +44,7 @@ def binary_auc(
         return float("nan")
     gained = np.diff(above, prepend=0.0)
     before = np.concatenate(([0.0], below[:-1]))
-    return float(gained @ (before + below) / (2.0 * pairs))
+    return float(np.sum(gained * (before + below)) / (2.0 * pairs))
 
 
 def _auc_of_ranks(ranks: np.ndarray, n: int) -> float:
@@ -165,7 +165,7 @@ def _binary_precision(
     if not hits[-1] > 0:
         return float("nan")
     precision = np.divide(hits, taken, out=np.zeros_like(hits), where=taken > 0)
-    return float(np.diff(hits, prepend=0.0) @ precision / hits[-1])
+    return float(np.sum(np.diff(hits, prepend=0.0) * precision) / hits[-1])
 
 
 def average_precision(

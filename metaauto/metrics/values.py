@@ -55,8 +55,8 @@ def r2(y: np.ndarray, values: np.ndarray, sample_weight: np.ndarray | None = Non
     if len(y) < 2:
         return float("nan")
     weight = np.ones(len(y)) if sample_weight is None else sample_weight
-    left = float(weight @ _error(y, values) ** 2)
-    spread = float(weight @ (y - np.average(y, weights=weight)) ** 2)
+    left = float(np.sum(weight * _error(y, values) ** 2))
+    spread = float(np.sum(weight * (y - np.average(y, weights=weight)) ** 2))
     if spread == 0:
         return 1.0 if left == 0 else 0.0
     return 1.0 - left / spread

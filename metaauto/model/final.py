@@ -173,6 +173,12 @@ class FinalModel:
         """What metrics take: float32 probabilities of shape (n, classes), or values (n,)."""
         return np.concatenate(list(self._chunks(X, chunk_rows))).astype(np.float32)
 
+    def predict_typed(self, frame: Any) -> np.ndarray:
+        """Like `predict_raw`, of a frame that the schema has encoded already."""
+        members = [(m.name, m.weight, m.estimators) for m in self.members]
+        part = average(members, frame, self.task.n_classes, self._fallback())
+        return _calibrated(part, self.task.n_classes, self.calibrator).astype(np.float32)
+
     def prune(self, members: int | None = None, folds: int | None = None) -> FinalModel:
         """A smaller and faster model of the heaviest members; predictions change.
 
@@ -309,6 +315,16 @@ def class_labels(task: Task) -> np.ndarray:
     return labels
 
 
+def _calibrated(part: np.ndarray, n_classes: int, calibrator: Calibrator | None) -> np.ndarray:
+    """Calibrate probabilities and let each row sum to one; values stay as they are."""
+    if not n_classes:
+        return part
+    if calibrator is not None and calibrator.kind != "identity" and len(part):
+        part = np.asarray(calibrator.apply(part), dtype=np.float64)
+    total: np.ndarray = part / part.sum(axis=1, keepdims=True)
+    return total
+
+
 def predicted_chunks(
     schema: TableSchema,
     members: list[tuple[str, float, list[Any]]],
@@ -321,8 +337,4 @@ def predicted_chunks(
     """Calibrated float64 predictions, a chunk of rows at a time; at least one chunk."""
     for frame in encoded_chunks(X, schema, chunk_rows):
         part = average(members, frame, n_classes, fallback)
-        if n_classes:
-            if calibrator is not None and calibrator.kind != "identity" and len(part):
-                part = np.asarray(calibrator.apply(part), dtype=np.float64)
-            part = part / part.sum(axis=1, keepdims=True)
-        yield part
+        yield _calibrated(part, n_classes, calibrator)

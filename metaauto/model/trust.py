@@ -52,6 +52,9 @@ TRUSTED_TYPES: tuple[str, ...] = (
     "sklearn.compose._column_transformer._RemainderColsList",
     "sklearn.utils._bunch.Bunch",
     "numpy.dtype",
+    # The first step inside histogram gradient boosting with categories: it checks an array.
+    "functools.partial",
+    "sklearn.utils.validation.check_array",
     *_NEIGHBOURS,
     *_DISTANCES,
 )

@@ -1,5 +1,16 @@
 """What a fit shows to people and programs."""
 
+from metaauto.report.evaluation import Evaluation, evaluate, usual_metrics
 from metaauto.report.leaderboard import LEADERBOARD_COLUMNS, build_leaderboard
+from metaauto.report.progress import Progress, format_score, summary_lines
 
-__all__ = ["LEADERBOARD_COLUMNS", "build_leaderboard"]
+__all__ = [
+    "LEADERBOARD_COLUMNS",
+    "Evaluation",
+    "Progress",
+    "build_leaderboard",
+    "evaluate",
+    "format_score",
+    "summary_lines",
+    "usual_metrics",
+]

@@ -59,9 +59,7 @@ def build_leaderboard(
     return lines
 
 
-def _ensemble_row(
-    trials: Sequence[Trial], selection: Selection, metric: Metric
-) -> dict[str, Any]:
+def _ensemble_row(trials: Sequence[Trial], selection: Selection, metric: Metric) -> dict[str, Any]:
     members = [t for t in trials if t.number in selection.weights]
     return {
         "rank": None,

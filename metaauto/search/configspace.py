@@ -48,7 +48,9 @@ class Translation:
                 conditions = [EqualsCondition(parameters[key], root, model)]
                 for parent, allowed in bounds.when.items():
                     conditions.append(
-                        _condition(parameters[key], parameters[parent], ranges[model][parent], allowed)
+                        _condition(
+                            parameters[key], parameters[parent], ranges[model][parent], allowed
+                        )
                     )
                 space.add(_all(conditions))
         self.space = space
@@ -63,7 +65,7 @@ class Translation:
         for key, bounds in ranges.items():
             value = configuration.values.get(key, bounds.default)
             values[f"{configuration.model}:{key}"] = _encode(bounds, value)
-        loose = SpaceConfiguration(self.space, values=values, allow_inactive_with_values=True)
+        loose: Any = SpaceConfiguration(self.space, values=values, allow_inactive_with_values=True)
         return deactivate_inactive_hyperparameters(loose, self.space)
 
     def from_space(self, point: Any) -> Configuration:
@@ -95,7 +97,7 @@ def _parameter(name: str, bounds: Range) -> Any:
         return Categorical(name, positions, default=_encode(bounds, bounds.default))
     if bounds.low == bounds.high:
         return Constant(name, bounds.low)
-    kind = IntParameter if isinstance(bounds, Int) else FloatParameter
+    kind: Any = IntParameter if isinstance(bounds, Int) else FloatParameter
     return kind(name, (bounds.low, bounds.high), default=bounds.default, log=bounds.log)
 
 
@@ -123,5 +125,3 @@ def _decode(bounds: Range, value: Any) -> Scalar:
     if isinstance(bounds, Choice):
         return bounds.options[int(value)]
     return int(value) if isinstance(bounds, Int) else float(value)
-
-

@@ -17,10 +17,11 @@ import numpy as np
 from metaauto.components import BuildContext, Deadline, FitContext, Model
 from metaauto.configuration import Configuration
 from metaauto.errors import ComponentError
+from metaauto.metafeatures import describe
 from metaauto.registry import Registry
 from metaauto.search.inputs import Inputs
 from metaauto.search.pipeline import PreparationPlan, plan_preparation
-from metaauto.search.trial import Job, Outcome, Status
+from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status
 from metaauto.space import SearchSpace
 
 __all__ = ["Evaluator", "align_probabilities", "predict_fold"]
@@ -58,15 +59,21 @@ class Evaluator:
         Threads a model may use.
     """
 
-    def __init__(
-        self, inputs: Inputs, registry: Registry, folder: Path, threads: int = 1
-    ) -> None:
+    def __init__(self, inputs: Inputs, registry: Registry, folder: Path, threads: int = 1) -> None:
         self.inputs = inputs
         self.registry = registry
         self.folder = folder
         self.threads = threads
         self.space = SearchSpace(registry, inputs.task)
         self._cache: OrderedDict[tuple[int, str], _Prepared] = OrderedDict()
+
+    def describe(self, job: DescribeJob) -> Description:
+        """Compute the table's metafeatures."""
+        started = time.monotonic()
+        found = describe(
+            self.inputs, self.registry.extractors(), seconds=job.seconds, seed=job.seed
+        )
+        return Description(found, time.monotonic() - started)
 
     def run(self, job: Job) -> Outcome:
         """Evaluate a job; any failure becomes an outcome with its cause."""

@@ -15,8 +15,10 @@ class Event:
     Parameters
     ----------
     kind : str
-        ``"stage"`` (a stage of the fit begins), ``"trial_started"``, ``"trial_finished"``,
-        ``"incumbent"`` (the current answer got better), ``"warning"`` or ``"finished"``.
+        ``"stage"`` (a stage of the fit begins), ``"table"`` (what the table holds, with its
+        ``task``), ``"splits"`` (which rows judge which), ``"trial_started"``,
+        ``"trial_finished"``, ``"incumbent"`` (the current answer got better), ``"warning"`` or
+        ``"finished"``.
     seconds : float
         Since the start of the fit.
     message : str

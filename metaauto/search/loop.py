@@ -16,13 +16,21 @@ from metaauto.search.executors import Executor
 from metaauto.search.limits import job_limits
 from metaauto.search.proposals import Proposals
 from metaauto.search.racing import deserves_more
-from metaauto.search.trial import Job, Outcome, Status, Trial
+from metaauto.search.trial import (
+    DescribeJob,
+    Description,
+    Job,
+    Outcome,
+    Status,
+    Trial,
+)
 from metaauto.warmstart import Recommendation
 
 __all__ = ["Recorder", "Search", "job_seed"]
 
 _PATIENCE = 0.25
 _FEW_FINISHED = 3
+_WINDOW = 6
 
 
 class Recorder(Protocol):
@@ -68,6 +76,8 @@ class Search:
         Seed of the jobs.
     recorder : Recorder
         Where things are written.
+    describe_seconds : float
+        Time for metafeatures, which a worker computes beside the first trial; 0 for none.
     on_start : callable
         Called with each trial that starts.
     """
@@ -84,9 +94,13 @@ class Search:
         loss: Callable[[np.ndarray, np.ndarray], float],
         seed: int,
         recorder: Recorder,
+        describe_seconds: float = 0.0,
         on_start: Callable[[Trial], None] = lambda trial: None,
     ) -> None:
         self.trials: list[Trial] = []
+        self.description: Description | None = None
+        self._describe_seconds = describe_seconds
+        self._is_describing = False
         self._proposals = proposals
         self._executor = executor
         self._budget = budget
@@ -98,7 +112,7 @@ class Search:
         self._recorder = recorder
         self._on_start = on_start
         self._stop = threading.Event()
-        self._window = max(4, executor.workers)
+        self._window = max(_WINDOW, executor.workers)
         self._seen: set[int] = set()
         self._is_dry = False
 
@@ -141,12 +155,16 @@ class Search:
         """Yield each trial when it is over: succeeded, dropped or failed."""
         while not self._is_over():
             self._dispatch()
-            if not any(t.running for t in self.trials) and (self._is_dry or self._is_counted_out()):
+            is_busy = self._is_describing or any(t.running for t in self.trials)
+            if not is_busy and (self._is_dry or self._is_counted_out()):
                 waiting = [t for t in self.trials if not t.is_over]
                 if not waiting:
                     break
             patience = min(_PATIENCE, max(self._budget.for_search(), 0.0))
             for outcome in self._executor.wait(patience):
+                if isinstance(outcome, Description):
+                    self._take_description(outcome)
+                    continue
                 trial = self.trials[outcome.trial]
                 trial.running.discard(outcome.fold)
                 if trial.is_over:
@@ -181,17 +199,34 @@ class Search:
             job = self._next_job()
             if job is None:
                 return
+            if isinstance(job, DescribeJob):
+                self._is_describing = True
+                self._executor.submit(job)
+                continue
             self.trials[job.trial].running.add(job.fold)
             self._executor.submit(job)
 
-    def _next_job(self) -> Job | None:
+    def _take_description(self, description: Description) -> None:
+        self._is_describing = False
+        self.description = description
+        if description.metafeatures is not None:
+            self._proposals.inform(description.metafeatures)
+
+    def _is_undescribed(self) -> bool:
+        return self._describe_seconds > 0 and self.description is None
+
+    def _next_job(self) -> Job | DescribeJob | None:
+        has_begun = any(trial.origin != "baseline" for trial in self.trials)
+        if self._is_undescribed() and not self._is_describing and has_begun:
+            hard = max(min(10 * self._describe_seconds, self._budget.for_search()), 0.01)
+            return DescribeJob(self._describe_seconds, self._seed, hard)
         for trial in self.trials:
             if not trial.is_over and (fold := self._next_fold(trial)) is not None:
                 return self._job(trial, fold)
         if self._is_counted_out():
             return None
-        trial = self._start_trial()
-        return None if trial is None else self._job(trial, self._next_fold(trial) or 0)
+        begun = self._start_trial()
+        return None if begun is None else self._job(begun, self._next_fold(begun) or 0)
 
     def _next_fold(self, trial: Trial) -> int | None:
         """The next fold to run, if the race does not want a result first."""
@@ -214,6 +249,9 @@ class Search:
     def _start_trial(self) -> Trial | None:
         number = len(self.trials)
         if self.is_reproducible:
+            # The description must not decide by its arrival which trial it comes before.
+            if self._is_undescribed() and number > 1:
+                return None
             visible = self.trials[: max(number - self._window + 1, 0)]
             if any(not trial.is_over for trial in visible):
                 return None

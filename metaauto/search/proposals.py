@@ -5,10 +5,11 @@ from __future__ import annotations
 from random import Random
 
 from metaauto.configuration import Configuration
+from metaauto.metafeatures import Metafeatures
 from metaauto.search.smac import SmacProposer
 from metaauto.search.trial import Status, Trial
 from metaauto.space import SearchSpace
-from metaauto.warmstart import Observation, Recommendation, Strategy
+from metaauto.warmstart import Observation, Recommendation, RuntimeModel, Strategy
 
 __all__ = ["Proposals"]
 
@@ -32,6 +33,8 @@ class Proposals:
         What can be tried.
     strategy : Strategy
         The warm start.
+    runtime : RuntimeModel
+        Says what fits into the time that is left; learns here.
     n_folds : int
         Folds of a whole trial.
     seed : int
@@ -46,6 +49,7 @@ class Proposals:
         self,
         space: SearchSpace,
         strategy: Strategy,
+        runtime: RuntimeModel,
         n_folds: int,
         seed: int,
         reproducible: bool,
@@ -53,6 +57,7 @@ class Proposals:
     ) -> None:
         self._space = space
         self._strategy = strategy
+        self._runtime = runtime
         self._n_folds = n_folds
         self._seed = seed
         self._random = Random(seed)
@@ -71,20 +76,20 @@ class Proposals:
         """Never propose this configuration again."""
         self._tried.add(configuration.key)
 
+    def inform(self, metafeatures: Metafeatures) -> None:
+        """Tell the warm start what the table is like."""
+        self._strategy.inform(metafeatures)
+
     def observe(self, trial: Trial) -> None:
         """Learn from a finished trial."""
         self._observed.append(trial)
         model = trial.configuration.model
         succeeded = trial.status in (Status.SUCCESS, Status.DROPPED)
         self._failures[model] = 0 if succeeded else self._failures.get(model, 0) + 1
-        self._strategy.observe(
-            Observation(
-                trial.configuration,
-                trial.loss if trial.status is Status.SUCCESS else None,
-                trial.seconds,
-                len(trial.outcomes) / self._n_folds,
-            )
-        )
+        share = len(trial.outcomes) / self._n_folds
+        loss = trial.loss if trial.status is Status.SUCCESS else None
+        self._strategy.observe(Observation(trial.configuration, loss, trial.seconds, share))
+        self._runtime.observe(trial.configuration, trial.seconds, share)
         if model in self._space.ranges:
             loss = trial.loss if trial.loss is not None else self.penalty
             self._untold.append((trial.configuration, min(loss, self.penalty), trial.seconds))
@@ -150,7 +155,7 @@ class Proposals:
             if point is None:
                 return None
             repaired = self._space.repair(point).configuration
-            expected = self._expected_seconds(repaired)
+            expected = self._runtime.expected_seconds(repaired)
             if self._is_new(repaired) and expected <= seconds:
                 if not self._reproducible:
                     self._smac.ask()
@@ -173,21 +178,11 @@ class Proposals:
                 origin, why = "random", "drawn at random"
             else:
                 return None
-            if self._is_new(point) and self._expected_seconds(point) <= seconds:
-                return Recommendation(point, origin, why, self._expected_seconds(point))
+            if self._is_new(point) and self._runtime.expected_seconds(point) <= seconds:
+                return Recommendation(point, origin, why, self._runtime.expected_seconds(point))
         return None
 
     def _is_new(self, configuration: Configuration) -> bool:
         if configuration.key in self._tried or configuration.model not in self._space.ranges:
             return False
         return self._failures.get(configuration.model, 0) < _HOPELESS
-
-    def _expected_seconds(self, configuration: Configuration) -> float:
-        """Worker seconds, from the trials of the same model; 0 if there were none."""
-        same = [
-            t.seconds * self._n_folds / len(t.outcomes)
-            for t in self._observed
-            if t.configuration.model == configuration.model and t.outcomes
-        ]
-        return sum(same) / len(same) if same else 0.0
-

@@ -1,6 +1,6 @@
 """Bayesian optimisation by SMAC, in a process of its own.
 
-SMAC (Lindauer et al. 2022, JMLR 23:54) proposes; the clock, the loop and the records are metaauto's.
+SMAC (Lindauer et al. 2022, JMLR 23:54) proposes; clock, loop and records are metaauto's.
 It thinks beside the workers at low priority and can be killed at any moment. It is told every
 finished trial, those of the warm start included; failures are told a finite loss, because an
 infinite one leaves its surrogate without a prediction.
@@ -14,6 +14,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 from metaauto.configuration import Configuration
@@ -173,11 +174,18 @@ def _facade(space: Any, seed: int, folder: str) -> Any:
     from smac.model.random_forest import RandomForest
 
     scenario = Scenario(
-        space, deterministic=True, n_trials=10**6, output_directory=folder, seed=seed
+        space, deterministic=True, n_trials=10**6, output_directory=Path(folder), seed=seed
     )
     forest = RandomForest(
-        configspace=space, n_trees=10, ratio_features=1.0, min_samples_split=2,
-        min_samples_leaf=1, max_depth=2**20, bootstrapping=True, log_y=False, seed=seed,
+        configspace=space,
+        n_trees=10,
+        ratio_features=1.0,
+        min_samples_split=2,
+        min_samples_leaf=1,
+        max_depth=2**20,
+        bootstrapping=True,
+        log_y=False,
+        seed=seed,
         **_single_thread(RandomForest),
     )
     return Facade(
@@ -192,10 +200,10 @@ def _facade(space: Any, seed: int, folder: str) -> Any:
     )
 
 
-def _single_thread(forest: type) -> dict[str, int]:
+def _single_thread(forest: Any) -> dict[str, Any]:
     import inspect
 
-    return {"n_jobs": 1} if "n_jobs" in inspect.signature(forest.__init__).parameters else {}
+    return {"n_jobs": 1} if "n_jobs" in inspect.signature(forest).parameters else {}
 
 
 def _never_called(config: Any, seed: int = 0) -> float:

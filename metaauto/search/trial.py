@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from metaauto.configuration import Configuration
+from metaauto.metafeatures import Metafeatures
 
-__all__ = ["Job", "Outcome", "Status", "Trial"]
+__all__ = ["DescribeJob", "Description", "Job", "Outcome", "Status", "Trial"]
 
 
 class Status(str, enum.Enum):
@@ -23,6 +24,11 @@ class Status(str, enum.Enum):
     TIMEOUT = "timeout"
     MEMORY = "memory"
     STOPPED = "stopped"
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether something went wrong, rather than being over early."""
+        return self in (Status.FAILED, Status.CRASHED, Status.TIMEOUT, Status.MEMORY)
 
     def __str__(self) -> str:
         return self.value
@@ -57,6 +63,43 @@ class Job:
     def stem(self) -> str:
         """Start of the names of its files."""
         return f"{self.trial:05d}-{self.fold:02d}"
+
+    def failed(self, status: Status, seconds: float, error: str) -> Outcome:
+        """The outcome when its worker did not live to send one."""
+        return Outcome(self.trial, self.fold, status, seconds=seconds, error=error)
+
+
+@dataclass(frozen=True)
+class DescribeJob:
+    """Compute the table's metafeatures.
+
+    Parameters
+    ----------
+    seconds : float
+        Time for all extractors together.
+    seed : int
+        Seed of the subsample.
+    hard_seconds : float
+        The worker is killed after this time.
+    """
+
+    seconds: float
+    seed: int
+    hard_seconds: float = 60.0
+    trial: int = -1
+
+    def failed(self, status: Status, seconds: float, error: str) -> Description:
+        """The result when its worker did not live to send one."""
+        return Description(None, seconds, f"{status}: {error}")
+
+
+@dataclass(frozen=True)
+class Description:
+    """What came of a `DescribeJob`: metafeatures, or why there are none."""
+
+    metafeatures: Metafeatures | None
+    seconds: float = 0.0
+    error: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import deque
 
 from metaauto.configuration import Configuration
+from metaauto.metafeatures import Metafeatures
 from metaauto.space import SearchSpace
+from metaauto.warmstart.runtime import RuntimeModel
 from metaauto.warmstart.strategy import Observation, Recommendation
 
 __all__ = ["DefaultPortfolio"]
-
-_SECONDS_PER_CELL = 2.5e-6
-_SECONDS_PER_FIT = 0.1
 
 
 class DefaultPortfolio:
@@ -26,23 +24,25 @@ class DefaultPortfolio:
     ----------
     space : SearchSpace
         Models and their ranges on this task.
-    n_folds : int
-        Fits that each configuration takes.
+    runtime : RuntimeModel
+        Says what fits into the time that is left.
     """
 
-    def __init__(self, space: SearchSpace, n_folds: int) -> None:
+    def __init__(self, space: SearchSpace, runtime: RuntimeModel) -> None:
         self._space = space
-        self._n_folds = n_folds
+        self._runtime = runtime
         self._queue = deque(_order(space))
-        self._ratios: list[float] = []
 
     def __len__(self) -> int:
         return len(self._queue)
 
+    def inform(self, metafeatures: Metafeatures) -> None:
+        """The portfolio is the same for every table."""
+
     def recommend(self, seconds: float) -> Recommendation | None:
         """The first configuration in the queue that is expected to fit into the time."""
         for configuration in list(self._queue):
-            expected = self.expected_seconds(configuration)
+            expected = self._runtime.expected_seconds(configuration)
             if expected <= seconds:
                 self._queue.remove(configuration)
                 is_default = configuration == self._space.default(configuration.model)
@@ -51,21 +51,7 @@ class DefaultPortfolio:
         return None
 
     def observe(self, observation: Observation) -> None:
-        """Learn how fast this machine is."""
-        guess = self._guess(observation.configuration) * max(observation.folds, 1e-9)
-        if observation.seconds > 0 and guess > 0:
-            self._ratios.append(observation.seconds / guess)
-
-    def expected_seconds(self, configuration: Configuration) -> float:
-        """Worker seconds that all folds of a configuration are expected to take."""
-        scale = statistics.median(self._ratios[-15:]) if self._ratios else 1.0
-        return self._guess(configuration) * scale
-
-    def _guess(self, configuration: Configuration) -> float:
-        task = self._space.task
-        cells = task.n_rows * max(len(task.features), 1) * max(task.n_classes - 1, 1) ** 0.7
-        cost = self._space.registry.model(configuration.model).cost
-        return self._n_folds * cost * (_SECONDS_PER_FIT + _SECONDS_PER_CELL * cells)
+        """The order of the portfolio does not depend on results."""
 
 
 def _order(space: SearchSpace) -> list[Configuration]:

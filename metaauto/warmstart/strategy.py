@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from metaauto.configuration import Configuration
+from metaauto.metafeatures import Metafeatures
 
 __all__ = ["Observation", "Recommendation", "Strategy"]
 
@@ -59,6 +60,9 @@ class Observation:
 
 class Strategy(Protocol):
     """Recommends the first configurations of a fit and learns from each result."""
+
+    def inform(self, metafeatures: Metafeatures) -> None:
+        """Learn what the table is like; may come after the first recommendations."""
 
     def recommend(self, seconds: float) -> Recommendation | None:
         """The next configuration, or None when there is no more to recommend.

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.base import clone
@@ -17,7 +17,7 @@ from metaauto.builtin.preprocessors import PREPROCESSORS
 
 KINDS = ("binary", "multiclass", "regression")
 WORKING = [p for p in PREPROCESSORS if p.name != "none"]
-few_examples = settings(max_examples=25, deadline=None)
+few_examples = settings(max_examples=40, deadline=None)
 
 
 def defaults(step: Preprocessor) -> dict:
@@ -211,6 +211,8 @@ def test_inside_a_column_transformer(step):
         st.one_of(st.floats(allow_infinity=False, allow_nan=True), st.just(0.0)), min_size=1
     )
 )
+@example(numbers=[1.0, 0.0, 0.0, 3e-272, -4e36])
+@example(numbers=[0.0, 5e-324, 1.7e308])
 @pytest.mark.parametrize("name", ["standard", "robust", "quantile"])
 def test_any_numbers_can_be_scaled(name, numbers):
     (step,) = [p for p in PREPROCESSORS if p.slot == "scale" and p.name == name]

@@ -198,7 +198,7 @@ def test_sqlite(shop):
 
 
 def test_sqlite_refusals(shop, tmp_path):
-    with pytest.raises(ReadError, match="no table 'order'.*Tables are orders"):
+    with pytest.raises(ReadError, match=r"no table 'order'.*Tables are orders"):
         read(f"sqlite:{shop}?table=order")
     with pytest.raises(ReadError, match="not understood"):
         read(f"sqlite:{shop}?tabel=orders")
@@ -233,7 +233,7 @@ def test_sklearn_tables(name, shape, labels):
 
 def test_sklearn_regression_and_unknown_names():
     assert read("sklearn:diabetes")["target"].iloc[0] == 151.0
-    with pytest.raises(ReadError, match="no table 'irsi'.*iris"):
+    with pytest.raises(ReadError, match=r"no table 'irsi'.*iris"):
         read("sklearn:irsi")
 
 

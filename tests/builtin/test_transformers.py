@@ -123,6 +123,19 @@ def test_text_components_tell_topics_apart():
     assert abs(np.corrcoef(result[:, 0], np.arange(80) < 40)[0, 1]) > 0.95
 
 
+def test_text_statistics_count_characters():
+    texts = np.asarray(["Ab 1!", "", "ПРИВЕТ", "x" * 1500] * 300, dtype=object)
+    text = build("text", "tfidf_svd").fit(texts)
+    names = list(text.get_feature_names_out("n"))[-6:]
+    values = text.transform(texts)[:4, -6:] * text.deviations_ + text.centers_
+    found = dict(zip(names, values.T, strict=True))
+    np.testing.assert_allclose(np.expm1(found["n_length"]), [5, 0, 6, 1500])
+    np.testing.assert_allclose(np.expm1(found["n_words"]), [2, 0, 1, 1], atol=1e-12)
+    np.testing.assert_allclose(found["n_digits"], [0.2, 0, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(found["n_capitals"], [0.2, 0, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(found["n_marks"], [0.2, 0, 0, 0], atol=1e-12)
+
+
 @pytest.mark.parametrize("score", ["variance_ratio", "mutual_information"])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])

@@ -52,7 +52,7 @@ def test_the_first_reader_that_matches_reads(tmp_path):
 
 
 def test_paths_that_are_no_files(tmp_path):
-    known = [reader(lambda source: open(source))]
+    known = [reader(open)]
     (tmp_path / "near.test").touch()
     with pytest.raises(ReadError, match=r"There is no file .*Did you mean .*near\.test"):
         read_table(tmp_path / "naer.test", known)
@@ -86,8 +86,9 @@ def test_readers_that_fail(tmp_path):
         read_table("x.test", [reader(lambda source: pd.DataFrame())])
     with pytest.raises(ReadError, match="only a header: 'a'"):
         read_table("x.test", [reader(lambda source: FRAME.iloc[:0])])
-    with pytest.raises(ReadError, match="pip install no_such_module"):
-        read_table("x.test", [reader(lambda source: FRAME, requires=("no_such_module",))])
+    for module in ("no_such_module", "no_such.module"):
+        with pytest.raises(ReadError, match=f"pip install {module}"):
+            read_table("x.test", [reader(lambda source: FRAME, requires=(module,))])
 
 
 def test_a_reader_that_cannot_match_is_passed_over():

@@ -40,7 +40,7 @@ PROBABILITY = {
             y, p, multi_class="ovr", average="weighted", **w
         ),
         "log_loss": lambda y, p, **w: reference.log_loss(y, p, labels=[0, 1, 2, 3], **w),
-        "average_precision": lambda y, p, **w: reference.average_precision_score(y, p, **w),
+        "average_precision": reference.average_precision_score,
         "brier": lambda y, p, **w: np.average(
             ((np.eye(4)[y] - p) ** 2).sum(axis=1), weights=w.get("sample_weight")
         ),

@@ -71,6 +71,8 @@ class Maker:
         self.folds = range(n_folds)
 
     def member(self, model: str, weight: float = 1.0, **values) -> Member:
+        space = self.registry.model(model).space_for(self.data.task.kind)
+        values = {**{name: bounds.default for name, bounds in space.items()}, **values}
         configuration = Configuration(model, values)
         fitted = [
             self.evaluator.fit(configuration, fold, 0, Deadline.after(20.0))[0]

@@ -28,4 +28,5 @@ DUMMY = Model(
     space=_space,
     tags=Tags(missing=True, categories=True, sparse=True, sample_weight=True, raw=True),
     cost=0.001,
+    priority=-10.0,
 )

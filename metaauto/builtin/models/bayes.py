@@ -23,4 +23,5 @@ NAIVE_BAYES = Model(
     tasks=("binary", "multiclass"),
     tags=Tags(scaled=True, sample_weight=True),
     cost=0.01,
+    priority=1.0,
 )

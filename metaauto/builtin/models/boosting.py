@@ -181,4 +181,5 @@ HIST_GRADIENT_BOOSTING = Model(
     ),
     max_classes=200,
     cost=1.0,
+    priority=10.0,
 )

@@ -33,7 +33,8 @@ LDA = Model(
     tags=Tags(scaled=True),
     portfolio=({"shrinkage": "manual", "strength": 1e-3},),
     max_features=1000,
-    cost=0.05,
+    cost=0.02,
+    priority=3.0,
 )
 
 
@@ -65,5 +66,6 @@ QDA = Model(
     tags=Tags(scaled=True),
     portfolio=({"shrinkage": 0.01}, {"shrinkage": 0.5}),
     max_features=300,
-    cost=0.05,
+    cost=0.02,
+    priority=1.0,
 )

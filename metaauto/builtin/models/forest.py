@@ -11,7 +11,7 @@ from metaauto.builtin.models.fitting import CLASS_WEIGHT, affordable_rounds
 
 __all__ = ["EXTRA_TREES", "RANDOM_FOREST"]
 
-N_TREES = 300
+N_TREES = 200
 
 
 def _space(features: Mapping[str, Any], leaf: Mapping[str, int]) -> Any:
@@ -94,7 +94,7 @@ RANDOM_FOREST = Model(
     build=_build_random_forest,
     fit=_grow,
     space=_space(
-        {"binary": "sqrt", "multiclass": "sqrt", "regression": 0.75},
+        {"binary": "sqrt", "multiclass": "sqrt", "regression": 0.5},
         {"binary": 4, "multiclass": 2, "regression": 1},
     ),
     tags=Tags(missing=True, sample_weight=True, threads=True, deadline=True),
@@ -103,7 +103,8 @@ RANDOM_FOREST = Model(
         {"max_features": 0.75, "min_samples_leaf": 1, "criterion": "entropy"},
         {"max_features": "log2", "min_samples_leaf": 1},
     ),
-    cost=2.0,
+    cost=6.0,
+    priority=7.0,
 )
 
 EXTRA_TREES = Model(
@@ -120,5 +121,6 @@ EXTRA_TREES = Model(
         {"max_features": 0.75, "min_samples_leaf": 1},
         {"max_features": "sqrt", "min_samples_leaf": 1},
     ),
-    cost=1.5,
+    cost=3.5,
+    priority=8.0,
 )

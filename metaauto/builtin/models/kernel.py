@@ -56,14 +56,21 @@ def _build_svm(values: Mapping[str, Any], context: BuildContext) -> Any:
 
 
 def _fit_svm(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
+    import numpy as np
+
     X, y, weight = training_rows(X, y, context.sample_weight)
     inner = "estimator" if context.is_classification else "regressor"
     factor = estimator.get_params()[f"{inner}__gamma"]
     estimator.set_params(**{f"{inner}__gamma": factor / _spread(X)})
     if context.is_classification:
         estimator = _set_calibration(estimator, X, y, weight)
-    with quiet():
-        return estimator.fit(X, y, sample_weight=weight)
+    # SVR draws a seed that it does not need from the global generator.
+    state = np.random.get_state()
+    try:
+        with quiet():
+            return estimator.fit(X, y, sample_weight=weight)
+    finally:
+        np.random.set_state(state)
 
 
 def _spread(X: Any) -> float:
@@ -104,7 +111,8 @@ SVM = Model(
     max_rows=6_000,
     max_features=5_000,
     max_classes=50,
-    cost=1.0,
+    cost=2.5,
+    priority=5.0,
 )
 
 
@@ -150,9 +158,11 @@ def _fit_gp(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
         # The bounds are wide on purpose: a kernel at one of them has said all it can.
         warnings.filterwarnings("ignore", message=".*close to the specified.*bound.*")
         estimator.fit(X, y)
-    fitted = getattr(estimator, "base_estimator_", estimator)
-    for part in {id(p): p for p in (estimator, fitted, *getattr(fitted, "estimators_", ()))}.values():
-        if "optimizer" in part.get_params(deep=False):
+    fitted = getattr(estimator, "base_estimator_", None)
+    template = getattr(fitted, "estimator", None)
+    # The optimiser holds the deadline: it must not travel with the model.
+    for part in (estimator, fitted, template, *getattr(fitted, "estimators_", ())):
+        if part is not None and "optimizer" in part.get_params(deep=False):
             part.set_params(optimizer="fmin_l_bfgs_b")
     return estimator
 
@@ -214,4 +224,5 @@ GAUSSIAN_PROCESS = Model(
     max_features=200,
     max_classes=3,
     cost=20.0,
+    priority=3.0,
 )

@@ -72,7 +72,8 @@ LOGISTIC = Model(
     tags=Tags(sparse=True, scaled=True, sample_weight=True, deadline=True),
     portfolio=({"C": 0.02, "penalty": "l2"}, {"C": 0.1, "penalty": "l1"}, {"C": 100.0}),
     max_classes=1000,
-    cost=0.1,
+    cost=0.03,
+    priority=9.0,
 )
 
 
@@ -89,7 +90,8 @@ RIDGE = Model(
     tasks=("regression",),
     tags=Tags(sparse=True, scaled=True, sample_weight=True),
     portfolio=({"alpha": 100.0},),
-    cost=0.03,
+    cost=0.02,
+    priority=9.0,
 )
 
 
@@ -130,5 +132,6 @@ ELASTIC_NET = Model(
     tasks=("regression",),
     tags=Tags(sparse=True, scaled=True, sample_weight=True),
     portfolio=({"alpha": 0.01, "l1_ratio": 1.0}, {"alpha": 0.03, "l1_ratio": 0.1}),
-    cost=0.05,
+    cost=0.02,
+    priority=2.0,
 )

@@ -41,4 +41,5 @@ KNN = Model(
     max_rows=50_000,
     max_features=500,
     cost=0.3,
+    priority=4.0,
 )

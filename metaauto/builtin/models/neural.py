@@ -13,7 +13,7 @@ __all__ = ["MLP"]
 
 # Training ends after this many epochs, or this many updates if that is more.
 MAX_EPOCHS = 120
-MIN_UPDATES = 4_000
+MIN_UPDATES = 2_000
 # Epochs, or updates, without a better validation loss before training stops.
 PATIENCE = 12
 PATIENCE_UPDATES = 300
@@ -185,5 +185,6 @@ MLP = Model(
         {"layers": 3, "width": 176, "activation": "tanh", "alpha": 0.05, "learning_rate": 5e-4},
     ),
     max_classes=1000,
-    cost=2.0,
+    cost=1.7,
+    priority=6.0,
 )

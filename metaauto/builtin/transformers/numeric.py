@@ -111,7 +111,7 @@ class NumericScaler(_Scaler):
         center, scale = matrix.mean(axis=0), matrix.std(axis=0)
         if self.method == "robust":
             low, center, high = np.percentile(matrix, (25, 50, 75), axis=0)
-            scale = np.where(high > low, (high - low) / 1.349, scale)
+            scale = np.where(high - low > 1e-9 * scale, (high - low) / 1.349, scale)
         # Rounding leaves a constant column a standard deviation just above zero.
         varies = scale > 1e-14 * np.maximum(np.abs(center), 1e-280)
         self.center_[columns] = center
@@ -121,7 +121,8 @@ class NumericScaler(_Scaler):
         """Scale numbers of shape (rows, columns)."""
         matrix = as_matrix(X)
         self._check(matrix)
-        matrix = as_matrix((matrix - self.center_) / self.scale_)
+        with np.errstate(over="ignore"):  # what overflows is clipped
+            matrix = as_matrix((matrix - self.center_) / self.scale_)
         if self.smooth_clip:
             matrix /= np.sqrt(1.0 + (matrix / 3.0) ** 2)
         return matrix

@@ -17,6 +17,7 @@ __all__ = ["TextComponents", "TextTerms"]
 _LEARN_ROWS = 20_000
 _MAX_CHARACTERS = 10_000
 _SVD_ROWS = 10_000
+_BLOCK_ROWS = 1_000
 _WORD = r"(?u)\b\w{1,40}\b"
 _STATISTICS = ("length", "words", "word_length", "digits", "capitals", "marks")
 
@@ -30,7 +31,7 @@ class TextTerms(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     terms : {'words', 'word_pairs', 'characters'}
-        Words; words and pairs of neighbours; runs of 2 to 4 characters inside words.
+        Words; words and pairs of neighbours; runs of 2 or 3 characters inside words.
     max_features : int
         Terms kept, the most frequent ones.
     seed : int
@@ -44,6 +45,18 @@ class TextTerms(TransformerMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any = None) -> TextTerms:
         """Learn the terms from a one-dimensional array of str."""
+        self._learn(X)
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None, **params: Any) -> sp.csr_matrix:
+        """Learn the terms and weigh them; where all rows are learned on, they are split once."""
+        counts = self._learn(X)
+        if counts is not None and counts.shape[0] == len(X):
+            return self._weigh(counts)
+        return self.transform(X)
+
+    def _learn(self, X: Any) -> Any:
+        """Learn the terms; give back their counts in the rows learned on, if there are any."""
         texts = _as_texts(X)
         self.name_ = _column_name(X)
         rows = _sample(len(texts), _LEARN_ROWS, self.seed)
@@ -53,21 +66,24 @@ class TextTerms(TransformerMixin, BaseEstimator):
         except ValueError:  # scikit-learn's only way to say that no text holds a term
             self.vocabulary_ = ""
             self.weights_ = np.ones(1)
-            return self
+            return None
         # One string, because saving 20,000 strings one by one takes seconds.
         self.vocabulary_ = "\n".join(counter.get_feature_names_out())
         present = np.bincount(counts.indices, minlength=counts.shape[1])
         self.weights_ = np.log((1.0 + len(rows)) / (1.0 + present)) + 1.0
-        return self
+        return counts
 
     def transform(self, X: Any) -> sp.csr_matrix:
         """Weigh the terms of a one-dimensional array of str, as CSR of shape (rows, terms)."""
-        from sklearn.preprocessing import normalize
-
         texts = _as_texts(X)
         if not self.vocabulary_:
             return sp.csr_matrix((len(texts), 1))
-        counts = self._ready_counter().transform(texts).astype(np.float64)
+        return self._weigh(self._ready_counter().transform(texts))
+
+    def _weigh(self, counts: Any) -> sp.csr_matrix:
+        from sklearn.preprocessing import normalize
+
+        counts = sp.csr_matrix(counts, dtype=np.float64)
         counts.data = (np.log(counts.data) + 1.0) * self.weights_[counts.indices]
         return normalize(counts, copy=False)
 
@@ -86,7 +102,7 @@ class TextTerms(TransformerMixin, BaseEstimator):
         from sklearn.feature_extraction.text import CountVectorizer
 
         if self.terms == "characters":
-            options |= {"analyzer": "char_wb", "ngram_range": (2, 4)}
+            options |= {"analyzer": "char_wb", "ngram_range": (2, 3)}
         else:
             pairs = (1, 2) if self.terms == "word_pairs" else (1, 1)
             options |= {"token_pattern": _WORD, "ngram_range": pairs}
@@ -140,8 +156,8 @@ class TextComponents(TransformerMixin, BaseEstimator):
         """Learn from a one-dimensional array of str and turn it into numbers."""
         texts = _as_texts(X)
         self.name_ = _column_name(X)
-        self.terms_ = TextTerms(self.terms, self.max_features, self.seed).fit(texts)
-        weights = self.terms_.transform(texts)
+        self.terms_ = TextTerms(self.terms, self.max_features, self.seed)
+        weights = self.terms_.fit_transform(texts)
         self.components_ = self._learn_components(weights)
         scores = weights @ self.components_
         self.scale_ = float(np.sqrt(max(scores.var(axis=0).max(initial=0.0), 1e-12)))
@@ -216,20 +232,28 @@ def _sample(n_rows: int, most: int, seed: int) -> np.ndarray:
 
 
 def _statistics(texts: np.ndarray) -> np.ndarray:
-    result = np.zeros((len(texts), len(_STATISTICS)))
-    for i, text in enumerate(texts):
-        length = len(text)
-        if not length:
-            continue
-        words = len(text.split())
-        letters = np.frombuffer(text.encode("latin-1", "ignore"), dtype=np.uint8)
-        shares = _KINDS[letters].sum(axis=0) / length
-        result[i] = (np.log1p(length), np.log1p(words), length / (words + 1.0), *shares)
-    return result
+    parts = [_count(texts[i : i + _BLOCK_ROWS]) for i in range(0, len(texts), _BLOCK_ROWS)]
+    length, space, digits, capitals, marks = np.vstack(parts).T
+    words = np.where(length > 0, space + 1.0, 0.0)
+    shares = [n / np.maximum(length, 1.0) for n in (digits, capitals, marks)]
+    columns = [np.log1p(length), np.log1p(words), length / (words + 1.0), *shares]
+    return np.stack(columns, axis=1)
+
+
+def _count(texts: np.ndarray) -> np.ndarray:
+    """Characters of each text: all, and by kind those of Latin-1."""
+    encoded = [text.encode("latin-1", "ignore") for text in texts]
+    kinds = _KINDS[np.frombuffer(b"".join(encoded), dtype=np.uint8)]
+    running = np.vstack([np.zeros((1, kinds.shape[1])), np.cumsum(kinds, axis=0)])
+    ends = np.cumsum([0, *map(len, encoded)])
+    return np.column_stack([[len(text) for text in texts], np.diff(running[ends], axis=0)])
 
 
 _CHARACTERS = [chr(i) for i in range(256)]
 _KINDS = np.array(
-    [(c.isdigit(), c.isupper(), not (c.isalnum() or c.isspace())) for c in _CHARACTERS],
+    [
+        (c.isspace(), c.isdigit(), c.isupper(), not (c.isalnum() or c.isspace()))
+        for c in _CHARACTERS
+    ],
     dtype=np.float64,
 )

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from metaauto.search.executors.local import LocalExecutor
 from metaauto.search.executors.worker import Setup
-from metaauto.search.trial import Job, Outcome
+from metaauto.search.trial import DescribeJob, Description, Job, Outcome
 
 __all__ = ["Executor", "LocalExecutor", "Setup"]
 
@@ -25,10 +25,10 @@ class Executor(Protocol):
     def free(self) -> int:
         """Number of jobs that could start at once."""
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Job | DescribeJob) -> None:
         """Start a job; only when `free` says so."""
 
-    def wait(self, seconds: float) -> list[Outcome]:
+    def wait(self, seconds: float) -> list[Outcome | Description]:
         """Wait for outcomes, at most this long; kill what is over its limits."""
 
     def cancel(self, trial: int) -> None:

@@ -20,7 +20,7 @@ from metaauto.search.executors.switchboard import (
     thread_environment,
 )
 from metaauto.search.executors.worker import Setup, SetupFailure
-from metaauto.search.trial import Job, Outcome, Status
+from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status
 
 __all__ = ["LocalExecutor"]
 
@@ -36,7 +36,7 @@ class _Worker:
     child: Child | None = None
     connection: Connection | None = None
     pid: int = 0
-    job: Job | None = None
+    job: Job | DescribeJob | None = None
     job_started: float = 0.0
     is_set_up: bool = False
 
@@ -106,7 +106,7 @@ class LocalExecutor:
         self._greet()
         return sum(1 for worker in self._pool if worker.is_set_up and worker.job is None)
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Job | DescribeJob) -> None:
         """Give a job to a ready worker."""
         for worker in self._pool:
             if worker.is_set_up and worker.job is None and worker.connection is not None:
@@ -120,7 +120,7 @@ class LocalExecutor:
                 return
         raise WorkerError("No worker is free.", hint="Ask free() before submit().")
 
-    def wait(self, seconds: float) -> list[Outcome]:
+    def wait(self, seconds: float) -> list[Outcome | Description]:
         """Wait for outcomes, at most this long; kill what is over its limits."""
         end = time.monotonic() + max(seconds, 0.0)
         while True:
@@ -228,8 +228,8 @@ class LocalExecutor:
         if self._switchboard.wake in ready:
             self._switchboard.hush()
 
-    def _collect(self) -> list[Outcome]:
-        outcomes = []
+    def _collect(self) -> list[Outcome | Description]:
+        outcomes: list[Outcome | Description] = []
         for worker in list(self._pool):
             connection = worker.connection
             if connection is None:
@@ -252,7 +252,7 @@ class LocalExecutor:
             outcomes.append(outcome)
         return outcomes
 
-    def _obituary(self, worker: _Worker) -> Outcome:
+    def _obituary(self, worker: _Worker) -> Outcome | Description:
         """The outcome of a job whose worker died."""
         code = self._exit_code(worker)
         if code is not None and code < 0:
@@ -279,16 +279,10 @@ class LocalExecutor:
             time.sleep(0.005)
         return None
 
-    def _ended(self, worker: _Worker, status: Status, error: str) -> Outcome:
+    def _ended(self, worker: _Worker, status: Status, error: str) -> Outcome | Description:
         if worker.job is None:
             raise WorkerError("A worker without a job cannot fail one.", hint="Report this.")
-        return Outcome(
-            worker.job.trial,
-            worker.job.fold,
-            status,
-            seconds=time.monotonic() - worker.job_started,
-            error=error,
-        )
+        return worker.job.failed(status, time.monotonic() - worker.job_started, error)
 
     def _next_check(self) -> float:
         """When limits must be looked at again."""
@@ -298,8 +292,8 @@ class LocalExecutor:
             ends.append(now + _MEMORY_CHECK)
         return min(ends, default=float("inf"))
 
-    def _enforce_limits(self) -> list[Outcome]:
-        outcomes = []
+    def _enforce_limits(self) -> list[Outcome | Description]:
+        outcomes: list[Outcome | Description] = []
         now = time.monotonic()
         check_memory = self.memory != float("inf") and now >= self._next_memory_check
         if check_memory:

@@ -141,7 +141,7 @@ class Child:
                 "There is no Python executable to start worker processes with.",
                 hint="Run metaauto under a regular Python interpreter.",
             )
-        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
             [sys.executable, "-c", _BOOT],
             stdin=subprocess.PIPE,

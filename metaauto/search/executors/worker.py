@@ -14,6 +14,7 @@ from typing import Any
 
 from metaauto.plugins import PluginSettings
 from metaauto.search.executors.switchboard import call_back
+from metaauto.search.trial import Job
 
 __all__ = ["Setup", "SetupFailure", "import_common", "main", "serve"]
 
@@ -88,7 +89,9 @@ def serve(connection: Connection, memory: float | None) -> None:
         elif message is None:
             return
         elif evaluator is not None:
-            connection.send(evaluator.run(message))
+            is_trial = isinstance(message, Job)
+            work = evaluator.run if is_trial else evaluator.describe
+            connection.send(work(message))
 
 
 def _evaluator(setup: Setup) -> Any:

@@ -1,0 +1,80 @@
+"""``metaauto evaluate``: a model scored on a table whose target is known."""
+
+from __future__ import annotations
+
+import click
+
+from metaauto.cli.options import json_option, plugin_settings, plugins_option
+from metaauto.cli.terminal import print_json, print_line, print_table
+
+__all__ = ["command"]
+
+
+@click.command("evaluate", short_help="Score a saved model on a table with the target.")
+@click.argument("model")
+@click.argument("data")
+@click.option(
+    "--metric",
+    "metrics",
+    metavar="M",
+    multiple=True,
+    help="What to measure. Repeatable.  [default: the model's metric and the usual ones]",
+)
+@click.option(
+    "--target", metavar="COL", help="Column of the truth.  [default: as in the training table]"
+)
+@plugins_option()
+@json_option("the scores")
+def command(
+    model: str,
+    data: str,
+    metrics: tuple[str, ...],
+    target: str | None,
+    plugin_folders: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Score the saved MODEL on the table DATA, which holds the target.
+
+    \b
+    metaauto evaluate price.metaauto test.csv
+    metaauto evaluate churn.metaauto test.csv --metric roc_auc --metric f1 --json
+
+    Rows without a target are left out. Only rows that the model was not trained on give an honest
+    score.
+    """
+    settings = plugin_settings(plugin_folders)
+    from metaauto.data import read_table
+    from metaauto.model import FinalModel
+    from metaauto.plugins import load_plugins
+    from metaauto.report import evaluate, format_score
+
+    registry = load_plugins(settings).registry
+    loaded = FinalModel.load(model, registry=registry)
+    frame = read_table(data, registry.readers())
+    found = evaluate(loaded, frame, target=target, metrics=metrics, registry=registry)
+    if as_json:
+        print_json(
+            {
+                "model": model,
+                "rows": found.rows,
+                "dropped_rows": found.dropped_rows,
+                "metric": found.metric,
+                "scores": found.scores,
+                "greater_is_better": found.greater_is_better,
+            }
+        )
+        return
+    dropped = f"; {found.dropped_rows:,} without a target left out" if found.dropped_rows else ""
+    print_line(f"{found.rows:,} rows{dropped}")
+    print_table(
+        [
+            {
+                "metric": name,
+                "score": format_score(score),
+                "better": "higher" if found.greater_is_better[name] else "lower",
+                "": "the model was made for it" if name == found.metric else "",
+            }
+            for name, score in found.scores.items()
+        ],
+        left=("metric", "better", ""),
+    )

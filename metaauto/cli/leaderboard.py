@@ -1,0 +1,73 @@
+"""``metaauto leaderboard``: what was tried for a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from metaauto.cli.options import json_option
+from metaauto.cli.terminal import print_json, print_line, print_table
+
+__all__ = ["command"]
+
+_ERROR_WIDTH = 60
+
+
+@click.command("leaderboard", short_help="Show what was tried for a saved model.")
+@click.argument("model")
+@json_option("all columns, with the configurations,")
+def command(model: str, as_json: bool) -> None:
+    """Show the ensemble and every trial of the saved MODEL, best first.
+
+    \b
+    metaauto leaderboard price.metaauto
+    metaauto leaderboard price.metaauto --json
+
+    All scores are over the same rows, none of which a scored model was trained on. Only the
+    description in the file is read, nothing in it is loaded.
+    """
+    from metaauto.model.file import read_manifest
+    from metaauto.report import format_score
+
+    manifest = read_manifest(model)
+    facts: Mapping[str, Any] = manifest.get("facts", {})
+    rows: list[Mapping[str, Any]] = manifest.get("leaderboard", [])
+    if as_json:
+        print_json(
+            {
+                "model": model,
+                "task": manifest["task"]["kind"],
+                "target": manifest["task"]["target"],
+                "metric": manifest["metric"],
+                "greater_is_better": facts.get("greater_is_better"),
+                "leaderboard": rows,
+            }
+        )
+        return
+    better = "higher" if facts.get("greater_is_better", True) else "lower"
+    print_line(f"{manifest['metric']}, {better} is better; target {manifest['task']['target']!r}")
+    print_table(
+        [
+            {
+                "rank": "" if row.get("rank") is None else str(row["rank"]),
+                "name": str(row.get("name", "")),
+                "score": format_score(row.get("score")),
+                "weight": f"{row['weight']:.1%}" if row.get("weight") else "",
+                "seconds": f"{row.get('seconds') or 0.0:.1f}",
+                "origin": str(row.get("origin", "")),
+                "status": _status(row),
+            }
+            for row in rows
+        ],
+        left=("name", "origin", "status"),
+    )
+
+
+def _status(row: Mapping[str, Any]) -> str:
+    error = " ".join(str(row.get("error") or "").split())
+    if not error or row.get("status") == "dropped":
+        return str(row.get("status", ""))
+    short = error if len(error) <= _ERROR_WIDTH else f"{error[:_NUMBERED_WIDTH]}..."
+    return f"{row.get('status', '')}: {short}"

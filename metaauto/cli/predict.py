@@ -1,0 +1,74 @@
+"""``metaauto predict``: a model applied to a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from metaauto.cli.options import plugin_settings, plugins_option, same_file
+from metaauto.cli.output import STANDARD_OUTPUT, check_output, write_table
+from metaauto.errors import Refused, SettingError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from metaauto.model import FinalModel
+
+__all__ = ["command"]
+
+
+@click.command("predict", short_help="Predict the rows of a table with a saved model.")
+@click.argument("model")
+@click.argument("data")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    default=STANDARD_OUTPUT,
+    show_default=True,
+    help="Where to write: .csv, .tsv, .parquet or .jsonl; - is csv on the standard output.",
+)
+@click.option(
+    "--proba", is_flag=True, help="Write a column of probabilities for each class, named by it."
+)
+@plugins_option()
+def command(
+    model: str, data: str, output: str, proba: bool, plugin_folders: tuple[str, ...]
+) -> None:
+    """Predict each row of the table DATA with the saved MODEL.
+
+    \b
+    metaauto predict price.metaauto new.csv -o predictions.csv
+    metaauto predict churn.metaauto new.parquet -o churn.parquet --proba
+    cat new.csv | metaauto predict price.metaauto - | head
+
+    There is one prediction per row, in the order of the rows, in a column with the name of the
+    target. DATA needs the columns of the training table, in any order; others are ignored. Values
+    of a category that the model has not seen count as missing, with a warning.
+    """
+    check_output(output)
+    for source, what in ((model, "model"), (data, "table")):
+        if same_file(output, source):
+            raise SettingError(
+                f"-o {output!r} would replace the {what}.", hint="Name another file."
+            )
+    settings = plugin_settings(plugin_folders)
+    from metaauto.data import read_table
+    from metaauto.model import FinalModel
+    from metaauto.plugins import load_plugins
+
+    registry = load_plugins(settings).registry
+    loaded = FinalModel.load(model, registry=registry)
+    if proba and not loaded.task.is_classification:
+        raise Refused("A regression model has no probabilities.", hint="Leave out --proba.")
+    write_table(_predictions(loaded, read_table(data, registry.readers()), proba), output)
+
+
+def _predictions(model: FinalModel, frame: pd.DataFrame, proba: bool) -> pd.DataFrame:
+    import pandas as pd
+
+    if proba:
+        names = [str(label) for label in model.classes_]
+        return pd.DataFrame(model.predict_proba(frame), columns=names)
+    return pd.DataFrame({model.task.target: model.predict(frame)})

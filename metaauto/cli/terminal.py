@@ -1,0 +1,165 @@
+"""What commands share: lines on the terminal, tables, JSON, and one line for each error."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+from metaauto.errors import MetaautoError
+
+__all__ = ["DEFECT", "INTERRUPTED", "print_json", "print_line", "print_table", "run", "say"]
+
+INTERRUPTED = 130
+DEFECT = 70
+_TRACEBACK = "--traceback"
+
+
+def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit status. Every error becomes one line on the standard error."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    with_traceback = _TRACEBACK in given
+    given = [argument for argument in given if argument != _TRACEBACK]
+    _warn_in_lines()
+    try:
+        status = _status(command, given, with_traceback)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _abandon_output()
+        return 0
+    return status
+
+
+def _status(command: click.Command, arguments: list[str], with_traceback: bool) -> int:
+    try:
+        result = command.main(arguments, prog_name="metaauto", standalone_mode=False)
+    except click.exceptions.Exit as ending:
+        return ending.exit_code
+    except click.UsageError as error:
+        say(f"Error: {_usage(error)}")
+        return error.exit_code
+    except click.ClickException as error:
+        say(f"Error: {_one_line(error.format_message())}")
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        say("Interrupted.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except MetaautoError as error:
+        _show_traceback(with_traceback)
+        say(f"Error: {_one_line(error)}")
+        return 1
+    except Exception as error:
+        _show_traceback(with_traceback)
+        what = f"{type(error).__name__}: {_one_line(error)}"
+        advice = "" if with_traceback else " Please report it; run with --traceback to see where."
+        say(f"Error: an unexpected {what.rstrip('. ')}.{advice}")
+        return DEFECT
+    # Outside of its standalone mode, click returns the status of an early exit such as --help.
+    return result if isinstance(result, int) and not isinstance(result, bool) else 0
+
+
+def _usage(error: click.UsageError) -> str:
+    message = _one_line(error.format_message())
+    path = error.ctx.command_path if error.ctx is not None else "metaauto"
+    return f"{message} See {path} --help."
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())
+
+
+def _show_traceback(wanted: bool) -> None:
+    if wanted:
+        import traceback
+
+        say(traceback.format_exc().rstrip())
+
+
+def _abandon_output() -> None:
+    """Let the interpreter end quietly although nobody reads what it wrote."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def say(line: str) -> None:
+    """Write a line to the standard error; nobody reading it must not end the work."""
+    try:
+        click.echo(line, err=True)
+    except (OSError, ValueError):
+        return
+
+
+def print_line(line: str) -> None:
+    """Write a line to the standard output."""
+    click.echo(line)
+
+
+def print_json(value: Any) -> None:
+    """Write a value to the standard output as JSON; what is not finite becomes null."""
+    click.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if value is None or isinstance(value, (str, int)):
+        return value
+    return str(value)
+
+
+def print_table(rows: Sequence[Mapping[str, str]], left: Sequence[str] = ()) -> None:
+    """Write rows of texts as aligned columns; those named in `left` are set flush left."""
+    for line in _aligned(rows, left):
+        print_line(line)
+
+
+def _aligned(rows: Sequence[Mapping[str, str]], left: Sequence[str]) -> Iterator[str]:
+    if not rows:
+        return
+    names = list(rows[0])
+    lines = [{name: name for name in names}, *rows]
+    widths = {name: max(len(line[name]) for line in lines) for name in names}
+    for line in lines:
+        cells = [
+            line[name].ljust(widths[name]) if name in left else line[name].rjust(widths[name])
+            for name in names
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+class _Lines(logging.Handler):
+    """Warnings of metaauto as lines, each once."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = _one_line(record.getMessage())
+        if message not in self._said:
+            self._said.add(message)
+            say(f"Warning: {message}")
+
+
+def _warn_in_lines() -> None:
+    """Show metaauto's warnings as lines, and those of libraries only if Python was told to."""
+    logger = logging.getLogger("metaauto")
+    logger.handlers = [_Lines()]
+    logger.propagate = False
+    if not sys.warnoptions:
+        import warnings
+
+        warnings.simplefilter("ignore")

@@ -1,0 +1,94 @@
+"""What a model tells of its making: scores, splits, seconds, findings, failures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from metaauto.budget import Budget
+from metaauto.data import Dataset, Splits
+from metaauto.ensemble import Selection
+from metaauto.metrics import Metric
+from metaauto.model import FinalModel
+from metaauto.search import Search, Trial
+from metaauto.space import SearchSpace
+
+__all__ = ["failure_causes", "fit_facts", "holdout_facts"]
+
+
+def fit_facts(
+    *,
+    dataset: Dataset,
+    metric: Metric,
+    splits: Splits,
+    space: SearchSpace,
+    search: Search,
+    selection: Selection,
+    clock: Budget,
+    seed: int,
+) -> dict[str, Any]:
+    """The facts of a fit, JSON-ready.
+
+    Scores are out-of-fold. That of the ensemble was selected on the same rows and is therefore a
+    little too good; a holdout gives an honest one.
+    """
+    baseline = search.trials[0]
+    known = search.description.metafeatures if search.description is not None else None
+    return {
+        "score": metric.loss_to_score(selection.loss),
+        "single_score": metric.loss_to_score(selection.single_loss),
+        "baseline_score": None if baseline.loss is None else metric.loss_to_score(baseline.loss),
+        "greater_is_better": metric.greater_is_better,
+        "rows": dataset.task.n_rows,
+        "dropped_rows": dataset.dropped_rows,
+        "fingerprint": dataset.fingerprint,
+        "validation": splits.strategy,
+        "findings": [str(finding) for finding in dataset.findings],
+        "skipped": dict(space.skipped),
+        "trials": len(search.trials),
+        "failures": failure_causes(search.trials),
+        "budget": clock.seconds if clock.is_timed else None,
+        "seconds": clock.elapsed(),
+        "stages": dict(clock.spent),
+        "worker_seconds": sum(trial.seconds for trial in search.trials),
+        "work_seconds": sum(_work(trial) for trial in search.trials),
+        "cores": clock.cores,
+        "seed": seed,
+        "metafeatures": None if known is None else known.to_json(),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def holdout_facts(
+    model: FinalModel, dataset: Dataset, metric: Metric, splits: Splits
+) -> dict[str, Any]:
+    """Score of the final model on rows that nothing has seen; empty without a holdout."""
+    rows = splits.holdout
+    if rows is None:
+        return {}
+    prediction = model.predict_typed(dataset.X.iloc[rows])
+    weights = None if dataset.weights is None else dataset.weights[rows]
+    score = metric.score(dataset.y[rows], prediction, weights, model.decision)
+    return {"holdout_score": float(score), "holdout_rows": len(rows)}
+
+
+def _work(trial: Trial) -> float:
+    """Worker seconds spent on fitting and predicting, those of failed folds included."""
+    return sum(
+        outcome.seconds
+        if outcome.status.is_failure
+        else outcome.fit_seconds + outcome.predict_seconds
+        for outcome in trial.outcomes.values()
+    )
+
+
+def failure_causes(trials: Sequence[Trial]) -> dict[str, int]:
+    """How often trials failed, by cause, the most frequent first; lost races do not count."""
+    causes = Counter(
+        f"{trial.configuration.model} {trial.status}: {trial.error}"
+        for trial in trials
+        if trial.status.is_failure
+    )
+    return dict(causes.most_common(20))

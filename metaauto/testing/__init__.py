@@ -1,0 +1,64 @@
+"""For authors of plugins: contracts to test components against, nasty tables, faulty models.
+
+A plugin's test file subclasses the contract of each kind of component it registers; pytest then
+runs every check of the contract. Nothing else of metaauto needs pytest.
+
+Examples
+--------
+>>> from metaauto.api import Model
+>>> from metaauto.testing import ModelContract
+>>> def build(values, context):
+...     from sklearn.naive_bayes import GaussianNB
+...
+...     return GaussianNB()
+>>> class TestMine(ModelContract):
+...     model = Model("mine", build, tasks=("binary", "multiclass"))
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__all__ = [
+    "NASTY_TABLES",
+    "ExtractorContract",
+    "MetricContract",
+    "ModelContract",
+    "NastyTable",
+    "PreprocessorContract",
+    "Problem",
+    "ReaderContract",
+    "default_values",
+    "draw_values",
+    "fit_on",
+    "make_problem",
+    "predict_with",
+]
+
+_HOMES = {
+    "ExtractorContract": "contracts.extractor",
+    "MetricContract": "contracts.metric",
+    "ModelContract": "contracts.model",
+    "PreprocessorContract": "contracts.preprocessor",
+    "ReaderContract": "contracts.reader",
+    "NASTY_TABLES": "tables",
+    "NastyTable": "tables",
+    "Problem": "problems",
+    "make_problem": "problems",
+    "fit_on": "problems",
+    "predict_with": "problems",
+    "default_values": "drawing",
+    "draw_values": "drawing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy: workers import `metaauto.testing.faults`, and there pytest may be missing.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

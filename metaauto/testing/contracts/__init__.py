@@ -1,0 +1,1 @@
+"""One contract a kind of component: pytest classes to subclass."""

@@ -1,0 +1,381 @@
+"""The contract of a model: what the search relies on."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import time
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from metaauto.components import Model
+from metaauto.registry import Registry
+from metaauto.testing.drawing import default_values, draw_values, faults_in
+from metaauto.testing.problems import Problem, fit_on, make_problem, predict_with
+from metaauto.testing.traces import heavy_imports_of, no_traces
+
+__all__ = ["ModelContract"]
+
+
+class ModelContract:
+    """Everything that a model promises, by itself and through its tags.
+
+    Subclass it in a test module, under a name that starts with ``Test``, and set `model`. Checks
+    of what a model does not claim (by its tags, tasks and limits) are skipped.
+
+    Attributes
+    ----------
+    model : Model
+        The component under test.
+    rows : int
+        Training rows of the small problems.
+    draws : int
+        Random configurations that are fitted, besides the default.
+    draw_seconds : float
+        Deadline of each of them, for models that keep one.
+    large_rows : int
+        Rows of the problem on which the deadline is tested.
+    deadline_seconds, deadline_bound : float
+        The deadline given there, and the seconds after which it counts as ignored.
+    tolerance : float
+        How far predictions of one row may lie from those of the same row in a batch.
+
+    Examples
+    --------
+    >>> from metaauto.api import Model
+    >>> def build(values, context):
+    ...     from sklearn.naive_bayes import GaussianNB
+    ...
+    ...     return GaussianNB()
+    >>> class TestMine(ModelContract):
+    ...     model = Model("mine", build, tasks=("binary", "multiclass"))
+    """
+
+    model: Model
+    rows: int = 120
+    draws: int = 5
+    draw_seconds: float = 10.0
+    large_rows: int = 20_000
+    deadline_seconds: float = 0.5
+    deadline_bound: float = 30.0
+    tolerance: float = 1e-4
+
+    def pytest_generate_tests(self, metafunc: Any) -> None:
+        """Run the checks that ask for a ``kind`` once for each task of the model."""
+        if "kind" in metafunc.fixturenames:
+            metafunc.parametrize("kind", self.model.tasks)
+
+    # -- help for the checks ------------------------------------------------------------------
+
+    def problem(self, kind: str, **settings: Any) -> Problem:
+        """A small problem in the form that the model takes."""
+        settings.setdefault("n_rows", self.rows)
+        return make_problem(kind, frame=self.model.tags.raw, **settings)
+
+    def first_kind(self) -> str:
+        """The kind of task for checks that need only one."""
+        return self.model.tasks[0]
+
+    def need(self, *tags: str) -> None:
+        """Skip the check if the model lacks one of the tags."""
+        for tag in tags:
+            if not getattr(self.model.tags, tag):
+                pytest.skip(f"not tagged {tag}")
+
+    def fits(self, problem: Problem, values: Any = None, **context: Any) -> np.ndarray:
+        """Fit, predict the validation rows, and check the prediction."""
+        estimator = fit_on(self.model, problem, values, **context)
+        prediction = predict_with(estimator, problem)
+        check_prediction(prediction, problem)
+        return prediction
+
+    # -- every task ---------------------------------------------------------------------------
+
+    def test_fits_and_predicts(self, kind: str) -> None:
+        """It learns from a fold and predicts its validation rows."""
+        problem = self.problem(kind)
+        estimator = fit_on(self.model, problem)
+        check_prediction(predict_with(estimator, problem), problem)
+        if kind != "regression":
+            raw = np.asarray(estimator.predict_proba(problem.X_validation), dtype=float)
+            assert np.allclose(raw.sum(axis=1), 1.0, atol=1e-4), "rows of probabilities sum to 1"
+            assert list(estimator.classes_) == list(range(problem.n_classes))
+
+    def test_fits_without_a_validation_part(self, kind: str) -> None:
+        """The validation part is a help, not a need."""
+        self.fits(self.problem(kind), validated=False)
+
+    def test_random_configurations(self, kind: str) -> None:
+        """Whatever the search draws can be built and fitted."""
+        space = self.model.space_for(kind)
+        for seed in range(self.draws if space else 0):
+            values = draw_values(space, seed)
+            try:
+                self.fits(self.problem(kind), values, seconds=self.draw_seconds)
+            except Exception as error:
+                raise AssertionError(f"{values} fails: {error}") from error
+
+    def test_portfolio_entries_fit(self, kind: str) -> None:
+        """Each recommended configuration can be fitted."""
+        space = self.model.space_for(kind)
+        for entry in self.model.portfolio:
+            known = {key: value for key, value in entry.items() if key in space}
+            values = {**default_values(space), **known}
+            self.fits(self.problem(kind), values, seconds=self.draw_seconds)
+
+    def test_says_nothing(self, kind: str, capfd: Any) -> None:
+        """Neither warnings nor output: workers are silent."""
+        problem = self.problem(kind)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            predict_with(fit_on(self.model, problem), problem)
+        assert not caught, f"It warns: {caught[0].message}"
+        out, err = capfd.readouterr()
+        assert not out, f"It prints: {out[:200]}"
+        assert not err, f"It prints to stderr: {err[:200]}"
+
+    # -- difficult rows -----------------------------------------------------------------------
+
+    def test_one_column(self, kind: str) -> None:
+        """A table of one column is a table."""
+        if self.model.tags.raw:
+            pytest.skip("takes typed frames")
+        self.fits(self.problem(kind, n_features=1))
+
+    def test_constant_column(self, kind: str) -> None:
+        """A fold may hold a constant column."""
+        if self.model.tags.raw:
+            pytest.skip("takes typed frames")
+
+        def with_constant(X: Any) -> Any:
+            X = X.copy()
+            X[:, 1] = 3.0
+            return X
+
+        self.fits(self.problem(kind).with_columns(with_constant))
+
+    def test_tiny_fold(self, kind: str) -> None:
+        """Six rows can be all there are."""
+        self.fits(self.problem(kind, n_rows=6, n_features=3))
+
+    def test_missing_values(self, kind: str) -> None:
+        """Models tagged ``missing`` take NaN, also where training had none."""
+        self.need("missing")
+        if self.model.tags.raw:
+            pytest.skip("takes typed frames")
+        random = np.random.default_rng(1)
+
+        def with_holes(X: Any) -> Any:
+            X = X.copy()
+            X[random.random(X.shape) < 0.2] = np.nan
+            return X
+
+        problem = self.problem(kind)
+        self.fits(problem.with_columns(with_holes))
+        self.fits(replace(problem, X_validation=with_holes(problem.X_validation)))
+
+    def test_category_codes(self, kind: str) -> None:
+        """Models tagged ``categories`` take codes, NaN and the -1 of unseen categories."""
+        self.need("categories")
+        if self.model.tags.raw:
+            pytest.skip("takes typed frames")
+        problem = self.problem(kind)
+
+        def with_codes(X: Any) -> Any:
+            X = X.copy()
+            X[:, 0] = np.floor(np.clip(X[:, 0] + 2.0, 0.0, 3.0))
+            X[::7, 0] = np.nan
+            return X
+
+        problem = replace(problem.with_columns(with_codes), categorical=(0,))
+        problem.X_validation[:3, 0] = -1.0
+        self.fits(problem)
+
+    def test_sparse_rows(self, kind: str) -> None:
+        """Models tagged ``sparse`` take sparse matrices and learn the same from them."""
+        self.need("sparse")
+        if self.model.tags.raw:
+            pytest.skip("takes typed frames")
+        from scipy import sparse
+
+        problem = self.problem(kind)
+        dense = self.fits(problem)
+        thin = self.fits(problem.with_columns(sparse.csr_matrix))
+        assert dense.shape == thin.shape
+
+    def test_many_classes(self) -> None:
+        """Twelve classes, if it does so many."""
+        limit = self.model.max_classes
+        if "multiclass" not in self.model.tasks or (limit is not None and limit < 12):
+            pytest.skip("does not do twelve classes")
+        self.fits(self.problem("multiclass", n_classes=12))
+
+    def test_class_absent_from_the_training_part(self) -> None:
+        """``classes_`` tells which classes were there; the others get probability 0."""
+        if "multiclass" not in self.model.tasks:
+            pytest.skip("does not do multiclass")
+        problem = self.problem("multiclass")
+        kept = np.flatnonzero(problem.y != 1)
+        rows = problem.X.iloc[kept] if self.model.tags.raw else problem.X[kept]
+        partial = replace(problem, X=rows, y=problem.y[kept])
+        estimator = fit_on(self.model, partial)
+        assert list(estimator.classes_) == [0, 2]
+        prediction = predict_with(estimator, partial)
+        check_prediction(prediction, partial)
+        assert (prediction[:, 1] == 0).all()
+
+    # -- promises of the tags -----------------------------------------------------------------
+
+    def test_same_seed_same_model(self, kind: str) -> None:
+        """Models tagged ``deterministic`` repeat themselves."""
+        self.need("deterministic")
+        problem = self.problem(kind)
+        first, second = self.fits(problem, seed=3), self.fits(problem, seed=3)
+        np.testing.assert_array_equal(first, second)
+
+    def test_one_row_predicts_as_in_a_batch(self, kind: str) -> None:
+        """A row's prediction does not depend on its company."""
+        problem = self.problem(kind)
+        estimator = fit_on(self.model, problem)
+        batch = predict_with(estimator, problem)
+        for row in (0, 2):
+            one = problem.X_validation[row : row + 1]
+            alone = predict_with(estimator, problem, one)
+            np.testing.assert_allclose(alone[0], batch[row], rtol=1e-3, atol=self.tolerance)
+
+    def test_weights_matter(self, kind: str) -> None:
+        """Models tagged ``sample_weight`` learn something else from other weights."""
+        self.need("sample_weight")
+        problem = self.problem(kind)
+        weight = np.where(problem.y > np.median(problem.y), 20.0, 0.1)
+        if kind == "binary":
+            weight = np.where(problem.y == 1, 20.0, 0.1)
+        plain = self.fits(problem)
+        weighted = self.fits(replace(problem, sample_weight=weight))
+        assert not np.allclose(plain, weighted, atol=1e-6), "sample weights are ignored"
+        if kind == "regression":
+            assert weighted.mean() > plain.mean(), "heavy rows should pull the predictions"
+
+    def test_rows_of_no_weight(self, kind: str) -> None:
+        """Weights may be zero."""
+        self.need("sample_weight")
+        problem = self.problem(kind)
+        weight = (np.arange(len(problem.y)) % 5 > 0).astype(float)
+        self.fits(replace(problem, sample_weight=weight))
+
+    def test_deadline_is_kept(self, kind: str) -> None:
+        """Models tagged ``deadline`` stop by themselves and are usable then."""
+        self.need("deadline")
+        n_rows = min(self.large_rows, self.model.max_rows or self.large_rows)
+        problem = self.problem(kind, n_rows=n_rows, n_features=10)
+        began = time.monotonic()
+        estimator = fit_on(self.model, problem, seconds=self.deadline_seconds)
+        took = time.monotonic() - began
+        check_prediction(predict_with(estimator, problem), problem)
+        assert took < self.deadline_bound, f"It took {took:.1f} s of {self.deadline_seconds} s."
+
+    def test_deadline_that_has_passed(self, kind: str) -> None:
+        """A deadline in the past still leaves a usable model."""
+        self.need("deadline")
+        self.fits(self.problem(kind), seconds=-1.0)
+
+    def test_validation_part_is_used(self, kind: str) -> None:
+        """Models tagged ``early_stopping`` stop elsewhere if the validation part is noise."""
+        self.need("early_stopping")
+        problem = self.problem(kind, n_rows=max(self.rows, 300))
+        shuffled = np.random.default_rng(0).permutation(problem.y_validation)
+        good = self.fits(problem)
+        misled = self.fits(replace(problem, y_validation=shuffled))
+        assert not np.array_equal(good, misled), "the validation part changes nothing"
+
+    # -- shipping -----------------------------------------------------------------------------
+
+    def test_pickles(self, kind: str) -> None:
+        """A fitted model travels between processes."""
+        problem = self.problem(kind)
+        estimator = fit_on(self.model, problem)
+        again = pickle.loads(pickle.dumps(estimator))
+        np.testing.assert_array_equal(
+            predict_with(estimator, problem), predict_with(again, problem)
+        )
+
+    def test_is_saved_and_loaded(self, kind: str) -> None:
+        """A saved model loads without trust in anything that it does not name."""
+        from metaauto.model.trust import dump_estimator, load_estimator, trusted_types
+
+        problem = self.problem(kind)
+        estimator = fit_on(self.model, problem)
+        trusted = {*trusted_types(Registry()), *self.model.trusted}
+        again = load_estimator(dump_estimator(estimator), trusted)
+        np.testing.assert_array_equal(
+            predict_with(estimator, problem), predict_with(again, problem)
+        )
+
+    # -- manners ------------------------------------------------------------------------------
+
+    def test_leaves_the_process_alone(self, kind: str) -> None:
+        """No global state is changed."""
+        problem = self.problem(kind)
+        self.fits(problem)  # libraries may set themselves up once
+        with no_traces():
+            self.fits(problem)
+
+    def test_leaves_the_rows_alone(self, kind: str) -> None:
+        """Prepared rows are shared between trials and must not be changed."""
+        problem = self.problem(kind)
+        if self.model.tags.sample_weight:
+            problem = replace(problem, sample_weight=np.linspace(0.5, 2.0, len(problem.y)))
+        copy = pickle.loads(pickle.dumps(problem))
+        self.fits(problem)
+        for name in ("X", "y", "X_validation", "y_validation", "sample_weight"):
+            before, after = getattr(copy, name), getattr(problem, name)
+            same = before.equals(after) if hasattr(before, "equals") else np.array_equal(
+                before, after
+            )
+            assert before is after is None or same, f"It changed {name}."
+
+    def test_imports_nothing_heavy(self) -> None:
+        """The plugin's module is imported in every process: libraries wait until build."""
+        heavy = heavy_imports_of(self.model.build.__module__, self.model.requires)
+        assert not heavy, f"Import {', '.join(heavy)} inside build or fit."
+
+    # -- the space ----------------------------------------------------------------------------
+
+    def test_values_go_through_json(self, kind: str) -> None:
+        """Values come back from the knowledge store as they went in."""
+        space = self.model.space_for(kind)
+        for values in (default_values(space), *(draw_values(space, s) for s in range(20))):
+            again = json.loads(json.dumps(values, allow_nan=False))
+            assert again == values
+            assert not faults_in(space, again), faults_in(space, again)
+
+    def test_portfolio_lies_in_the_space(self) -> None:
+        """Every portfolio entry is known and in range for at least one task."""
+        spaces = [self.model.space_for(kind) for kind in self.model.tasks]
+        for entry in self.model.portfolio:
+            for key, value in entry.items():
+                faults = [faults_in(space, {key: value}) for space in spaces]
+                assert any(not f for f in faults), faults[0]
+
+    def test_conditions_can_hold(self, kind: str) -> None:
+        """A conditional hyperparameter waits for values that its parent can take."""
+        space = self.model.space_for(kind)
+        for key, bounds in space.items():
+            for parent, allowed in bounds.when.items():
+                assert any(space[parent].contains(v) for v in allowed), f"{key} is never active"
+
+
+def check_prediction(prediction: np.ndarray, problem: Problem) -> None:
+    """Fail unless a prediction has the right shape and honest values."""
+    n_rows = problem.X_validation.shape[0]
+    assert np.isfinite(prediction).all()
+    if problem.kind == "regression":
+        assert prediction.shape == (n_rows,)
+        return
+    assert prediction.shape == (n_rows, problem.n_classes)
+    assert (prediction >= 0).all()
+    assert np.allclose(prediction.sum(axis=1), 1.0, atol=1e-4)

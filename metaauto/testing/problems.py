@@ -1,0 +1,197 @@
+"""Small learning problems, and fitting a model on one the way the search does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from metaauto.components import Deadline, FitContext, Model
+
+__all__ = ["Problem", "fit_on", "make_problem", "predict_with"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Training and validation rows of a small problem.
+
+    Parameters
+    ----------
+    kind : {'binary', 'multiclass', 'regression'}
+        Kind of task.
+    X, X_validation : array, sparse matrix or DataFrame of shape (rows, features)
+        Prepared rows (typed frames for models tagged ``raw``).
+    y, y_validation : ndarray of shape (rows,)
+        Class codes 0..k-1, or floats.
+    n_classes : int
+        Number of classes of the task, 0 in regression.
+    categorical : tuple of int
+        Indices of columns holding category codes.
+    sample_weight : ndarray of shape (rows,), optional
+        Weights of the training rows.
+    """
+
+    kind: str
+    X: Any
+    y: np.ndarray
+    X_validation: Any
+    y_validation: np.ndarray
+    n_classes: int = 0
+    categorical: tuple[int, ...] = ()
+    sample_weight: np.ndarray | None = None
+
+    def with_columns(self, change: Any) -> Problem:
+        """The same problem with ``change(X)`` in place of both matrices."""
+        return replace(self, X=change(self.X), X_validation=change(self.X_validation))
+
+    def context(
+        self, seed: int = 0, seconds: float = float("inf"), validated: bool = True
+    ) -> FitContext:
+        """What a model may know and use when it is fitted on this problem."""
+        deadline = Deadline() if seconds == float("inf") else Deadline.after(seconds)
+        weight = self.sample_weight
+        return FitContext(
+            kind=self.kind,
+            n_rows=self.X.shape[0],
+            n_features=self.X.shape[1],
+            n_classes=self.n_classes,
+            seed=seed,
+            threads=1,
+            categorical=self.categorical,
+            metric="rmse" if self.kind == "regression" else "log_loss",
+            X_validation=self.X_validation if validated else None,
+            y_validation=self.y_validation if validated else None,
+            sample_weight=weight,
+            validation_weight=np.ones(len(self.y_validation)) if weight is not None else None,
+            deadline=deadline,
+        )
+
+
+def make_problem(
+    kind: str,
+    n_rows: int = 120,
+    n_features: int = 5,
+    n_classes: int | None = None,
+    seed: int = 0,
+    frame: bool = False,
+) -> Problem:
+    """Make a problem with a learnable target.
+
+    Parameters
+    ----------
+    kind : {'binary', 'multiclass', 'regression'}
+        Kind of task.
+    n_rows : int, default=120
+        Training rows; half as many validation rows come on top.
+    n_features : int, default=5
+        Columns; the first one or two tell something about the target.
+    n_classes : int, optional
+        Number of classes; 2, 3 or 0 by kind.
+    seed : int, default=0
+        Same seed, same problem.
+    frame : bool, default=False
+        Give typed frames instead of matrices, with one category column.
+
+    Returns
+    -------
+    Problem
+        Rows of zero mean and unit variance; every class has about as many rows.
+
+    Examples
+    --------
+    >>> make_problem("binary", n_rows=10).X.shape
+    (10, 5)
+    """
+    random = np.random.default_rng(seed)
+    total = n_rows + max(n_rows // 2, 4)
+    X = random.normal(size=(total, n_features))
+    signal = X[:, 0] + 0.5 * X[:, min(1, n_features - 1)] + 0.3 * random.normal(size=total)
+    if kind == "regression":
+        classes, y = 0, 3.0 * signal + 10.0
+    else:
+        classes = n_classes or {"binary": 2, "multiclass": 3}[kind]
+        # Ranks within each part, so that both hold every class.
+        y = np.concatenate(
+            [_ranked(signal[:n_rows], classes), _ranked(signal[n_rows:], classes)]
+        )
+    rows: Any = _as_frame(X) if frame else X
+    take = (lambda part: rows.iloc[part]) if frame else (lambda part: rows[part])
+    return Problem(
+        kind=kind,
+        X=take(slice(0, n_rows)),
+        y=y[:n_rows],
+        X_validation=take(slice(n_rows, total)),
+        y_validation=y[n_rows:],
+        n_classes=classes,
+    )
+
+
+def _ranked(signal: np.ndarray, classes: int) -> np.ndarray:
+    ranks = np.argsort(np.argsort(signal, kind="stable"), kind="stable")
+    return (ranks * classes // len(signal)).astype(np.int64)
+
+
+def _as_frame(X: np.ndarray) -> Any:
+    import pandas as pd
+
+    frame = pd.DataFrame({f"number{i}": X[:, i] for i in range(X.shape[1] - 1)})
+    codes = np.clip(np.floor(X[:, -1] + 1.5), 0, 2).astype(int)
+    frame["category"] = pd.Categorical.from_codes(codes, ["low", "middle", "high"])
+    return frame
+
+
+def fit_on(
+    model: Model, problem: Problem, values: Mapping[str, Any] | None = None, **context: Any
+) -> Any:
+    """Build a model and fit it on a problem, exactly as the search does.
+
+    Parameters
+    ----------
+    model : Model
+        The component.
+    problem : Problem
+        What to fit it on.
+    values : mapping, optional
+        Hyperparameter values; the defaults of its space if left out.
+    **context
+        ``seed``, ``seconds`` until the deadline, ``validated``: passed to `Problem.context`.
+
+    Returns
+    -------
+    estimator
+        The fitted estimator.
+    """
+    from metaauto.search.evaluate import fit_model
+    from metaauto.testing.drawing import default_values
+
+    chosen = dict(default_values(model.space_for(problem.kind)) if values is None else values)
+    return fit_model(model, chosen, problem.X, problem.y, problem.context(**context))
+
+
+def predict_with(estimator: Any, problem: Problem, X: Any = None) -> np.ndarray:
+    """Predict and check, exactly as the search does.
+
+    Parameters
+    ----------
+    estimator : object
+        What `fit_on` returned.
+    problem : Problem
+        The problem it was fitted on.
+    X : matrix or DataFrame, optional
+        Rows to predict; the validation rows if left out.
+
+    Returns
+    -------
+    ndarray of shape (rows, classes) or (rows,), float32
+        Probabilities in the order of the class codes, or values.
+
+    Raises
+    ------
+    ComponentError
+        If shapes do not fit, or a prediction is not finite.
+    """
+    from metaauto.search.evaluate import predict_fold
+
+    return predict_fold(estimator, problem.X_validation if X is None else X, problem.context())

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from metaauto.budget import available_cores
+from metaauto.errors import SettingError
+from metaauto.options import FitOptions
+from metaauto.plugins import PluginSettings
+
+
+def test_without_budget_and_trials_five_minutes_are_taken():
+    assert FitOptions().seconds == 300.0
+
+
+def test_trials_alone_are_not_timed():
+    options = FitOptions(trials=5)
+    assert options.seconds == math.inf
+    clock = options.clock()
+    assert clock.trials == 5
+    assert not clock.is_timed
+    assert clock.reserve == 0.0
+
+
+def test_trials_and_budget_both_hold():
+    clock = FitOptions(trials=5, budget="2m").clock()
+    assert (clock.trials, clock.seconds) == (5, 120.0)
+
+
+@pytest.mark.parametrize(
+    ("budget", "reserve"), [(5, 0.3), (60, 1.8), (10_000, 5.0), ("1s", 0.3)]
+)
+def test_the_reserve_grows_with_the_budget_within_bounds(budget, reserve):
+    assert FitOptions(budget=budget).clock().reserve == pytest.approx(reserve)
+
+
+def test_cores_and_memory_have_defaults_from_the_machine():
+    clock = FitOptions().clock()
+    assert clock.cores == available_cores()
+    assert 0 < clock.memory < math.inf
+    clock = FitOptions(cores=3, memory=2).clock()
+    assert (clock.cores, clock.memory) == (3, 2048)
+
+
+def test_numbers_of_numpy_are_numbers():
+    options = FitOptions(trials=np.int64(4), seed=np.int32(7), memory=np.float64(1.5))
+    assert (options.trials, options.seed) == (4, 7)
+    assert type(options.trials) is int
+    json.dumps(options.to_json())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"trials": 0},
+        {"trials": 2.5},
+        {"trials": True},
+        {"trials": "5"},
+        {"cores": 0},
+        {"cores": -1},
+        {"seed": -1},
+        {"seed": 1.5},
+        {"ensemble_size": 0},
+        {"budget": "soon"},
+        {"budget": 0},
+        {"memory": 0},
+        {"memory": -1},
+        {"memory": math.nan},
+        {"memory": math.inf},
+        {"memory": "4"},
+        {"memory": True},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_refused_by_name(wrong):
+    with pytest.raises(SettingError) as caught:
+        FitOptions(**wrong)
+    assert next(iter(wrong)) in str(caught.value)
+    assert caught.value.hint
+
+
+def test_a_single_name_needs_no_list():
+    options = FitOptions(include="knn", exclude="svm")
+    assert (options.include, options.exclude) == (("knn",), ("svm",))
+
+
+def test_every_option_is_documented():
+    for item in fields(FitOptions):
+        assert item.name in FitOptions.__doc__, item.name
+
+
+def test_plain_options_are_written_and_others_left_out():
+    options = FitOptions(
+        metric=lambda y, p: 0.0,
+        cv=[(np.arange(2), np.arange(2))],
+        weights=np.ones(3),
+        groups="patient",
+        components=[object()],
+        plugins=PluginSettings(),
+        roles={"a": "text"},
+        include=["knn"],
+        budget="30s",
+    )
+    record = json.loads(json.dumps(options.to_json()))
+    assert record["groups"] == "patient"
+    assert record["roles"] == {"a": "text"}
+    assert record["include"] == ["knn"]
+    assert record["budget"] == 30.0
+    for name in ("metric", "weights", "components", "plugins"):
+        assert record.get(name) is None
+
+
+def test_resuming_keeps_what_shapes_the_trials():
+    stored = FitOptions(
+        metric="accuracy", seed=3, cv=4, trials=8, exclude=["svm"], groups="g", holdout=0.2
+    ).to_json()
+    options = FitOptions(seed=9, cores=2).resumed_from(stored)
+    assert options.seed == 3
+    assert options.cv == 4
+    assert options.trials == 8
+    assert options.budget is None
+    assert list(options.exclude) == ["svm"]
+    assert options.metric == "accuracy"
+    assert options.groups == "g"
+    assert options.holdout == 0.2
+    assert options.cores == 2
+
+
+def test_resuming_with_another_budget_takes_it():
+    stored = FitOptions(budget="1m").to_json()
+    assert FitOptions(budget="2m").resumed_from(stored).budget == 120.0
+    assert FitOptions(trials=9).resumed_from(stored).trials == 9
+    assert FitOptions(trials=9).resumed_from(stored).budget is None
+    assert FitOptions().resumed_from(stored).budget == 60.0
