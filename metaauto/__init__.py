@@ -21,7 +21,7 @@ _HOMES = {
     "fit": "metaauto.fit",
     "hookimpl": "metaauto.hookspecs",
     "load": "metaauto.estimators",
-    "start": "metaauto.estimators",
+    "start": "metaauto.session",
 }
 
 __all__ = ["AutoClassifier", "AutoRegressor", "__version__", "fit", "hookimpl", "load", "start"]

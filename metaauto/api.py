@@ -27,6 +27,7 @@ from metaauto.errors import (
     Refused,
     SettingError,
 )
+from metaauto.explainer import Explainer, ExplainerInput
 from metaauto.hookspecs import hookimpl
 from metaauto.metrics import Metric
 from metaauto.ranges import Choice, Float, Int, Range, Scalar, Space
@@ -42,6 +43,8 @@ __all__ = [
     "ComponentError",
     "DataError",
     "Deadline",
+    "Explainer",
+    "ExplainerInput",
     "Extractor",
     "FitContext",
     "Float",

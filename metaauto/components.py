@@ -180,6 +180,8 @@ class Model:
     cost : float
         Rough cost beside a histogram gradient boosting of 100 rounds on the same rows (1.0);
         orders the first trials until real times are known.
+    per_class : bool
+        Whether fitting takes longer the more classes there are, as when each class has its trees.
     priority : float
         How early its default is tried when nothing is known yet; higher is earlier.
     requires : tuple of str
@@ -200,6 +202,7 @@ class Model:
     max_features: int | None = None
     max_classes: int | None = None
     cost: float = 1.0
+    per_class: bool = False
     priority: float = 0.0
     requires: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
@@ -259,6 +262,8 @@ class Preprocessor:
         Its output may be sparse.
     centers : bool
         It shifts columns, and so cannot take a sparse matrix.
+    suits_scaled : bool
+        Its output has a sense of distance, as models tagged ``scaled`` want it.
     tasks, space_version, requires, trusted, max_rows, max_features, cost
         As in `Model`.
     """
@@ -272,6 +277,7 @@ class Preprocessor:
     native: bool = False
     sparse: bool = False
     centers: bool = False
+    suits_scaled: bool = True
     tasks: tuple[str, ...] = TASK_KINDS
     space_version: int = 1
     max_rows: int | None = None
@@ -371,7 +377,7 @@ class Extractor:
     version : int
         Raise it when a value changes its meaning.
     seconds : float
-        Time after which it is given up.
+        Time it usually takes; it is left out when less is left. It is not stopped while it runs.
     tasks : tuple of str
         Kinds of task it can describe.
     """
@@ -380,7 +386,7 @@ class Extractor:
     extract: Callable[[MetafeatureInput], Mapping[str, float]]
     keys: tuple[str, ...]
     version: int = 1
-    seconds: float = 2.0
+    seconds: float = 0.5
     tasks: tuple[str, ...] = TASK_KINDS
 
     def __post_init__(self) -> None:

@@ -15,6 +15,7 @@ from metaauto.components import Deadline, Extractor, Model, Preprocessor, Reader
 from metaauto.data import Dataset, Splits, plan_splits, prepare, read_table
 from metaauto.ensemble import AnytimeEnsemble, Selection, quick_decision
 from metaauto.errors import NoModelFitted, Refused, RunError, TargetError
+from metaauto.explainer import Explainer
 from metaauto.metrics import Metric, check_metric, resolve_metric
 from metaauto.model import FinalModel, assemble_model, load_members
 from metaauto.options import FitOptions
@@ -168,7 +169,7 @@ class Conductor:
 
     def objects(self) -> list[Any]:
         """Plugin objects of this session: bare components are bundled into one plugin."""
-        kinds = (Model, Preprocessor, Extractor, Reader, Metric)
+        kinds = (Model, Preprocessor, Extractor, Reader, Metric, Explainer)
         bare = [item for item in self.options.components if isinstance(item, kinds)]
         plugins = [item for item in self.options.components if not isinstance(item, kinds)]
         return [*plugins, Bundle(bare)] if bare else plugins

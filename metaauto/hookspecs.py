@@ -58,8 +58,8 @@ def register_preprocessors(register: Register) -> None:
 def register_metafeatures(register: Register) -> None:
     """Register metafeature extractors: ``register.extractor(Extractor(...))``.
 
-    Called like `register_models`. An extractor that raises or takes longer than its ``seconds``
-    leaves NaN and a note; it never stops a fit.
+    Called like `register_models`. An extractor that raises, or that declares more ``seconds`` than
+    are left, leaves NaN and a note; it never stops a fit.
 
     Examples
     --------
@@ -123,6 +123,22 @@ def register_knowledge(register: Register) -> None:
     >>> @hookimpl
     ... def register_knowledge(register):
     ...     register.knowledge("/path/to/pack.db")
+    """
+
+
+@hookspec
+def register_explainers(register: Register) -> None:
+    """Register ways to explain predictions: ``register.explainer(Explainer(...))``.
+
+    Called like `register_models`. An explainer is given rows, rows to compare with and a function
+    that predicts; it returns what each cell adds to the prediction of its row.
+
+    Examples
+    --------
+    >>> from metaauto.api import Explainer, hookimpl
+    >>> @hookimpl
+    ... def register_explainers(register):
+    ...     register.explainer(Explainer("nothing", lambda table: table.X.notna() * 0.0))
     """
 
 

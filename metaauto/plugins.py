@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import importlib.metadata
 import importlib.util
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -19,12 +19,21 @@ import pluggy
 
 from metaauto import hookspecs
 from metaauto.errors import ComponentError, PluginLoadError, Refused
-from metaauto.registry import Plugin, Register, Registered, Registry
+from metaauto.registry import OWN_SOURCE, Plugin, Register, Registered, Registry
 
-__all__ = ["Bundle", "LoadedPlugins", "PluginSettings", "load_plugins", "pack_objects"]
+__all__ = [
+    "SESSION",
+    "Bundle",
+    "LoadedPlugins",
+    "PluginSettings",
+    "load_plugins",
+    "pack_objects",
+]
 
 GROUP = "metaauto"
 BUILTIN = "metaauto.builtin"
+SESSION = "session"
+"""Name of the plugin made of components that were given as objects."""
 _log = logging.getLogger("metaauto.plugins")
 
 
@@ -77,11 +86,11 @@ class Bundle:
 
     Parameters
     ----------
-    components : iterable of Model, Preprocessor, Extractor, Reader or Metric
+    components : iterable of Model, Preprocessor, Extractor, Reader, Metric or Explainer
         What it registers.
     """
 
-    __name__ = "session"
+    __name__ = SESSION
 
     def __init__(self, components: Iterable[Any]) -> None:
         self.components = list(components)
@@ -175,6 +184,9 @@ def load_plugins(
     implementations: dict[str, Any] = {}
     entries: list[Registered] = []
     for plugin, load in _discover(settings, objects):
+        if {plugin.name, plugin.distribution} & set(settings.disabled) and not plugin.is_own:
+            plugin.disabled = True
+        _make_name_unique(plugin, found)
         found.append(plugin)
         if plugin.disabled:
             continue
@@ -195,7 +207,16 @@ def load_plugins(
     return LoadedPlugins(registry, found, settings, implementations)
 
 
-_KINDS = ("command", "extractor", "knowledge", "metric", "model", "preprocessor", "reader")
+_KINDS = (
+    "command",
+    "explainer",
+    "extractor",
+    "knowledge",
+    "metric",
+    "model",
+    "preprocessor",
+    "reader",
+)
 
 
 def _discover(settings: PluginSettings, objects: Sequence[Any]) -> Iterable[tuple[Plugin, Any]]:
@@ -205,22 +226,27 @@ def _discover(settings: PluginSettings, objects: Sequence[Any]) -> Iterable[tupl
     for point in sorted(points, key=lambda p: (p.name, p.value)):
         if point.value == BUILTIN:
             continue
-        distribution = point.dist.name if point.dist else ""
-        version = point.dist.version if point.dist else ""
+        distribution, version = _origin(point)
         plugin = Plugin(point.name, version, distribution, f"entry point {point.value}")
         wanted = settings.only is None or {plugin.name, distribution} & set(settings.only)
-        blocked = {plugin.name, distribution} & set(settings.disabled)
-        plugin.disabled = bool(blocked) or not wanted
+        plugin.disabled = not wanted
         yield plugin, point.load
     for module in settings.modules:
         yield Plugin(module, source="module"), lambda m=module: importlib.import_module(m)
-    for file in _plugin_files(settings.folders):
-        plugin = Plugin(file.stem, source=str(file))
-        plugin.disabled = plugin.name in settings.disabled
-        yield plugin, lambda f=file: _import_file(f)
+    for module, file in _plugin_files(settings.folders).items():
+        yield Plugin(file.stem, source=str(file)), lambda m=module, f=file: _import_file(m, f)
     for number, item in enumerate(objects):
         name = getattr(item, "__name__", "") or f"{type(item).__name__}-{number}"
         yield Plugin(name, source="object"), lambda o=item: o
+
+
+def _make_name_unique(plugin: Plugin, found: Sequence[Plugin]) -> None:
+    """Number plugins of one name, so that none is taken for another or for metaauto itself."""
+    taken = {other.name for other in found}
+    name, number = plugin.name, 1
+    while plugin.name in taken:
+        number += 1
+        plugin.name = f"{name}-{number}"
 
 
 def _own() -> Plugin:
@@ -228,11 +254,27 @@ def _own() -> Plugin:
         version = importlib.metadata.version("metaauto")
     except importlib.metadata.PackageNotFoundError:
         version = ""
-    return Plugin("builtin", version, "metaauto", "metaauto itself")
+    return Plugin("builtin", version, "metaauto", OWN_SOURCE)
 
 
-def _plugin_files(folders: Iterable[str]) -> list[Path]:
-    files: list[Path] = []
+def _origin(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
+    """Name and version of the distribution of an entry point, empty where they are not written."""
+    if point.dist is None:
+        return "", ""
+    try:
+        metadata = point.dist.metadata
+        return metadata.get("Name") or "", metadata.get("Version") or ""
+    except Exception:  # an uninstallation that was cut short leaves entry points without metadata
+        return "", ""
+
+
+def _plugin_files(folders: Iterable[str]) -> dict[str, Path]:
+    """Plugin files by the names of their modules.
+
+    The names tell nothing of the folder: a model file that holds a class of a plugin file loads
+    wherever the file lies then.
+    """
+    files: dict[str, Path] = {}
     for folder in folders:
         path = Path(folder).expanduser()
         if not path.is_dir():
@@ -240,16 +282,22 @@ def _plugin_files(folders: Iterable[str]) -> list[Path]:
                 f"The plugin folder {str(path)!r} does not exist.",
                 hint="Correct --plugins or METAAUTO_PLUGINS_DIR.",
             )
-        files += sorted(f for f in path.glob("*.py") if not f.name.startswith("_"))
+        for file in sorted(f for f in path.glob("*.py") if not f.name.startswith("_")):
+            stem = re.sub(r"\W", "_", file.stem)
+            name, number = f"metaauto_plugin_{stem}", 1
+            while name in files:
+                number += 1
+                name = f"metaauto_plugin_{stem}_{number}"
+            files[name] = file
     return files
 
 
-def _import_file(file: Path) -> ModuleType:
+def _import_file(name: str, file: Path) -> ModuleType:
     """Import a plugin file under a name that workers derive alike."""
-    digest = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:8]
-    name = f"metaauto_plugin_{file.stem}_{digest}"
-    if name in sys.modules:
-        return sys.modules[name]
+    file = file.resolve()
+    known = sys.modules.get(name)
+    if known is not None and known.__file__ == str(file):
+        return known
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise PluginLoadError(f"{str(file)!r} is no Python file.", hint="Name it something.py.")

@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from metaauto.components import Extractor, Model, Preprocessor, Reader
+from metaauto.components import SLOTS, Extractor, Model, Preprocessor, Reader
 from metaauto.errors import ComponentError, NameClash, UnknownName
+from metaauto.explainer import Explainer
 from metaauto.metrics import Metric
+from metaauto.ranges import Range
 
-__all__ = ["Plugin", "Register", "Registered", "Registry"]
+__all__ = ["OWN_SOURCE", "Plugin", "Register", "Registered", "Registry"]
+
+OWN_SOURCE = "metaauto itself"
+"""Where metaauto's own components are found; no other plugin is found there."""
 
 _TYPES: dict[str, Any] = {
     "model": Model,
@@ -20,6 +25,7 @@ _TYPES: dict[str, Any] = {
     "extractor": Extractor,
     "metric": Metric,
     "reader": Reader,
+    "explainer": Explainer,
 }
 
 
@@ -55,6 +61,11 @@ class Plugin:
     components: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     disabled: bool = False
+
+    @property
+    def is_own(self) -> bool:
+        """Whether these are metaauto's own components."""
+        return self.source == OWN_SOURCE
 
     @property
     def label(self) -> str:
@@ -102,6 +113,10 @@ class Register:
     def reader(self, reader: Reader) -> None:
         """Register a source of tables."""
         self._add("reader", reader)
+
+    def explainer(self, explainer: Explainer) -> None:
+        """Register a way to explain predictions."""
+        self._add("explainer", explainer)
 
     def component(self, component: Any) -> None:
         """Register a component of any kind, by its type."""
@@ -156,9 +171,10 @@ def _check_usable(component: Any) -> None:
         if not found:
             raise ComponentError(f"It needs the module {module!r}.", hint=f"Install {module}.")
     if isinstance(component, Model):
+        spaces = []
         for kind in component.tasks:
             try:
-                space = component.space_for(kind)
+                spaces.append(component.space_for(kind))
             except ComponentError:
                 raise
             except Exception as error:
@@ -166,23 +182,34 @@ def _check_usable(component: Any) -> None:
                     f"space({kind!r}) raised {type(error).__name__}: {error}",
                     hint="Return a dict of Float, Int or Choice.",
                 ) from error
-            _check_portfolio(component, space)
+        _check_portfolio(component, spaces)
 
 
-def _check_portfolio(model: Model, space: Mapping[str, Any]) -> None:
-    known = set(space)
-    if callable(model.space):
-        known = {key for kind in model.tasks for key in model.space_for(kind)}
+def _check_portfolio(model: Model, spaces: Iterable[Mapping[str, Range]]) -> None:
+    known: dict[str, list[Range]] = {}
+    for space in spaces:
+        for key, bounds in space.items():
+            known.setdefault(key, []).append(bounds)
     for entry in model.portfolio:
-        for key in entry:
-            if key not in known and key.split(".")[0] not in _SLOT_KEYS:
+        if not isinstance(entry, Mapping):
+            raise ComponentError(
+                f"A portfolio entry of {model.name!r} is a {type(entry).__name__}.",
+                hint="List dicts of hyperparameter values.",
+            )
+        for key, value in entry.items():
+            if key.split(".")[0] in SLOTS:
+                continue
+            if key not in known:
                 raise ComponentError(
                     f"A portfolio entry of {model.name!r} sets {key!r}, which is not in its space.",
                     hint="Name hyperparameters of its space, or slots.",
                 )
-
-
-_SLOT_KEYS = ("impute", "categorical", "scale", "datetime", "text", "reduce")
+            if not any(bounds.contains(value) for bounds in known[key]):
+                raise ComponentError(
+                    f"A portfolio entry of {model.name!r} sets {key!r} to {value!r}, which its "
+                    "space does not hold.",
+                    hint="Widen the range, or choose a value inside.",
+                )
 
 
 class Registry:
@@ -212,7 +239,7 @@ class Registry:
 
     def _resolve(self, kind: str, name: str, same: list[Registered]) -> Registered | None:
         sides = " and ".join(sorted(f"{e.plugin.label} ({e.plugin.source})" for e in same))
-        own = [e for e in same if e.plugin.name == "builtin"]
+        own = [e for e in same if e.plugin.is_own]
         kept = "metaauto's own is used" if own else "neither is used"
         clash = NameClash(
             f"The {kind} name {name!r} is registered by {sides}; {kept}.",
@@ -271,8 +298,12 @@ class Registry:
         """All readers: those of plugins first, then metaauto's own, each by name."""
         found = self.entries("reader")
         return [
-            e.component for e in sorted(found, key=lambda e: (e.plugin.name == "builtin", e.name))
+            e.component for e in sorted(found, key=lambda e: (e.plugin.is_own, e.name))
         ]
+
+    def explainers(self) -> list[Explainer]:
+        """All explainers, sorted by name."""
+        return [e.component for e in self.entries("explainer")]
 
     def knowledge(self) -> list[Path]:
         """Paths of the knowledge packs, sorted."""

@@ -106,6 +106,8 @@ class SearchSpace:
                 continue
             if step.native and not tags.categories:
                 continue
+            if tags.scaled and not step.suits_scaled:
+                continue
             if step.sparse and slot == "text" and not tags.sparse:
                 continue
             suited.append(step)
@@ -122,6 +124,9 @@ class SearchSpace:
             if model.tags.categories:
                 return "native"
             return None if model.tags.scaled else "ordinal"
+        if slot == "text" and model.tags.sparse:
+            # Models that take sparse words learn more from them than from their projections.
+            return next((s.name for s in self.registry.preprocessors(slot) if s.sparse), None)
         return None
 
     def _unprepared(self, model: Model) -> str | None:
@@ -145,7 +150,7 @@ class SearchSpace:
                 continue
             if steps:
                 ranges.update(_slot_ranges(slot, steps))
-        return ranges
+        return _possible(ranges)
 
     def default(self, model: str) -> Configuration:
         """The model's default configuration."""
@@ -176,6 +181,8 @@ class SearchSpace:
         for key in _in_order(ranges):
             bounds = ranges[key]
             if not _is_active(bounds, values):
+                if key in given:
+                    changes.append(f"{key}: plays no part here, dropped")
                 continue
             if key not in given:
                 values[key] = bounds.default
@@ -208,9 +215,10 @@ class SearchSpace:
         if keeps and impute == "keep":
             blocked = "missing values are left in"
         if blocked:
-            for key in [k for k in values if k.startswith("reduce.")]:
+            for key in [k for k in values if k == "reduce" or k.startswith("reduce.")]:
                 del values[key]
-            values["reduce"] = "none"
+            if self.ranges[model]["reduce"].contains("none"):
+                values["reduce"] = "none"
             changes.append(f"reduce: {reduce!r} became 'none', {blocked}")
 
     def sample(self, random: Random, model: str | None = None) -> Configuration:
@@ -231,6 +239,23 @@ class SearchSpace:
         for key in random.sample(keys, min(len(keys), random.choice((1, 2)))):
             values[key] = _step(ranges[key], values[key], random)
         return self.repair(Configuration(configuration.model, values)).configuration
+
+
+def _possible(ranges: dict[str, Range]) -> dict[str, Range]:
+    """Leave out what waits for a choice that this table does not offer."""
+    while True:
+        kept = {}
+        for key, bounds in ranges.items():
+            when = {
+                parent: tuple(value for value in allowed if ranges[parent].contains(value))
+                for parent, allowed in bounds.when.items()
+                if parent in ranges
+            }
+            if len(when) == len(bounds.when) and all(when.values()):
+                kept[key] = bounds if when == dict(bounds.when) else replace(bounds, when=when)
+        if len(kept) == len(ranges):
+            return kept
+        ranges = kept
 
 
 def _slot_ranges(slot: str, steps: list[Preprocessor]) -> dict[str, Range]:
@@ -262,7 +287,15 @@ def _in_order(ranges: Mapping[str, Range]) -> Iterable[str]:
 
 
 def _is_active(bounds: Range, values: Mapping[str, Scalar]) -> bool:
-    return all(parent in values and values[parent] in ok for parent, ok in bounds.when.items())
+    return all(
+        parent in values and any(_is_same(values[parent], value) for value in allowed)
+        for parent, allowed in bounds.when.items()
+    )
+
+
+def _is_same(value: Scalar, other: Scalar) -> bool:
+    """Whether two values are equal, where True is not 1."""
+    return value == other and isinstance(value, bool) == isinstance(other, bool)
 
 
 def _draw(bounds: Range, random: Random) -> Scalar:

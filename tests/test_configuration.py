@@ -3,13 +3,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import metaauto
 from metaauto.configuration import Configuration
 
+HOME = Path(metaauto.__file__).parent.parent
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(-5, 5), st.floats(-1, 1), st.text(max_size=4)
 )
@@ -54,7 +57,7 @@ def test_the_key_is_the_same_in_every_process():
         "print(Configuration('knn', {'b': 0.1, 'a': None}).key)"
     )
     run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=HOME
     )
     assert run.stdout.strip() == Configuration("knn", {"a": None, "b": 0.1}).key
 

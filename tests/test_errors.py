@@ -3,11 +3,16 @@ from __future__ import annotations
 import inspect
 import pickle
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from metaauto import errors
 from metaauto.errors import MetaautoError, UnknownName
+
+HOME = Path(errors.__file__).parent.parent
 
 CLASSES = [
     item
@@ -78,13 +83,12 @@ def test_without_a_near_name_all_are_listed():
 
 
 def test_errors_import_nothing_heavy():
-    import subprocess
-    import sys
-
     code = (
         "import sys, metaauto.errors, metaauto.task, metaauto.components, metaauto.ranges,"
         " metaauto.configuration, metaauto.budget;"
         "print([m for m in ('numpy', 'pandas', 'sklearn', 'psutil') if m in sys.modules])"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=HOME
+    )
     assert run.stdout.strip() == "[]"

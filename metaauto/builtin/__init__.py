@@ -5,6 +5,7 @@ from __future__ import annotations
 from metaauto.api import Register, hookimpl
 
 __all__ = [
+    "register_explainers",
     "register_metafeatures",
     "register_models",
     "register_preprocessors",
@@ -46,3 +47,12 @@ def register_readers(register: Register) -> None:
 
     for reader in READERS:
         register.reader(reader)
+
+
+@hookimpl
+def register_explainers(register: Register) -> None:
+    """Register the explainers."""
+    from metaauto.builtin.explainers import EXPLAINERS
+
+    for explainer in EXPLAINERS:
+        register.explainer(explainer)

@@ -1,6 +1,7 @@
 """Tables: read them, say what their columns are, check them, split their rows."""
 
 from metaauto.data.checks import check_table
+from metaauto.data.cost import boosting_seconds
 from metaauto.data.dataset import Dataset, prepare
 from metaauto.data.findings import Finding
 from metaauto.data.read import as_table, read_table
@@ -9,6 +10,7 @@ from metaauto.data.schema import TableSchema
 from metaauto.data.splits import Splits, plan_splits
 
 __all__ = [
+    "boosting_seconds",
     "Dataset",
     "Finding",
     "Splits",

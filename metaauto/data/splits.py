@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from metaauto.data.cost import boosting_seconds
 from metaauto.data.dataset import Dataset
 from metaauto.data.partition import (
     TRAINING,
@@ -31,9 +32,10 @@ FOLDS_BY_ROWS = ((1_000, 8), (20_000, 5), (100_000, 3))
 VALIDATION_SHARE = 0.2
 VALIDATION_ROWS = 50_000
 """A single validation part has this share of the rows, and at most this many."""
-SHORT_BUDGET = 30.0
-LARGE_TABLE, HUGE_TABLE = 3e6, 2e7
-"""With at most so many core-seconds, tables of more cells get 3 folds, or one validation part."""
+BOOSTING_SHARE = 0.15
+"""Folds are fewer where boosting on all of them would take more than this share of the budget."""
+FEW_ROWS = 3_000
+"""So few rows get 3 folds at least, for one part of them would judge too roughly."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def _named(
         return _one_part(dataset, rows, _validation_share(len(rows)), rng)
     if cv != "auto":
         raise SplitError(f"cv={cv!r} is no way to split.", hint=HINT)
-    k, why = _auto_folds(len(rows), dataset.X.shape[1], budget_seconds, cores)
+    k, why = _auto_folds(dataset, len(rows), budget_seconds, cores)
     if k > 1:
         k = min(k, _most_folds(dataset, rows))
     if k > 1:
@@ -169,17 +171,19 @@ def _validation_share(n: int) -> float:
 
 
 def _auto_folds(
-    n: int, n_features: int, budget_seconds: float | None, cores: int
+    dataset: Dataset, n: int, budget_seconds: float | None, cores: int
 ) -> tuple[int, str]:
     """Choose the number of folds, 1 for a single validation part, and why."""
     k = next((folds for most, folds in FOLDS_BY_ROWS if n <= most), 1)
     why = f"{n:,} rows"
-    if budget_seconds is not None and budget_seconds * max(cores, 1) <= SHORT_BUDGET:
-        cells = n * n_features
-        if cells > HUGE_TABLE and k > 1:
-            return 1, f"{why}, little time for {n_features:,} columns"
-        if cells > LARGE_TABLE and k > 3:
-            return 3, f"{why}, little time for {n_features:,} columns"
+    if budget_seconds is None:
+        return k, why
+    seconds = boosting_seconds(dataset.task, n)
+    for fewer in (5, 3, 1) if n > FEW_ROWS else (5, 3):
+        if (k - 1) * seconds <= BOOSTING_SHARE * budget_seconds * max(cores, 1):
+            return k, why
+        if fewer < k:
+            k, why = fewer, f"{n:,} rows, and boosting takes about {seconds:.2g} s on them"
     return k, why
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metaauto.errors import MetaautoError, ModelFileError
+from metaauto.errors import ModelFileError
 
 __all__ = ["Entry", "ModelArchive", "write_archive"]
 
@@ -187,7 +187,7 @@ class ModelArchive:
         """Turn whatever parsing a broken file raises into one clear error."""
         try:
             yield
-        except MetaautoError:
+        except ModelFileError:
             raise
         except FileNotFoundError as error:
             raise ModelFileError(

@@ -18,8 +18,14 @@ from metaauto.errors import MetaautoError, ModelFileError, Refused
 from metaauto.model import manifest as words
 from metaauto.model.archive import Entry, ModelArchive, write_archive
 from metaauto.model.final import FinalModel, Member
-from metaauto.model.trust import dump_estimator, load_estimator, modules_in, trusted_types
-from metaauto.plugins import PluginSettings, load_plugins
+from metaauto.model.trust import (
+    TRUSTED_TYPES,
+    dump_estimator,
+    load_estimator,
+    modules_in,
+    trusted_types,
+)
+from metaauto.plugins import SESSION, PluginSettings, load_plugins
 from metaauto.registry import Registry
 from metaauto.task import Task
 
@@ -101,11 +107,17 @@ def _pack(member: Member, number: int, probe: Any) -> tuple[dict[str, Any], Blob
     entries, modules = [], set()
     for fold, estimator in enumerate(member.estimators):
         data = dump_estimator(estimator)
+        found = modules_in(data)
+        if "__main__" in found:
+            raise ModelFileError(
+                "its class is defined in a script or notebook, where loading cannot find it.",
+                hint="Move the class to a plugin file (--plugins FOLDER) or a module, and fit again.",
+            )
         if fold == 0:
             _check_loads(estimator, data, probe)
         path = f"members/{number}/fold-{fold}.skops"
         packed[path] = data
-        modules.update(modules_in(data))
+        modules.update(found)
         entry = Entry.of(path, data)
         entries.append({"path": path, "sha256": entry.sha256, "size": entry.size})
     record = {
@@ -124,7 +136,7 @@ def _pack(member: Member, number: int, probe: Any) -> tuple[dict[str, Any], Blob
 
 def _check_loads(estimator: Any, data: bytes, probe: Any) -> None:
     """Raise `ModelFileError` unless the bytes become an estimator that predicts alike."""
-    copy = load_estimator(data, (), trust=True)
+    copy = load_estimator(data, TRUSTED_TYPES, trust=True)
     method = "predict_proba" if hasattr(estimator, "predict_proba") else "predict"
     try:
         expected = np.asarray(getattr(estimator, method)(probe), dtype=np.float64)
@@ -184,7 +196,8 @@ def load_model(
         words.check_modules(record)
         if not trust:
             _check_plugins(records, registry)
-        words.compare_versions(record, str(path))
+        with archive.guard():
+            words.compare_versions(record, str(path))
         trusted = trusted_types(registry)
         members = [_load_member(archive, member, trusted, trust) for member in records]
         with archive.guard():
@@ -234,7 +247,7 @@ def _check_plugins(records: list[dict[str, Any]], registry: Registry) -> None:
     """Raise `MissingPlugin` if a plugin that would vouch for its types is not loaded."""
     known = set(registry.names("model"))
     for record in records:
-        if record["plugin"] != "builtin" and record["model"] not in known:
+        if record["plugin"] not in ("builtin", SESSION) and record["model"] not in known:
             raise words.missing_plugin(record)
 
 

@@ -1,12 +1,13 @@
-"""Check that the arrays of loaded trees stay within their bounds.
+"""Check that the arrays of loaded models stay within their bounds.
 
-scikit-learn follows the node numbers of a fitted tree without looking: in a forged file they could
-point anywhere in memory. A list of trusted types cannot see that, so the numbers are checked here.
+scikit-learn follows the node numbers of a fitted tree, and the row counts of a support vector
+machine, without looking: in a forged file they could point anywhere in memory. A list of trusted
+types cannot see that, so the numbers are checked here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,13 +27,13 @@ class _Columns:
 
 
 def check_indices(estimator: Any) -> None:
-    """Raise `ModelFileError` if a tree inside points out of its bounds.
+    """Raise `ModelFileError` if an array inside points out of its bounds.
 
     Parameters
     ----------
     estimator : object
-        Anything just loaded; decision trees, forests, (histogram) gradient boosting and neighbour
-        trees in it are found wherever they stand.
+        Anything just loaded; decision trees, forests, (histogram) gradient boosting, neighbour
+        trees, support vector machines and sparse matrices in it are found wherever they stand.
     """
     # Objects may be shared by several owners, and must be right for each of them.
     seen: dict[tuple[int, _Columns | None], Any] = {}
@@ -45,6 +46,9 @@ def check_indices(estimator: Any) -> None:
         check = _CHECKS.get(type(item).__name__)
         if check is not None and type(item).__module__.startswith("sklearn."):
             check(item, columns)
+            continue
+        if hasattr(item, "check_format"):
+            _check_sparse(item)
             continue
         columns = _columns_below(item, columns)
         pending.extend((part, columns) for part in _parts(item))
@@ -70,6 +74,8 @@ def _columns_below(item: Any, outer: _Columns | None) -> _Columns | None:
         return outer
     state = vars(item)
     own = state.get("n_features_in_")
+    if "_n_support" in state:
+        _check_machine(item, state)
     if own is None:
         return None
     if isinstance(item, BaseDecisionTree) and outer is not None:
@@ -155,6 +161,34 @@ def _check_neighbours(tree: Any, columns: _Columns | None) -> None:
     # The place of a node's two children follows from its own.
     inner = np.flatnonzero(nodes["is_leaf"] == 0)
     _require((2 * inner + 2 < len(nodes)).all(), what)
+
+
+def _check_machine(item: Any, state: Mapping[str, Any]) -> None:
+    """A support vector machine: as many coefficients as its support vectors need."""
+    from sklearn.base import ClassifierMixin
+
+    what = "the support vectors of a model"
+    counts, n_vectors = np.asarray(state["_n_support"]), state["support_vectors_"].shape[0]
+    pairs = len(counts) * (len(counts) - 1) // 2
+    # A regressor states the number of all its vectors twice.
+    stated = counts.sum() if isinstance(item, ClassifierMixin) else counts.max()
+    _require((counts >= 0).all() and stated <= n_vectors, what)
+    _require(len(state["support_"]) == n_vectors, what)
+    _require(state["support_vectors_"].shape[1] == state["n_features_in_"], what)
+    _require(state["_dual_coef_"].shape == (len(counts) - 1, n_vectors), what)
+    _require(len(state["_intercept_"]) >= max(pairs, 1), what)
+    for name in ("_probA", "_probB"):
+        _require(len(state.get(name, ())) in (0, pairs), what)
+
+
+def _check_sparse(matrix: Any) -> None:
+    try:
+        matrix.check_format(full_check=True)
+    except (ValueError, TypeError) as error:
+        raise ModelFileError(
+            f"the places of a sparse matrix point out of their bounds: {error}",
+            hint="The file is forged or damaged.",
+        ) from error
 
 
 _CHECKS = {"Tree": _check_tree, "TreePredictor": _check_predictor}

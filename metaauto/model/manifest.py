@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from metaauto.errors import MissingPlugin, ModelFileError
+from metaauto.plugins import SESSION
 
 __all__ = [
     "FORMAT",
@@ -101,7 +102,8 @@ def check_format(record: Mapping[str, Any], path: str) -> None:
             f"{path!r} names the format version {version!r}.", hint="The file is damaged."
         )
     if version > FORMAT_VERSION:
-        wrote = (record.get("versions") or {}).get("metaauto", "a newer one")
+        versions = record.get("versions")
+        wrote = versions.get("metaauto") if isinstance(versions, dict) else "a newer release"
         raise ModelFileError(
             f"{path!r} was saved by metaauto {wrote} in format {version}; "
             f"this release reads up to format {FORMAT_VERSION}.",
@@ -154,7 +156,7 @@ def missing_plugin(member: Mapping[str, Any], distribution: str = "") -> Missing
     plugin = f"{member['plugin']} {member['version']}".strip()
     what = f"plugin {plugin}"
     wanted = member["distribution"]
-    if member["plugin"] == "builtin":
+    if member["plugin"] in ("builtin", SESSION):
         what = wanted = distribution or "another package"
     elif wanted:
         what = f"plugin {wanted} {member['version']}".strip()

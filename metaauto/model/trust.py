@@ -33,6 +33,11 @@ _DISTANCES = tuple(
     for name in ("Chebyshev", "Euclidean", "Manhattan", "Minkowski", "SEuclidean")
     for bits in ("", "32", "64")
 )
+_SPARSE = tuple(
+    f"scipy.sparse._{kind}.{kind}_{form}"
+    for kind in ("coo", "csc", "csr")
+    for form in ("array", "matrix")
+)
 TRUSTED_TYPES: tuple[str, ...] = (
     "sklearn.tree._tree.Tree",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
@@ -57,8 +62,9 @@ TRUSTED_TYPES: tuple[str, ...] = (
     "sklearn.utils.validation.check_array",
     *_NEIGHBOURS,
     *_DISTANCES,
+    *_SPARSE,
 )
-"""Internal types of fitted scikit-learn models, besides its estimators, which skops knows."""
+"""What fitted scikit-learn models hold, besides the estimators and arrays that skops knows."""
 
 # Higher levels cost twice the time for a tenth of the size.
 _COMPRESSION = {"compression": zipfile.ZIP_DEFLATED, "compresslevel": 3}
@@ -136,17 +142,12 @@ def load_estimator(data: bytes, trusted: Collection[str], *, trust: bool = False
         If a type is not trusted (it is then in ``details["types"]``), if arrays inside point out
         of their bounds, or if the bytes cannot be read.
     """
-    import skops.io
-
     try:
         _check_unpacked_size(data)
-        unknown = set(skops.io.get_untrusted_types(data=data)) - set(trusted)
-        if unknown and not trust:
-            raise _untrusted(sorted(unknown))
         with warnings.catch_warnings():
             # The versions are compared once for the whole file, from its manifest.
             warnings.simplefilter("ignore")
-            estimator = skops.io.loads(data, trusted=sorted({*trusted, *unknown}))
+            estimator = _construct(data, trusted, trust)
         if not trust:
             check_indices(estimator)
     except ModelFileError:
@@ -158,6 +159,19 @@ def load_estimator(data: bytes, trusted: Collection[str], *, trust: bool = False
             hint="Install the versions that the manifest names, or copy the file again.",
         ) from error
     return estimator
+
+
+def _construct(data: bytes, trusted: Collection[str], trust: bool) -> Any:
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        return skops.io.loads(data, trusted=list(trusted))
+    except UntrustedTypesFoundException:
+        unknown = set(skops.io.get_untrusted_types(data=data)) - set(trusted)
+        if not trust:
+            raise _untrusted(sorted(unknown)) from None
+    return skops.io.loads(data, trusted=[*trusted, *unknown])
 
 
 def _untrusted(types: list[str]) -> ModelFileError:

@@ -1,6 +1,7 @@
 """What a fit shows to people and programs."""
 
 from metaauto.report.evaluation import Evaluation, evaluate, usual_metrics
+from metaauto.report.facts import failure_causes, fit_facts, holdout_facts
 from metaauto.report.leaderboard import LEADERBOARD_COLUMNS, build_leaderboard
 from metaauto.report.progress import Progress, format_score, summary_lines
 
@@ -10,7 +11,10 @@ __all__ = [
     "Progress",
     "build_leaderboard",
     "evaluate",
+    "failure_causes",
+    "fit_facts",
     "format_score",
+    "holdout_facts",
     "summary_lines",
     "usual_metrics",
 ]

@@ -57,10 +57,21 @@ class Evaluator:
         The run directory, for predictions and models.
     threads : int
         Threads a model may use.
+    by_value : bool
+        Whether models are written with the definitions of their classes, which is slower: for
+        components of a script or notebook, whose classes cannot be imported here.
     """
 
-    def __init__(self, inputs: Inputs, registry: Registry, folder: Path, threads: int = 1) -> None:
+    def __init__(
+        self,
+        inputs: Inputs,
+        registry: Registry,
+        folder: Path,
+        threads: int = 1,
+        by_value: bool = False,
+    ) -> None:
         self.inputs = inputs
+        self.by_value = by_value
         self.registry = registry
         self.folder = folder
         self.threads = threads
@@ -106,8 +117,16 @@ class Evaluator:
         prediction = predict_fold(final, X_validation, self.inputs.task)
         predicted = time.monotonic()
         _write(self.folder / "predictions" / f"{job.stem}.npy", lambda f: np.save(f, prediction))
-        _write(self.folder / "models" / f"{job.stem}.pkl", lambda f: pickle.dump(pipeline, f, 5))
+        _write(self.folder / "models" / f"{job.stem}.pkl", lambda f: self._dump(pipeline, f))
         return fitted - started, predicted - fitted
+
+    def _dump(self, pipeline: Any, file: Any) -> None:
+        if self.by_value:
+            import cloudpickle
+
+            cloudpickle.dump(pipeline, file)
+        else:
+            pickle.dump(pipeline, file, 5)
 
     def fit(
         self, configuration: Configuration, fold: int, seed: int, deadline: Deadline
@@ -222,17 +241,25 @@ def predict_fold(estimator: Any, X: Any, task: Any) -> np.ndarray:
     """Predict prepared rows in the engine's representation: float32, checked."""
     if task.is_classification:
         raw = np.asarray(estimator.predict_proba(X), dtype=np.float64)
-        prediction = align_probabilities(raw, estimator.classes_, task.n_classes)
     else:
-        prediction = np.asarray(estimator.predict(X), dtype=np.float64).reshape(-1)
-    if prediction.shape[0] != X.shape[0]:
+        raw = np.asarray(estimator.predict(X), dtype=np.float64).reshape(-1)
+    if raw.shape[:1] != X.shape[:1]:
         raise ComponentError(
-            f"The model predicted {prediction.shape[0]} rows for {X.shape[0]}.",
+            f"The model predicted {raw.shape[0] if raw.ndim else 0} rows for {X.shape[0]}.",
             hint="Return one prediction a row.",
         )
+    if task.is_classification:
+        _check_finite(raw)
+        raw = align_probabilities(raw, estimator.classes_, task.n_classes)
+    with np.errstate(over="ignore"):
+        prediction = np.ascontiguousarray(raw, dtype=np.float32)
+    _check_finite(prediction)
+    return prediction
+
+
+def _check_finite(prediction: np.ndarray) -> None:
     if not np.isfinite(prediction).all():
         raise ComponentError("The model predicted NaN or infinity.", hint="Scale its inputs.")
-    return np.ascontiguousarray(prediction, dtype=np.float32)
 
 
 def align_probabilities(raw: np.ndarray, classes: Any, n_classes: int) -> np.ndarray:
@@ -243,11 +270,15 @@ def align_probabilities(raw: np.ndarray, classes: Any, n_classes: int) -> np.nda
             f"predict_proba gave shape {raw.shape} for {len(codes)} classes.",
             hint="Return one column for each of classes_.",
         )
-    if len(codes) == n_classes:
-        aligned = raw
-    else:
-        aligned = np.zeros((raw.shape[0], n_classes))
-        aligned[:, codes] = raw
+    known = np.flatnonzero((codes >= 0) & (codes < n_classes))
+    if len(known) < len(codes) or len(np.unique(codes)) < len(codes):
+        raise ComponentError(
+            f"The model has the classes {codes.tolist()[:10]}; it was fitted on 0 to "
+            f"{n_classes - 1}.",
+            hint="Let classes_ hold class codes that were in y, each once.",
+        )
+    aligned = np.zeros((raw.shape[0], n_classes))
+    aligned[:, codes] = raw
     aligned = np.clip(aligned, 0.0, None)
     total = aligned.sum(axis=1, keepdims=True)
     even = np.full_like(aligned, 1.0 / n_classes)

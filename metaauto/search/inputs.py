@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metaauto.task import Task
+from metaauto.task import Role, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +50,7 @@ def write_inputs(folder: Path, inputs: Inputs) -> None:
     frame.columns = [f"c{i}" for i in range(frame.shape[1])]
     frame.reset_index(drop=True).to_feather(folder / "X.feather", compression="uncompressed")
     np.save(folder / "y.npy", inputs.y)
+    (folder / "weights.npy").unlink(missing_ok=True)
     if inputs.weights is not None:
         np.save(folder / "weights.npy", inputs.weights)
     for number, (train, validation) in enumerate(inputs.folds):
@@ -68,6 +69,8 @@ def read_inputs(folder: Path) -> Inputs:
     task = Task.from_json(record["task"])
     frame = feather.read_table(folder / "X.feather", memory_map=True).to_pandas()
     frame.columns = [column.name for column in task.features]
+    for column in task.features:
+        frame[column.name] = _as_written(frame[column.name], column.role)
     weights = folder / "weights.npy"
     folds = [
         (
@@ -83,6 +86,13 @@ def read_inputs(folder: Path) -> Inputs:
         np.load(weights, mmap_mode="r") if weights.exists() else None,
         folds,
     )
+
+
+def _as_written(values: pd.Series, role: Role) -> pd.Series:
+    """Texts as objects, which Arrow turns into a dtype of its own where pandas has one."""
+    if role is Role.CATEGORICAL:
+        return values.cat.rename_categories(values.cat.categories.astype(object))
+    return values.astype(object) if role is Role.TEXT else values
 
 
 def _plain(value: Any) -> Any:

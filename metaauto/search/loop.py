@@ -31,6 +31,7 @@ __all__ = ["Recorder", "Search", "job_seed"]
 _PATIENCE = 0.25
 _FEW_FINISHED = 3
 _WINDOW = 6
+_CAUTION = 1.3
 
 
 class Recorder(Protocol):
@@ -219,7 +220,8 @@ class Search:
         has_begun = any(trial.origin != "baseline" for trial in self.trials)
         if self._is_undescribed() and not self._is_describing and has_begun:
             hard = max(min(10 * self._describe_seconds, self._budget.for_search()), 0.01)
-            return DescribeJob(self._describe_seconds, self._seed, hard)
+            seconds = float("inf") if self.is_reproducible else self._describe_seconds
+            return DescribeJob(seconds, self._seed, hard)
         for trial in self.trials:
             if not trial.is_over and (fold := self._next_fold(trial)) is not None:
                 return self._job(trial, fold)
@@ -242,7 +244,8 @@ class Search:
 
     def _job(self, trial: Trial, fold: int) -> Job:
         left = len(self._folds) - len(trial.outcomes)
-        soft, hard = job_limits(self._budget, self._executor.workers, left)
+        expected = trial.expected_seconds / len(self._folds)
+        soft, hard = job_limits(self._budget, self._executor.workers, left, expected)
         seed = job_seed(self._seed, trial.number, fold)
         return Job(trial.number, fold, trial.configuration, seed, soft, hard)
 
@@ -261,7 +264,8 @@ class Search:
             if trial.number not in self._seen and trial.origin != "baseline":
                 self._seen.add(trial.number)
                 self._proposals.observe(trial)
-        seconds = self._budget.for_search() * self._executor.workers
+        at_once = min(self._executor.workers, len(self._folds))
+        seconds = self._budget.for_search() * at_once / _CAUTION
         found = self._proposals.next(seconds)
         if found is None:
             self._is_dry = True
@@ -271,6 +275,7 @@ class Search:
     def _begin(self, found: Recommendation) -> Trial:
         trial = Trial(len(self.trials), found.configuration, found.origin, found.why)
         trial.started = self._budget.elapsed()
+        trial.expected_seconds = found.expected_seconds or 0.0
         self.trials.append(trial)
         self._proposals.mark_tried(trial.configuration)
         self._recorder.record_trial(trial.to_json())

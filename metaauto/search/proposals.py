@@ -155,11 +155,11 @@ class Proposals:
             if point is None:
                 return None
             repaired = self._space.repair(point).configuration
-            expected = self._runtime.expected_seconds(repaired)
-            if self._is_new(repaired) and expected <= seconds:
+            if self._is_new(repaired) and self._runtime.least_seconds(repaired) <= seconds:
                 if not self._reproducible:
                     self._smac.ask()
                 why = "highest expected improvement over what was seen"
+                expected = self._runtime.expected_seconds(repaired)
                 return Recommendation(repaired, "smac", why, expected)
         return None
 
@@ -178,7 +178,7 @@ class Proposals:
                 origin, why = "random", "drawn at random"
             else:
                 return None
-            if self._is_new(point) and self._runtime.expected_seconds(point) <= seconds:
+            if self._is_new(point) and self._runtime.least_seconds(point) <= seconds:
                 return Recommendation(point, origin, why, self._runtime.expected_seconds(point))
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 
@@ -33,13 +34,22 @@ def deserves_more(trial: Trial, others: Sequence[Trial]) -> bool:
         (t for t in others if t.status is Status.SUCCESS and t.loss is not None and t is not trial),
         key=lambda t: (t.loss, t.number),
     )
-    folds = sorted(trial.fold_losses)
-    if len(finished) < _MIN_FINISHED or not folds:
+    # A trial taken over from an interrupted run may lack the losses of its folds.
+    finished = [t for t in finished if t.fold_losses.keys() >= trial.fold_losses.keys()]
+    if len(finished) < _MIN_FINISHED:
         return True
     reference = finished[min(_REFERENCE_RANK, len(finished)) - 1]
-    gaps = [trial.fold_losses[fold] - reference.fold_losses[fold] for fold in folds]
-    allowed = _DEVIATIONS * _fluctuation(finished) / len(folds) ** 0.5
+    gaps = _gaps(trial, reference)
+    if not gaps:
+        return True
+    allowed = _DEVIATIONS * _fluctuation(finished) / len(gaps) ** 0.5
     return statistics.fmean(gaps) <= allowed
+
+
+def _gaps(trial: Trial, other: Trial) -> list[float]:
+    """Differences of the losses on the folds of the first where the metric has a value."""
+    gaps = (trial.fold_losses[f] - other.fold_losses[f] for f in sorted(trial.fold_losses))
+    return [gap for gap in gaps if math.isfinite(gap)]
 
 
 def _fluctuation(finished: Sequence[Trial]) -> float:
@@ -47,6 +57,7 @@ def _fluctuation(finished: Sequence[Trial]) -> float:
     best = finished[0]
     spreads = []
     for other in finished[1:_REFERENCE_RANK]:
-        gaps = [other.fold_losses[f] - best.fold_losses[f] for f in sorted(best.fold_losses)]
-        spreads.append(statistics.pstdev(gaps) if len(gaps) > 1 else 0.0)
+        if other.fold_losses.keys() >= best.fold_losses.keys():
+            gaps = _gaps(best, other)
+            spreads.append(statistics.pstdev(gaps) if len(gaps) > 1 else 0.0)
     return statistics.median(spreads) if spreads else 0.0

@@ -153,12 +153,15 @@ class Trial:
         Who proposed it: ``"baseline"``, ``"portfolio"``, ``"smac"``, ``"random"``.
     why : str
         Why, one clause.
+    expected_seconds : float
+        Worker seconds that all its folds were expected to take.
     """
 
     number: int
     configuration: Configuration
     origin: str
     why: str = ""
+    expected_seconds: float = 0.0
     status: Status = Status.RUNNING
     loss: float | None = None
     started: float = 0.0

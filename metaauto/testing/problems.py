@@ -10,7 +10,14 @@ import numpy as np
 
 from metaauto.components import Deadline, FitContext, Model
 
-__all__ = ["Problem", "fit_on", "make_problem", "predict_with"]
+__all__ = [
+    "Problem",
+    "check_prediction",
+    "disagreeing",
+    "fit_on",
+    "make_problem",
+    "predict_with",
+]
 
 
 @dataclass(frozen=True)
@@ -113,9 +120,7 @@ def make_problem(
     else:
         classes = n_classes or {"binary": 2, "multiclass": 3}[kind]
         # Ranks within each part, so that both hold every class.
-        y = np.concatenate(
-            [_ranked(signal[:n_rows], classes), _ranked(signal[n_rows:], classes)]
-        )
+        y = np.concatenate([_ranked(signal[:n_rows], classes), _ranked(signal[n_rows:], classes)])
     rows: Any = _as_frame(X) if frame else X
     take = (lambda part: rows.iloc[part]) if frame else (lambda part: rows[part])
     return Problem(
@@ -195,3 +200,31 @@ def predict_with(estimator: Any, problem: Problem, X: Any = None) -> np.ndarray:
     from metaauto.search.evaluate import predict_fold
 
     return predict_fold(estimator, problem.X_validation if X is None else X, problem.context())
+
+
+def disagreeing(problem: Problem) -> Problem:
+    """Every training row twice: first with the lowest target, then with the highest."""
+    half = len(problem.y) // 2
+    X = problem.X[:half]
+    if hasattr(X, "iloc"):
+        import pandas as pd
+
+        X = pd.concat([X, X], ignore_index=True)
+    else:
+        X = np.vstack([X, X])
+    y = np.repeat([problem.y.min(), problem.y.max()], half)
+    if problem.kind == "multiclass":
+        y[:: problem.n_classes] = 1  # all classes are there
+    return replace(problem, X=X, y=y)
+
+
+def check_prediction(prediction: np.ndarray, problem: Problem) -> None:
+    """Fail unless a prediction of the validation rows has the right shape and honest values."""
+    n_rows = problem.X_validation.shape[0]
+    assert np.isfinite(prediction).all()
+    if problem.kind == "regression":
+        assert prediction.shape == (n_rows,)
+        return
+    assert prediction.shape == (n_rows, problem.n_classes)
+    assert (prediction >= 0).all()
+    assert np.allclose(prediction.sum(axis=1), 1.0, atol=1e-4)

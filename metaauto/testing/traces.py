@@ -32,7 +32,7 @@ HEAVY = (
 
 
 def _state() -> dict[str, Any]:
-    numpy_state = np.random.get_state()
+    numpy_state: Any = np.random.get_state()
     root = logging.getLogger()
     return {
         "the working directory": os.getcwd(),

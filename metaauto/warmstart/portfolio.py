@@ -42,8 +42,8 @@ class DefaultPortfolio:
     def recommend(self, seconds: float) -> Recommendation | None:
         """The first configuration in the queue that is expected to fit into the time."""
         for configuration in list(self._queue):
-            expected = self._runtime.expected_seconds(configuration)
-            if expected <= seconds:
+            if self._runtime.least_seconds(configuration) <= seconds:
+                expected = self._runtime.expected_seconds(configuration)
                 self._queue.remove(configuration)
                 is_default = configuration == self._space.default(configuration.model)
                 kind = "default" if is_default else "recommended by its author"

@@ -6,13 +6,15 @@ import math
 import statistics
 
 from metaauto.configuration import Configuration
+from metaauto.data import boosting_seconds
 from metaauto.space import SearchSpace
 
 __all__ = ["RuntimeModel"]
 
-_SECONDS_PER_CELL = 2.5e-6
 _SECONDS_PER_FIT = 0.03
+_PREPARATION_COST = 0.1
 _RECENT = 15
+_WORTH_SHARE = 0.15
 
 
 class RuntimeModel:
@@ -51,8 +53,17 @@ class RuntimeModel:
             correction = statistics.median(seen) if seen else 0.0
         return self._guess(configuration.model) * math.exp(correction)
 
+    def least_seconds(self, configuration: Configuration) -> float:
+        """Worker seconds below which a configuration is not worth starting.
+
+        A model that stops at its deadline is useful before it is complete.
+        """
+        tags = self._space.registry.model(configuration.model).tags
+        return self.expected_seconds(configuration) * (_WORTH_SHARE if tags.deadline else 1.0)
+
     def _guess(self, model: str) -> float:
         task = self._space.task
-        cells = task.n_rows * max(len(task.features), 1) * max(task.n_classes - 1, 1) ** 0.7
-        cost = self._space.registry.model(model).cost
-        return self._n_folds * (_SECONDS_PER_FIT + cost * _SECONDS_PER_CELL * cells)
+        component = self._space.registry.model(model)
+        preparation = _PREPARATION_COST * boosting_seconds(task, task.n_rows, per_class=False)
+        boosting = boosting_seconds(task, task.n_rows, component.per_class)
+        return self._n_folds * (_SECONDS_PER_FIT + preparation + component.cost * boosting)

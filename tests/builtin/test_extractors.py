@@ -83,7 +83,7 @@ def test_every_key_is_a_number_and_never_infinite(extractor, given_table):
 
 
 @each
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     X=arrays(
         np.float64,

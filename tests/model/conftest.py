@@ -22,7 +22,19 @@ def registry():
     return load_plugins(PluginSettings(only=())).registry
 
 
-def table(kind: str, n_rows: int = 240, seed: int = 0) -> pd.DataFrame:
+@pytest.fixture(scope="session")
+def table():
+    """A function that makes tables."""
+    return make_table
+
+
+@pytest.fixture
+def maker_of(registry, tmp_path):
+    """A function that makes fitters of tables."""
+    return lambda frame, **settings: Maker(frame, registry, tmp_path, **settings)
+
+
+def make_table(kind: str, n_rows: int = 240, seed: int = 0) -> pd.DataFrame:
     """Every kind of column, missing values, and a target that depends on some of them."""
     random = np.random.default_rng(seed)
     size = random.normal(size=n_rows)
@@ -88,7 +100,7 @@ class Maker:
 @pytest.fixture(scope="session")
 def makers(registry, tmp_path_factory):
     folder = tmp_path_factory.mktemp("fits")
-    return {k: Maker(table(k), registry, folder) for k in ("binary", "multiclass", "regression")}
+    return {k: Maker(make_table(k), registry, folder) for k in ("binary", "multiclass", "regression")}
 
 
 @pytest.fixture(scope="session")
@@ -122,4 +134,4 @@ def models(makers):
 @pytest.fixture(scope="session")
 def new_rows():
     """Rows that no model has seen, without the target."""
-    return table("binary", 60, seed=9).drop(columns="target")
+    return make_table("binary", 60, seed=9).drop(columns="target")

@@ -69,12 +69,14 @@ def _classes(table: MetafeatureInput) -> dict[str, float]:
 def _target(table: MetafeatureInput) -> dict[str, float]:
     """Skew bent to -1..1, heaviness of the tails, repeated values."""
     y = table.y.astype(np.float64)
-    low, q1, middle, q3, high = np.quantile(y, (0.05, 0.25, 0.5, 0.75, 0.95))
+    scaled = y / max(float(np.abs(y).max()), 1e-280)
+    low, q1, middle, q3, high = np.quantile(scaled, (0.05, 0.25, 0.5, 0.75, 0.95))
     spread, wide = q3 - q1, high - low
+    varies = wide > 1e-12
     return {
-        "target_skew": float((high + low - 2.0 * middle) / wide) if wide > 0 else 0.0,
-        # 2.44 in a normal distribution.
-        "target_tail": float(np.log(wide / spread)) if spread > 0 else float("nan"),
+        "target_skew": float((high + low - 2.0 * middle) / wide) if varies else 0.0,
+        # 0.89 in a normal distribution.
+        "target_tail": float(np.log(wide / spread)) if varies and spread > 1e-12 else float("nan"),
         "target_distinct_share": len(np.unique(y)) / len(y),
         "target_zero_share": float(np.mean(y == 0.0)),
     }

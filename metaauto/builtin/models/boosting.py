@@ -60,7 +60,7 @@ def _fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
     watched = validation_rows(y, context)
     if watched is None:
         wanted = ROUNDS_UNWATCHED
-        watch = _Unwatched()
+        watch: Any = _Unwatched()
     else:
         wanted = MAX_ROUNDS
         native = "X_val" in inspect.signature(estimator.fit).parameters
@@ -181,5 +181,6 @@ HIST_GRADIENT_BOOSTING = Model(
     ),
     max_classes=200,
     cost=1.0,
+    per_class=True,
     priority=10.0,
 )

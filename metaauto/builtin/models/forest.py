@@ -17,9 +17,7 @@ N_TREES = 200
 def _space(features: Mapping[str, Any], leaf: Mapping[str, int]) -> Any:
     def space(kind: str) -> dict[str, Range]:
         ranges: dict[str, Range] = {
-            "max_features": Choice(
-                ("sqrt", "log2", 0.25, 0.5, 0.75, 1.0), features[kind]
-            ),
+            "max_features": Choice(("sqrt", "log2", 0.25, 0.5, 0.75, 1.0), features[kind]),
             "min_samples_leaf": Int(1, 80, leaf[kind], log=True),
             "max_leaf_nodes": Int(64, 50_000, 16_384, log=True),
         }
@@ -84,9 +82,7 @@ def _class_weight(y: Any) -> dict[int, float]:
     import numpy as np
 
     codes, counts = np.unique(y, return_counts=True)
-    return {
-        int(c): float(len(y) / (len(codes) * n)) for c, n in zip(codes, counts, strict=True)
-    }
+    return {int(c): float(len(y) / (len(codes) * n)) for c, n in zip(codes, counts, strict=True)}
 
 
 RANDOM_FOREST = Model(

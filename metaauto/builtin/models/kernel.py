@@ -20,9 +20,7 @@ def _svm_space(kind: str) -> dict[str, Range]:
     ranges: dict[str, Range] = {
         "C": Float(0.01, 1e4, 10.0 if kind == "regression" else 3.0, log=True),
         "kernel": Choice(("rbf", "poly", "linear"), "rbf"),
-        "gamma": Float(
-            0.01, 30.0, gamma, log=True, when={"kernel": ("rbf", "poly")}
-        ),
+        "gamma": Float(0.01, 30.0, gamma, log=True, when={"kernel": ("rbf", "poly")}),
         "degree": Int(2, 4, 3, when={"kernel": ("poly",)}),
     }
     if kind == "regression":
@@ -126,8 +124,11 @@ def _gp_space(kind: str) -> dict[str, Range]:
 
 
 def _build_gp(values: Mapping[str, Any], context: BuildContext) -> Any:
-    from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
-    from sklearn.gaussian_process import kernels
+    from sklearn.gaussian_process import (
+        GaussianProcessClassifier,
+        GaussianProcessRegressor,
+        kernels,
+    )
 
     scale: Any = float(max(context.n_features, 1)) ** 0.5
     if values.get("ard"):
@@ -205,9 +206,7 @@ class _Pace:
 
         options = {"maxfun": self.evaluations}
         try:
-            minimize(
-                watched, initial, method="L-BFGS-B", jac=True, bounds=bounds, options=options
-            )
+            minimize(watched, initial, method="L-BFGS-B", jac=True, bounds=bounds, options=options)
         except _OutOfTime:
             return best
         return best

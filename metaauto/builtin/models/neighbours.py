@@ -37,7 +37,10 @@ KNN = Model(
     build=_build,
     space=_space,
     tags=Tags(sparse=True, scaled=True, threads=True),
-    portfolio=({"n_neighbors": 15, "weights": "distance"}, {"n_neighbors": 80, "weights": "uniform"}),
+    portfolio=(
+        {"n_neighbors": 15, "weights": "distance"},
+        {"n_neighbors": 80, "weights": "uniform"},
+    ),
     max_rows=50_000,
     max_features=500,
     cost=0.3,

@@ -69,6 +69,7 @@ CATEGORICAL = (
         "categorical",
         _ordinal,
         space={"order": Choice(("frequency", "value"))},
+        suits_scaled=False,
         trusted=(f"{_MODULE}.categories.OrdinalEncoder",),
     ),
     Preprocessor(

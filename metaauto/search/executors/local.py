@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-import json
 import signal
 import sys
-import threading
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from metaauto.errors import WorkerError
+from metaauto.search.executors.nurseries import Nursery, lease
 from metaauto.search.executors.switchboard import (
     Child,
     Switchboard,
@@ -71,8 +71,8 @@ class LocalExecutor:
         self._pool: list[_Worker] = []
         self._setup: Setup | None = None
         self._switchboard: Switchboard | None = None
-        self._nursery: Child | None = None
-        self._endings: dict[int, int] = {}
+        self._nursery: Nursery | None = None
+        self._lease = contextlib.ExitStack()
         self._failed_starts = 0
         self._next_memory_check = 0.0
 
@@ -82,18 +82,7 @@ class LocalExecutor:
             return
         self._switchboard = Switchboard()
         if self._fork:
-            self._nursery = Child(
-                "metaauto.search.executors.nursery:main",
-                self._line("nursery"),
-                thread_environment(self.threads),
-                listen=True,
-            )
-            threading.Thread(
-                target=self._hear_endings,
-                args=(self._nursery.output,),
-                name="metaauto-endings",
-                daemon=True,
-            ).start()
+            self._nursery = self._lease.enter_context(lease(self._line("nursery"), self.threads))
         self._pool = [self._hire() for _ in range(self.workers)]
 
     def set_up(self, setup: Setup) -> None:
@@ -145,7 +134,7 @@ class LocalExecutor:
             self._dismiss(worker)
         self._pool = []
         if self._nursery is not None:
-            self._nursery.kill()
+            self._lease.close()
             self._nursery = None
         if self._switchboard is not None:
             self._switchboard.close()
@@ -168,7 +157,7 @@ class LocalExecutor:
         token = f"worker-{next(self._numbers)}"
         worker = _Worker(token, time.monotonic())
         if self._nursery is not None:
-            if not self._nursery.say({"token": token}):
+            if not self._nursery.hire(self._line(token)):
                 complaint = self._nursery.complaint()
                 raise WorkerError(
                     f"The process that starts workers is gone: {complaint or 'no reason given'}.",
@@ -181,11 +170,6 @@ class LocalExecutor:
                 thread_environment(self.threads),
             )
         return worker
-
-    def _hear_endings(self, output: Any) -> None:
-        for line in output:
-            ending = json.loads(line)
-            self._endings[ending["pid"]] = ending["code"]
 
     def _greet(self) -> bool:
         """Set up workers that have called; whether there was one."""
@@ -274,8 +258,8 @@ class LocalExecutor:
                 return None
         end = time.monotonic() + 0.5
         while time.monotonic() < end:
-            if worker.pid in self._endings:
-                return self._endings.pop(worker.pid)
+            if self._nursery is not None and worker.pid in self._nursery.endings:
+                return self._nursery.endings.pop(worker.pid)
             time.sleep(0.005)
         return None
 

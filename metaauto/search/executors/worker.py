@@ -109,7 +109,8 @@ def _evaluator(setup: Setup) -> Any:
     faulthandler.enable(open(logs / f"worker-{os.getpid()}.log", "w"))  # noqa: SIM115
     objects = cloudpickle.loads(setup.objects) if setup.objects else ()
     loaded = load_plugins(setup.plugins, objects)
-    return Evaluator(read_inputs(folder / "data"), loaded.registry, folder, setup.threads)
+    inputs = read_inputs(folder / "data")
+    return Evaluator(inputs, loaded.registry, folder, setup.threads, by_value=bool(objects))
 
 
 def _limit_memory(memory: float | None) -> None:

@@ -12,6 +12,7 @@ from metaauto.api import (
     Float,
     Int,
     Model,
+    Range,
     Register,
     Tags,
     hookimpl,
@@ -29,13 +30,29 @@ SPACE = {
     "bagging_temperature": Float(0.1, 5.0, 1.0, log=True, when={"bootstrap_type": ("Bayesian",)}),
     "one_hot_max_size": Int(2, 50, 10, log=True),
     "max_ctr_complexity": Int(1, 4, 2),
+    "border_count": Int(32, 254, 128, log=True),
+}
+
+# A round costs as many trees as there are classes: fewer, larger steps over coarser columns lose
+# nothing there. Regression gains from fine columns.
+OF_KIND = {
+    "multiclass": {
+        "learning_rate": Float(0.05, 0.4, 0.15, log=True),
+        "border_count": Int(32, 254, 64, log=True),
+    },
+    "regression": {"border_count": Int(32, 254, 254, log=True)},
 }
 
 PORTFOLIO = (
-    {"learning_rate": 0.06, "grow_policy": "Depthwise", "depth": 6, "min_data_in_leaf": 10},
-    {"learning_rate": 0.08, "depth": 4, "l2_leaf_reg": 4.5, "max_ctr_complexity": 3},
-    {"learning_rate": 0.05, "depth": 8, "bootstrap_type": "Bayesian", "bagging_temperature": 1.0},
+    {"grow_policy": "Depthwise", "depth": 6, "min_data_in_leaf": 10},
+    {"depth": 4, "l2_leaf_reg": 4.5, "max_ctr_complexity": 3},
+    {"depth": 8, "bootstrap_type": "Bayesian", "bagging_temperature": 1.0},
 )  # fmt: skip
+
+
+def space(kind: str) -> dict[str, Range]:
+    """The ranges for one kind of task."""
+    return {**SPACE, **OF_KIND.get(kind, {})}
 
 
 def build(values: Mapping[str, Any], context: BuildContext) -> Any:
@@ -79,7 +96,7 @@ def register_models(register: Register) -> None:
             name="catboost",
             build=build,
             fit=fit,
-            space=SPACE,
+            space=space,
             portfolio=PORTFOLIO,
             tags=Tags(
                 missing=True,

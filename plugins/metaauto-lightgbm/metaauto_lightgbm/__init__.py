@@ -24,7 +24,7 @@ SPACE = {
     "feature_fraction": Float(0.3, 1.0, 0.8),
     "bagging": Choice((False, True)),
     "bagging_fraction": Float(0.5, 0.95, 0.8, when={"bagging": (True,)}),
-    "lambda_l2": Float(1e-3, 30.0, 1.0, log=True),
+    "lambda_l2": Float(1e-3, 30.0, 1e-2, log=True),
     "extra_trees": Choice((False, True)),
     "cat_smooth": Float(0.1, 100.0, 10.0, log=True),
     "min_data_per_group": Int(2, 100, 20, log=True),

@@ -12,6 +12,7 @@ from metaauto.api import (
     Float,
     Int,
     Model,
+    Range,
     Register,
     Tags,
     hookimpl,
@@ -20,7 +21,7 @@ from metaauto.api import (
 SPACE = {
     "learning_rate": Float(0.01, 0.3, 0.05, log=True),
     "grow_policy": Choice(("depthwise", "lossguide")),
-    "max_depth": Int(2, 12, 6, when={"grow_policy": ("depthwise",)}),
+    "max_depth": Int(2, 12, 5, when={"grow_policy": ("depthwise",)}),
     "max_leaves": Int(4, 255, 31, log=True, when={"grow_policy": ("lossguide",)}),
     "min_child_weight": Float(0.1, 50.0, 1.0, log=True),
     "subsample": Float(0.5, 1.0, 0.9),
@@ -31,12 +32,23 @@ SPACE = {
     "max_cat_to_onehot": Int(2, 100, 4, log=True),
 }
 
+# A row weighs 1 in regression, but only p (1 - p) where classes are learned.
+OF_KIND = {
+    "multiclass": {"min_child_weight": Float(0.03, 30.0, 0.3, log=True)},
+    "regression": {"min_child_weight": Float(0.5, 100.0, 4.0, log=True)},
+}
+
 PORTFOLIO = (
-    {"learning_rate": 0.02, "max_depth": 10, "min_child_weight": 0.6, "colsample_bytree": 0.7},
     {"learning_rate": 0.1, "max_depth": 3, "subsample": 0.8, "colsample_bynode": 0.6},
+    {"learning_rate": 0.03, "max_depth": 9, "colsample_bytree": 0.7},
     {"grow_policy": "lossguide", "max_leaves": 64, "min_child_weight": 5.0, "reg_lambda": 10.0,
      "colsample_bytree": 0.6},
 )  # fmt: skip
+
+
+def space(kind: str) -> dict[str, Range]:
+    """The ranges for one kind of task."""
+    return {**SPACE, **OF_KIND.get(kind, {})}
 
 
 def build(values: Mapping[str, Any], context: BuildContext) -> Any:
@@ -74,7 +86,7 @@ def register_models(register: Register) -> None:
             name="xgboost",
             build=build,
             fit=fit,
-            space=SPACE,
+            space=space,
             portfolio=PORTFOLIO,
             tags=Tags(
                 missing=True,

@@ -1,0 +1,134 @@
+"""Explanations of a final model's predictions by the columns of the table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from metaauto.errors import ComponentError, DataError, Refused, UnknownName
+from metaauto.explainer import ExplainerInput
+from metaauto.model.final import FinalModel
+from metaauto.model.rows import encoded_chunks
+from metaauto.plugins import load_plugins
+from metaauto.registry import Registry
+
+__all__ = ["explain"]
+
+DEFAULT = "permutation"
+_MOST_BACKGROUND = 200
+
+
+def explain(
+    model: FinalModel,
+    X: Any,
+    background: Any,
+    *,
+    explainer: str = DEFAULT,
+    label: Any = None,
+    seed: int = 0,
+    registry: Registry | None = None,
+) -> pd.DataFrame:
+    """Say how much each column adds to each prediction.
+
+    Parameters
+    ----------
+    model : FinalModel
+        The model.
+    X : DataFrame, array, dict or list of dicts
+        Rows to explain, as `FinalModel.predict` takes them.
+    background : DataFrame, array, dict or list of dicts
+        Rows to compare with, such as the training table; of more than 200 a sample is taken.
+    explainer : str, default="permutation"
+        Name of an installed explainer.
+    label : object, optional
+        Class whose probability is explained; with two classes the second by default.
+    seed : int, default=0
+        Seed for everything random.
+    registry : Registry, optional
+        Installed components; by default the plugins are loaded as the environment says.
+
+    Returns
+    -------
+    DataFrame of shape (rows, columns)
+        A row for each of ``X`` and a column for each that the model uses, in the unit of the
+        prediction. The mean of the absolute values of a column is its importance.
+
+    Raises
+    ------
+    UnknownName
+        There is no such explainer or class.
+    Refused
+        With more than two classes, if none is named.
+    ComponentError
+        The explainer fails, or returns something else.
+
+    Examples
+    --------
+    >>> from metaauto.model.explain import explain
+    >>> explain(model, new_rows, training_rows).abs().mean()  # doctest: +SKIP
+    """
+    registry = registry if registry is not None else load_plugins().registry
+    entry = registry.entry("explainer", explainer)
+    code = _class_code(model, label)
+
+    def predict(frame: pd.DataFrame) -> np.ndarray:
+        found = model.predict_typed(frame)
+        return np.asarray(found if code is None else found[:, code], dtype=np.float64)
+
+    rows, others = _typed(model, X), _typed(model, background)
+    if others.empty:
+        raise DataError("The background holds no row.", hint="Pass rows of the training table.")
+    if len(others) > _MOST_BACKGROUND:
+        others = others.sample(_MOST_BACKGROUND, random_state=seed).reset_index(drop=True)
+    try:
+        found = entry.component.explain(ExplainerInput(predict, rows, others, seed))
+    except Exception as error:
+        raise ComponentError(
+            f"Explainer {explainer!r} of plugin {entry.plugin.label!r} failed: "
+            f"{type(error).__name__}: {error}",
+            hint=f"Use explainer={DEFAULT!r}, or tell the author of the plugin.",
+        ) from error
+    checked = _checked(found, rows, f"Explainer {explainer!r} of plugin {entry.plugin.label!r}")
+    if isinstance(X, pd.DataFrame):
+        checked.index = X.index
+    return checked
+
+
+def _typed(model: FinalModel, X: Any) -> pd.DataFrame:
+    return pd.concat(list(encoded_chunks(X, model.schema)), ignore_index=True)
+
+
+def _class_code(model: FinalModel, label: Any) -> int | None:
+    """Column of the probabilities that is explained; None in regression."""
+    if not model.task.is_classification:
+        if label is not None:
+            raise Refused("A regression model has no classes.", hint="Leave out label.")
+        return None
+    classes = list(model.classes_)
+    if label is None:
+        if len(classes) > 2:
+            raise Refused(
+                f"There are {len(classes)} classes to explain.",
+                hint=f"Name one: label={classes[0]!r}.",
+            )
+        return len(classes) - 1
+    if label not in classes:
+        raise UnknownName.among("class", str(label), [str(c) for c in classes])
+    return classes.index(label)
+
+
+def _checked(found: Any, rows: pd.DataFrame, who: str) -> pd.DataFrame:
+    """The contributions, if they are what was asked for."""
+    hint = "Return a DataFrame of finite numbers with the index and the columns of input.X."
+    if not isinstance(found, pd.DataFrame):
+        raise ComponentError(f"{who} returned a {type(found).__name__}.", hint=hint)
+    if list(found.columns) != list(rows.columns) or len(found) != len(rows):
+        raise ComponentError(
+            f"{who} returned {found.shape} values for {rows.shape} cells.", hint=hint
+        )
+    values = found.astype(np.float64)
+    if not np.isfinite(values.to_numpy()).all():
+        raise ComponentError(f"{who} returned NaN or infinity.", hint=hint)
+    return values

@@ -1,0 +1,115 @@
+"""Nursery processes that outlive an executor, so that a second fit need not wait for imports."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from metaauto.search.executors.switchboard import Child, thread_environment
+
+__all__ = ["Nursery", "lease"]
+
+IDLE_SECONDS = 60.0
+"""An unused nursery ends after so long; until then it costs memory alone."""
+
+
+class Nursery:
+    """A nursery process that any number of executors of this process may use at once.
+
+    Parameters
+    ----------
+    line : mapping
+        From `Switchboard.line`; each worker is given one of its own.
+    threads : int
+        Threads that a worker may use.
+    """
+
+    def __init__(self, line: Mapping[str, Any], threads: int) -> None:
+        self.endings: dict[int, int] = {}
+        self.users = 0
+        self._lock = threading.Lock()
+        self._child = Child(
+            "metaauto.search.executors.nursery:main", line, thread_environment(threads), listen=True
+        )
+        self._listener = threading.Thread(target=self._hear, name="metaauto-endings", daemon=True)
+        self._listener.start()
+
+    def hire(self, line: Mapping[str, Any]) -> bool:
+        """Ask for a worker that calls back on this line; False if the process is gone."""
+        with self._lock:
+            return self._child.say(dict(line))
+
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self._child.is_alive()
+
+    def complaint(self) -> str:
+        """The last line it wrote to its standard error."""
+        return self._child.complaint()
+
+    def kill(self) -> None:
+        """End the process."""
+        self._child.kill()
+
+    def _hear(self) -> None:
+        with contextlib.suppress(ValueError, OSError):  # its output is closed when it is killed
+            for line in self._child.output:
+                ending = json.loads(line)
+                self.endings[ending["pid"]] = ending["code"]
+
+
+_kept: dict[tuple[Any, ...], Nursery] = {}
+_lock = threading.RLock()
+_timer: threading.Timer | None = None
+
+
+@contextlib.contextmanager
+def lease(line: Mapping[str, Any], threads: int) -> Iterator[Nursery]:
+    """A nursery of this very environment: one that is kept from an earlier fit, or a new one."""
+    surroundings = (os.getpid(), os.getcwd(), tuple(sys.path), frozenset(os.environ.items()))
+    key = (threads, *surroundings)
+    with _lock:
+        _forget(lambda kept, nursery: not nursery.is_alive() or kept[1] != os.getpid())
+        nursery = _kept.get(key)
+        if nursery is None:
+            _forget(lambda kept, nursery: not nursery.users)
+            nursery = _kept[key] = Nursery(line, threads)
+        if not nursery.users:
+            nursery.endings.clear()
+        nursery.users += 1
+    try:
+        yield nursery
+    finally:
+        with _lock:
+            nursery.users -= 1
+            _end_later()
+
+
+def _forget(unwanted: Any) -> None:
+    """End nurseries; those of a process that forked this one belong to it and are only dropped."""
+    for key, nursery in list(_kept.items()):
+        if unwanted(key, nursery):
+            del _kept[key]
+            if key[1] == os.getpid():
+                nursery.kill()
+
+
+def _end_later() -> None:
+    global _timer  # noqa: PLW0603
+    if _timer is not None:
+        _timer.cancel()
+    _timer = threading.Timer(IDLE_SECONDS, _end_idle)
+    _timer.daemon = True
+    _timer.start()
+
+
+@atexit.register
+def _end_idle() -> None:
+    with _lock:
+        _forget(lambda key, nursery: not nursery.users)

@@ -1,0 +1,155 @@
+"""The contract of a metafeature extractor: what the knowledge store relies on."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from metaauto.components import Extractor, MetafeatureInput
+from metaauto.task import Role
+from metaauto.testing.problems import make_problem
+from metaauto.testing.traces import heavy_imports_of, no_traces
+
+__all__ = ["ExtractorContract", "make_input"]
+
+
+class ExtractorContract:
+    """Everything that an extractor promises.
+
+    Subclass it in a test module, under a name that starts with ``Test``, and set `extractor`.
+
+    Attributes
+    ----------
+    extractor : Extractor
+        The component under test.
+    patience : float
+        How many times its own ``seconds`` it may take on the largest input; generous, because
+        test machines are slow.
+
+    Examples
+    --------
+    >>> from metaauto.api import Extractor
+    >>> class TestMine(ExtractorContract):
+    ...     extractor = Extractor("shape", lambda t: {"rows": float(t.n_rows)}, keys=("rows",))
+    """
+
+    extractor: Extractor
+    patience: float = 20.0
+
+    def pytest_generate_tests(self, metafunc: Any) -> None:
+        """Run the checks that ask for a ``kind`` once for each task of the extractor."""
+        if "kind" in metafunc.fixturenames:
+            metafunc.parametrize("kind", self.extractor.tasks)
+
+    def extract(self, table: MetafeatureInput) -> dict[str, float]:
+        """Extract, and check the form of the answer."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = dict(self.extractor.extract(table))
+        assert set(found) == set(self.extractor.keys), "it returns all of its keys, always"
+        for key, value in found.items():
+            assert isinstance(value, (int, float, np.number)), f"{key} is {value!r}"
+            assert not math.isinf(float(value)), f"{key} is infinite: say NaN"
+        return {key: float(value) for key, value in found.items()}
+
+    def test_describes_a_table(self, kind: str) -> None:
+        """An ordinary table gets values; not all of them are NaN."""
+        found = self.extract(make_input(kind))
+        assert any(not math.isnan(value) for value in found.values())
+
+    def test_same_table_same_values(self, kind: str) -> None:
+        """It repeats itself."""
+        first, second = self.extract(make_input(kind)), self.extract(make_input(kind))
+        assert all(
+            first[key] == second[key] or (math.isnan(first[key]) and math.isnan(second[key]))
+            for key in first
+        ), "the same table and seed give other values"
+
+    def test_difficult_tables(self, kind: str) -> None:
+        """One column, few rows, constant columns, more columns than rows."""
+        self.extract(make_input(kind, n_features=1))
+        self.extract(make_input(kind, n_rows=6, n_features=3))
+        self.extract(make_input(kind, n_rows=30, n_features=100))
+        constant = make_input(kind)
+        constant.X[:] = 1.0
+        self.extract(constant)
+
+    def test_rare_class(self) -> None:
+        """A class may have a single row."""
+        if "multiclass" not in self.extractor.tasks:
+            return
+        table = make_input("multiclass")
+        table.y[:] = np.where(table.y == 2, 0, table.y)
+        table.y[0] = 2
+        self.extract(table)
+
+    def test_keeps_its_time(self, kind: str) -> None:
+        """On the largest input that it can meet it stays near its own ``seconds``."""
+        table = make_input(kind, n_rows=2_000, n_features=50)
+        self.extract(table)
+        began = time.monotonic()
+        self.extract(table)
+        took = time.monotonic() - began
+        bound = self.patience * max(self.extractor.seconds, 0.05)
+        assert took < bound, f"It took {took:.2f} s of {self.extractor.seconds} s."
+
+    def test_manners(self, kind: str) -> None:
+        """Neither the table nor the process is changed."""
+        table = make_input(kind)
+        copy = pickle.loads(pickle.dumps(table))
+        self.extract(table)
+        with no_traces():
+            self.extract(table)
+        assert np.array_equal(table.X, copy.X, equal_nan=True), "it changed X"
+        assert np.array_equal(table.y, copy.y), "it changed y"
+        assert table.frame.equals(copy.frame), "it changed the frame"
+
+    def test_imports_nothing_heavy(self) -> None:
+        """The plugin's module is imported in every process: libraries wait until extract."""
+        heavy = heavy_imports_of(self.extractor.extract.__module__)
+        assert not heavy, f"Import {', '.join(heavy)} inside extract."
+
+
+def make_input(kind: str, n_rows: int = 150, n_features: int = 6) -> MetafeatureInput:
+    """What an extractor sees of a small table with numbers, categories and missing cells.
+
+    Parameters
+    ----------
+    kind : {'binary', 'multiclass', 'regression'}
+        Kind of task.
+    n_rows, n_features : int
+        Shape of the table.
+
+    Returns
+    -------
+    MetafeatureInput
+        The same for the same arguments.
+    """
+    problem = make_problem(kind, n_rows=n_rows, n_features=n_features)
+    X = np.array(problem.X)
+    frame = pd.DataFrame(X, columns=[f"number{i}" for i in range(n_features)])
+    roles = dict.fromkeys(frame.columns, Role.NUMERIC)
+    if n_features > 2:
+        frame.iloc[::10, 1] = np.nan
+        codes = np.clip(np.floor(X[:, 2] + 1.5), 0, 2).astype(int)
+        frame["number2"] = pd.Categorical.from_codes(codes, ["low", "middle", "high"])
+        roles["number2"] = Role.CATEGORICAL
+        X[:, 2] = codes
+        X[::10, 1] = np.nanmedian(X[:, 1])
+    return MetafeatureInput(
+        X=X,
+        y=problem.y,
+        kind=kind,
+        frame=frame,
+        roles=roles,
+        n_rows=n_rows,
+        n_features=n_features,
+        n_classes=problem.n_classes,
+        missing=float(frame.isna().to_numpy().mean()),
+    )

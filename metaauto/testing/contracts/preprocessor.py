@@ -1,0 +1,318 @@
+"""The contract of a preprocessor: what the preparation of a table relies on."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from metaauto.components import BuildContext, Preprocessor
+from metaauto.registry import Registry
+from metaauto.testing.drawing import default_values, draw_values, faults_in
+from metaauto.testing.traces import heavy_imports_of, no_traces
+
+__all__ = ["PreprocessorContract"]
+
+_WORDS = ("red", "green", "blue", "late", "early", "good", "bad", "new", "old", "quick")
+
+
+class PreprocessorContract:
+    """Everything that a preprocessor promises for its slot.
+
+    Subclass it in a test module, under a name that starts with ``Test``, and set `preprocessor`.
+    The input is made for the slot: numeric columns, category columns, dates, one text column, or
+    the whole matrix.
+
+    Attributes
+    ----------
+    preprocessor : Preprocessor
+        The component under test.
+    rows : int
+        Training rows.
+    draws : int
+        Random configurations that are fitted, besides the default.
+
+    Examples
+    --------
+    >>> from metaauto.api import Preprocessor
+    >>> def build(values, context):
+    ...     from sklearn.preprocessing import MaxAbsScaler
+    ...
+    ...     return MaxAbsScaler()
+    >>> class TestMine(PreprocessorContract):
+    ...     preprocessor = Preprocessor("max_abs", "scale", build)
+    """
+
+    preprocessor: Preprocessor
+    rows: int = 100
+    draws: int = 5
+
+    def pytest_generate_tests(self, metafunc: Any) -> None:
+        """Run the checks that ask for a ``kind`` once for each task of the preprocessor."""
+        if "kind" in metafunc.fixturenames:
+            metafunc.parametrize("kind", self.preprocessor.tasks)
+
+    # -- help for the checks ------------------------------------------------------------------
+
+    def columns(self, n_rows: int, seed: int = 0) -> Any:
+        """Input as the slot sees it."""
+        return _MAKERS[self.preprocessor.slot](n_rows, np.random.default_rng(seed))
+
+    def target(self, kind: str, n_rows: int) -> np.ndarray:
+        """A target with every class."""
+        if kind == "regression":
+            return np.linspace(-1.0, 1.0, n_rows)
+        return np.arange(n_rows) % (2 if kind == "binary" else 3)
+
+    def built(self, kind: str, X: Any, values: Any = None, seed: int = 0) -> Any:
+        """An unfitted transformer; skips the check if it is "leave as it is"."""
+        width = X.shape[1] if getattr(X, "ndim", 1) == 2 else 1
+        context = BuildContext(
+            kind=kind,
+            n_rows=len(X),
+            n_features=width,
+            n_classes={"binary": 2, "multiclass": 3}.get(kind, 0),
+            seed=seed,
+        )
+        if values is None:
+            values = default_values(self.preprocessor.space)
+        transformer = self.preprocessor.build(values, context)
+        if transformer is None:
+            pytest.skip("leaves the columns as they are")
+        return transformer
+
+    def fitted(self, kind: str, X: Any, values: Any = None, seed: int = 0) -> Any:
+        """A transformer fitted as the search does it, and the training rows it made."""
+        transformer = self.built(kind, X, values, seed)
+        made = transformer.fit_transform(X, self.target(kind, len(X)))
+        self.check(made, len(X))
+        return transformer, made
+
+    def check(self, made: Any, n_rows: int) -> None:
+        """Fail unless the output is a numeric matrix with the promised properties."""
+        sparse = hasattr(made, "tocsr")
+        assert not sparse or self.preprocessor.sparse, "sparse output needs sparse=True"
+        matrix = np.asarray(made.toarray() if sparse else made, dtype=np.float64)
+        assert matrix.ndim == 2, f"the output has shape {matrix.shape}"
+        assert matrix.shape[0] == n_rows
+        assert not np.isinf(matrix).any(), "the output holds infinity"
+        if self.preprocessor.native:
+            codes = matrix[~np.isnan(matrix)]
+            assert (codes == np.round(codes)).all(), "category codes are whole numbers"
+            assert (codes >= -1).all(), "category codes are -1 or more"
+        elif self.preprocessor.slot != "datetime" and not self.preprocessor.keeps_missing:
+            # Dates that are missing are imputed behind their slot.
+            assert not np.isnan(matrix).any(), "NaN in the output needs keeps_missing=True"
+
+    # -- what it makes ------------------------------------------------------------------------
+
+    def test_fits_and_transforms(self, kind: str) -> None:
+        """New rows come out as wide as the training rows."""
+        X = self.columns(self.rows)
+        transformer, made = self.fitted(kind, X)
+        new = self.columns(17, seed=1)
+        out = transformer.transform(new)
+        self.check(out, 17)
+        assert out.shape[1] == made.shape[1]
+
+    def test_random_configurations(self, kind: str) -> None:
+        """Whatever the search draws can be built and fitted."""
+        X = self.columns(self.rows)
+        for seed in range(self.draws if self.preprocessor.space else 0):
+            values = draw_values(self.preprocessor.space, seed)
+            try:
+                transformer, _ = self.fitted(kind, X, values)
+                self.check(transformer.transform(self.columns(9, seed=2)), 9)
+            except Exception as error:
+                raise AssertionError(f"{values} fails: {error}") from error
+
+    def test_one_row_comes_out_as_in_a_batch(self, kind: str) -> None:
+        """A row's output does not depend on its company."""
+        X = self.columns(self.rows)
+        transformer, _ = self.fitted(kind, X)
+        new = self.columns(6, seed=1)
+        batch = _dense(transformer.transform(new))
+        alone = _dense(transformer.transform(_take(new, slice(2, 3))))
+        np.testing.assert_allclose(alone[0], batch[2], rtol=1e-5, atol=1e-8)
+
+    def test_names_its_columns(self, kind: str) -> None:
+        """``get_feature_names_out`` gives one name a column: importances are told by them."""
+        X = self.columns(self.rows)
+        transformer, made = self.fitted(kind, X)
+        names = [str(c) for c in X.columns] if hasattr(X, "columns") else None
+        found = list(transformer.get_feature_names_out(names))
+        assert len(found) == made.shape[1]
+        assert len(set(found)) == len(found), "two columns have one name"
+
+    # -- difficult columns --------------------------------------------------------------------
+
+    def test_unseen_and_missing_cells(self, kind: str) -> None:
+        """Rows to predict hold what training never did."""
+        slot = self.preprocessor.slot
+        transformer, _ = self.fitted(kind, self.columns(self.rows))
+        new = _spoiled(slot, self.columns(8, seed=3))
+        self.check(transformer.transform(new), 8)
+
+    def test_columns_without_information(self, kind: str) -> None:
+        """A fold may hold constant and, where the slot takes them, empty columns."""
+        X = _emptied(self.preprocessor.slot, self.columns(self.rows))
+        try:
+            transformer, made = self.fitted(kind, X)
+        except ValueError as error:
+            if self.preprocessor.slot == "text" and "vocabulary" in str(error):
+                raise AssertionError("a column of empty texts must not fail") from error
+            raise
+        out = transformer.transform(self.columns(5, seed=1))
+        assert out.shape == (5, made.shape[1])
+
+    def test_few_rows(self, kind: str) -> None:
+        """Six rows can be all there are."""
+        self.fitted(kind, self.columns(6))
+
+    # -- manners ------------------------------------------------------------------------------
+
+    def test_same_seed_same_output(self, kind: str) -> None:
+        """It repeats itself."""
+        X = self.columns(self.rows)
+        first, second = (_dense(self.fitted(kind, X, seed=4)[1]) for _ in range(2))
+        np.testing.assert_array_equal(first, second)
+
+    def test_travels(self, kind: str) -> None:
+        """It can be pickled, and saved and loaded without trust in what it does not name."""
+        from metaauto.model.trust import dump_estimator, load_estimator, trusted_types
+
+        transformer, _ = self.fitted(kind, self.columns(self.rows))
+        new = self.columns(9, seed=1)
+        wanted = _dense(transformer.transform(new))
+        trusted = {*trusted_types(Registry()), *self.preprocessor.trusted}
+        for again in (
+            pickle.loads(pickle.dumps(transformer)),
+            load_estimator(dump_estimator(transformer), trusted),
+        ):
+            np.testing.assert_array_equal(_dense(again.transform(new)), wanted)
+
+    def test_leaves_its_input_alone(self, kind: str) -> None:
+        """Columns are shared between trials and must not be changed."""
+        X = self.columns(self.rows)
+        copy = pickle.loads(pickle.dumps(X))
+        transformer, _ = self.fitted(kind, X)
+        transformer.transform(X)
+        same = X.equals(copy) if hasattr(X, "equals") else np.array_equal(X, copy)
+        assert same, "the input was changed"
+
+    def test_leaves_the_process_alone(self, kind: str) -> None:
+        """No global state is changed, and nothing is said."""
+        X = self.columns(self.rows)
+        self.fitted(kind, X)
+        with no_traces(), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            transformer, _ = self.fitted(kind, X)
+            transformer.transform(X)
+        assert not caught, f"It warns: {caught[0].message}"
+
+    def test_imports_nothing_heavy(self) -> None:
+        """The plugin's module is imported in every process: libraries wait until build."""
+        component = self.preprocessor
+        heavy = heavy_imports_of(component.build.__module__, component.requires)
+        assert not heavy, f"Import {', '.join(heavy)} inside build."
+
+    def test_values_go_through_json(self) -> None:
+        """Values come back from the knowledge store as they went in."""
+        space = self.preprocessor.space
+        for values in (default_values(space), *(draw_values(space, s) for s in range(20))):
+            again = json.loads(json.dumps(values, allow_nan=False))
+            assert again == values
+            assert not faults_in(space, again)
+
+
+def _numbers(n_rows: int, random: np.random.Generator) -> pd.DataFrame:
+    return pd.DataFrame(random.normal(size=(n_rows, 4)), columns=["a", "b", "c", "d"])
+
+
+def _numbers_with_holes(n_rows: int, random: np.random.Generator) -> pd.DataFrame:
+    frame = _numbers(n_rows, random)
+    return frame.mask(random.random(frame.shape) < 0.15)
+
+
+def _matrix(n_rows: int, random: np.random.Generator) -> np.ndarray:
+    return random.normal(size=(n_rows, 12))
+
+
+def _categories(n_rows: int, random: np.random.Generator) -> pd.DataFrame:
+    few = pd.Categorical.from_codes(random.integers(-1, 3, n_rows), ["low", "middle", "high"])
+    known = [f"town {i}" for i in range(40)]
+    many = pd.Categorical.from_codes(random.integers(0, 40, n_rows), known)
+    return pd.DataFrame({"few": few, "many": many})
+
+
+def _dates(n_rows: int, random: np.random.Generator) -> pd.DataFrame:
+    start = np.datetime64("2019-01-01T00:00:00", "ns")
+    minutes = random.integers(0, 3 * 365 * 24 * 60, size=(n_rows, 2))
+    times = start + minutes * np.timedelta64(1, "m").astype("timedelta64[ns]")
+    frame = pd.DataFrame({"ordered": times[:, 0], "paid": times[:, 1]})
+    frame.loc[frame.index % 9 == 4, "paid"] = pd.NaT
+    return frame
+
+
+def _texts(n_rows: int, random: np.random.Generator) -> np.ndarray:
+    texts = [" ".join(random.choice(_WORDS, size=6)) for _ in range(n_rows)]
+    texts[:: max(n_rows // 5, 2)] = [""] * len(texts[:: max(n_rows // 5, 2)])
+    return np.asarray(texts, dtype=object)
+
+
+_MAKERS: dict[str, Callable[[int, np.random.Generator], Any]] = {
+    "impute": _numbers_with_holes,
+    "scale": _numbers,
+    "categorical": _categories,
+    "datetime": _dates,
+    "text": _texts,
+    "reduce": _matrix,
+}
+
+
+def _spoiled(slot: str, X: Any) -> Any:
+    """Rows with missing or unheard-of cells, as far as the slot can meet them."""
+    if slot == "text":
+        X = X.copy()
+        X[:3] = ["", "nobody ever wrote this", "\N{SNOWMAN} \N{GREEK SMALL LETTER ALPHA}"]
+    elif slot == "categorical":
+        X = X.copy()
+        X.iloc[:3, :] = np.nan
+    elif slot == "datetime":
+        X = X.copy()
+        X.iloc[:3, :] = pd.NaT
+        X.iloc[3, 0] = pd.Timestamp("1901-02-03")
+    elif slot == "impute":
+        X = X.copy()
+        X.iloc[:3, :] = np.nan
+    else:
+        X = X * 1e6
+    return X
+
+
+def _emptied(slot: str, X: Any) -> Any:
+    if slot == "text":
+        return np.asarray([""] * len(X), dtype=object)
+    X = X.copy()
+    if slot == "reduce":
+        X[:, 0] = 1.0
+    elif slot == "scale":
+        X.iloc[:, 0] = 1.0
+    else:
+        X.iloc[:, 0] = pd.NaT if slot == "datetime" else np.nan
+        X.iloc[:, 1] = X.iloc[:, 1].dropna().iloc[0]
+    return X
+
+
+def _take(X: Any, rows: slice) -> Any:
+    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+
+
+def _dense(made: Any) -> np.ndarray:
+    return np.asarray(made.toarray() if hasattr(made, "toarray") else made, dtype=np.float64)

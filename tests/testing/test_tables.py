@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from metaauto.testing import NASTY_TABLES
+
+
+@pytest.mark.parametrize("name", sorted(NASTY_TABLES))
+def test_a_nasty_table_can_be_learned_from(name):
+    table = NASTY_TABLES[name](n_rows=120, seed=1)
+    assert table.target in table.frame
+    assert table.features.shape[1] == table.frame.shape[1] - 1
+    known = table.labels.dropna()
+    if table.kind == "binary":
+        assert known.nunique() == 2
+    elif table.kind == "multiclass":
+        assert known.nunique() > 2
+    else:
+        assert pd.api.types.is_float_dtype(known)
+
+
+@pytest.mark.parametrize("name", sorted(NASTY_TABLES))
+def test_the_same_seed_makes_the_same_table(name):
+    first, second = (NASTY_TABLES[name](seed=5).frame for _ in range(2))
+    pd.testing.assert_frame_equal(first, second)
+    assert not NASTY_TABLES[name](seed=6).frame.equals(first)
+
+
+def test_each_table_is_nasty_in_its_way():
+    def make(name):
+        return NASTY_TABLES[name](n_rows=200).frame
+
+    assert make("missing")["empty"].isna().all()
+    assert make("wide").shape[1] > 200
+    assert make("rare_classes")["target"].value_counts().min() == 1
+    assert make("duplicates").duplicated().sum() == 100
+    assert make("constant")["one"].nunique() == 1
+    assert make("identifiers")["uuid"].is_unique
+    assert {type(v) for v in make("mixed_types")["mixed"]} >= {str, bool, float}
+    assert max(len(name) for name in make("names").columns) == 500
+    assert make("single_column").shape[1] == 2
+    assert make("dates")["with_zone"].dt.tz is not None
+    assert make("missing_target")["target"].isna().any()
