@@ -124,6 +124,10 @@ class Budget:
         """Seconds left, the reserve included."""
         return self.seconds - self.elapsed()
 
+    def take_limits(self, other: Budget) -> None:
+        """Take over the seconds and trials of another budget; the clock goes on."""
+        self.seconds, self.trials, self.reserve = other.seconds, other.trials, other.reserve
+
     def use_up(self, seconds: float) -> None:
         """Count seconds that an interrupted run has used before."""
         if self.started is not None:

@@ -183,6 +183,7 @@ class Conductor:
             stored = RunDirectory.open(resume) if resume is not None else None
             if stored is not None:
                 self.options = self.options.resumed_from(stored.settings)
+                self.clock.take_limits(self.options.clock())
                 target = stored.settings.get("target") if target is None else target
                 data = stored.settings.get("data") if data is None else data
             if data is None:

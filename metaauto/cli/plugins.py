@@ -1,8 +1,9 @@
-"""``metaauto plugins``: what is installed, what it adds, and what is wrong with it."""
+"""``metaauto plugins``: what is installed, what it adds, what is wrong with it, and new ones."""
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -13,32 +14,84 @@ from metaauto.cli.options import json_option, plugin_settings, plugins_option
 from metaauto.cli.terminal import print_json, print_line
 
 if TYPE_CHECKING:
+    from metaauto.plugins import LoadedPlugins
     from metaauto.registry import Plugin
 
-__all__ = ["command"]
+__all__ = ["command", "load_quietly"]
+
+_COMMANDS = {
+    "show": "metaauto.cli.plugin_show",
+    "check": "metaauto.cli.plugin_check",
+    "new": "metaauto.cli.plugin_new",
+}
 
 
-@click.command("plugins", short_help="List the installed plugins and what they add.")
+class _Commands(click.Group):
+    """Imports a command's module when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of use."""
+        return ["list", *_COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find a command by name."""
+        if cmd_name in _COMMANDS:
+            found: click.Command = importlib.import_module(_COMMANDS[cmd_name]).command
+            return found
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(
+    "plugins",
+    cls=_Commands,
+    invoke_without_command=True,
+    short_help="List, show, check and write plugins.",
+)
 @plugins_option()
 @json_option("the plugins")
-def command(plugin_folders: tuple[str, ...], as_json: bool) -> None:
+@click.pass_context
+def command(ctx: click.Context, plugin_folders: tuple[str, ...], as_json: bool) -> None:
     """List metaauto's own components and every plugin: version, hooks, components, errors.
 
     \b
     metaauto plugins
     metaauto plugins --plugins my_folder --json
+    metaauto plugins show lightgbm
+    metaauto plugins new fancy
+    metaauto plugins check metaauto-fancy
 
     Plugins come from pip packages (entry points of the group `metaauto`), from folders
     (--plugins, METAAUTO_PLUGINS_DIR), and are chosen by METAAUTO_PLUGINS=a,b and
     METAAUTO_DISABLE_PLUGINS=c. A broken plugin is listed with its errors and harms nothing else;
     METAAUTO_STRICT_PLUGINS=1 makes it an error.
     """
-    settings = plugin_settings(plugin_folders)
+    ctx.obj = plugin_folders
+    if ctx.invoked_subcommand is None:
+        _list(plugin_folders, as_json)
+
+
+@command.command("list", short_help="List the plugins; as `metaauto plugins` alone does.")
+@plugins_option()
+@json_option("the plugins")
+@click.pass_obj
+def list_command(
+    folders: tuple[str, ...], plugin_folders: tuple[str, ...], as_json: bool
+) -> None:
+    """List metaauto's own components and every plugin: version, hooks, components, errors."""
+    _list((*folders, *plugin_folders), as_json)
+
+
+def load_quietly(folders: tuple[str, ...]) -> LoadedPlugins:
+    """Load all plugins; what is wrong with them is told by the command, not by warnings."""
+    settings = plugin_settings(folders)
     from metaauto.plugins import load_plugins
 
-    # The errors are part of the list, so they need no warnings.
     logging.getLogger("metaauto.plugins").setLevel(logging.ERROR)
-    found = load_plugins(settings).plugins
+    return load_plugins(settings)
+
+
+def _list(folders: tuple[str, ...], as_json: bool) -> None:
+    found = load_quietly(folders).plugins
     if as_json:
         print_json([dataclasses.asdict(plugin) for plugin in found])
         return

@@ -35,7 +35,7 @@ def telling(path: Path | None) -> Iterator[None]:
     except KnowledgeError as error:
         if "path" in error.details:
             raise
-        message = f"{name} cannot be used. {error.message}"
+        message = f"{name}: {error.message}"
         raise KnowledgeError(message, hint=error.hint, path=path) from error
     except sqlite3.Error as error:
         text = str(error).lower()
@@ -117,9 +117,13 @@ def _raw(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
         uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False
     )
-    # A store may come from somebody else: nothing in its schema may call functions.
-    connection.execute("PRAGMA trusted_schema = OFF")
-    connection.execute("PRAGMA foreign_keys = ON")
+    try:
+        # A store may come from somebody else: nothing in its schema may call functions.
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

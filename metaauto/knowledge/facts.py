@@ -11,7 +11,6 @@ from typing import Any
 from metaauto.configuration import Configuration
 from metaauto.errors import KnowledgeError
 from metaauto.knowledge import rounding, wording
-from metaauto.knowledge.wording import canonical_json
 from metaauto.metafeatures import Metafeatures
 
 __all__ = [
@@ -51,7 +50,7 @@ class ProvenanceFact:
     Examples
     --------
     >>> ProvenanceFact("2026-01-31T12:00:00Z", "build", "0.1.0").key
-    '5b1c85df22a6cb4a'
+    'f7762684827d39f5'
     """
 
     created: str
@@ -78,7 +77,7 @@ class ProvenanceFact:
     @property
     def key(self) -> str:
         """A short digest of all it says."""
-        return hashlib.sha256(canonical_json(self.to_json()).encode()).hexdigest()[:16]
+        return hashlib.sha256(wording.canonical_json(self.to_json()).encode()).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:
         """As JSON-ready values."""
@@ -87,10 +86,10 @@ class ProvenanceFact:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> ProvenanceFact:
         """Rebuild what `to_json` wrote."""
-        return _build(cls, record)
+        return wording.build(cls, record)
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class MetafeatureFact:
     """One number that describes a dataset, and the version of the extractor that said it.
 
@@ -100,27 +99,29 @@ class MetafeatureFact:
         Name of the extractor.
     version : int
         Its version; numbers of different versions are not compared.
-    key : str
+    name : str
         Which of its numbers.
-    value : float
-        NaN where it cannot be said.
+    value : float, optional
+        None where it cannot be said; NaN becomes None.
     """
 
     extractor: str
     version: int
-    key: str
-    value: float = field(compare=False)
+    name: str
+    value: float | None
 
     def __post_init__(self) -> None:
         wording.text("Extractor", self.extractor, empty=False)
-        wording.text("Metafeature", self.key, empty=False)
+        wording.text("Metafeature", self.name, empty=False)
         object.__setattr__(self, "version", wording.count("Version", self.version))
-        object.__setattr__(self, "value", rounding.metafeature(self.name, self.value))
+        if self.value is not None:
+            value = rounding.metafeature(f"{self.extractor}.{self.name}", self.value)
+            object.__setattr__(self, "value", None if math.isnan(value) else value)
 
     @property
-    def name(self) -> str:
-        """``extractor.key``."""
-        return f"{self.extractor}.{self.key}"
+    def key(self) -> tuple[str, int, str]:
+        """What tells it from others of one dataset: extractor, version and name."""
+        return self.extractor, self.version, self.name
 
     @classmethod
     def all_of(cls, metafeatures: Metafeatures) -> tuple[MetafeatureFact, ...]:
@@ -137,7 +138,7 @@ class MetafeatureFact:
                 )
             version = metafeatures.versions[extractor]
             found.append(cls(extractor, version, name[len(extractor) + 1 :], value))
-        return tuple(sorted(found))
+        return tuple(sorted(found, key=lambda fact: fact.key))
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,8 @@ class DatasetFact:
                         f"A table of a user's own fit carries a {name}.",
                         hint="Only public tables are named in a store; leave it out.",
                     )
-        object.__setattr__(self, "metafeatures", tuple(sorted(self.metafeatures)))
+        values = {fact.key: fact for fact in self.metafeatures}
+        object.__setattr__(self, "metafeatures", tuple(values[key] for key in sorted(values)))
 
     @property
     def key(self) -> tuple[str, str]:
@@ -216,7 +218,7 @@ class DatasetFact:
         values: dict[str, dict[str, float | None]] = {}
         for fact in self.metafeatures:
             of_extractor = values.setdefault(f"{fact.extractor}/{fact.version}", {})
-            of_extractor[fact.key] = None if math.isnan(fact.value) else fact.value
+            of_extractor[fact.name] = fact.value
         return {**record, "metafeatures": values}
 
     @classmethod
@@ -227,11 +229,10 @@ class DatasetFact:
             for name, values in record.get("metafeatures", {}).items():
                 extractor, _, version = name.rpartition("/")
                 for key, value in values.items():
-                    number = math.nan if value is None else value
-                    found.append(MetafeatureFact(extractor, int(version), key, number))
+                    found.append(MetafeatureFact(extractor, int(version), key, value))
         except (AttributeError, TypeError, ValueError):
-            raise _unreadable(cls, record) from None
-        return _build(cls, {**record, "metafeatures": tuple(found)})
+            raise wording.unreadable(cls, record) from None
+        return wording.build(cls, {**record, "metafeatures": tuple(found)})
 
 
 @dataclass(frozen=True)
@@ -274,7 +275,7 @@ class ConfigurationFact:
                     f"Value {value!r} of {self.configuration.model}'s {name!r} is no scalar.",
                     hint="Configurations hold text, numbers, booleans or None.",
                 )
-        canonical_json(self.configuration.to_json())
+        wording.canonical_json(self.configuration.to_json())
         for kind in self.proposed_for:
             wording.kind(kind)
         object.__setattr__(self, "proposed_for", tuple(sorted(set(self.proposed_for))))
@@ -304,8 +305,8 @@ class ConfigurationFact:
             configuration = Configuration(values.pop("model"), dict(values.pop("values")))
             values["proposed_for"] = tuple(values.get("proposed_for", ()))
         except (KeyError, TypeError, ValueError):
-            raise _unreadable(cls, record) from None
-        return _build(cls, {**values, "configuration": configuration})
+            raise wording.unreadable(cls, record) from None
+        return wording.build(cls, {**values, "configuration": configuration})
 
 
 @dataclass(frozen=True)
@@ -388,17 +389,4 @@ class EvaluationFact:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> EvaluationFact:
         """Rebuild what `to_json` wrote."""
-        return _build(cls, record)
-
-
-def _build(cls: type, record: Mapping[str, Any]) -> Any:
-    try:
-        return cls(**record)
-    except (AttributeError, TypeError, ValueError):
-        raise _unreadable(cls, record) from None
-
-
-def _unreadable(cls: type, record: object) -> KnowledgeError:
-    return KnowledgeError(
-        f"{str(record)[:200]} is no {cls.__name__}.", hint="It was not written by metaauto."
-    )
+        return wording.build(cls, record)

@@ -18,7 +18,6 @@ Provenance
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,7 +27,7 @@ from metaauto.knowledge.facts import STATUSES, ConfigurationFact, DatasetFact, M
 
 __all__ = ["PUT_EVALUATION", "united_configuration", "united_dataset"]
 
-T = TypeVar("T", int, str)
+T = TypeVar("T", int, float, str)
 
 _KEY = ("dataset", "protocol", "configuration", "fold")
 _VALUES = (
@@ -62,10 +61,8 @@ def united_dataset(one: DatasetFact, other: DatasetFact, created: Mapping[str, s
     """What two facts of one dataset say together; `created` is the time of each provenance."""
     values: dict[tuple[str, int, str], MetafeatureFact] = {}
     for fact in (*one.metafeatures, *other.metafeatures):
-        key = (fact.extractor, fact.version, fact.key)
-        known = values.get(key)
-        if known is None or math.isnan(known.value) or fact.value < known.value:
-            values[key] = fact
+        known = values.setdefault(fact.key, fact)
+        values[fact.key] = replace(fact, value=_known(known.value, fact.value))
     shape = max((f.rows_used, f.n_rows, f.n_features, f.n_classes) for f in (one, other))
     return DatasetFact(
         fingerprint=one.fingerprint,

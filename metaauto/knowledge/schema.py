@@ -46,7 +46,7 @@ _FIRST = (
         UNIQUE (fingerprint, kind))""",
     """CREATE TABLE metafeature (
         id INTEGER PRIMARY KEY, extractor TEXT NOT NULL, version INTEGER NOT NULL,
-        key TEXT NOT NULL, UNIQUE (extractor, version, key))""",
+        name TEXT NOT NULL, UNIQUE (extractor, version, name))""",
     """CREATE TABLE metafeature_value (
         dataset INTEGER NOT NULL REFERENCES dataset (id),
         metafeature INTEGER NOT NULL REFERENCES metafeature (id), value REAL,
@@ -87,7 +87,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "id", "fingerprint", "kind", "n_rows", "n_features", "n_classes", "rows_used", "source",
         "openml_id", "label", "family", "provenance",
     ),
-    "metafeature": ("id", "extractor", "version", "key"),
+    "metafeature": ("id", "extractor", "version", "name"),
     "metafeature_value": ("dataset", "metafeature", "value"),
     "configuration": (
         "id", "key", "model", "space_version", "hyperparameters", "plugin", "plugin_version",

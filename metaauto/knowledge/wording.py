@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import operator
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from metaauto.errors import KnowledgeError
 from metaauto.task import TASK_KINDS
 
-__all__ = ["canonical_json", "count", "form", "kind", "text"]
+__all__ = ["build", "canonical_json", "count", "form", "kind", "text", "unreadable"]
 
 _FORMS = {
     "fingerprint": (r"[0-9a-f]{64}", "Use metaauto.data.fingerprint."),
@@ -70,3 +71,18 @@ def count(name: str, value: Any) -> int:
     if not 0 <= number < _LARGEST:
         raise KnowledgeError(f"{name} is {value!r}.", hint="Give a whole number from 0.")
     return number
+
+
+def build(fact_type: type, record: Mapping[str, Any]) -> Any:
+    """Make a fact of a record that was read; raises `KnowledgeError` if it does not fit."""
+    try:
+        return fact_type(**record)
+    except (AttributeError, TypeError, ValueError):
+        raise unreadable(fact_type, record) from None
+
+
+def unreadable(fact_type: type, record: object) -> KnowledgeError:
+    """The error that a record is no fact of a type."""
+    return KnowledgeError(
+        f"{str(record)[:200]} is no {fact_type.__name__}.", hint="It was not written by metaauto."
+    )

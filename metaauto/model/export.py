@@ -150,8 +150,7 @@ def to_sklearn(model: FinalModel) -> FrozenEstimator:
     array(['no', 'yes'], dtype=object)
     """
     members = [
-        (m.name, m.weight, [FrozenEstimator(fold) for fold in m.estimators])
-        for m in model.members
+        (m.name, m.weight, [FrozenEstimator(fold) for fold in m.estimators]) for m in model.members
     ]
     if model.task.is_classification:
         counts = model.task.class_counts

@@ -297,9 +297,7 @@ class FinalModel:
 
     def _require_classes(self, what: str) -> None:
         if not self.task.is_classification:
-            raise Refused(
-                f"A regression model has no {what}.", hint="Use predict for the values."
-            )
+            raise Refused(f"A regression model has no {what}.", hint="Use predict for the values.")
 
 
 def class_labels(task: Task) -> np.ndarray:

@@ -43,6 +43,7 @@ class Progress:
         self._shown = ""
         self._last = 0.0
         self._trials = 0
+        self._is_better = False
 
     def __call__(self, event: Event) -> None:
         """Show an event, if it is worth a line."""
@@ -58,6 +59,8 @@ class Progress:
             self._write(f"{'Note' if is_note else 'Warning'}: {event.message}")
         elif event.kind == "stage":
             self._stage(event)
+        elif event.kind == "incumbent":
+            self._is_better = True
         elif event.kind == "trial_finished":
             self._trial(event)
 
@@ -67,14 +70,15 @@ class Progress:
             self._write(event.message)
             return
         skipped: Mapping[str, str] = event.data.get("skipped", {})
-        self._write(f"{event.message} among {len(models)} kinds of models: {', '.join(models)}")
+        self._write(f"{event.message} among {', '.join(models)}")
         for name, why in skipped.items():
             self._write(f"  not {name}: {why}")
 
     def _trial(self, event: Event) -> None:
         self._trials += 1
         best = format_score(event.data.get("best"))
-        is_news = best != self._shown
+        is_news = self._is_better and best != self._shown
+        self._is_better = False
         if not is_news and event.seconds - self._last < _SILENCE:
             return
         cause = f"  with {event.data.get('name', '')}" if is_news else ""

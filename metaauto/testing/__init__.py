@@ -22,6 +22,7 @@ from typing import Any
 
 __all__ = [
     "NASTY_TABLES",
+    "ExplainerContract",
     "ExtractorContract",
     "MetricContract",
     "ModelContract",
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ExplainerContract": "contracts.explainer",
     "ExtractorContract": "contracts.extractor",
     "MetricContract": "contracts.metric",
     "ModelContract": "contracts.model",

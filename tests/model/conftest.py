@@ -51,7 +51,8 @@ def make_table(kind: str, n_rows: int = 240, seed: int = 0) -> pd.DataFrame:
             "planted": pd.Timestamp("2020-01-01")
             + pd.to_timedelta(random.integers(0, 900, n_rows), unit="D"),
             "notes": [
-                " ".join(random.choice(["leaves fall", "dry spot", "roots wide", "cut"], 3)) + f" {i}"
+                " ".join(random.choice(["leaves fall", "dry spot", "roots wide", "cut"], 3))
+                + f" {i}"
                 for i in range(n_rows)
             ],
         }
@@ -100,7 +101,9 @@ class Maker:
 @pytest.fixture(scope="session")
 def makers(registry, tmp_path_factory):
     folder = tmp_path_factory.mktemp("fits")
-    return {k: Maker(make_table(k), registry, folder) for k in ("binary", "multiclass", "regression")}
+    return {
+        k: Maker(make_table(k), registry, folder) for k in ("binary", "multiclass", "regression")
+    }
 
 
 @pytest.fixture(scope="session")

@@ -24,9 +24,7 @@ def test_predictions_equal_those_of_the_model(models, new_rows, kind):
     check_is_fitted(estimator)
     if kind == "regression":
         assert is_regressor(estimator)
-        np.testing.assert_allclose(
-            estimator.predict(new_rows), model.predict(new_rows), rtol=1e-6
-        )
+        np.testing.assert_allclose(estimator.predict(new_rows), model.predict(new_rows), rtol=1e-6)
         assert not hasattr(estimator, "predict_proba")
     else:
         assert is_classifier(estimator)
@@ -43,7 +41,11 @@ def test_it_can_be_cloned_pickled_and_cross_validated(models, table, kind):
     rows = table(kind, 60, seed=4)
     X, y = rows.drop(columns="target"), rows["target"]
     expected = estimator.predict(X)
-    for copy in (clone(estimator), clone(estimator.estimator), pickle.loads(pickle.dumps(estimator))):
+    for copy in (
+        clone(estimator),
+        clone(estimator.estimator),
+        pickle.loads(pickle.dumps(estimator)),
+    ):
         np.testing.assert_array_equal(copy.predict(X), expected)
     scores = cross_val_score(estimator, X, y, cv=2)
     assert scores.shape == (2,)

@@ -155,9 +155,7 @@ def test_a_saved_file_has_the_mode_of_the_umask(models, tmp_path):
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace", "write"])
-def test_a_full_disk_leaves_the_old_model_and_nothing_else(
-    models, tmp_path, monkeypatch, call
-):
+def test_a_full_disk_leaves_the_old_model_and_nothing_else(models, tmp_path, monkeypatch, call):
     path = tmp_path / "model"
     path.write_bytes(b"the old model")
 

@@ -86,9 +86,11 @@ class LocalExecutor:
         self._pool = [self._hire() for _ in range(self.workers)]
 
     def set_up(self, setup: Setup) -> None:
-        """Tell the workers what they will work on."""
+        """Tell the workers what they will work on; idle ones can be told anew."""
         self.start()
         self._setup = setup
+        for worker in self._pool:
+            worker.is_set_up = False
 
     def free(self) -> int:
         """Number of workers ready for a job."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -52,18 +53,18 @@ class Switchboard:
         threading.Thread(target=self._answer, name="metaauto-switchboard", daemon=True).start()
 
     def _answer(self) -> None:
-        while not self._closed:
-            try:
-                connection = self._listener.accept()
-                token, pid = connection.recv()
-            except Exception:
-                # A child may die while it calls, and closing ends the wait; neither is our error.
-                if self._closed:
-                    return
-                continue
-            with self._lock:
-                self._calls[token] = (connection, pid)
-            self.ring()
+        with self._listener:
+            while not self._closed:
+                try:
+                    connection = self._listener.accept()
+                    token, pid = connection.recv()
+                except Exception:
+                    # A child may die while it calls, and closing ends the wait; neither is our
+                    # error.
+                    continue
+                with self._lock:
+                    self._calls[token] = (connection, pid)
+                self.ring()
 
     def ring(self) -> None:
         """Make `wake` readable."""
@@ -96,15 +97,15 @@ class Switchboard:
             if self._closed:
                 return
             self._closed = True
-        try:
-            # Wakes the thread that waits in accept.
-            Client(self._listener.address, authkey=self._authkey).close()
-        except (OSError, EOFError):
-            self._listener.close()
-        self._listener.close()
-        with self._lock:
             self._waker.close()
             self.wake.close()
+        # On a thread, since a call is never answered if the listener has just stopped to.
+        threading.Thread(target=self._last_call, name="metaauto-last-call", daemon=True).start()
+
+    def _last_call(self) -> None:
+        """Wake the thread that waits in accept."""
+        with contextlib.suppress(OSError, EOFError):
+            Client(self._listener.address, authkey=self._authkey).close()
 
 
 def call_back(call: Mapping[str, Any]) -> Connection:

@@ -106,7 +106,8 @@ def register_models(register: Register) -> None:
                 early_stopping=True,
                 deadline=True,
             ),
-            cost=5.0,
+            cost=4.0,
+            priority=11.0,
             requires=("catboost",),
             trusted=(
                 "metaauto_catboost.estimator.CatBoostClassifier",

@@ -19,7 +19,7 @@ from metaauto.api import (
 
 SPACE = {
     "learning_rate": Float(0.01, 0.3, 0.05, log=True),
-    "num_leaves": Int(4, 255, 31, log=True),
+    "num_leaves": Int(4, 255, 20, log=True),
     "min_data_in_leaf": Int(2, 100, 20, log=True),
     "feature_fraction": Float(0.3, 1.0, 0.8),
     "bagging": Choice((False, True)),
@@ -85,7 +85,8 @@ def register_models(register: Register) -> None:
                 early_stopping=True,
                 deadline=True,
             ),
-            cost=1.5,
+            cost=1.0,
+            priority=12.0,
             requires=("lightgbm",),
             trusted=(
                 "metaauto_lightgbm.estimator.LightGBMClassifier",

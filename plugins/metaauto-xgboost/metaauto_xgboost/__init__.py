@@ -97,7 +97,8 @@ def register_models(register: Register) -> None:
                 early_stopping=True,
                 deadline=True,
             ),
-            cost=1.5,
+            cost=2.0,
+            priority=8.0,
             requires=("xgboost",),
             trusted=(
                 "metaauto_xgboost.estimator.XGBoostClassifier",

@@ -1,0 +1,93 @@
+"""``metaauto plugins check``: the contracts of all components of a plugin, as a verdict."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from metaauto.cli.options import json_option
+from metaauto.cli.terminal import print_json, print_line
+from metaauto.errors import SettingError
+
+if TYPE_CHECKING:
+    from metaauto.testing.check import Verdict
+
+__all__ = ["command"]
+
+
+@click.command("check", short_help="Run the contracts on a plugin and print a verdict.")
+@click.argument("package")
+@click.option(
+    "--patience",
+    metavar="SECONDS",
+    type=float,
+    default=600.0,
+    show_default=True,
+    help="How long the checks of one component may take.",
+)
+@json_option("the verdict")
+@click.pass_context
+def command(ctx: click.Context, package: str, patience: float, as_json: bool) -> None:
+    """Run the contracts of `metaauto.testing` on each component of PACKAGE; needs pytest.
+
+    \b
+    metaauto plugins check metaauto-fancy      an installed package, or the name of its plugin
+    metaauto plugins check ./metaauto-fancy    a project with a pyproject.toml, installed or not
+    metaauto plugins check plugins/fancy.py    a plugin file, or a folder of them
+
+    Each component is checked in a process of its own, so that one that hangs or crashes is named.
+    The exit status is 0 if all is well and 1 if not.
+    """
+    if not patience > 0:
+        raise SettingError(f"--patience {patience:g} is no time.", hint="Give seconds above zero.")
+    from metaauto.testing.check import check_component, find_target, plugins_of
+
+    logging.getLogger("metaauto.plugins").setLevel(logging.ERROR)
+    target = find_target(package)
+    found = plugins_of(target)
+    verdicts: list[Verdict] = []
+    for plugin in found:
+        if not as_json:
+            print_line(f"{plugin.label}  {plugin.source}")
+            for error in plugin.errors:
+                print_line(f"  ERROR  {' '.join(error.split())}")
+        for component in plugin.components:
+            verdict = check_component(target, component, patience)
+            verdicts.append(verdict)
+            if not as_json:
+                for line in _lines(verdict):
+                    print_line(line)
+    is_good = bool(found) and all(not p.errors for p in found) and all(v.is_good for v in verdicts)
+    if as_json:
+        print_json(
+            {
+                "good": is_good,
+                "plugins": [dataclasses.asdict(plugin) for plugin in found],
+                "verdicts": [
+                    {**dataclasses.asdict(v), "good": v.is_good} for v in verdicts
+                ],
+            }
+        )
+    elif not found:
+        print_line(f"There is no plugin in {package!r}.")
+    else:
+        print_line("All is well." if is_good else "There is something to mend.")
+    ctx.exit(0 if is_good else 1)
+
+
+def _lines(verdict: Verdict) -> Iterator[str]:
+    if verdict.remark:
+        yield f"  {verdict.component}  not checked: {verdict.remark}"
+        return
+    count = verdict.passed + len(verdict.failures)
+    skipped = f", {verdict.skipped} of what it does not claim" if verdict.skipped else ""
+    if verdict.is_good:
+        yield f"  {verdict.component}  good: {count} checks{skipped}"
+        return
+    yield f"  {verdict.component}  FAILED {len(verdict.failures)} of {count} checks{skipped}"
+    for failure in verdict.failures:
+        yield f"    {failure.check}: {failure.message}"

@@ -1,0 +1,94 @@
+"""``metaauto plugins new``: a working plugin package to start from."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+
+from metaauto.cli.plugins import load_quietly
+from metaauto.cli.template import FILES
+from metaauto.cli.terminal import print_line
+from metaauto.errors import Refused, SettingError
+
+__all__ = ["command", "render"]
+
+_PREFIX = "metaauto-"
+
+
+@click.command("new", short_help="Write a working plugin package to start from.")
+@click.argument("name")
+@click.option(
+    "--dir",
+    "folder",
+    metavar="DIR",
+    default=".",
+    show_default=True,
+    help="Where to make the folder of the package.",
+)
+@click.pass_obj
+def command(folders: tuple[str, ...], name: str, folder: str) -> None:
+    """Write the package metaauto-NAME with one model, its tests and a README.
+
+    \b
+    metaauto plugins new fancy
+    pip install -e ./metaauto-fancy
+    metaauto plugins check fancy
+
+    It works as it is; put your own model in place of the one that it brings.
+    """
+    short = name.removeprefix(_PREFIX)
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", short):
+        raise SettingError(
+            f"A package cannot be named {name!r}.",
+            hint="Use small letters, digits and single dashes, such as fancy-trees.",
+        )
+    loaded = load_quietly(folders)
+    for kind, known in (
+        ("model", loaded.registry.names("model")),
+        ("plugin", [n for p in loaded.plugins for n in (p.name, p.distribution)]),
+    ):
+        if short in known or (kind == "plugin" and _PREFIX + short in known):
+            raise Refused(f"There is a {kind} named {short!r} already.", hint="Use another name.")
+    place = Path(folder).expanduser() / (_PREFIX + short)
+    if place.exists():
+        raise SettingError(f"{str(place)!r} exists already.", hint="Name another place by --dir.")
+    for file, text in render(short).items():
+        _write(place / file, text)
+        print_line(str(place / file))
+    quoted = shlex.quote(str(place) if place.is_absolute() else f"./{place}")
+    print_line("")
+    print_line(f"  pip install -e {quoted}")
+    print_line(f"  metaauto plugins check {short}")
+
+
+def render(name: str) -> dict[str, str]:
+    """Texts by path of a package whose plugin has this name."""
+    module = (_PREFIX + name).replace("-", "_")
+    title = "".join(part.capitalize() for part in name.split("-"))
+    names = {
+        "metaauto-example": _PREFIX + name,
+        "metaauto_example": module,
+        "test_example": "test_" + name.replace("-", "_"),
+        "TestExample": f"Test{title}",
+        "example": name,
+    }
+    pattern = re.compile("|".join(names))
+
+    def named(text: str) -> str:
+        return pattern.sub(lambda match: names[match[0]], text)
+
+    return {named(file): named(text) for file, text in FILES.items()}
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8", newline="\n")
+    except OSError as error:
+        raise SettingError(
+            f"{str(path)!r} cannot be written: {error.strerror or error}.",
+            hint="Name another place by --dir.",
+        ) from error

@@ -1,0 +1,59 @@
+"""Knowledge: what configurations were worth on other datasets, and how long they took.
+
+A store is one SQLite file of plain facts. It can be read while another process writes it, merged
+with others, exported as text that diffs well, and checked.
+
+Examples
+--------
+>>> import tempfile
+>>> from metaauto.configuration import Configuration
+>>> from metaauto.knowledge import (
+...     ConfigurationFact, DatasetFact, EvaluationFact, KnowledgeStore, ProvenanceFact,
+... )
+>>> said = ProvenanceFact("2026-01-31T12:00:00Z", "build", "0.1.0")
+>>> table = DatasetFact("0" * 64, "binary", 150, 4, 2, 150, "openml:31", said.key)
+>>> knn = ConfigurationFact(Configuration("knn", {"n_neighbors": 5}), said.key)
+>>> result = EvaluationFact(
+...     *table.key, knn.key, "5-fold/seed0", 0, "success", said.key, {"log_loss": 0.25}, 0.5
+... )
+>>> with tempfile.TemporaryDirectory() as folder:
+...     with KnowledgeStore.create(f"{folder}/knowledge.db") as store, store.transaction():
+...         _ = store.add_provenance(said)
+...         _ = store.add_dataset(table), store.add_configuration(knn)
+...         _ = store.add_evaluations([result])
+...     with KnowledgeStore.open(f"{folder}/knowledge.db") as store:
+...         store.matrix("binary", "log_loss").loss
+array([[0.25]])
+"""
+
+from metaauto.knowledge.check import check
+from metaauto.knowledge.facts import (
+    STATUSES,
+    ConfigurationFact,
+    DatasetFact,
+    EvaluationFact,
+    MetafeatureFact,
+    ProvenanceFact,
+)
+from metaauto.knowledge.matrix import KnowledgeMatrix
+from metaauto.knowledge.merge import MergeReport, merge
+from metaauto.knowledge.reading import StoreInfo
+from metaauto.knowledge.store import KnowledgeStore
+from metaauto.knowledge.text import export_text, import_text
+
+__all__ = [
+    "STATUSES",
+    "ConfigurationFact",
+    "DatasetFact",
+    "EvaluationFact",
+    "KnowledgeMatrix",
+    "KnowledgeStore",
+    "MergeReport",
+    "MetafeatureFact",
+    "ProvenanceFact",
+    "StoreInfo",
+    "check",
+    "export_text",
+    "import_text",
+    "merge",
+]

@@ -1,0 +1,265 @@
+"""Dense views of a store: datasets by configurations, for strategies to compute with."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from metaauto.errors import KnowledgeError
+from metaauto.knowledge.facts import STATUSES, ConfigurationFact, DatasetFact
+
+__all__ = ["KnowledgeMatrix", "read_matrix"]
+
+_NAN = np.float32(np.nan).tobytes()
+_SUCCESS = STATUSES.index("success")
+_TIMEOUT = STATUSES.index("timeout")
+
+
+@dataclass(frozen=True)
+class KnowledgeMatrix:
+    """What is known of configurations on datasets of one kind of task, as arrays.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of task.
+    metric : str
+        Name of the stored metric whose losses these are.
+    datasets : tuple of DatasetFact
+        Rows, by fingerprint; without their metafeatures, which stand in the array.
+    configurations : tuple of ConfigurationFact
+        Columns, by key.
+    protocols : tuple of str
+        How the folds of each row were made.
+    loss : ndarray of shape (datasets, configurations), float64
+        Mean loss over the folds that succeeded; NaN where none did.
+    seconds : ndarray of shape (datasets, configurations), float64
+        Seconds of fitting and predicting of all folds together, failed ones included; NaN where
+        there are no evaluations. With a time-out, it would have taken longer.
+    n_folds : ndarray of shape (datasets, configurations), int64
+        Folds that succeeded and have the metric.
+    n_seen : ndarray of shape (datasets, configurations), int64
+        Folds that were evaluated, however they ended.
+    timed_out : ndarray of shape (datasets, configurations), bool
+        Whether any fold ran out of time.
+    failed : ndarray of shape (datasets, configurations), bool
+        Whether any fold failed, crashed or ran out of memory.
+    speed : ndarray of shape (datasets, configurations), float64
+        Mean seconds of the calibration on the machines that said so; NaN where unknown. Divide
+        `seconds` by it to compare machines.
+    metafeatures : ndarray of shape (datasets, metafeatures), float64
+        NaN where it cannot be said.
+    metafeature_names : tuple of str
+        ``extractor.key``, sorted.
+    extractors : mapping of str to int
+        Version of each extractor that the metafeatures come from.
+    """
+
+    kind: str
+    metric: str
+    datasets: tuple[DatasetFact, ...]
+    configurations: tuple[ConfigurationFact, ...]
+    protocols: tuple[str, ...]
+    loss: np.ndarray
+    seconds: np.ndarray
+    n_folds: np.ndarray
+    n_seen: np.ndarray
+    timed_out: np.ndarray
+    failed: np.ndarray
+    speed: np.ndarray
+    metafeatures: np.ndarray
+    metafeature_names: tuple[str, ...]
+    extractors: Mapping[str, int]
+
+    @property
+    def groups(self) -> np.ndarray:
+        """Shape (datasets,): the group of each row, its fingerprint if it belongs to none."""
+        return np.array([fact.group or fact.fingerprint for fact in self.datasets], dtype=object)
+
+    @property
+    def fingerprints(self) -> np.ndarray:
+        """Shape (datasets,): the fingerprint of each row."""
+        return np.array([fact.fingerprint for fact in self.datasets], dtype=object)
+
+    def rows(self, keep: Any) -> KnowledgeMatrix:
+        """The matrix with some of its rows.
+
+        Parameters
+        ----------
+        keep : array of shape (datasets,) of bool, or of int
+            Which rows.
+        """
+        places = np.arange(len(self.datasets))[np.asarray(keep)]
+        names = ("loss", "seconds", "n_folds", "n_seen", "timed_out", "failed", "speed")
+        parts: dict[str, Any] = {name: getattr(self, name)[places] for name in names}
+        parts["datasets"] = tuple(self.datasets[place] for place in places)
+        parts["protocols"] = tuple(self.protocols[place] for place in places)
+        parts["metafeatures"] = self.metafeatures[places]
+        return KnowledgeMatrix(**{**self.__dict__, **parts})
+
+    def without(self, fingerprint: str, group: str | None = None) -> KnowledgeMatrix:
+        """The matrix without one table, and without all that belong to a group."""
+        is_other = self.fingerprints != fingerprint
+        if group is not None:
+            is_other &= self.groups != group
+        return self.rows(is_other)
+
+
+def read_matrix(
+    connection: sqlite3.Connection,
+    kind: str,
+    metric: str,
+    protocol: str | None,
+    extractors: Mapping[str, int] | None,
+    datasets: Mapping[int, DatasetFact],
+    configurations: Mapping[int, ConfigurationFact],
+) -> KnowledgeMatrix:
+    """Read what `KnowledgeMatrix` holds; `datasets` (of the kind) and `configurations` by id."""
+    names = dict(connection.execute("SELECT id, name FROM protocol").fetchall())
+    table = _evaluations(connection, kind, metric)
+    table = table[_of_protocol(table, names, protocol)]
+    row_ids = sorted(
+        np.unique(table["dataset"]).tolist(), key=lambda number: datasets[number].fingerprint
+    )
+    column_ids = sorted(
+        np.unique(table["configuration"]).tolist(), key=lambda number: configurations[number].key
+    )
+    shape = (len(row_ids), len(column_ids))
+    cell = _places(table["dataset"], row_ids) * shape[1]
+    cell += _places(table["configuration"], column_ids)
+
+    def total(values: np.ndarray) -> np.ndarray:
+        return np.bincount(cell, weights=values, minlength=shape[0] * shape[1]).reshape(shape)
+
+    status, loss = table["status"], table["loss"]
+    is_scored = (status == _SUCCESS) & ~np.isnan(loss)
+    n_folds, n_seen = total(is_scored), total(np.ones(len(table)))
+    speeds = _speeds(connection, table["provenance"])
+    has_speed = ~np.isnan(speeds)
+    of_row = dict(zip(table["dataset"].tolist(), table["protocol"].tolist(), strict=True))
+    values, keys, versions = _metafeatures(connection, row_ids, extractors)
+    return KnowledgeMatrix(
+        kind=kind,
+        metric=metric,
+        datasets=tuple(datasets[number] for number in row_ids),
+        configurations=tuple(configurations[number] for number in column_ids),
+        protocols=tuple(names[of_row[number]] for number in row_ids),
+        loss=_ratio(total(np.where(is_scored, loss, 0.0)), n_folds),
+        seconds=np.where(n_seen > 0, total(table["microseconds"]) / 1e6, np.nan),
+        n_folds=n_folds.astype(np.int64),
+        n_seen=n_seen.astype(np.int64),
+        timed_out=total(status == _TIMEOUT) > 0,
+        failed=total((status != _SUCCESS) & (status != _TIMEOUT)) > 0,
+        speed=_ratio(total(np.where(has_speed, speeds, 0.0)), total(has_speed)),
+        metafeatures=values,
+        metafeature_names=keys,
+        extractors=versions,
+    )
+
+
+def _evaluations(connection: sqlite3.Connection, kind: str, metric: str) -> np.ndarray:
+    """All evaluations of a kind as one structured array; the loss is NaN where there is none."""
+    sets = connection.execute("SELECT id, names FROM metric_set").fetchall()
+    places = {number: json.loads(text) for number, text in sets}
+    cases = " ".join(
+        f"WHEN {int(number)} THEN substr(losses, {1 + 4 * names.index(metric)}, 4)"
+        for number, names in places.items()
+        if metric in names
+    )
+    loss = f"CASE metric_set {cases} END" if cases else "NULL"
+    rows = connection.execute(
+        "SELECT dataset, configuration, protocol, status,"
+        f" ifnull(fit_us, 0) + ifnull(predict_us, 0), provenance, {loss}"
+        " FROM evaluation WHERE dataset IN (SELECT id FROM dataset WHERE kind = ?)",
+        (kind,),
+    ).fetchall()
+    names = ("dataset", "configuration", "protocol", "status", "microseconds", "provenance")
+    table = np.empty(len(rows), dtype=[*((name, np.int64) for name in names), ("loss", np.float64)])
+    if not rows:
+        return table
+    *columns, losses = zip(*rows, strict=True)
+    for name, column in zip(names, columns, strict=True):
+        table[name] = column
+    packed = b"".join(_NAN if value is None else value for value in losses)
+    table["loss"] = np.frombuffer(packed, dtype="<f4")
+    unknown = (table["status"] < 0) | (table["status"] >= len(STATUSES))
+    if np.isinf(table["loss"]).any() or (table["microseconds"] < 0).any() or unknown.any():
+        raise KnowledgeError(
+            "Evaluations hold values that were never written.", hint="Restore a copy of the store."
+        )
+    return table
+
+
+def _of_protocol(table: np.ndarray, names: Mapping[int, str], protocol: str | None) -> np.ndarray:
+    """Which evaluations belong to the protocol, or to the main one of their dataset."""
+    if protocol is not None:
+        wanted = [number for number, name in names.items() if name == protocol]
+        return np.isin(table["protocol"], wanted)
+    pairs = np.stack([table["dataset"], table["protocol"]], axis=1)
+    found, counts = np.unique(pairs, axis=0, return_counts=True)
+    order = sorted(
+        zip(found.tolist(), counts.tolist(), strict=True),
+        key=lambda entry: (entry[1], [-ord(letter) for letter in names[entry[0][1]]]),
+    )
+    main = {dataset: number for (dataset, number), _ in order}
+    if len(main) == len(order):
+        return np.ones(len(table), dtype=bool)
+    chosen = np.array([main[number] for number in table["dataset"].tolist()])
+    return table["protocol"] == chosen
+
+
+def _places(values: np.ndarray, order: list[int]) -> np.ndarray:
+    """Place of each value in `order`, which holds them all."""
+    sorter = np.argsort(order)
+    return sorter[np.searchsorted(np.asarray(order, dtype=np.int64), values, sorter=sorter)]
+
+
+def _ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def _speeds(connection: sqlite3.Connection, provenance: np.ndarray) -> np.ndarray:
+    """Seconds of the calibration for each evaluation, NaN where unknown."""
+    stored = connection.execute("SELECT id, speed_us FROM provenance").fetchall()
+    known = {number: np.nan if speed is None else speed / 1e6 for number, speed in stored}
+    numbers, inverse = np.unique(provenance, return_inverse=True)
+    speeds = np.array([known[number] for number in numbers.tolist()], dtype=np.float64)
+    return speeds[inverse.reshape(-1)]
+
+
+def _metafeatures(
+    connection: sqlite3.Connection, row_ids: list[int], extractors: Mapping[str, int] | None
+) -> tuple[np.ndarray, tuple[str, ...], dict[str, int]]:
+    """Values by dataset, their names, and the version of each extractor."""
+    stored = connection.execute("SELECT id, extractor, version, name FROM metafeature").fetchall()
+    about = {number: entry for number, *entry in stored}
+    place = {number: row for row, number in enumerate(row_ids)}
+    rows = connection.execute(
+        "SELECT dataset, metafeature, value FROM metafeature_value"
+    ).fetchall()
+    rows = [row for row in rows if row[0] in place]
+    having: dict[tuple[str, int], set[int]] = {}
+    for dataset, number, _ in rows:
+        having.setdefault((about[number][0], about[number][1]), set()).add(dataset)
+    versions: dict[str, int] = {}
+    for extractor, version in sorted(having, key=lambda entry: (len(having[entry]), entry[1])):
+        versions[extractor] = version
+    if extractors is not None:
+        versions = {name: extractors[name] for name in versions if name in extractors}
+    names = {
+        f"{extractor}.{name}": number
+        for number, (extractor, version, name) in about.items()
+        if versions.get(extractor) == version and (extractor, version) in having
+    }
+    ordered = tuple(sorted(names))
+    column = {names[name]: index for index, name in enumerate(ordered)}
+    values = np.full((len(row_ids), len(ordered)), np.nan)
+    for dataset, number, value in rows:
+        if number in column and value is not None:
+            values[place[dataset], column[number]] = value
+    return values, ordered, dict(sorted(versions.items()))

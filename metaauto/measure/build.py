@@ -1,0 +1,158 @@
+"""Fill a knowledge store: every configuration on every table, resumable at any moment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from metaauto.knowledge import KnowledgeStore, ProvenanceFact
+from metaauto.measure.candidates import Candidate, candidates
+from metaauto.measure.sources import Source
+from metaauto.measure.table import MeasuredTable
+from metaauto.plugins import LoadedPlugins
+from metaauto.search import LocalExecutor
+from metaauto.task import TASK_KINDS
+
+__all__ = ["BuildPlan", "Progress", "build_knowledge"]
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """How to measure.
+
+    Parameters
+    ----------
+    folds : int
+        Folds of each table.
+    rows : int
+        Larger tables are cut to so many rows, drawn at random.
+    soft_seconds, hard_seconds : float
+        Deadline of one fold for the model itself, and the time after which it is killed.
+    draws : int
+        Random configurations for each model, besides its default and its portfolio.
+    waves : int, optional
+        Measure only the first waves of configurations.
+    seconds : float
+        Stop after this time.
+    cores : int
+        Worker processes.
+    memory : float
+        MiB for each worker.
+    """
+
+    folds: int = 3
+    rows: int = 6000
+    soft_seconds: float = 15.0
+    hard_seconds: float = 40.0
+    draws: int = 2
+    waves: int | None = None
+    seconds: float = float("inf")
+    cores: int = 1
+    memory: float = 4096.0
+
+    @property
+    def protocol(self) -> str:
+        """What the store calls these conditions."""
+        return f"{self.folds}-fold/seed0/rows<={self.rows}"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a build is.
+
+    Parameters
+    ----------
+    done, total : int
+        Evaluations of all tables and configurations.
+    label : str
+        Table that was just measured.
+    seconds : float
+        Since this build started.
+    fresh : int
+        Evaluations made by this build.
+    """
+
+    done: int
+    total: int
+    label: str
+    seconds: float
+    fresh: int
+
+    @property
+    def seconds_left(self) -> float:
+        """Expected seconds to the end, at the pace so far."""
+        pace = self.seconds / self.fresh if self.fresh else float("nan")
+        return pace * (self.total - self.done)
+
+
+def build_knowledge(
+    sources: Sequence[Source],
+    store: KnowledgeStore,
+    plugins: LoadedPlugins,
+    plan: BuildPlan,
+    provenance: ProvenanceFact,
+    tell: Callable[[Progress], None] = lambda progress: None,
+    warn: Callable[[str], None] = lambda message: None,
+) -> int:
+    """Measure what the store does not know yet; the number of new evaluations.
+
+    A wave of configurations is measured on all tables, first fold first, before the next one
+    begins, so that the store is useful at any time. Every evaluation is stored when it is made:
+    a build that is killed loses what was running, no more.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+        The tables, in the order to take them.
+    store : KnowledgeStore
+        Open for writing.
+    plugins : LoadedPlugins
+        Whose models are measured.
+    plan : BuildPlan
+        How.
+    provenance : ProvenanceFact
+        Recorded with each fact.
+    tell, warn : callable
+        Told how far it is, and which tables cannot be used.
+    """
+    began = time.monotonic()
+    origin = store.add_provenance(provenance)
+    chosen = {kind: candidates(plugins.registry, kind, plan.draws) for kind in TASK_KINDS}
+    waves = 1 + max((c.wave for found in chosen.values() for c in found), default=-1)
+    waves = waves if plan.waves is None else min(waves, plan.waves)
+    unusable: set[str] = set()
+    fresh = done = 0
+    total = _total(sources, chosen, plan, waves)
+    with LocalExecutor(plan.cores, threads=1, memory=plan.memory) as executor:
+        for fold, wave in _order(plan.folds, waves):
+            for source in sources:
+                if time.monotonic() - began > plan.seconds:
+                    return fresh
+                if source.label in unusable:
+                    continue
+                try:
+                    table = MeasuredTable(source, store, plugins, plan, origin)
+                except Exception as error:
+                    unusable.add(source.label)
+                    warn(f"{source.label} is left out: {error}")
+                    continue
+                with table:
+                    wanted = [c for c in chosen[table.kind] if c.wave == wave]
+                    fresh += table.measure(wanted, fold, executor)
+                done += len(wanted)
+                tell(Progress(done, total, source.label, time.monotonic() - began, fresh))
+    return fresh
+
+
+def _order(folds: int, waves: int) -> Iterable[tuple[int, int]]:
+    """The first fold of the first waves comes before the other folds of any."""
+    steps = [(fold, wave) for fold in range(folds) for wave in range(waves)]
+    return sorted(steps, key=lambda step: (2 * step[0] + step[1], step[0]))
+
+
+def _total(
+    sources: Sequence[Source], chosen: dict[str, list[Candidate]], plan: BuildPlan, waves: int
+) -> int:
+    sizes = {kind: sum(c.wave < waves for c in found) for kind, found in chosen.items()}
+    return plan.folds * sum(sizes.get(source.kind, max(sizes.values())) for source in sources)

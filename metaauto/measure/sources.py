@@ -1,0 +1,102 @@
+"""Where the tables to measure on come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metaauto.data import read_table
+from metaauto.errors import ReadError
+
+__all__ = ["Source", "folder_sources"]
+
+_SUFFIXES = (".parquet", ".csv", ".arff", ".feather")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One public table.
+
+    Parameters
+    ----------
+    label : str
+        Name of the table.
+    load : callable
+        Returns the table as a DataFrame.
+    target : str
+        Name of the target column.
+    kind : str
+        Kind of task, or ``"auto"``.
+    group : str
+        Tables that share rows share a group.
+    openml_id : int, optional
+        Number of the dataset at OpenML.
+    cells : float
+        Rough size, to measure small tables first.
+    """
+
+    label: str
+    load: Callable[[], Any]
+    target: str = "target"
+    kind: str = "auto"
+    group: str = ""
+    openml_id: int | None = None
+    cells: float = 0.0
+
+
+def folder_sources(folder: str | Path, target: str = "target") -> list[Source]:
+    """Every table of a folder; a ``catalog.csv`` there may tell more of them.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Holds parquet, csv, arff or feather files with the target column.
+    target : str
+        Name of the target column in all of them.
+
+    Raises
+    ------
+    ReadError
+        If the folder holds no table.
+    """
+    path = Path(folder).expanduser()
+    files = sorted(f for f in path.glob("*") if f.suffix in _SUFFIXES and f.name != "catalog.csv")
+    if not files:
+        raise ReadError(
+            f"There is no table in {str(path)!r}.", hint=f"Put {', '.join(_SUFFIXES)} files there."
+        )
+    catalog = _catalog(path / "catalog.csv")
+    sources = [_source(file, target, catalog.get(file.stem, {})) for file in files]
+    return sorted(sources, key=lambda source: (source.cells, source.label))
+
+
+def _catalog(path: Path) -> dict[str, dict[str, Any]]:
+    if not path.is_file():
+        return {}
+    import pandas as pd
+
+    frame = pd.read_csv(path)
+    return {str(row["name"]): row for row in frame.to_dict(orient="records")}
+
+
+def _source(file: Path, target: str, about: dict[str, Any]) -> Source:
+    number = about.get("openml_id")
+    rows, features = about.get("rows"), about.get("features")
+    size = float(rows) * float(features) if rows and features else float(file.stat().st_size)
+    return Source(
+        label=file.stem,
+        load=lambda: read_table(file, _readers()),
+        target=target,
+        kind=str(about.get("task") or "auto"),
+        group=str(about.get("group") or file.stem),
+        openml_id=int(number) if number is not None and number == number else None,
+        cells=size,
+    )
+
+
+def _readers() -> list[Any]:
+    from metaauto.plugins import load_plugins
+
+    return load_plugins().registry.readers()

@@ -1,0 +1,228 @@
+"""One table on the bench: prepared once, then measured configuration by configuration."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from metaauto.configuration import Configuration
+from metaauto.data import Dataset, plan_splits, prepare
+from metaauto.ensemble import quick_decision
+from metaauto.knowledge import (
+    ConfigurationFact,
+    DatasetFact,
+    EvaluationFact,
+    KnowledgeStore,
+    MetafeatureFact,
+)
+from metaauto.measure.candidates import Candidate
+from metaauto.measure.sources import Source
+from metaauto.metafeatures import Metafeatures, describe
+from metaauto.metafeatures.sample import sample_rows
+from metaauto.metrics import Metric, resolve_metric
+from metaauto.plugins import LoadedPlugins, pack_objects
+from metaauto.search import Inputs, Job, LocalExecutor, Outcome, Setup, Status, write_inputs
+from metaauto.space import SearchSpace
+
+if TYPE_CHECKING:
+    from metaauto.measure.build import BuildPlan
+
+__all__ = ["METRICS", "MeasuredTable"]
+
+METRICS = {
+    "binary": ("roc_auc", "log_loss", "accuracy", "balanced_accuracy", "f1"),
+    "multiclass": ("log_loss", "accuracy", "balanced_accuracy", "f1_macro", "roc_auc"),
+    "regression": ("rmse", "mae", "median_ae", "r2"),
+}
+"""The losses that are stored, by kind of task."""
+
+_PATIENCE = 1.0
+
+
+class MeasuredTable:
+    """A public table that configurations are measured on.
+
+    Parameters
+    ----------
+    source : Source
+        The table.
+    store : KnowledgeStore
+        Takes the facts.
+    plugins : LoadedPlugins
+        Installed components.
+    plan : BuildPlan
+        Folds, rows, limits.
+    provenance : str
+        Key of the provenance of the facts.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        store: KnowledgeStore,
+        plugins: LoadedPlugins,
+        plan: BuildPlan,
+        provenance: str,
+    ) -> None:
+        self.source = source
+        self._store = store
+        self._plugins = plugins
+        self._plan = plan
+        self._provenance = provenance
+        whole = prepare(source.load(), source.target, task=source.kind)
+        self.dataset = _cut(whole, plan.rows)
+        self.kind = self.dataset.task.kind
+        self.space = SearchSpace(plugins.registry, self.dataset.task)
+        self._folds = plan_splits(self.dataset, cv=plan.folds, seed=0).folds
+        self._metrics = [resolve_metric(name, self.kind) for name in METRICS[self.kind]]
+        self._fingerprint = whole.fingerprint
+        self._describe(whole)
+        self._done = store.done_keys(plan.protocol)
+        self._folder = tempfile.TemporaryDirectory(prefix="metaauto-build-")
+
+    def __enter__(self) -> MeasuredTable:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
+
+    def measure(self, wanted: Sequence[Candidate], fold: int, executor: LocalExecutor) -> int:
+        """Measure configurations on one fold; the number of new evaluations."""
+        waiting = [c for c in wanted if self._is_due(c.configuration, fold)]
+        if not waiting:
+            return 0
+        folder = Path(self._folder.name)
+        inputs = Inputs(self.dataset.task, self.dataset.X, self.dataset.y, None, self._folds)
+        write_inputs(folder / "data", inputs)
+        executor.set_up(Setup(str(folder), self._plugins.settings, pack_objects(())))
+        running: dict[int, Configuration] = {}
+        number = count = 0
+        while waiting or running:
+            while waiting and executor.free():
+                candidate = waiting.pop(0)
+                number += 1
+                running[number] = candidate.configuration
+                executor.submit(self._job(number, candidate.configuration, fold))
+            for outcome in executor.wait(_PATIENCE):
+                if isinstance(outcome, Outcome):
+                    self._record(running.pop(outcome.trial), outcome)
+                    count += 1
+        return count
+
+    def _is_due(self, configuration: Configuration, fold: int) -> bool:
+        if configuration.model not in self.space.ranges:
+            return False
+        fact = self._fact(configuration)
+        key = (self._fingerprint, self.kind, self._plan.protocol, fact.key, fold)
+        return key not in self._done
+
+    def _job(self, number: int, configuration: Configuration, fold: int) -> Job:
+        repaired = self.space.repair(configuration).configuration
+        plan = self._plan
+        return Job(number, fold, repaired, fold, plan.soft_seconds, plan.hard_seconds)
+
+    def _fact(self, configuration: Configuration) -> ConfigurationFact:
+        entry = self._plugins.registry.entry("model", configuration.model)
+        return ConfigurationFact(
+            configuration,
+            self._provenance,
+            entry.component.space_version,
+            entry.plugin.distribution,
+            entry.plugin.version,
+        )
+
+    def _record(self, configuration: Configuration, outcome: Outcome) -> None:
+        fact = self._fact(configuration)
+        losses: dict[str, float] = {}
+        status = outcome.status
+        if status is Status.SUCCESS:
+            losses = self._losses(outcome)
+            status = status if losses else Status.FAILED
+        evaluation = EvaluationFact(
+            self._fingerprint,
+            self.kind,
+            fact.key,
+            self._plan.protocol,
+            outcome.fold,
+            str(status),
+            self._provenance,
+            losses,
+            outcome.fit_seconds or outcome.seconds,
+            outcome.predict_seconds,
+            outcome.memory,
+            self._plan.hard_seconds,
+        )
+        with self._store.transaction():
+            self._store.add_configuration(fact)
+            self._store.add_evaluations([evaluation])
+        for name in (outcome.prediction, outcome.model):
+            if name:
+                (Path(self._folder.name) / name).unlink(missing_ok=True)
+
+    def _losses(self, outcome: Outcome) -> dict[str, float]:
+        prediction = np.load(Path(self._folder.name) / outcome.prediction)
+        y = self.dataset.y[self._folds[outcome.fold][1]]
+        found = {}
+        for metric in self._metrics:
+            loss = _loss(metric, y, prediction)
+            if np.isfinite(loss):
+                found[metric.name] = loss
+        return found
+
+    def _describe(self, whole: Dataset) -> None:
+        known = {fact.key for fact in self._store.datasets(self.kind)}
+        if (self._fingerprint, self.kind) in known:
+            return
+        found = describe(whole, self._plugins.registry.extractors(), seconds=60.0, seed=0)
+        task = whole.task
+        self._store.add_dataset(
+            DatasetFact(
+                fingerprint=self._fingerprint,
+                kind=self.kind,
+                n_rows=task.n_rows,
+                n_features=len(task.features),
+                n_classes=task.n_classes,
+                rows_used=len(self.dataset.y),
+                source="build",
+                provenance=self._provenance,
+                metafeatures=tuple(metafeature_facts(found)),
+                openml_id=self.source.openml_id,
+                label=self.source.label,
+                group=self.source.group,
+            )
+        )
+
+
+def metafeature_facts(found: Metafeatures) -> list[MetafeatureFact]:
+    """Metafeatures as facts."""
+    facts = []
+    for name, value in found.values.items():
+        extractor, key = name.split(".", 1)
+        stored = None if np.isnan(value) else float(value)
+        facts.append(MetafeatureFact(extractor, found.versions.get(extractor, 1), key, stored))
+    return facts
+
+
+def _loss(metric: Metric, y: np.ndarray, prediction: np.ndarray) -> float:
+    decision = None
+    if metric.needs == "labels":
+        decision = quick_decision(prediction, y, metric)
+    return float(metric.loss(y, prediction, None, decision))
+
+
+def _cut(dataset: Dataset, rows: int) -> Dataset:
+    """At most so many rows, with the classes' shares; the same rows every time."""
+    if len(dataset.y) <= rows:
+        return dataset
+    is_class = dataset.task.is_classification
+    kept = sample_rows(dataset.y, is_class, rows, np.random.default_rng(0))
+    counts = tuple(int(n) for n in np.bincount(dataset.y[kept])) if is_class else None
+    task = replace(dataset.task, n_rows=len(kept), class_counts=counts)
+    return replace(
+        dataset, task=task, X=dataset.X.iloc[kept].reset_index(drop=True), y=dataset.y[kept]
+    )

@@ -1,0 +1,42 @@
+"""A model for metaauto: bagging, trees on samples of the rows and columns."""
+
+from __future__ import annotations
+
+from metaauto.api import Float, Int, Model, Tags, hookimpl
+
+SPACE = {
+    "trees": Int(10, 100, 30, log=True),
+    "columns": Float(0.3, 1.0, 0.7),
+    "leaf_rows": Int(1, 30, 3, log=True),
+}
+
+
+def build(values, context):
+    """Return an estimator in the style of scikit-learn; heavy imports belong in here."""
+    from sklearn.ensemble import BaggingClassifier, BaggingRegressor
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    bagging, tree = BaggingRegressor, DecisionTreeRegressor
+    if context.is_classification:
+        bagging, tree = BaggingClassifier, DecisionTreeClassifier
+    return bagging(
+        tree(min_samples_leaf=values["leaf_rows"]),
+        n_estimators=values["trees"],
+        max_features=values["columns"],
+        random_state=context.seed,
+    )
+
+
+MODEL = Model(
+    name="example",
+    build=build,
+    space=SPACE,
+    tags=Tags(sample_weight=True),
+    portfolio=({"trees": 100, "columns": 1.0, "leaf_rows": 1},),
+)
+
+
+@hookimpl
+def register_models(register):
+    """Offer the model to the search."""
+    register.model(MODEL)

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from metaauto.cli import command
+from metaauto.cli.plugin_new import render
+from metaauto.cli.template import FILES
+from metaauto.cli.terminal import run
+
+EXAMPLE = Path(__file__).parents[2] / "plugins" / "metaauto-example"
+
+PLUGIN = """
+from metaauto.api import (
+    Choice, Explainer, Extractor, Float, Metric, Model, Preprocessor, Reader, Tags, hookimpl
+)
+
+SPACE = {
+    "kind": Choice(("flat", "deep")),
+    "depth": Float(1.0, 9.0, 3.0, when={"kind": ("deep",)}),
+}
+
+@hookimpl
+def register_models(register):
+    register.model(
+        Model("fancy", print, SPACE, max_rows=500, tags=Tags(missing=True), portfolio=({},))
+    )
+    register.model(Model("odd", print, requires=("nothing_of_this_name",)))
+    register.preprocessor(Preprocessor("log", "scale", print))
+    register.extractor(Extractor("shape", print, ("rows", "columns")))
+    register.metric(Metric("hits", ("binary",), "labels", print, greater_is_better=False))
+    register.reader(Reader("dbf", print, print, "dBase tables, such as x.dbf"))
+    register.explainer(Explainer("why", print, "Says why."))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    for name in ("PLUGINS", "DISABLE_PLUGINS", "PLUGINS_DIR", "STRICT_PLUGINS"):
+        monkeypatch.delenv(f"METAAUTO_{name}", raising=False)
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "fancy.py").write_text(PLUGIN)
+    monkeypatch.setenv("METAAUTO_PLUGINS_DIR", str(folder))
+    return folder
+
+
+def call(capsys, *arguments):
+    status = run(command, ["plugins", *arguments])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+class TestList:
+    def test_the_bare_command_lists(self, folder, capsys):
+        status, bare, _ = call(capsys)
+        assert status == 0
+        assert call(capsys, "list") == (0, bare, "")
+        assert "model         fancy" in bare
+        assert "nothing_of_this_name" in bare
+
+    def test_json_too(self, folder, capsys):
+        _, bare, _ = call(capsys, "--json")
+        _, listed, _ = call(capsys, "list", "--json")
+        assert bare == listed
+        fancy = json.loads(bare)[-1]
+        assert fancy["name"] == "fancy"
+        assert fancy["hooks"] == ["register_models"]
+        assert "model:fancy" in fancy["components"]
+        assert len(fancy["errors"]) == 1
+
+    @pytest.mark.parametrize("order", [("list", "--plugins"), ("--plugins",)])
+    def test_folders_can_be_named_at_either_place(self, folder, monkeypatch, capsys, order):
+        monkeypatch.delenv("METAAUTO_PLUGINS_DIR")
+        arguments = [*order, str(folder)] + ([] if order[0] == "list" else ["list"])
+        assert "fancy" in call(capsys, *arguments)[1]
+
+    def test_an_unknown_command_is_a_usage_error(self, folder, capsys):
+        status, _, err = call(capsys, "lits")
+        assert status == 2
+        assert "'lits'" in err
+
+
+class TestShow:
+    def test_everything_is_told(self, folder, capsys):
+        status, out, _ = call(capsys, "show", "fancy")
+        assert status == 0
+        for text in (
+            "model fancy",
+            "max_rows: 500",
+            "kind: one of 'flat', 'deep'; default 'flat'",
+            "depth: 1 to 9; default 3.0; if kind is 'deep'",
+            "preprocessor scale.log",
+            "rows, columns",
+            "lower is better",
+            "dBase tables",
+            "Says why.",
+            "nothing_of_this_name",
+            "METAAUTO_DISABLE_PLUGINS=fancy",
+            f"remove {folder / 'fancy.py'}",
+        ):
+            assert text in out
+
+    def test_as_json(self, folder, capsys):
+        record = json.loads(call(capsys, "show", "fancy", "--json")[1])
+        components = {c["name"]: c for c in record["components"]}
+        assert components["fancy"]["limits"] == {"max_rows": 500}
+        assert components["fancy"]["tags"] == ["missing", "probabilities", "deterministic"]
+        assert components["scale.log"]["slot"] == "scale"
+        assert record["disable"][0] == "metaauto fit --exclude fancy"
+
+    def test_metaautos_own_components(self, folder, capsys):
+        out = call(capsys, "show", "builtin")[1]
+        assert "model random_forest" in out
+        assert "uninstall" not in out
+
+    def test_an_unknown_name_is_an_error(self, folder, capsys):
+        status, _, err = call(capsys, "show", "fansy")
+        assert status == 1
+        assert "Did you mean 'fancy'?" in err
+
+
+class TestNew:
+    def test_the_template_is_the_example(self):
+        on_disk = {
+            str(path.relative_to(EXAMPLE).as_posix()): path.read_text("utf-8")
+            for path in EXAMPLE.rglob("*")
+            if path.is_file() and path.suffix in (".py", ".toml", ".md") and "build" not in path.parts
+        }
+        assert on_disk == FILES
+        assert render("example") == FILES
+
+    def test_the_model_has_about_forty_lines(self):
+        lines = FILES["metaauto_example/__init__.py"].splitlines()
+        assert len([line for line in lines if line.strip()]) <= 40
+
+    def test_other_names_leave_nothing_of_the_example(self):
+        files = render("fancy-trees")
+        assert sorted(files) == [
+            "README.md",
+            "metaauto_fancy_trees/__init__.py",
+            "pyproject.toml",
+            "tests/test_fancy_trees.py",
+        ]
+        assert not any("example" in text.lower() for text in files.values())
+        assert "class TestFancyTrees" in files["tests/test_fancy_trees.py"]
+
+    def test_a_new_package_keeps_its_contract(self, tmp_path, folder, capsys):
+        status, out, _ = call(capsys, "new", "fresh-one", "--dir", str(tmp_path / "deep" / "er"))
+        assert status == 0
+        place = tmp_path / "deep" / "er" / "metaauto-fresh-one"
+        assert (place / "README.md").is_file()
+        assert f"pip install -e {place}" in out
+        status, out, _ = call(capsys, "check", str(place))
+        assert status == 0, out
+        assert "model:fresh-one  good" in out
+
+    @pytest.mark.parametrize("name", ["Fancy", "a b", "", "-x", "../x", "x--y", "1x", "x.y"])
+    def test_names_that_no_package_can_have(self, folder, tmp_path, capsys, name):
+        status, _, err = call(capsys, "new", "--dir", str(tmp_path / "n"), "--", name)
+        assert status == 1
+        assert "cannot be named" in err
+        assert not (tmp_path / "n").exists()
+
+    @pytest.mark.parametrize("name", ["knn", "metaauto-fancy", "builtin"])
+    def test_names_that_are_taken(self, folder, tmp_path, capsys, name):
+        status, _, err = call(capsys, "new", name, "--dir", str(tmp_path))
+        assert status == 1
+        assert "already" in err
+
+    def test_nothing_is_overwritten(self, folder, tmp_path, capsys):
+        (tmp_path / "metaauto-mine").mkdir()
+        status, _, err = call(capsys, "new", "mine", "--dir", str(tmp_path))
+        assert status == 1
+        assert "exists already" in err
+
+    def test_a_place_that_cannot_be_written_is_an_error(self, folder, tmp_path, capsys):
+        (tmp_path / "file").write_text("")
+        status, _, err = call(capsys, "new", "mine", "--dir", str(tmp_path / "file"))
+        assert status == 1
+        assert "cannot be written" in err
+
+
+class TestCheck:
+    def test_faults_are_told_and_the_status_says_so(self, folder, capsys):
+        status, out, _ = call(capsys, "check", str(folder / "fancy.py"), "--json")
+        record = json.loads(out)
+        assert status == 1
+        assert record["good"] is False
+        verdicts = {v["component"]: v for v in record["verdicts"]}
+        assert verdicts["explainer:why"]["good"] is False
+        assert verdicts["explainer:why"]["failures"][0]["check"] == "test_finds_what_matters"
+        assert verdicts["reader:dbf"]["remark"]
+        assert "nothing_of_this_name" in record["plugins"][0]["errors"][0]
+
+    def test_a_folder_without_plugins_is_not_good(self, tmp_path, capsys):
+        status, out, _ = call(capsys, "check", str(tmp_path))
+        assert status == 1
+        assert "There is no plugin" in out
+
+    def test_patience_must_be_a_time(self, folder, capsys):
+        status, _, err = call(capsys, "check", str(folder), "--patience", "0")
+        assert status == 1
+        assert "no time" in err

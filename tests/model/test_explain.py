@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from metaauto.api import Explainer
+from metaauto.errors import ComponentError, DataError, Refused, UnknownName
+from metaauto.model.explain import explain
+from metaauto.plugins import Bundle, PluginSettings, load_plugins
+
+
+def registry_with(function=None):
+    bundle = [Bundle([Explainer("mine", function)])] if function else []
+    return load_plugins(PluginSettings(only=()), bundle).registry
+
+
+def test_contributions_are_by_the_columns_of_the_table(models, new_rows):
+    model, rows = models["regression"], new_rows.iloc[3:9]
+    found = explain(model, rows, new_rows, registry=registry_with())
+    assert list(found.columns) == model.feature_names
+    assert found.index.equals(rows.index)
+    assert found.abs().mean().idxmax() == "size"
+
+
+def test_the_probability_of_the_second_of_two_classes_is_explained(models, new_rows):
+    model, rows = models["binary"], new_rows.iloc[:4]
+    given = registry_with()
+    second = explain(model, rows, new_rows, registry=given)
+    named = explain(model, rows, new_rows, label=model.classes_[1], registry=given)
+    first = explain(model, rows, new_rows, label=model.classes_[0], registry=given)
+    pd.testing.assert_frame_equal(second, named)
+    np.testing.assert_allclose(second, -first, atol=1e-5)
+    assert second.abs().to_numpy().sum() > 0.01
+    with pytest.raises(UnknownName, match="no class"):
+        explain(model, rows, new_rows, label="nobody", registry=given)
+
+
+def test_of_many_classes_one_must_be_named(models, new_rows):
+    model, rows = models["multiclass"], new_rows.iloc[:2]
+    with pytest.raises(Refused, match="label="):
+        explain(model, rows, new_rows, registry=registry_with())
+    found = explain(model, rows, new_rows, label=model.classes_[0], registry=registry_with())
+    assert len(found) == 2
+
+
+def test_regression_has_no_classes(models, new_rows):
+    with pytest.raises(Refused, match="no classes"):
+        explain(models["regression"], new_rows, new_rows, label=1, registry=registry_with())
+
+
+def test_unknown_explainers_and_empty_backgrounds_are_errors(models, new_rows):
+    model = models["regression"]
+    with pytest.raises(UnknownName, match="permutation"):
+        explain(model, new_rows, new_rows, explainer="permutaton", registry=registry_with())
+    with pytest.raises(DataError, match="background"):
+        explain(model, new_rows, new_rows.iloc[:0], registry=registry_with())
+
+
+def raising(table):
+    raise KeyError("oops")
+
+
+BROKEN = {
+    "raises": (raising, "KeyError"),
+    "none": (lambda table: None, "returned a NoneType"),
+    "narrow": (lambda table: table.X[["age"]], "values for"),
+    "nan": (lambda table: table.X.notna() * np.nan, "NaN"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_faulty_explainer_is_named_with_its_plugin(case, models, new_rows):
+    function, fault = BROKEN[case]
+    with pytest.raises(ComponentError, match=fault) as caught:
+        explain(
+            models["regression"],
+            new_rows.iloc[:2],
+            new_rows,
+            explainer="mine",
+            registry=registry_with(function),
+        )
+    assert "'mine' of plugin 'session'" in str(caught.value)

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metaauto.components import Model, Tags
+from metaauto.configuration import Configuration
+from metaauto.plugins import PluginSettings, load_plugins
+from metaauto.ranges import Choice, Float, Int
+from metaauto.registry import Plugin, Registered, Registry
+from metaauto.search.configspace import Translation, translate
+from metaauto.space import SearchSpace
+from metaauto.task import Column, Role, Task
+
+REGISTRY = load_plugins(PluginSettings(only=())).registry
+
+
+def task_of(kind: str, roles, missing: float) -> Task:
+    columns = tuple(Column(f"c{i}", role, "object", 9, missing) for i, role in enumerate(roles))
+    classes = {"binary": (0, 1), "multiclass": (0, 1, 2), "regression": None}[kind]
+    return Task(kind, "y", columns, "log_loss", 300, classes)
+
+
+ALL = (Role.NUMERIC, Role.BOOLEAN, Role.CATEGORICAL, Role.DATETIME, Role.TEXT) * 2
+SPACES = {
+    "everything": SearchSpace(REGISTRY, task_of("multiclass", ALL, 0.1)),
+    "numbers": SearchSpace(REGISTRY, task_of("binary", (Role.NUMERIC,) * 3, 0.0)),
+    "regression": SearchSpace(REGISTRY, task_of("regression", ALL, 0.1)),
+}
+TRANSLATIONS = {name: translate(space, seed=1) for name, space in SPACES.items()}
+PAIRS = [(name, model) for name, space in SPACES.items() for model in space.models]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(PAIRS), st.integers(0, 2**32))
+def test_a_configuration_comes_back_from_configspace(pair, seed):
+    name, model = pair
+    space, translation = SPACES[name], TRANSLATIONS[name]
+    configuration = space.sample(Random(seed), model)
+    assert translation.from_space(translation.to_space(configuration)) == configuration
+
+
+@pytest.mark.parametrize(("name", "model"), PAIRS)
+def test_defaults_come_back(name, model):
+    space, translation = SPACES[name], TRANSLATIONS[name]
+    for configuration in space.portfolio(model):
+        point = translation.to_space(configuration)
+        point.check_valid_configuration()
+        assert translation.from_space(point) == configuration
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_draws_of_configspace_are_valid_here(name):
+    space, translation = SPACES[name], TRANSLATIONS[name]
+    models = set()
+    for point in translation.space.sample_configuration(200):
+        configuration = translation.from_space(point)
+        models.add(configuration.model)
+        repaired = space.repair(configuration)
+        told = [change for change in repaired.changes if not change.startswith("reduce: ")]
+        kept = {k: v for k, v in configuration.values.items() if not k.startswith("reduce")}
+        assert all(change.startswith("reduce") for change in told), told
+        assert kept.items() <= repaired.configuration.values.items()
+    assert len(models) > len(space.models) / 2
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_a_point_and_its_repeat_are_one_point(name):
+    """SMAC knows configurations by equality; a told one must be the one it asked for."""
+    space, translation = SPACES[name], TRANSLATIONS[name]
+    for point in translation.space.sample_configuration(50):
+        configuration = translation.from_space(point)
+        if space.repair(configuration).changes:
+            continue
+        again = translation.to_space(configuration)
+        assert again == point
+        assert hash(again) == hash(point)
+
+
+def test_values_of_inactive_hyperparameters_are_left_out():
+    space, translation = SPACES["numbers"], TRANSLATIONS["numbers"]
+    ridgelike = space.repair(Configuration("logistic", {"penalty": "l2"})).configuration
+    point = translation.to_space(ridgelike)
+    assert "logistic:l1_ratio" not in dict(point)
+    assert not any(name.startswith("knn:") for name in dict(point))
+
+
+def test_the_same_seed_draws_the_same_points():
+    draws = [
+        [dict(p) for p in translate(SPACES["numbers"], seed).space.sample_configuration(10)]
+        for seed in (4, 4, 5)
+    ]
+    assert draws[0] == draws[1]
+    assert draws[0] != draws[2]
+
+
+def test_ranges_are_plain_data_that_can_travel():
+    import pickle
+
+    ranges = pickle.loads(pickle.dumps(SPACES["everything"].ranges))
+    translation = Translation(ranges, 1)
+    configuration = SPACES["everything"].default("logistic")
+    assert translation.from_space(translation.to_space(configuration)) == configuration
+
+
+def space_of(**space) -> SearchSpace:
+    model = Model("mine", lambda values, context: None, space=space, tags=Tags(raw=True))
+    registry = Registry([Registered("model", "mine", model, Plugin("tests"))])
+    return SearchSpace(registry, task_of("binary", (Role.NUMERIC,), 0.0))
+
+
+@pytest.mark.parametrize(
+    "ranges",
+    [
+        {},
+        {"one": Choice(("only",))},
+        {"none": Choice((None,))},
+        {"mixed": Choice((1, True, "1", None, 1.0, "True"), default="1")},
+        {"point": Int(3, 3, 3), "value": Float(0.5, 0.5, 0.5)},
+        {"wide": Float(1e-12, 1e12, 1.0, log=True), "many": Int(1, 10**9, 7, log=True)},
+        {"negative": Float(-1e6, -1e-6, -3.3), "below": Int(-9, 0, -4)},
+        {
+            "fixed": Choice(("only",)),
+            "child": Int(1, 5, 2, when={"fixed": ("only",)}),
+            "grandchild": Float(0.0, 1.0, 0.1, when={"child": (2, 3)}),
+        },
+        {
+            "a": Choice(("x", "y", "z")),
+            "b": Choice((True, False)),
+            "both": Float(0.0, 1.0, 0.1, when={"a": ("y", "z"), "b": (True,)}),
+        },
+        {
+            "a": Choice((1, True), 1),
+            "b": Int(0, 9, 5, when={"a": (True,)}),
+            "c": Int(0, 9, 5, when={"a": (1,)}),
+        },
+        {"size": Int(1, 4, 2), "third": Float(0.0, 1.0, 0.5, when={"size": (3, 4)})},
+    ],
+    ids=lambda ranges: ",".join(ranges) or "nothing",
+)
+def test_odd_spaces_come_back_too(ranges):
+    space = space_of(**ranges)
+    translation = translate(space)
+    random = Random(0)
+    drawn = [space.default("mine"), *(space.sample(random) for _ in range(40))]
+    for configuration in drawn:
+        point = translation.to_space(configuration)
+        point.check_valid_configuration()
+        assert translation.from_space(point) == configuration
+    for point in translation.space.sample_configuration(20):
+        configuration = translation.from_space(point)
+        assert space.repair(configuration).configuration == configuration
+
+
+def test_values_have_the_types_that_json_knows():
+    translation = TRANSLATIONS["everything"]
+    for point in translation.space.sample_configuration(50):
+        for value in translation.from_space(point).values.values():
+            assert type(value) in (int, float, str, bool, type(None))
+            assert not isinstance(value, np.generic)
