@@ -199,11 +199,16 @@ class _AutoEstimator(BaseEstimator):
             X = X.to_pandas()
         if isinstance(X, pd.DataFrame):
             validate_data(self, X, reset=reset, skip_check_array=True)
-            if reset and not (X.shape[0] and X.shape[1]):
-                check_array(np.empty(X.shape), estimator=self)
+            if min(X.shape) < 2:
+                check_array(np.empty(X.shape), estimator=self, ensure_min_samples=1 + reset)
             return X
         return validate_data(
-            self, X, reset=reset, dtype=None, ensure_all_finite=False, order=None, copy=False
+            self,
+            X,
+            reset=reset,
+            dtype=None,
+            ensure_all_finite=False,
+            ensure_min_samples=1 + reset,
         )
 
     def _checked_target(self, y: Any) -> Any:

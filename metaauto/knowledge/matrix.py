@@ -123,12 +123,8 @@ def read_matrix(
     names = dict(connection.execute("SELECT id, name FROM protocol").fetchall())
     table = _evaluations(connection, kind, metric)
     table = table[_of_protocol(table, names, protocol)]
-    row_ids = sorted(
-        np.unique(table["dataset"]).tolist(), key=lambda number: datasets[number].fingerprint
-    )
-    column_ids = sorted(
-        np.unique(table["configuration"]).tolist(), key=lambda number: configurations[number].key
-    )
+    row_ids = sorted(set(table["dataset"].tolist()), key=lambda n: datasets[n].fingerprint)
+    column_ids = sorted(set(table["configuration"].tolist()), key=lambda n: configurations[n].key)
     shape = (len(row_ids), len(column_ids))
     cell = _places(table["dataset"], row_ids) * shape[1]
     cell += _places(table["configuration"], column_ids)
@@ -200,23 +196,26 @@ def _of_protocol(table: np.ndarray, names: Mapping[int, str], protocol: str | No
     if protocol is not None:
         wanted = [number for number, name in names.items() if name == protocol]
         return np.isin(table["protocol"], wanted)
-    pairs = np.stack([table["dataset"], table["protocol"]], axis=1)
-    found, counts = np.unique(pairs, axis=0, return_counts=True)
-    order = sorted(
-        zip(found.tolist(), counts.tolist(), strict=True),
-        key=lambda entry: (entry[1], [-ord(letter) for letter in names[entry[0][1]]]),
-    )
-    main = {dataset: number for (dataset, number), _ in order}
-    if len(main) == len(order):
+    if len(names) == 1:
         return np.ones(len(table), dtype=bool)
-    chosen = np.array([main[number] for number in table["dataset"].tolist()])
-    return table["protocol"] == chosen
+    pairs, inverse, counts = np.unique(
+        table["dataset"] * 2**24 + table["protocol"], return_inverse=True, return_counts=True
+    )
+    main: dict[int, tuple[int, list[int], int]] = {}
+    for place, (pair, count) in enumerate(zip(pairs.tolist(), counts.tolist(), strict=True)):
+        dataset, number = divmod(pair, 2**24)
+        # Of equally many, the protocol whose name comes first.
+        found = (count, [-ord(letter) for letter in names[number]], place)
+        main[dataset] = max(found, main.get(dataset, found))
+    chosen = [place for _, _, place in main.values()]
+    return np.isin(np.arange(len(pairs)), chosen)[inverse.reshape(-1)]
 
 
 def _places(values: np.ndarray, order: list[int]) -> np.ndarray:
     """Place of each value in `order`, which holds them all."""
-    sorter = np.argsort(order)
-    return sorter[np.searchsorted(np.asarray(order, dtype=np.int64), values, sorter=sorter)]
+    places = np.zeros(max(order, default=-1) + 1, dtype=np.int64)
+    places[order] = np.arange(len(order))
+    return places[values]
 
 
 def _ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:
@@ -227,9 +226,9 @@ def _speeds(connection: sqlite3.Connection, provenance: np.ndarray) -> np.ndarra
     """Seconds of the calibration for each evaluation, NaN where unknown."""
     stored = connection.execute("SELECT id, speed_us FROM provenance").fetchall()
     known = {number: np.nan if speed is None else speed / 1e6 for number, speed in stored}
-    numbers, inverse = np.unique(provenance, return_inverse=True)
-    speeds = np.array([known[number] for number in numbers.tolist()], dtype=np.float64)
-    return speeds[inverse.reshape(-1)]
+    numbers = sorted(set(provenance.tolist()))
+    speeds = np.array([known[number] for number in numbers], dtype=np.float64)
+    return speeds[_places(provenance, numbers)]
 
 
 def _metafeatures(

@@ -6,6 +6,7 @@ import json
 import operator
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from metaauto.errors import KnowledgeError
@@ -37,6 +38,7 @@ def canonical_json(value: Any) -> str:
         ) from None
 
 
+@lru_cache(maxsize=4096)
 def form(what: str, value: object) -> None:
     """Check that a text has the form of a fingerprint, a source, ..."""
     pattern, hint = _FORMS[what]
@@ -52,6 +54,7 @@ def kind(value: object) -> None:
         )
 
 
+@lru_cache(maxsize=4096)
 def text(name: str, value: object, *, empty: bool = True) -> None:
     """Check one short printable line."""
     is_valid = isinstance(value, str) and len(value) <= _LONGEST_TEXT and value.isprintable()

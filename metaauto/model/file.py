@@ -111,7 +111,7 @@ def _pack(member: Member, number: int, probe: Any) -> tuple[dict[str, Any], Blob
         if "__main__" in found:
             raise ModelFileError(
                 "its class is defined in a script or notebook, where loading cannot find it.",
-                hint="Move the class to a plugin file (--plugins FOLDER) or a module, and fit again.",
+                hint="Move the class to a module or a plugin file (--plugins FOLDER); fit again.",
             )
         if fold == 0:
             _check_loads(estimator, data, probe)

@@ -34,7 +34,8 @@ logger = logging.getLogger(__name__)
 # A fitted model of another minor version of these may predict otherwise, or not at all.
 _BY_MINOR = ("scikit-learn",)
 _BY_MAJOR = ("numpy", "pandas")
-_PLAIN_MODULES = {"numpy", "scipy", "sklearn", "pandas", "metaauto", "builtins"}
+# Before 1.7 scikit-learn's compiled losses call their module by its last name.
+_PLAIN_MODULES = {"numpy", "scipy", "sklearn", "_loss", "pandas", "metaauto", "builtins"}
 
 
 def as_json(value: Any, where: str = "manifest") -> Any:

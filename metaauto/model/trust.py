@@ -33,6 +33,35 @@ _DISTANCES = tuple(
     for name in ("Chebyshev", "Euclidean", "Manhattan", "Minkowski", "SEuclidean")
     for bits in ("", "32", "64")
 )
+# Newer releases of skops know these by themselves.
+_LOSSES = (
+    *(
+        f"sklearn._loss.link.{name}"
+        for name in (
+            "HalfLogitLink",
+            "IdentityLink",
+            "Interval",
+            "LogLink",
+            "LogitLink",
+            "MultinomialLogit",
+        )
+    ),
+    *(
+        f"{module}{name}"
+        for name in (
+            "AbsoluteError",
+            "ExponentialLoss",
+            "HalfBinomialLoss",
+            "HalfGammaLoss",
+            "HalfMultinomialLoss",
+            "HalfPoissonLoss",
+            "HalfSquaredError",
+            "HuberLoss",
+            "PinballLoss",
+        )
+        for module in ("sklearn._loss.loss.", "sklearn._loss._loss.Cy", "_loss.Cy")
+    ),
+)
 _SPARSE = tuple(
     f"scipy.sparse._{kind}.{kind}_{form}"
     for kind in ("coo", "csc", "csr")
@@ -41,6 +70,7 @@ _SPARSE = tuple(
 TRUSTED_TYPES: tuple[str, ...] = (
     "sklearn.tree._tree.Tree",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
@@ -62,6 +92,7 @@ TRUSTED_TYPES: tuple[str, ...] = (
     "sklearn.utils.validation.check_array",
     *_NEIGHBOURS,
     *_DISTANCES,
+    *_LOSSES,
     *_SPARSE,
 )
 """What fitted scikit-learn models hold, besides the estimators and arrays that skops knows."""

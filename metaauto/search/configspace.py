@@ -34,37 +34,44 @@ class Translation:
 
         self._ranges = ranges
         models = sorted(ranges)
-        space = ConfigurationSpace(seed=seed)
         root = Categorical(_ROOT, models, default=models[0])
-        space.add(root)
+        found: list[Any] = [root]
         for model in models:
             parameters = {
                 key: _parameter(f"{model}:{key}", bounds) for key, bounds in ranges[model].items()
             }
-            if not parameters:
-                continue
-            space.add(*parameters.values())
+            found += parameters.values()
             for key, bounds in ranges[model].items():
                 conditions = [EqualsCondition(parameters[key], root, model)]
                 for parent, allowed in bounds.when.items():
+                    known = ranges[model][parent]
                     conditions.append(
-                        _condition(
-                            parameters[key], parameters[parent], ranges[model][parent], allowed
-                        )
+                        _condition(parameters[key], parameters[parent], known, allowed)
                     )
-                space.add(_all(conditions))
-        self.space = space
+                found.append(_all(conditions))
+        self.space = ConfigurationSpace(seed=seed)
+        # All at once, because ConfigSpace sorts its whole tree anew after each call.
+        self.space.add(*found)
 
     def to_space(self, configuration: Configuration) -> Any:
         """A ConfigSpace configuration; what the space does not hold is left out."""
         from ConfigSpace import Configuration as SpaceConfiguration
+        from ConfigSpace.exceptions import (
+            ActiveHyperparameterNotSetError,
+            InactiveHyperparameterSetError,
+        )
         from ConfigSpace.util import deactivate_inactive_hyperparameters
 
-        ranges = self._ranges[configuration.model]
-        values: dict[str, Any] = {_ROOT: configuration.model}
-        for key, bounds in ranges.items():
-            value = configuration.values.get(key, bounds.default)
-            values[f"{configuration.model}:{key}"] = _encode(bounds, value)
+        model, ranges = configuration.model, self._ranges[configuration.model]
+        values: dict[str, Any] = {_ROOT: model}
+        for key, value in configuration.values.items():
+            if key in ranges:
+                values[f"{model}:{key}"] = _encode(ranges[key], value)
+        try:
+            return SpaceConfiguration(self.space, values=values)
+        except (ActiveHyperparameterNotSetError, InactiveHyperparameterSetError):
+            missing = {f"{model}:{k}": _encode(b, b.default) for k, b in ranges.items()}
+            values = {**missing, **values}
         loose: Any = SpaceConfiguration(self.space, values=values, allow_inactive_with_values=True)
         return deactivate_inactive_hyperparameters(loose, self.space)
 

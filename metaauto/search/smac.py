@@ -154,16 +154,21 @@ def _serve(connection: Connection, ranges: Any, seed: int, folder: str) -> None:
 
     translation = Translation(ranges, seed)
     facade = _facade(translation.space, seed, folder)
+    # A point that comes back differs by rounding, and SMAC would wait for the first for ever.
+    asked: dict[str, Any] = {}
     while True:
         kind, payload = connection.recv()
         if kind == "tell":
             for record, loss, seconds in payload:
-                point = translation.to_space(Configuration.from_json(record))
+                told = Configuration.from_json(record)
+                point = asked.pop(told.key, None) or translation.to_space(told)
                 facade.tell(
                     TrialInfo(config=point, seed=0), TrialValue(cost=loss, time=seconds), save=False
                 )
         else:
-            proposal = translation.from_space(facade.ask().config)
+            point = facade.ask().config
+            proposal = translation.from_space(point)
+            asked[proposal.key] = point
             connection.send(("configuration", proposal.to_json()))
 
 

@@ -129,7 +129,7 @@ def _declared_modules(file: Path) -> tuple[str, ...]:
         return tuple(str(value).partition(":")[0] for value in points.values())
     except tomllib.TOMLDecodeError as error:
         raise PluginLoadError(f"{str(file)!r} is no TOML: {error}.", hint="Correct it.") from error
-    except (KeyError, AttributeError) as error:
+    except (KeyError, AttributeError, TypeError) as error:
         raise PluginLoadError(
             f"{str(file)!r} declares no plugin of metaauto.",
             hint="Add [project.entry-points.metaauto] with: name = \"module\".",

@@ -35,6 +35,16 @@ def register_models(register):
     register.explainer(Explainer("why", print, "Says why."))
 """
 
+FAULTY = """
+from metaauto.api import Metric, Model, Reader, hookimpl
+
+@hookimpl
+def register_models(register):
+    register.model(Model("odd", print, requires=("nothing_of_this_name",)))
+    register.metric(Metric("hits", ("binary",), "labels", print))
+    register.reader(Reader("dbf", print, print))
+"""
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
@@ -184,14 +194,15 @@ class TestNew:
 
 
 class TestCheck:
-    def test_faults_are_told_and_the_status_says_so(self, folder, capsys):
-        status, out, _ = call(capsys, "check", str(folder / "fancy.py"), "--json")
+    def test_faults_are_told_and_the_status_says_so(self, tmp_path, capsys):
+        (tmp_path / "faulty.py").write_text(FAULTY)
+        status, out, _ = call(capsys, "check", str(tmp_path), "--json")
         record = json.loads(out)
         assert status == 1
         assert record["good"] is False
         verdicts = {v["component"]: v for v in record["verdicts"]}
-        assert verdicts["explainer:why"]["good"] is False
-        assert verdicts["explainer:why"]["failures"][0]["check"] == "test_finds_what_matters"
+        assert verdicts["metric:hits"]["good"] is False
+        assert verdicts["metric:hits"]["failures"][0]["check"].startswith("test_")
         assert verdicts["reader:dbf"]["remark"]
         assert "nothing_of_this_name" in record["plugins"][0]["errors"][0]
 

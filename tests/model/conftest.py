@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,10 +88,13 @@ class Maker:
         space = self.registry.model(model).space_for(self.data.task.kind)
         values = {**{name: bounds.default for name, bounds in space.items()}, **values}
         configuration = Configuration(model, values)
-        fitted = [
-            self.evaluator.fit(configuration, fold, 0, Deadline.after(20.0))[0]
-            for fold in self.folds
-        ]
+        with warnings.catch_warnings():
+            # The search does not show the warnings of a fit, either.
+            warnings.simplefilter("ignore")
+            fitted = [
+                self.evaluator.fit(configuration, fold, 0, Deadline.after(20.0))[0]
+                for fold in self.folds
+            ]
         return Member(f"{model}-1", model, dict(values), weight, fitted)
 
     def model(self, *members: Member, **settings) -> FinalModel:

@@ -208,7 +208,7 @@ def test_places_where_no_file_can_stand(models, tmp_path):
 
 def test_facts_that_json_cannot_hold_are_named(models, tmp_path):
     model = FinalModel(**{**vars(models["regression"]), "facts": {"run": {"lock": object()}}})
-    with pytest.raises(ModelFileError, match="facts.run.lock is a object"):
+    with pytest.raises(ModelFileError, match=r"facts.run.lock is a object"):
         model.save(tmp_path / "model")
     assert os.listdir(tmp_path) == []
 
@@ -266,7 +266,7 @@ def test_a_member_that_would_change_in_the_file_is_left_out(models, tmp_path):
     whole = models["regression"]
     bad = Member("odd-3", "odd", {}, 2.0, [Forgetful()], "odd")
     model = FinalModel(**{**vars(whole), "members": [bad, *whole.members]})
-    with pytest.raises(ModelFileError, match="'odd-3' cannot be saved.*predicts otherwise"):
+    with pytest.raises(ModelFileError, match=r"'odd-3' cannot be saved.*predicts otherwise"):
         model.save(tmp_path / "model", on_unsavable="raise")
 
 
@@ -307,7 +307,7 @@ def test_a_newer_format_says_so(saved, tmp_path):
         record["versions"]["metaauto"] = "9.0"
 
     path = rewrite(saved["regression"], tmp_path / "newer", newer)
-    with pytest.raises(ModelFileError, match="saved by metaauto 9.0 in format 2") as caught:
+    with pytest.raises(ModelFileError, match=r"saved by metaauto 9.0 in format 2") as caught:
         FinalModel.load(path)
     assert "upgrade" in caught.value.hint
 
@@ -327,7 +327,7 @@ def test_another_scikit_learn_is_a_warning(saved, tmp_path, caplog, saved_with):
 def test_the_same_versions_are_no_warning(saved, caplog):
     with caplog.at_level(logging.WARNING, "metaauto.model"):
         FinalModel.load(saved["regression"])
-    assert caplog.text == ""
+    assert not [r for r in caplog.records if r.name.startswith("metaauto.model")]
 
 
 def plugged(record, *, packages=None):
@@ -340,7 +340,7 @@ def plugged(record, *, packages=None):
 
 def test_a_missing_plugin_is_named(saved, tmp_path):
     path = rewrite(saved["regression"], tmp_path / "model", plugged)
-    with pytest.raises(MissingPlugin, match="plugin metaauto-lightgbm 0.1") as caught:
+    with pytest.raises(MissingPlugin, match=r"plugin metaauto-lightgbm 0.1") as caught:
         FinalModel.load(path)
     assert "model 'lightgbm'" in str(caught.value)
     assert caught.value.hint == "Run: pip install metaauto-lightgbm"

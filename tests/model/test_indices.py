@@ -129,7 +129,7 @@ def test_forged_boosting_is_found(rows, name, value):
 
 def test_forged_categories_are_found(rows):
     model = boosting(rows)
-    split = [p[0] for p in model._predictors if p[0].nodes["is_categorical"].any()][0]
+    split = next(p[0] for p in model._predictors if p[0].nodes["is_categorical"].any())
     split.nodes["bitset_idx"][split.nodes["is_categorical"] != 0] = 1000
     with pytest.raises(ModelFileError, match="categories"):
         check_indices(model)

@@ -46,6 +46,7 @@ class Switchboard:
     def __init__(self) -> None:
         self._authkey = secrets.token_bytes(32)
         self._listener = Listener(authkey=self._authkey)
+        self._address = self._listener.address
         self._lock = threading.Lock()
         self._calls: dict[str, tuple[Connection, int]] = {}
         self.wake, self._waker = Pipe(duplex=False)
@@ -80,7 +81,7 @@ class Switchboard:
     def line(self, token: str) -> dict[str, Any]:
         """What a child must know to call back."""
         return {
-            "address": self._listener.address,
+            "address": self._address,
             "authkey": self._authkey.hex(),
             "token": token,
             "path": [os.getcwd() if part == "" else part for part in sys.path],
@@ -105,7 +106,7 @@ class Switchboard:
     def _last_call(self) -> None:
         """Wake the thread that waits in accept."""
         with contextlib.suppress(OSError, EOFError):
-            Client(self._listener.address, authkey=self._authkey).close()
+            Client(self._address, authkey=self._authkey).close()
 
 
 def call_back(call: Mapping[str, Any]) -> Connection:
