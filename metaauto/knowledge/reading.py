@@ -14,7 +14,7 @@ import numpy as np
 
 from metaauto.configuration import Configuration
 from metaauto.errors import KnowledgeError
-from metaauto.knowledge import related, rounding
+from metaauto.knowledge import related
 from metaauto.knowledge.connection import telling, transaction
 from metaauto.knowledge.facts import (
     STATUSES,
@@ -362,14 +362,14 @@ class StoredFacts:
 
 
 def unpacked(names: list[str], losses: bytes) -> dict[str, float]:
-    """Losses by metric, as they were rounded before they were packed."""
+    """Losses by metric in single precision; making a fact of them rounds them as they were."""
     values = np.frombuffer(losses, dtype="<f4")
     if len(values) != len(names):
         raise KnowledgeError(
             f"An evaluation has {len(values)} losses for {len(names)} metrics.",
             hint="Restore a copy of the store.",
         )
-    return {name: rounding.significant(float(v), 6) for name, v in zip(names, values, strict=True)}
+    return dict(zip(names, values.tolist(), strict=True))
 
 
 def _seconds(microseconds: int | None) -> float | None:

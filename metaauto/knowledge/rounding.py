@@ -16,11 +16,12 @@ __all__ = ["checked", "loss", "memory", "metafeature", "microseconds", "seconds"
 _LARGEST_SINGLE = 3.4e38
 _SMALLEST_SINGLE = 1.2e-38
 _LONGEST = 1e9
+_PATTERNS = {4: "%.3e", 6: "%.5e"}
 
 
 def significant(value: float, digits: int) -> float:
-    """Round to a number of significant decimal digits; minus zero becomes zero."""
-    return float(f"{value:.{digits - 1}e}") + 0.0
+    """Round to four or six significant decimal digits; minus zero becomes zero."""
+    return float(_PATTERNS[digits] % value) + 0.0
 
 
 def checked(name: str, value: float) -> float:

@@ -38,12 +38,16 @@ def canonical_json(value: Any) -> str:
         ) from None
 
 
-@lru_cache(maxsize=4096)
 def form(what: str, value: object) -> None:
     """Check that a text has the form of a fingerprint, a source, ..."""
-    pattern, hint = _FORMS[what]
-    if not isinstance(value, str) or len(value) > _LONGEST_TEXT or not re.fullmatch(pattern, value):
+    if not isinstance(value, str) or not _has_form(what, value):
+        hint = _FORMS[what][1]
         raise KnowledgeError(f"{what.capitalize()} {value!r} is not valid.", hint=hint)
+
+
+@lru_cache(maxsize=4096)
+def _has_form(what: str, value: str) -> bool:
+    return len(value) <= _LONGEST_TEXT and re.fullmatch(_FORMS[what][0], value) is not None
 
 
 def kind(value: object) -> None:
@@ -54,7 +58,6 @@ def kind(value: object) -> None:
         )
 
 
-@lru_cache(maxsize=4096)
 def text(name: str, value: object, *, empty: bool = True) -> None:
     """Check one short printable line."""
     is_valid = isinstance(value, str) and len(value) <= _LONGEST_TEXT and value.isprintable()

@@ -11,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -29,6 +31,7 @@ from metaauto.search.executors.switchboard import (
 __all__ = ["SmacProposer", "main"]
 
 _log = logging.getLogger("metaauto.search")
+_LOOK_AFTER_IT = 0.5
 
 
 class SmacProposer:
@@ -50,6 +53,10 @@ class SmacProposer:
             "metaauto.search.smac:main", self._switchboard.line("smac"), thread_environment(1)
         )
         self._connection: Connection | None = None
+        # Owned here, because the process is killed and could not tidy up.
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="metaauto-smac-", ignore_cleanup_errors=True
+        )
         self._waiting = 0
         self._outbox: list[Any] = []
         self.failure = ""
@@ -93,6 +100,7 @@ class SmacProposer:
         if self._connection is not None:
             self._connection.close()
         self._switchboard.close()
+        self._folder.cleanup()
 
     def _fail(self, cause: str) -> None:
         self.failure = cause
@@ -102,25 +110,28 @@ class SmacProposer:
     def _connect(self, seconds: float) -> bool:
         if self._connection is not None:
             return True
-        if seconds > 0:
-            wait([self._switchboard.wake], seconds)
-        answer = self._switchboard.answered("smac")
-        if answer is None:
+        end = time.monotonic() + seconds
+        while (answer := self._switchboard.answered("smac")) is None:
             if not self._child.is_alive():
                 self._fail(self._child.complaint() or "its process did not start")
-            return False
+                return False
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            wait([self._switchboard.wake], min(left, _LOOK_AFTER_IT))
         self._connection = answer[0]
-        self._connection.send((self._ranges, self._seed))
-        for message in self._outbox:
-            self._connection.send(message)
-        self._outbox.clear()
-        return True
+        self._outbox.insert(0, (self._ranges, self._seed, self._folder.name))
+        while self._outbox:
+            self._send(self._outbox.pop(0))
+        return not self.failure
 
     def _send(self, message: Any) -> None:
         if self.failure:
             return
-        if not self._connect(0.0) or self._connection is None:
+        if self._connection is None and not self._connect(0.0):
             self._outbox.append(message)
+            return
+        if self._connection is None:
             return
         try:
             self._connection.send(message)
@@ -137,9 +148,11 @@ def main(call: Mapping[str, Any]) -> None:
         os.nice(5)
     connection = call_back(call)
     try:
-        ranges, seed = connection.recv()
-        with tempfile.TemporaryDirectory(prefix="metaauto-smac-") as folder:
+        ranges, seed, folder = connection.recv()
+        try:
             _serve(connection, ranges, seed, folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
     except EOFError:
         return
     except Exception as error:

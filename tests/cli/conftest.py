@@ -1,77 +1,11 @@
-"""The command line as people call it: a process of its own."""
+"""Calls of the command line, and models to call it with."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
-
-import metaauto
-
-Cli = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-def environment(folder: Path) -> dict[str, str]:
-    """Environment of a call: this metaauto, few threads, temporary files in a place of its own."""
-    temporary = folder / "temporary"
-    temporary.mkdir(exist_ok=True)
-    home = str(Path(metaauto.__file__).parents[1])
-    paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("METAAUTO")},
-        "PYTHONPATH": os.pathsep.join(paths),
-        "OMP_NUM_THREADS": "1",
-        "TMPDIR": str(temporary),
-        "COLUMNS": "100",
-    }
-
-
-def command_line(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "metaauto", *map(str, arguments)]
-
-
-def caller(folder: Path) -> Cli:
-    def call(*arguments: str, stdin: str | None = None, **more: str):
-        return subprocess.run(
-            command_line(*arguments),
-            cwd=folder,
-            env={**environment(folder), **more},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=200,
-        )
-
-    return call
-
-
-def people(rows: int = 120, seed: int = 0) -> pd.DataFrame:
-    """A small table with numbers, words, missing values and a target that can be learned."""
-    random = np.random.default_rng(seed)
-    age = random.integers(18, 80, rows).astype(float)
-    city = random.choice(["Bonn", "Kiel", "Ulm"], rows)
-    income = 1000 + 30 * age + random.normal(0, 300, rows)
-    income[random.random(rows) < 0.05] = np.nan
-    buys = (age + 20 * (city == "Ulm") + random.normal(0, 8, rows)) > 55
-    return pd.DataFrame(
-        {
-            "age": age,
-            "income": income.round(2),
-            "city": city,
-            "house": random.integers(0, 9, rows),
-            "buys": np.where(buys, "yes", "no"),
-        }
-    )
-
-
-#: A fit in a few seconds.
-QUICK = ("--trials", "2", "--cores", "1", "--memory", "2", "--cv", "2", "--seed", "0")
+from command_line import QUICK, Cli, caller, people
 
 
 @pytest.fixture

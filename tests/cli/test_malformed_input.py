@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import QUICK, Cli, caller, people  # type: ignore[import-not-found]
+from command_line import QUICK, Cli, caller, people
 
 
 def _write(name: str, content: str | bytes):

@@ -1,4 +1,4 @@
-"""Naive Bayes with Gaussian columns."""
+"""Naive Bayes with Gaussian columns, tempered."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ __all__ = ["NAIVE_BAYES"]
 def _build(values: Mapping[str, Any], context: BuildContext) -> Any:
     from sklearn.naive_bayes import GaussianNB
 
-    return GaussianNB(var_smoothing=values["var_smoothing"])
+    from metaauto.builtin.models.tempered import TemperedClassifier
+
+    return TemperedClassifier(GaussianNB(var_smoothing=values["var_smoothing"]))
 
 
 NAIVE_BAYES = Model(
     name="naive_bayes",
     build=_build,
-    space={"var_smoothing": Float(1e-9, 10.0, 0.3, log=True)},
+    space={"var_smoothing": Float(1e-9, 10.0, 0.1, log=True)},
     tasks=("binary", "multiclass"),
     tags=Tags(scaled=True, sample_weight=True),
-    cost=0.01,
+    trusted=("metaauto.builtin.models.tempered.TemperedClassifier",),
+    cost=0.02,
     priority=1.0,
 )

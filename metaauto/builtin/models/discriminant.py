@@ -41,18 +41,22 @@ LDA = Model(
 def _build_qda(values: Mapping[str, Any], context: BuildContext) -> Any:
     from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 
+    from metaauto.builtin.models.tempered import TemperedClassifier
+
     if "solver" in inspect.signature(QuadraticDiscriminantAnalysis).parameters:
         # Unlike "svd", it can take classes of fewer rows than columns.
-        return QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=values["shrinkage"])
-    return QuadraticDiscriminantAnalysis(reg_param=values["shrinkage"])
+        machine = QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=values["shrinkage"])
+    else:
+        machine = QuadraticDiscriminantAnalysis(reg_param=values["shrinkage"])
+    return TemperedClassifier(machine)
 
 
 def _fit_qda(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
-    """Leave out classes of one row, whose covariance nobody can estimate."""
+    """Leave out classes too rare for a covariance of their own in each inner fold."""
     import numpy as np
 
     codes, counts = np.unique(y, return_counts=True)
-    kept = np.isin(y, codes[counts > 1])
+    kept = np.isin(y, codes[counts > 2])
     with quiet():
         return estimator.fit(X[kept], np.asarray(y)[kept])
 
@@ -66,6 +70,7 @@ QDA = Model(
     tags=Tags(scaled=True),
     portfolio=({"shrinkage": 0.01}, {"shrinkage": 0.5}),
     max_features=300,
-    cost=0.02,
+    trusted=("metaauto.builtin.models.tempered.TemperedClassifier",),
+    cost=0.1,
     priority=1.0,
 )

@@ -29,7 +29,8 @@ def quiet() -> Iterator[None]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        # scipy's solvers say the same in their own words.
+        # scipy's solvers say the same in their own words, or dislike how scikit-learn calls them.
+        warnings.filterwarnings("ignore", message=".*`disp` and `iprint`")
         warnings.filterwarnings("ignore", message="Ill-conditioned matrix")
         warnings.filterwarnings("ignore", category=RuntimeWarning, message="overflow encountered")
         yield

@@ -109,7 +109,7 @@ EXTRA_TREES = Model(
     fit=_grow,
     space=_space(
         {"binary": "sqrt", "multiclass": 0.75, "regression": 1.0},
-        {"binary": 4, "multiclass": 2, "regression": 1},
+        {"binary": 4, "multiclass": 2, "regression": 2},
     ),
     tags=Tags(missing=True, sample_weight=True, threads=True, deadline=True),
     portfolio=(

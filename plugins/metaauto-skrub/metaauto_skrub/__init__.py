@@ -58,14 +58,13 @@ def register_preprocessors(register: Register) -> None:
             build=build_dates,
             space={
                 "resolution": Choice(("hour", "day", "minute")),
-                "periodic": Choice(("circular", "spline", "none")),
+                "periodic": Choice(("circular", "none")),
             },
             requires=("skrub",),
             trusted=(
                 f"{HOME}.CalendarParts",
                 "skrub._datetime_encoder.DatetimeEncoder",
                 "skrub._datetime_encoder._CircularEncoder",
-                "skrub._datetime_encoder._SplineEncoder",
             ),
         )
     )

@@ -101,7 +101,7 @@ class CalendarParts(TransformerMixin, BaseEstimator):
     ----------
     resolution : {'day', 'hour', 'minute'}
         Finest part.
-    periodic : {'none', 'circular', 'spline'}
+    periodic : {'none', 'circular'}
         How parts that repeat are encoded.
     """
 
