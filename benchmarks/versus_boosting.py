@@ -82,6 +82,9 @@ def _rows(path: Path) -> list[dict]:
 def _compare(path: Path, budget: float, seed: int, fit_args: list[str]) -> dict:
     from sklearn.model_selection import train_test_split
 
+    from metaauto.metrics import resolve_metric
+    from metaauto.model import read_manifest
+
     frame = pd.read_parquet(path)
     frame = frame[frame["target"].notna()].reset_index(drop=True)
     is_class = not pd.api.types.is_float_dtype(frame["target"]) and frame["target"].nunique() <= 50
@@ -100,19 +103,17 @@ def _compare(path: Path, budget: float, seed: int, fit_args: list[str]) -> dict:
         if len(pd.read_parquet(files["predictions"])) != len(test):
             raise SystemExit("predict lost rows")
         report = json.loads(_metaauto("evaluate", model, files["test"], "--json"))
-    from metaauto.metrics import resolve_metric
-
-    metric = resolve_metric(report["metric"], report["task"])
-    score = next(r for r in [report["scores"][report["metric"]]])
+        manifest = read_manifest(model)
+    metric = resolve_metric(report["metric"], manifest["task"]["kind"])
     return {
         "rows": len(train),
         "features": frame.shape[1] - 1,
-        "task": report["task"],
+        "task": manifest["task"]["kind"],
         "metric": metric.name,
         "greater_is_better": metric.greater_is_better,
-        "score": score,
-        "boosting": _boosting(train, test, report["task"], metric),
-        "fit_seconds": report["fit_seconds"],
+        "score": report["scores"][report["metric"]],
+        "boosting": _boosting(train, test, manifest["task"]["kind"], metric),
+        "fit_seconds": manifest["facts"]["seconds"],
         "wall_seconds": wall,
     }
 

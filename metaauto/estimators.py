@@ -429,7 +429,7 @@ def _included(include: Any) -> tuple[tuple[str, ...], tuple[Any, ...]]:
 def _cores(n_jobs: Any) -> int:
     from joblib import effective_n_jobs
 
-    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, (int, np.integer))):
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, (int, np.integer, type(None))):
         raise SettingError(f"n_jobs={n_jobs!r} is no whole number.", hint="Use -1 for all cores.")
     if n_jobs == 0:
         raise SettingError("n_jobs=0 leaves no worker.", hint="Use 1 or more, or -1 for all cores.")

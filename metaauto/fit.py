@@ -21,7 +21,13 @@ from metaauto.model import FinalModel, assemble_model, load_members
 from metaauto.options import FitOptions
 from metaauto.plugins import Bundle, LoadedPlugins, PluginSettings, load_plugins, pack_objects
 from metaauto.registry import Registry
-from metaauto.report import build_leaderboard, failure_causes, fit_facts, holdout_facts
+from metaauto.report import (
+    build_leaderboard,
+    failure_causes,
+    fit_facts,
+    holdout_facts,
+    plugin_failure,
+)
 from metaauto.run import RunDirectory
 from metaauto.search import (
     Event,
@@ -113,6 +119,7 @@ class Conductor:
         self._on_event = on_event
         self._baseline: Selection | None = None
         self._is_stopped = False
+        self._faults: set[str] = set()
 
     def run(self, data: Any, target: Any = None, resume: Any = None) -> FinalModel:
         """Read, describe, recall, search, select, assemble."""
@@ -415,6 +422,10 @@ class Conductor:
             error=trial.error,
             best=self.best_score(work.metric),
         )
+        fault = plugin_failure(trial, work.plugins.registry)
+        if fault is not None and fault not in self._faults:
+            self._faults.add(fault)
+            self.tell("warning", fault)
         work.run.record_status("running", self.clock.elapsed())
         work.plugins.notify("trial_finished", trial=trial)
         wanted = self.ensemble.keys if self.ensemble is not None else frozenset()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from metaauto.errors import MetaautoError, NoModelFitted, SettingError
+from metaauto.errors import NoModelFitted, SettingError
 from metaauto.fit import Conductor
 from metaauto.model import FinalModel
 from metaauto.options import FitOptions

@@ -199,3 +199,27 @@ def test_a_class_of_a_module_beside_the_script_works_and_needs_trust_when_loaded
     assert "helpers.Centres" in error
     assert "trust=True" in error
     assert members == 1
+
+
+def test_a_module_that_workers_cannot_import_is_named(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "elsewhere.py").write_text(
+        "from metaauto.api import Model\n"
+        "def build(values, context): return None\n"
+        'mine = Model("mine", build)\n'
+    )
+    done = run(
+        tmp_path,
+        """
+        import sys
+        sys.path.insert(0, "far")
+        import elsewhere
+        del sys.path[0]
+        try:
+            metaauto.fit(X, y, components=[elsewhere.mine], trials=1, cores=1)
+        except metaauto.errors.MetaautoError as error:
+            print(json.dumps(str(error)))
+        """,
+    )
+    (message,) = told(done)
+    assert "No module named 'elsewhere'" in message

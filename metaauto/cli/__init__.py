@@ -27,7 +27,7 @@ class _Commands(click.Group):
     """Imports a command's module when it is needed, and asks plugins only for unknown names."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """metaauto's own commands: asking plugins would make every ``--help`` wait for them."""
+        """Name the commands of metaauto itself: asking plugins would slow every ``--help``."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

@@ -102,9 +102,7 @@ _TASKS = ("auto", "classification", "binary", "multiclass", "regression")
     metavar="DIR",
     help="Keep the run in this new directory, so that it can be resumed.",
 )
-@click.option(
-    "--resume", metavar="DIR", help="Go on with the interrupted run in this directory."
-)
+@click.option("--resume", metavar="DIR", help="Go on with the interrupted run in this directory.")
 @click.option(
     "--out",
     metavar="FILE",
@@ -177,8 +175,10 @@ def _conductor(given: dict[str, Any], quiet: bool) -> Conductor:
     from metaauto.options import FitOptions
     from metaauto.report import Progress
 
-    names = ("task", "metric", "budget", "trials", "cores", "memory", "seed", "holdout", "groups")
-    names += ("time", "weights", "include", "exclude", "run_dir")
+    names = (
+        *("task", "metric", "budget", "trials", "cores", "memory", "seed", "holdout", "groups"),
+        *("time", "weights", "include", "exclude", "run_dir"),
+    )
     plain = {name: given[name] for name in names}
     options = FitOptions(**plain, cv=cv, roles=roles, plugins=settings)
     return Conductor(options, None if quiet else Progress(say))

@@ -69,5 +69,5 @@ def _status(row: Mapping[str, Any]) -> str:
     error = " ".join(str(row.get("error") or "").split())
     if not error or row.get("status") == "dropped":
         return str(row.get("status", ""))
-    short = error if len(error) <= _ERROR_WIDTH else f"{error[:_NUMBERED_WIDTH]}..."
+    short = error if len(error) <= _ERROR_WIDTH else f"{error[:_ERROR_WIDTH]}..."
     return f"{row.get('status', '')}: {short}"

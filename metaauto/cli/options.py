@@ -49,9 +49,7 @@ def plugin_settings(folders: tuple[str, ...]) -> PluginSettings:
 def check_writable(path: Path, what: str) -> None:
     """Raise `SettingError` unless a file can be written there; nothing is left behind."""
     if path.is_dir():
-        raise SettingError(
-            f"{str(path)!r} is a directory.", hint=f"Name a file for {what} in it."
-        )
+        raise SettingError(f"{str(path)!r} is a directory.", hint=f"Name a file for {what} in it.")
     try:
         # Access rights alone do not tell whether a disk is read-only or full.
         with tempfile.TemporaryFile(dir=path.parent) as probe:

@@ -67,9 +67,7 @@ def command(ctx: click.Context, package: str, patience: float, as_json: bool) ->
             {
                 "good": is_good,
                 "plugins": [dataclasses.asdict(plugin) for plugin in found],
-                "verdicts": [
-                    {**dataclasses.asdict(v), "good": v.is_good} for v in verdicts
-                ],
+                "verdicts": [{**dataclasses.asdict(v), "good": v.is_good} for v in verdicts],
             }
         )
     elif not found:

@@ -74,9 +74,7 @@ def command(ctx: click.Context, plugin_folders: tuple[str, ...], as_json: bool) 
 @plugins_option()
 @json_option("the plugins")
 @click.pass_obj
-def list_command(
-    folders: tuple[str, ...], plugin_folders: tuple[str, ...], as_json: bool
-) -> None:
+def list_command(folders: tuple[str, ...], plugin_folders: tuple[str, ...], as_json: bool) -> None:
     """List metaauto's own components and every plugin: version, hooks, components, errors."""
     _list((*folders, *plugin_folders), as_json)
 

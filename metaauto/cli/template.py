@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["FILES"]
 
 FILES: dict[str, str] = {
-    "pyproject.toml": '''\
+    "pyproject.toml": """\
 [build-system]
 requires = ["setuptools>=77"]
 build-backend = "setuptools.build_meta"
@@ -26,8 +26,8 @@ example = "metaauto_example"
 
 [tool.setuptools]
 packages = ["metaauto_example"]
-''',
-    "README.md": '''\
+""",
+    "README.md": """\
 # metaauto-example
 
 The model `example` for [metaauto](https://pypi.org/project/metaauto).
@@ -44,7 +44,7 @@ metaauto fit train.csv --target price      # searches it beside the other models
 searched, `build` makes an estimator in the style of scikit-learn, and `register_models` offers it
 to metaauto. Models say in `Tags` what they take as it is (missing values, categories, sparse
 matrices, sample weights); everything else is prepared for them.
-''',
+""",
     "metaauto_example/__init__.py": '''\
 """A model for metaauto: bagging, trees on samples of the rows and columns."""
 

@@ -13,12 +13,19 @@ from metaauto.knowledge.reading import StoredFacts
 __all__ = ["check"]
 
 
-def check(store: StoredFacts) -> list[str]:
+def check(store: StoredFacts, *, deep: bool = True) -> list[str]:
     """Problems of a store, one line each; empty if it is sound.
 
     Looked at are the file's pages and indexes, the tables, the references between them, whether
     every fact can be read and has the key it is filed under, and, in a sealed store, whether any
     value has changed since.
+
+    Parameters
+    ----------
+    store : KnowledgeStore
+        What to look at.
+    deep : bool, default=True
+        Also read every evaluation, and compare with the seal.
 
     Examples
     --------
@@ -30,7 +37,8 @@ def check(store: StoredFacts) -> list[str]:
     []
     """
     problems: list[str] = []
-    for look in (_pages, _tables, _references, _keys, _seal):
+    looks = (_pages, _tables, _references, _keys, *((_evaluations, _seal) if deep else ()))
+    for look in looks:
         try:
             problems += look(store)
         except KnowledgeError as error:
@@ -78,8 +86,12 @@ def _keys(store: StoredFacts) -> Iterator[str]:
                     yield f"{table} {key!r} is not what its key says"
     # Making a fact checks it.
     store.datasets()
+
+
+def _evaluations(store: StoredFacts) -> Iterator[str]:
     for _ in store.evaluations():
         pass
+    yield from ()
 
 
 def _seal(store: StoredFacts) -> Iterator[str]:

@@ -76,9 +76,14 @@ def connect(path: Path, *, readonly: bool, timeout: float) -> sqlite3.Connection
     try:
         connection = _reading(path, "ro", timeout)
     except sqlite3.OperationalError:
-        journal = path.with_name(path.name + "-wal")
-        if os.access(path.parent, os.W_OK) or (journal.exists() and journal.stat().st_size):
+        if os.access(path.parent, os.W_OK):
             raise
+        journal = path.with_name(path.name + "-wal")
+        if journal.exists() and journal.stat().st_size:
+            raise KnowledgeError(
+                f"The last writing to it lies in {journal.name!r}, which cannot be read here.",
+                hint="Copy both files to a folder that you may write and open the copy.",
+            ) from None
         connection = _reading(path, "ro&immutable=1", timeout)
     return connection
 

@@ -45,7 +45,8 @@ def merge(store: KnowledgeStore, other: KnowledgeStore) -> MergeReport:
     KnowledgeError
         If the other store is damaged; then nothing is added.
     """
-    problems = check(other)
+    # Evaluations are checked as they are read.
+    problems = check(other, deep=False)
     if problems:
         raise KnowledgeError(
             f"The knowledge store {str(other.path)!r} is damaged: {problems[0]}.",

@@ -12,10 +12,11 @@ from metaauto.data import Dataset, Splits
 from metaauto.ensemble import Selection
 from metaauto.metrics import Metric
 from metaauto.model import FinalModel
+from metaauto.registry import Registry
 from metaauto.search import Search, Trial
 from metaauto.space import SearchSpace
 
-__all__ = ["failure_causes", "fit_facts", "holdout_facts"]
+__all__ = ["failure_causes", "fit_facts", "holdout_facts", "plugin_failure"]
 
 
 def fit_facts(
@@ -92,3 +93,14 @@ def failure_causes(trials: Sequence[Trial]) -> dict[str, int]:
         if trial.status.is_failure
     )
     return dict(causes.most_common(20))
+
+
+def plugin_failure(trial: Trial, registry: Registry) -> str | None:
+    """Which third-party plugin a failed trial is to blame on; None for all other trials."""
+    if not trial.status.is_failure:
+        return None
+    name = trial.configuration.model
+    plugin = registry.entry("model", name).plugin
+    if plugin.is_own:
+        return None
+    return f"Plugin {plugin.label!r}: model {name!r} {trial.status}: {trial.error}"

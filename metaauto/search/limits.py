@@ -18,9 +18,10 @@ def job_limits(
 ) -> tuple[float, float]:
     """Soft and hard seconds for one job.
 
-    A trial may take two fifths of what is left, or what it is expected to need if that fits; a model that minds its deadline keeps what it has
-    learned by then, another is stopped at twice that. Without a time budget only
-    a guard against hanging remains, because a deadline would make results depend on the clock.
+    A trial may take two fifths of what is left, or what it is expected to need if that fits; a
+    model that minds its deadline keeps what it has learned by then, another is stopped at twice
+    that. Without a time budget only a guard against hanging remains, because a deadline would make
+    results depend on the clock.
 
     Parameters
     ----------

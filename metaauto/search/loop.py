@@ -32,6 +32,8 @@ _PATIENCE = 0.25
 _FEW_FINISHED = 3
 _WINDOW = 6
 _CAUTION = 1.3
+_LAST_MOMENT = 0.3
+_CUT_SHORT = "The budget ended before its last fold."
 
 
 class Recorder(Protocol):
@@ -175,7 +177,7 @@ class Search:
                     yield trial
         for trial in self.trials:
             if not trial.is_over:
-                trial.error = "The budget ended before its last fold."
+                trial.error = _CUT_SHORT
                 self._finish(trial, Status.STOPPED)
                 yield trial
 
@@ -264,6 +266,9 @@ class Search:
             if trial.number not in self._seen and trial.origin != "baseline":
                 self._seen.add(trial.number)
                 self._proposals.observe(trial)
+        if self._budget.for_search() < _LAST_MOMENT:
+            self._is_dry = True
+            return None
         at_once = min(self._executor.workers, len(self._folds))
         seconds = self._budget.for_search() * at_once / _CAUTION
         found = self._proposals.next(seconds)
@@ -286,6 +291,10 @@ class Search:
         """Take in the outcome of a fold and decide what becomes of the trial."""
         trial.outcomes[outcome.fold] = outcome
         self._recorder.record_outcome(outcome)
+        if outcome.status is Status.TIMEOUT and self._budget.for_search() <= _LAST_MOMENT:
+            trial.error = _CUT_SHORT
+            self._finish(trial, Status.STOPPED)
+            return
         if outcome.status is not Status.SUCCESS:
             trial.error = outcome.error
             self._finish(trial, outcome.status)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
 import pytest
@@ -12,6 +17,30 @@ from command_line import QUICK, Cli, caller, people
 def cli(tmp_path: Path) -> Cli:
     """Call ``metaauto`` in an empty folder."""
     return caller(tmp_path)
+
+
+@pytest.fixture
+def quick_cli(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Cli]:
+    """Call ``metaauto`` in an empty folder and in this process, which saves its imports."""
+    from metaauto.cli import main
+
+    logger = logging.getLogger("metaauto")
+    before = logger.handlers, logger.propagate
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "temporary").mkdir()
+    get_temp_dir()  # multiprocessing keeps a folder until the end of the process
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        with pytest.raises(SystemExit) as ending:
+            main(arguments)
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, ending.value.code, said.out, said.err)
+
+    yield call
+    logger.handlers, logger.propagate = before
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,8 @@ import sqlite3
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-from command_line import QUICK, Cli, caller, people
+from command_line import QUICK, Cli, people
 
 
 def _write(name: str, content: str | bytes):
@@ -67,6 +66,7 @@ def _broken_plugins(folder: Path) -> None:
 
 
 FIT = ("fit", "t.csv", "--target", "buys")
+SOME_INFINITE = np.r_[np.inf, np.linspace(0, 1, 119)]
 WORDS = np.where(np.arange(120) == 7, "many", "3")
 
 # Name, what is prepared, the call, the status, and a part of the one line.
@@ -111,17 +111,17 @@ FITS = [
         lambda folder: None,
         ("fit", "sklearn:irises"),
         1,
-        "sklearn:",
+        "iris, wine",
     ),
     ("no target", _table("t.csv"), ("fit", "t.csv"), 1, "--target"),
     ("a misspelt target", _table("t.csv"), ("fit", "t.csv", "--target", "buy"), 1, "'buys'"),
     ("an empty target", _table("t.csv", buys=np.nan), FIT, 1, "empty in all"),
     ("one class", _table("t.csv", buys="yes"), FIT, 1, "one class"),
     ("every row a class", _table("t.csv", buys=[f"w{i}" for i in range(120)]), FIT, 1, "own class"),
-    ("infinite values", _table("t.csv", age=np.inf), FIT, 1, "infinite"),
+    ("infinite values", _table("t.csv", age=SOME_INFINITE), FIT, 1, "infinite"),
     (
         "an infinite target",
-        _table("t.csv", age=np.r_[np.inf, np.linspace(0, 1, 119)]),
+        _table("t.csv", age=SOME_INFINITE),
         ("fit", "t.csv", "--target", "age"),
         1,
         "infinite",
@@ -191,11 +191,19 @@ def _check(done, status: int, part: str) -> None:
     ids=[case[0] for case in FITS],
 )
 def test_a_fit_that_cannot_be_is_refused_in_one_line(
-    prepare, call: tuple[str, ...], status: int, part: str, cli: Cli, tmp_path: Path
+    prepare, call: tuple[str, ...], status: int, part: str, quick_cli: Cli, tmp_path: Path
 ) -> None:
     prepare(tmp_path)
-    (tmp_path / "temporary").mkdir()
     before = _listing(tmp_path)
+    done = quick_cli(*_whole(call, status))
+    _check(done, status, part)
+    assert _listing(tmp_path) == before
+
+
+def _whole(call: tuple[str, ...], status: int) -> list[str]:
+    """The call with what makes a fit small, unless it says otherwise; and quiet, if it can be."""
+    if call[0] != "fit":
+        return [*call]
     given = {argument for argument in call if argument.startswith("--")}
     options = [
         item
@@ -203,9 +211,15 @@ def test_a_fit_that_cannot_be_is_refused_in_one_line(
         if name not in given and not ({name, *given} >= {"--trials", "--budget"})
         for item in (name, value)
     ]
-    done = cli(*call, *(options if call[0] == "fit" else ()), *(("--quiet",) if status == 1 else ()))
-    _check(done, status, part)
-    assert _listing(tmp_path) == before
+    return [*call, *options, *(["--quiet"] if status == 1 else [])]
+
+
+@pytest.mark.parametrize("name", ["empty file", "one class", "no cores", "an unknown option"])
+def test_a_process_of_its_own_says_the_same(name: str, cli: Cli, tmp_path: Path) -> None:
+    _, prepare, call, status, part = next(case for case in FITS if case[0] == name)
+    prepare(tmp_path)
+    _check(cli(*_whole(call, status)), status, part)
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 @pytest.mark.skipif(
@@ -323,14 +337,19 @@ MODELS = [
     ids=[case[0] for case in MODELS],
 )
 def test_a_model_that_cannot_be_used_is_refused_in_one_line(
-    prepare, call: tuple[str, ...], status: int, part: str, trained: Path, tmp_path: Path
+    prepare,
+    call: tuple[str, ...],
+    status: int,
+    part: str,
+    trained: Path,
+    quick_cli: Cli,
+    tmp_path: Path,
 ) -> None:
     for name in ("buys.metaauto", "income.metaauto", "people.csv", "new.csv"):
         shutil.copy(trained / name, tmp_path)
     prepare(tmp_path)
-    (tmp_path / "temporary").mkdir()
     before = {name: _bytes(tmp_path / name) for name in _listing(tmp_path)}
-    _check(caller(tmp_path)(*call), status, part)
+    _check(quick_cli(*call), status, part)
     assert {name: _bytes(tmp_path / name) for name in _listing(tmp_path)} == before
 
 

@@ -137,7 +137,9 @@ class TestNew:
         on_disk = {
             str(path.relative_to(EXAMPLE).as_posix()): path.read_text("utf-8")
             for path in EXAMPLE.rglob("*")
-            if path.is_file() and path.suffix in (".py", ".toml", ".md") and "build" not in path.parts
+            if path.is_file()
+            and path.suffix in (".py", ".toml", ".md")
+            and "build" not in path.parts
         }
         assert on_disk == FILES
         assert render("example") == FILES

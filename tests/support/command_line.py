@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
 import metaauto
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -38,6 +39,7 @@ def caller(folder: Path) -> Cli:
     def call(*arguments: str, stdin: str | None = None, **more: str):
         return subprocess.run(
             command_line(*arguments),
+            check=False,
             cwd=folder,
             env={**environment(folder), **more},
             input=stdin,

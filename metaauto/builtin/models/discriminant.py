@@ -48,15 +48,15 @@ def _build_qda(values: Mapping[str, Any], context: BuildContext) -> Any:
         machine = QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=values["shrinkage"])
     else:
         machine = QuadraticDiscriminantAnalysis(reg_param=values["shrinkage"])
-    return TemperedClassifier(machine)
+    return TemperedClassifier(machine, least=2)
 
 
 def _fit_qda(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
-    """Leave out classes too rare for a covariance of their own in each inner fold."""
+    """Leave out classes of one row, whose covariance nobody can estimate."""
     import numpy as np
 
     codes, counts = np.unique(y, return_counts=True)
-    kept = np.isin(y, codes[counts > 2])
+    kept = np.isin(y, codes[counts > 1])
     with quiet():
         return estimator.fit(X[kept], np.asarray(y)[kept])
 
@@ -65,10 +65,10 @@ QDA = Model(
     name="qda",
     build=_build_qda,
     fit=_fit_qda,
-    space={"shrinkage": Float(1e-4, 1.0, 0.1, log=True)},
+    space={"shrinkage": Float(1e-4, 1.0, 0.3, log=True)},
     tasks=("binary", "multiclass"),
     tags=Tags(scaled=True),
-    portfolio=({"shrinkage": 0.01}, {"shrinkage": 0.5}),
+    portfolio=({"shrinkage": 0.02},),
     max_features=300,
     trusted=("metaauto.builtin.models.tempered.TemperedClassifier",),
     cost=0.1,

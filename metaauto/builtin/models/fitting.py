@@ -31,6 +31,8 @@ def quiet() -> Iterator[None]:
         warnings.simplefilter("ignore", ConvergenceWarning)
         # scipy's solvers say the same in their own words, or dislike how scikit-learn calls them.
         warnings.filterwarnings("ignore", message=".*`disp` and `iprint`")
+        warnings.filterwarnings("ignore", message="The covariance matrix of class")
+        warnings.filterwarnings("ignore", message="Variables are collinear")
         warnings.filterwarnings("ignore", message="Ill-conditioned matrix")
         warnings.filterwarnings("ignore", category=RuntimeWarning, message="overflow encountered")
         yield

@@ -66,9 +66,11 @@ def _fit_svm(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
     state = np.random.get_state()
     try:
         with quiet():
-            return estimator.fit(X, y, sample_weight=weight)
+            estimator.fit(X, y, sample_weight=weight)
     finally:
         np.random.set_state(state)
+    # Splits may be lists of rows, which a fitted model has no use for.
+    return estimator.set_params(cv=3) if context.is_classification else estimator
 
 
 def _spread(X: Any) -> float:
@@ -88,11 +90,11 @@ def _set_calibration(estimator: Any, X: Any, y: Any, weight: Any) -> Any:
     if rarest > 1:
         return estimator.set_params(cv=min(3, rarest))
     from sklearn.frozen import FrozenEstimator
-    from sklearn.model_selection import KFold
 
     with quiet():
         machine = estimator.estimator.fit(X, y, sample_weight=weight)
-    return estimator.set_params(estimator=FrozenEstimator(machine), cv=KFold(2))
+    halves = np.array_split(np.arange(len(y)), 2)
+    return estimator.set_params(estimator=FrozenEstimator(machine), cv=[halves, halves[::-1]])
 
 
 SVM = Model(

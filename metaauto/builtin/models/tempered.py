@@ -26,9 +26,11 @@ class TemperedClassifier(ClassifierMixin, BaseEstimator):
     ----------
     estimator : classifier
         Has ``predict_log_proba``.
-    folds : int, default=3
-        Folds inside the training rows. Where a class has a single row, the training rows
-        themselves serve.
+    folds : int, default=5
+        Folds inside the training rows. Where a class is too rare to be split, the training
+        rows themselves serve.
+    least : int, default=1
+        Rows of each class that the estimator needs.
 
     Attributes
     ----------
@@ -44,9 +46,10 @@ class TemperedClassifier(ClassifierMixin, BaseEstimator):
     .. [1] Guo et al., On Calibration of Modern Neural Networks, ICML 2017. arXiv:1706.04599
     """
 
-    def __init__(self, estimator: Any, folds: int = 3) -> None:
+    def __init__(self, estimator: Any, folds: int = 5, least: int = 1) -> None:
         self.estimator = estimator
         self.folds = folds
+        self.least = least
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TemperedClassifier:
         """Learn the strength out of fold, then the classifier on all rows."""
@@ -54,12 +57,13 @@ class TemperedClassifier(ClassifierMixin, BaseEstimator):
         weight = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
         self.classes_, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
         self.estimator_ = self._fitted(X, y, weight)
-        folds = min(self.folds, int(counts.min()))
-        if folds < 2:
+        rarest = int(counts.min())
+        folds = min(self.folds, rarest)
+        if folds < 2 or rarest - -(-rarest // folds) < self.least:
             found = self._log_proba(self.estimator_, X)
         else:
             found = np.zeros((len(y), len(self.classes_)))
-            for train, rest in StratifiedKFold(folds).split(X, y):
+            for train, rest in StratifiedKFold(folds, shuffle=True, random_state=0).split(X, y):
                 part = self._fitted(X[train], y[train], None if weight is None else weight[train])
                 found[rest] = self._log_proba(part, X[rest])
         self.strength_ = _best_strength(found, codes, weight)

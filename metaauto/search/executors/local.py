@@ -19,7 +19,7 @@ from metaauto.search.executors.switchboard import (
     kill_tree,
     thread_environment,
 )
-from metaauto.search.executors.worker import Setup, SetupFailure
+from metaauto.search.executors.worker import Ready, Setup, SetupFailure
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status
 
 __all__ = ["LocalExecutor"]
@@ -38,7 +38,9 @@ class _Worker:
     pid: int = 0
     job: Job | DescribeJob | None = None
     job_started: float = 0.0
-    is_set_up: bool = False
+    set_up_at: float | None = None
+    is_ready: bool = False
+    memory: float = 0.0
 
 
 class LocalExecutor:
@@ -75,6 +77,7 @@ class LocalExecutor:
         self._lease = contextlib.ExitStack()
         self._failed_starts = 0
         self._next_memory_check = 0.0
+        self._is_newly_ready = False
 
     def start(self) -> None:
         """Start the workers; they import while the caller goes on."""
@@ -90,17 +93,17 @@ class LocalExecutor:
         self.start()
         self._setup = setup
         for worker in self._pool:
-            worker.is_set_up = False
+            worker.set_up_at, worker.is_ready = None, False
 
     def free(self) -> int:
         """Number of workers ready for a job."""
         self._greet()
-        return sum(1 for worker in self._pool if worker.is_set_up and worker.job is None)
+        return sum(1 for worker in self._pool if worker.is_ready and worker.job is None)
 
     def submit(self, job: Job | DescribeJob) -> None:
         """Give a job to a ready worker."""
         for worker in self._pool:
-            if worker.is_set_up and worker.job is None and worker.connection is not None:
+            if worker.is_ready and worker.job is None and worker.connection is not None:
                 worker.job = job
                 worker.job_started = time.monotonic()
                 try:
@@ -116,12 +119,12 @@ class LocalExecutor:
         end = time.monotonic() + max(seconds, 0.0)
         while True:
             outcomes = self._collect()
-            if outcomes or self._greet():
+            if outcomes or self._greet() or self._has_news():
                 return outcomes
             left = min(end, self._next_check()) - time.monotonic()
             self._listen(max(left, 0.0))
             outcomes = self._collect() + self._enforce_limits()
-            if outcomes or time.monotonic() >= end or self._greet():
+            if outcomes or time.monotonic() >= end or self._greet() or self._has_news():
                 return outcomes
 
     def cancel(self, trial: int) -> None:
@@ -178,31 +181,41 @@ class LocalExecutor:
         if self._switchboard is None:
             return False
         greeted = False
-        for worker in self._pool:
+        for worker in list(self._pool):
             if worker.connection is None:
                 answer = self._switchboard.answered(worker.token)
                 if answer is None:
                     self._check_start(worker)
                     continue
                 worker.connection, worker.pid = answer
-                self._failed_starts = 0
-            if self._setup is not None and not worker.is_set_up:
-                worker.connection.send(self._setup)
-                worker.is_set_up = True
+            if self._setup is not None and worker.set_up_at is None:
+                worker.set_up_at = time.monotonic()
+                # If it is dead, that is noticed when its connection is read.
+                with contextlib.suppress(OSError):
+                    worker.connection.send(self._setup)
                 greeted = True
         return greeted
+
+    def _has_news(self) -> bool:
+        """Whether a worker has become ready since the last question."""
+        news, self._is_newly_ready = self._is_newly_ready, False
+        return news
 
     def _check_start(self, worker: _Worker) -> None:
         carrier = worker.child or self._nursery
         late = time.monotonic() - worker.started > _START_TIMEOUT
         if carrier is not None and carrier.is_alive() and not late:
             return
-        complaint = carrier.complaint() if carrier is not None else ""
+        self._fail_to_start(worker, carrier.complaint() if carrier is not None else "")
+
+    def _fail_to_start(self, worker: _Worker, complaint: str) -> None:
+        """Try another worker, unless nothing speaks for its faring better."""
         self._failed_starts += 1
-        if self._failed_starts >= _MAX_FAILED_STARTS or worker.child is None:
+        gone = self._nursery is not None and not self._nursery.is_alive()
+        if gone or self._failed_starts >= _MAX_FAILED_STARTS:
             raise WorkerError(
                 f"Worker processes do not start: {complaint or 'no reason given'}.",
-                hint="Check memory and the installation of scikit-learn.",
+                hint="Check memory and the installation of scikit-learn and plugins.",
             )
         self._replace(worker)
 
@@ -227,30 +240,39 @@ class LocalExecutor:
             except (EOFError, OSError):
                 if worker.job is not None:
                     outcomes.append(self._obituary(worker))
-                self._replace(worker)
+                if worker.is_ready or worker.set_up_at is None:
+                    self._replace(worker)
+                else:
+                    self._fail_to_start(worker, self._last_words(worker))
                 continue
             if isinstance(outcome, SetupFailure):
                 raise WorkerError(
                     f"Workers cannot be set up: {outcome.cause}",
                     hint="If a plugin or a component of yours is named, mend or exclude it.",
                 )
+            if isinstance(outcome, Ready):
+                worker.is_ready, worker.memory = True, outcome.memory
+                self._is_newly_ready = True
+                self._failed_starts = 0
+                continue
             worker.job = None
             outcomes.append(outcome)
         return outcomes
 
     def _obituary(self, worker: _Worker) -> Outcome | Description:
         """The outcome of a job whose worker died."""
+        cause = self._last_words(worker)
+        if "SIGKILL" in cause:
+            cause += ", as systems do when memory runs out"
+            return self._ended(worker, Status.MEMORY, f"{cause}.")
+        return self._ended(worker, Status.CRASHED, f"{cause}.")
+
+    def _last_words(self, worker: _Worker) -> str:
+        """How a worker ended."""
         code = self._exit_code(worker)
         if code is not None and code < 0:
-            name = signal.Signals(-code).name
-            cause = f"The worker was ended by {name}"
-            status = Status.MEMORY if name == "SIGKILL" else Status.CRASHED
-            if status is Status.MEMORY:
-                cause += ", as systems do when memory runs out"
-        else:
-            cause = "The worker ended" + ("" if code is None else f" with exit code {code}")
-            status = Status.CRASHED
-        return self._ended(worker, status, f"{cause}.")
+            return f"The worker was ended by {signal.Signals(-code).name}"
+        return "The worker ended" + ("" if code is None else f" with exit code {code}")
 
     def _exit_code(self, worker: _Worker) -> int | None:
         if worker.child is not None:
@@ -292,7 +314,7 @@ class LocalExecutor:
                 cause = f"It took longer than its {limit:.1f} s and was stopped."
                 outcomes.append(self._ended(worker, Status.TIMEOUT, cause))
                 self._replace(worker)
-            elif check_memory and (used := _resident(worker.pid)) > self.memory:
+            elif check_memory and (used := _resident(worker.pid) - worker.memory) > self.memory:
                 cause = (
                     f"It used {used:.0f} MiB; {self.memory:.0f} MiB are allowed a worker "
                     f"(raise --memory or lower --cores)."

@@ -88,7 +88,10 @@ def lease(line: Mapping[str, Any], threads: int) -> Iterator[Nursery]:
     finally:
         with _lock:
             nursery.users -= 1
-            _end_later()
+            # An executor that nobody closed is forgotten when Python ends, and then no thread
+            # starts any more; the nursery ends by itself when this process is gone.
+            if not sys.is_finalizing():
+                _end_later()
 
 
 def _forget(unwanted: Any) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from multiprocessing.connection import Client, Connection, Listener, Pipe
 from typing import IO, Any
@@ -37,6 +38,14 @@ def thread_environment(threads: int) -> dict[str, str]:
     return {**limits, "PYTHONHASHSEED": "0", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
+def _listener(authkey: bytes) -> Listener:
+    try:
+        return Listener(authkey=authkey)
+    except OSError:
+        # The path of a socket may not be long, and temporary folders of clusters are.
+        return Listener(("127.0.0.1", 0), authkey=authkey)
+
+
 class Switchboard:
     """Listens for children that call back; `wake` becomes readable when one has.
 
@@ -45,7 +54,7 @@ class Switchboard:
 
     def __init__(self) -> None:
         self._authkey = secrets.token_bytes(32)
-        self._listener = Listener(authkey=self._authkey)
+        self._listener = _listener(self._authkey)
         self._address = self._listener.address
         self._lock = threading.Lock()
         self._calls: dict[str, tuple[Connection, int]] = {}
@@ -61,9 +70,12 @@ class Switchboard:
                     token, pid = connection.recv()
                 except Exception:
                     # A child may die while it calls, and closing ends the wait; neither is our
-                    # error.
+                    # error. Where the cause lasts, such as too many open files, do not spin.
+                    time.sleep(0.01)
                     continue
                 with self._lock:
+                    if self._closed:
+                        connection.close()
                     self._calls[token] = (connection, pid)
                 self.ring()
 
@@ -98,6 +110,9 @@ class Switchboard:
             if self._closed:
                 return
             self._closed = True
+            # Children that wait for an answer see the line go dead, and end.
+            for connection, _ in self._calls.values():
+                connection.close()
             self._waker.close()
             self.wake.close()
         # On a thread, since a call is never answered if the listener has just stopped to.
@@ -111,7 +126,8 @@ class Switchboard:
 
 def call_back(call: Mapping[str, Any]) -> Connection:
     """Called in a child: connect to the parent's switchboard."""
-    connection = Client(call["address"], authkey=bytes.fromhex(call["authkey"]))
+    address = call["address"] if isinstance(call["address"], str) else tuple(call["address"])
+    connection = Client(address, authkey=bytes.fromhex(call["authkey"]))
     connection.send((call["token"], os.getpid()))
     return connection
 

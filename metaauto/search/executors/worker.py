@@ -16,7 +16,7 @@ from metaauto.plugins import PluginSettings
 from metaauto.search.executors.switchboard import call_back
 from metaauto.search.trial import Job
 
-__all__ = ["Setup", "SetupFailure", "import_common", "main", "serve"]
+__all__ = ["Ready", "Setup", "SetupFailure", "import_common", "main", "serve"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,14 @@ class Setup:
     plugins: PluginSettings
     objects: bytes = b""
     threads: int = 1
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What a worker sends when it can take its first job."""
+
+    memory: float
+    """Resident memory before the first job, MiB."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +74,8 @@ def main(call: Mapping[str, Any]) -> None:
     """Entry of a worker that was started as a process of its own."""
     _ignore_interrupts()
     threading.Thread(target=_follow_parent, args=(os.getppid(),), daemon=True).start()
-    connection = call_back(call)
     import_common()
-    serve(connection, call.get("memory"))
+    serve(call_back(call), call.get("memory"))
 
 
 def serve(connection: Connection, memory: float | None) -> None:
@@ -86,6 +93,7 @@ def serve(connection: Connection, memory: float | None) -> None:
             except Exception as error:
                 connection.send(SetupFailure(f"{type(error).__name__}: {error}"))
                 return
+            connection.send(Ready(_resident()))
         elif message is None:
             return
         elif evaluator is not None:
@@ -111,6 +119,12 @@ def _evaluator(setup: Setup) -> Any:
     loaded = load_plugins(setup.plugins, objects)
     inputs = read_inputs(folder / "data")
     return Evaluator(inputs, loaded.registry, folder, setup.threads, by_value=bool(objects))
+
+
+def _resident() -> float:
+    import psutil
+
+    return float(psutil.Process().memory_info().rss) / 2**20
 
 
 def _limit_memory(memory: float | None) -> None:

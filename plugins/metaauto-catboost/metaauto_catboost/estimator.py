@@ -95,9 +95,7 @@ class CatBoostEstimator(BaseEstimator):
         )
 
     def _raw(self, X: Any, kind: str) -> np.ndarray:
-        return self.booster_.predict(
-            self._pool(X), prediction_type=kind, thread_count=self.n_jobs
-        )
+        return self.booster_.predict(self._pool(X), prediction_type=kind, thread_count=self.n_jobs)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())

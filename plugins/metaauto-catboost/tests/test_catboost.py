@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import metaauto_catboost
+
 from metaauto.plugins import PluginSettings, load_plugins
 from metaauto.testing import ModelContract
 
-MODEL = (
-    load_plugins(PluginSettings(only=(), strict=True), objects=[metaauto_catboost])
-    .registry.model("catboost")
-)
+MODEL = load_plugins(
+    PluginSettings(only=(), strict=True), objects=[metaauto_catboost]
+).registry.model("catboost")
 
 
 class TestCatBoost(ModelContract):

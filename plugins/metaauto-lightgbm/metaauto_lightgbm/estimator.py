@@ -134,9 +134,13 @@ class LightGBMClassifier(ClassifierMixin, LightGBMEstimator):
         if validation is not None:
             validation = _known(validation, self.classes_)
         k = len(self.classes_)
-        objective = {"objective": "binary", "metric": "binary_logloss"}
+        objective: dict[str, Any] = {"objective": "binary", "metric": "binary_logloss"}
         if k > 2:
-            objective = {"objective": "multiclass", "metric": "multi_logloss", "num_class": k}
+            objective: dict[str, Any] = {
+                "objective": "multiclass",
+                "metric": "multi_logloss",
+                "num_class": k,
+            }
         train = (X, codes, _scaled(sample_weight))
         self._boost(self._params(objective), train, validation, deadline)
         return self

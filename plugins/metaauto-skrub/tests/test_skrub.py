@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import metaauto_skrub
 import numpy as np
 import pandas as pd
 import pytest
 
-import metaauto_skrub
 from metaauto.plugins import PluginSettings, load_plugins
 from metaauto.testing import PreprocessorContract
 
@@ -60,9 +60,10 @@ def test_a_category_that_the_fold_lacks_is_encoded_by_its_spelling() -> None:
 
 @pytest.mark.parametrize("periodic", ["none", "circular"])
 def test_dates_are_saved_whatever_their_encoding(periodic: str) -> None:
+    from metaauto_skrub.encoders import CalendarParts
+
     from metaauto.model.trust import dump_estimator, load_estimator, trusted_types
     from metaauto.registry import Registry
-    from metaauto_skrub.encoders import CalendarParts
 
     days = pd.date_range("2021-01-01", periods=50, freq="37h")
     frame = pd.DataFrame({"paid": days})

@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import xgboost
 import numpy as np
+import xgboost
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from metaauto.api import Deadline
@@ -164,9 +164,13 @@ class XGBoostClassifier(ClassifierMixin, XGBoostEstimator):
         if validation is not None:
             validation = _known(validation, self.classes_)
         k = len(self.classes_)
-        objective = {"objective": "binary:logistic", "eval_metric": "logloss"}
+        objective: dict[str, Any] = {"objective": "binary:logistic", "eval_metric": "logloss"}
         if k > 2:
-            objective = {"objective": "multi:softprob", "eval_metric": "mlogloss", "num_class": k}
+            objective: dict[str, Any] = {
+                "objective": "multi:softprob",
+                "eval_metric": "mlogloss",
+                "num_class": k,
+            }
         train = (X, codes, _scaled(sample_weight))
         self._boost(self._params(objective), train, validation, deadline)
         return self

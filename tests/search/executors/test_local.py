@@ -1,0 +1,382 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+
+import metaauto
+from metaauto.configuration import Configuration
+from metaauto.data import prepare
+from metaauto.errors import WorkerError
+from metaauto.plugins import PluginSettings
+from metaauto.search.executors import LocalExecutor, Setup
+from metaauto.search.inputs import Inputs, write_inputs
+from metaauto.search.trial import Job, Status
+
+HOME = Path(metaauto.__file__).parent.parent
+PLUGINS = PluginSettings(only=(), modules=("metaauto.testing.faults",))
+PATIENCE = 120.0
+POSIX = pytest.mark.skipif(os.name != "posix", reason="signals and forks are of POSIX systems")
+
+
+def write_table(folder: Path) -> Setup:
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": random.normal(size=60), "b": random.normal(size=60)})
+    frame["y"] = np.where(frame["a"] > 0, "yes", "no")
+    data = prepare(frame, "y", metric_name="log_loss")
+    rows = np.arange(60)
+    folds = [(rows[rows % 2 != f], rows[rows % 2 == f]) for f in (0, 1)]
+    write_inputs(folder / "data", Inputs(data.task, data.X, data.y, None, folds))
+    for name in ("predictions", "models", "logs"):
+        (folder / name).mkdir(exist_ok=True)
+    return Setup(str(folder), PLUGINS)
+
+
+def job(fault: str, number: int = 0, fold: int = 0, hard: float = PATIENCE, **values) -> Job:
+    name = fault if fault == "naive_bayes" else f"fault_{fault}"
+    values = {"var_smoothing": 0.3} if fault == "naive_bayes" else values
+    return Job(number, fold, Configuration(name, values), 0, hard_seconds=hard)
+
+
+def await_free(pool: LocalExecutor, n: int) -> None:
+    end = time.monotonic() + PATIENCE
+    while pool.free() < n:
+        assert time.monotonic() < end, "no worker is free"
+        pool.wait(0.5)
+
+
+def outcomes_of(pool: LocalExecutor, n: int) -> list:
+    found: list = []
+    end = time.monotonic() + PATIENCE
+    while len(found) < n:
+        assert time.monotonic() < end, found
+        found += pool.wait(0.5)
+    assert len(found) == n
+    return found
+
+
+def run(pool: LocalExecutor, *jobs: Job) -> list:
+    await_free(pool, len(jobs))
+    for each in jobs:
+        pool.submit(each)
+    return outcomes_of(pool, len(jobs))
+
+
+def pids(pool: LocalExecutor) -> list[int]:
+    return [worker.pid for worker in pool._pool if worker.pid]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def await_end(which: list[int], seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while any(is_running(pid) for pid in which):
+        assert time.monotonic() < end, [p for p in which if is_running(p)]
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def setup(tmp_path_factory) -> Setup:
+    return write_table(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def pool(setup):
+    with LocalExecutor(2, memory=600.0) as made:
+        made.set_up(setup)
+        yield made
+
+
+@pytest.fixture
+def healthy(pool):
+    """The shared pool; whatever a test did to it, it works again afterwards."""
+    yield pool
+    for outcome in run(pool, job("naive_bayes", 90), job("naive_bayes", 91)):
+        assert outcome.status is Status.SUCCESS, outcome.detail
+    assert all(is_running(pid) for pid in pids(pool))
+
+
+def test_jobs_run_side_by_side(healthy, setup):
+    found = run(healthy, job("naive_bayes", 1, 0), job("naive_bayes", 1, 1))
+    assert sorted(o.fold for o in found) == [0, 1]
+    for outcome in found:
+        assert outcome.status is Status.SUCCESS, outcome.detail
+        assert (Path(setup.folder) / outcome.prediction).is_file()
+        assert (Path(setup.folder) / outcome.model).is_file()
+
+
+def test_a_failing_model_does_not_cost_its_worker(healthy):
+    before = pids(healthy)
+    (outcome,) = run(healthy, job("raises", 2))
+    assert outcome.status is Status.FAILED
+    assert "on purpose" in outcome.error
+    assert pids(healthy) == before
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("fault", "word"),
+    [("segfaults", "SIGSEGV"), ("exits", "exit code 3"), ("leaves", "exit code")],
+)
+def test_a_crash_is_an_outcome_and_its_worker_is_replaced(fault, word, healthy):
+    before = set(pids(healthy))
+    (outcome,) = run(healthy, job(fault, 3, 1))
+    assert (outcome.trial, outcome.fold, outcome.status) == (3, 1, Status.CRASHED)
+    assert word in outcome.error
+    await_free(healthy, 2)
+    assert len(before - set(pids(healthy))) == 1
+
+
+@POSIX
+@pytest.mark.parametrize("fault", ["sleeps", "hangs", "ignores_signals", "predicts_slowly"])
+def test_what_takes_too_long_is_killed(fault, healthy):
+    (outcome,) = run(healthy, job(fault, 4, hard=1.0))
+    assert outcome.status is Status.TIMEOUT
+    assert "1.0 s" in outcome.error
+    assert outcome.seconds >= 1.0
+
+
+@POSIX
+def test_processes_that_a_model_started_end_with_it(healthy):
+    await_free(healthy, 2)
+    healthy.submit(job("leaves_a_child", 5, hard=4.0))
+    busy = next(w.pid for w in healthy._pool if w.job is not None)
+    children: list[psutil.Process] = []
+    end = time.monotonic() + PATIENCE
+    found: list = []
+    while not found:
+        assert time.monotonic() < end
+        if is_running(busy):
+            children = psutil.Process(busy).children(recursive=True) or children
+        found += healthy.wait(0.05)
+    assert found[0].status is Status.TIMEOUT
+    assert children
+    await_end([child.pid for child in children])
+
+
+@POSIX
+def test_what_takes_too_much_memory_is_stopped(healthy):
+    (outcome,) = run(healthy, job("eats_memory", 6, gigabytes=8.0))
+    assert outcome.status is Status.MEMORY
+    assert outcome.error
+
+
+@POSIX
+def test_memory_is_watched_from_outside_too(pool, healthy, monkeypatch):
+    """Where a process cannot be limited from inside, or its children take the memory."""
+    await_free(healthy, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(pool, "memory", 0.01)
+        (outcome,) = run(healthy, job("sleeps", 7))
+    assert outcome.status is Status.MEMORY
+    assert "0 MiB are allowed" in outcome.error
+    assert "--memory" in outcome.error
+
+
+def test_what_a_model_prints_is_not_in_the_way(healthy, capfd):
+    (outcome,) = run(healthy, job("chatters", 8))
+    assert outcome.status is Status.SUCCESS, outcome.detail
+    assert capfd.readouterr() == ("", "")
+
+
+def test_cancelled_jobs_yield_no_outcome(healthy):
+    await_free(healthy, 2)
+    healthy.submit(job("sleeps", 10))
+    healthy.submit(job("naive_bayes", 11))
+    assert healthy.free() == 0
+    healthy.cancel(10)
+    healthy.cancel(12)
+    assert [o.trial for o in outcomes_of(healthy, 1)] == [11]
+    await_free(healthy, 2)
+    assert healthy.wait(0.2) == []
+
+
+def test_a_job_without_a_free_worker_is_an_error(healthy):
+    await_free(healthy, 2)
+    healthy.submit(job("sleeps", 13))
+    healthy.submit(job("sleeps", 13, 1))
+    with pytest.raises(WorkerError, match="free"):
+        healthy.submit(job("naive_bayes", 14))
+    healthy.cancel(13)
+
+
+def test_waiting_without_jobs_ends_in_time(healthy):
+    await_free(healthy, 2)
+    began = time.monotonic()
+    assert healthy.wait(0.3) == []
+    assert 0.2 < time.monotonic() - began < 10.0
+
+
+def test_workers_can_be_told_of_another_table(healthy, setup, tmp_path):
+    await_free(healthy, 2)
+    healthy.set_up(write_table(tmp_path))
+    assert healthy.free() == 0
+    (outcome,) = run(healthy, job("naive_bayes", 15))
+    assert (tmp_path / outcome.prediction).is_file()
+    healthy.set_up(setup)
+
+
+@POSIX
+@pytest.mark.parametrize("fork", [True, False])
+def test_closing_ends_every_process(fork, setup):
+    executor = LocalExecutor(2, fork=fork)
+    executor.set_up(setup)
+    await_free(executor, 2)
+    executor.submit(job("ignores_signals", 20))
+    executor.submit(job("hangs", 20, 1))
+    workers = pids(executor)
+    assert len(workers) == 2
+    began = time.monotonic()
+    executor.close()
+    executor.close()
+    assert time.monotonic() - began < 10.0
+    await_end(workers)
+    end = time.monotonic() + PATIENCE
+    while any(psutil.pid_exists(pid) for pid in workers):
+        assert time.monotonic() < end, "a zombie was left behind"
+        time.sleep(0.05)
+
+
+def test_closing_before_the_workers_have_started_ends_them_too(setup):
+    before = set(psutil.Process().children(recursive=True))
+    executor = LocalExecutor(3)
+    executor.start()
+    executor.close()
+    end = time.monotonic() + PATIENCE
+    while True:
+        new = set(psutil.Process().children(recursive=True)) - before
+        # The process that forks workers is kept for the next fit; only workers count here.
+        if not [p for p in new if p.ppid() != os.getpid()]:
+            break
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_without_forking_all_works_alike(setup):
+    with LocalExecutor(1, fork=False) as executor:
+        executor.set_up(setup)
+        (good,) = run(executor, job("naive_bayes", 30))
+        assert good.status is Status.SUCCESS, good.detail
+        (crash,) = run(executor, job("exits", 31))
+        assert crash.status is Status.CRASHED
+        assert "exit code 3" in crash.error
+        (late,) = run(executor, job("sleeps", 32, hard=0.5))
+        assert late.status is Status.TIMEOUT
+        (again,) = run(executor, job("naive_bayes", 33, hard=5.0))
+        assert again.status is Status.SUCCESS, "starting a worker counted as its job's time"
+
+
+def test_a_table_that_is_not_there_is_said_with_its_cause(tmp_path):
+    with LocalExecutor(1) as executor:
+        executor.set_up(Setup(str(tmp_path), PLUGINS))
+        with pytest.raises(WorkerError, match="FileNotFoundError"):
+            await_free(executor, 1)
+
+
+@pytest.mark.parametrize("fork", [True, False])
+def test_a_plugin_that_kills_every_worker_comes_to_an_end(fork, setup, tmp_path):
+    (tmp_path / "deadly.py").write_text("import os\nos._exit(7)\n")
+    settings = PluginSettings(only=(), folders=(str(tmp_path),))
+    with LocalExecutor(1, fork=fork) as executor:
+        executor.set_up(Setup(setup.folder, settings))
+        with pytest.raises(WorkerError, match="exit code 7"):
+            await_free(executor, 1)
+
+
+def test_workers_that_cannot_start_are_reported(monkeypatch, setup):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    for fork in (False, True):
+        with LocalExecutor(1, fork=fork) as executor:
+            executor.set_up(setup)
+            with pytest.raises(WorkerError, match="do not start|is gone"):
+                await_free(executor, 1)
+    monkeypatch.setattr(sys, "executable", "")
+    with pytest.raises(WorkerError, match="executable"):
+        LocalExecutor(1, fork=False).start()
+
+
+PARENT = """
+import json, sys, time
+from pathlib import Path
+sys.path.insert(0, {here!r})
+import test_local as t
+
+if __name__ == "__main__":
+    setup = t.write_table(Path(sys.argv[1]))
+    executor = t.LocalExecutor(2, fork=sys.argv[2] == "fork")
+    executor.set_up(setup)
+    t.await_free(executor, 2)
+    executor.submit(t.job("ignores_signals", 1))
+    print(json.dumps(t.pids(executor)), flush=True)
+    if sys.argv[3] == "sleep":
+        time.sleep(600)
+    if sys.argv[3] == "close":
+        executor.close()
+"""
+
+
+def start_parent(tmp_path: Path, how: str, ending: str) -> tuple[subprocess.Popen, list[int], Path]:
+    script, run_folder, temporary = (tmp_path / n for n in ("parent.py", "run", "tmp"))
+    script.write_text(textwrap.dedent(PARENT).format(here=str(Path(__file__).parent)))
+    run_folder.mkdir()
+    temporary.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(HOME), "TMPDIR": str(temporary)}
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(run_folder), how, ending],
+        stdout=subprocess.PIPE,
+        env=environment,
+        text=True,
+    )
+    line = process.stdout.readline()
+    assert line, "the parent died early"
+    return process, json.loads(line), temporary
+
+
+@POSIX
+@pytest.mark.parametrize("how", ["fork", "no fork"])
+def test_workers_end_when_their_parent_is_killed(how, tmp_path):
+    process, workers, _ = start_parent(tmp_path, how, "sleep")
+    descendants = [p.pid for p in psutil.Process(process.pid).children(recursive=True)]
+    assert set(workers) <= set(descendants)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    await_end(descendants)
+
+
+@POSIX
+@pytest.mark.parametrize("ending", ["close", "forget to close"])
+def test_nothing_is_left_when_the_parent_ends(ending, tmp_path):
+    process, workers, temporary = start_parent(tmp_path, "fork", ending)
+    assert process.wait(timeout=PATIENCE) == 0
+    process.stdout.close()
+    await_end(workers)
+    assert list(temporary.iterdir()) == []
+
+
+@POSIX
+def test_a_long_path_for_temporary_files_is_no_hindrance(setup, tmp_path, monkeypatch):
+    folder = tmp_path / ("x" * 90) / ("y" * 90)
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setattr("multiprocessing.util.get_temp_dir", lambda: str(folder))
+    with LocalExecutor(1) as executor:
+        executor.set_up(setup)
+        (outcome,) = run(executor, job("naive_bayes", 40))
+        assert outcome.status is Status.SUCCESS
