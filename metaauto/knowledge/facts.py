@@ -379,8 +379,8 @@ class EvaluationFact:
 
     @property
     def key(self) -> tuple[str, str, str, str, int]:
-        """What tells it from others: fingerprint, kind, protocol, configuration and fold."""
-        return self.fingerprint, self.kind, self.protocol, self.configuration, self.fold
+        """What tells it from others: fingerprint, kind, configuration, protocol and fold."""
+        return self.fingerprint, self.kind, self.configuration, self.protocol, self.fold
 
     def to_json(self) -> dict[str, Any]:
         """As JSON-ready values."""

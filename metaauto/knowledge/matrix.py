@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from metaauto.knowledge.facts import STATUSES, ConfigurationFact, DatasetFact
 
 __all__ = ["KnowledgeMatrix", "read_matrix"]
 
-_NAN = np.float32(np.nan).tobytes()
+_NAN = np.array(np.nan, dtype="<f4").tobytes().hex()
 _SUCCESS = STATUSES.index("success")
 _TIMEOUT = STATUSES.index("timeout")
 
@@ -121,9 +121,10 @@ def read_matrix(
 ) -> KnowledgeMatrix:
     """Read what `KnowledgeMatrix` holds; `datasets` (of the kind) and `configurations` by id."""
     names = dict(connection.execute("SELECT id, name FROM protocol").fetchall())
-    table = _evaluations(connection, kind, metric)
-    table = table[_of_protocol(table, names, protocol)]
-    row_ids = sorted(set(table["dataset"].tolist()), key=lambda n: datasets[n].fingerprint)
+    blocks = _of_protocol(_blocks(connection, kind, metric), names, protocol)
+    of_row = {block.dataset: block.protocol for block in blocks}
+    table = _table(blocks)
+    row_ids = sorted(of_row, key=lambda n: datasets[n].fingerprint)
     column_ids = sorted(set(table["configuration"].tolist()), key=lambda n: configurations[n].key)
     shape = (len(row_ids), len(column_ids))
     cell = _places(table["dataset"], row_ids) * shape[1]
@@ -137,8 +138,7 @@ def read_matrix(
     n_folds, n_seen = total(is_scored), total(np.ones(len(table)))
     speeds = _speeds(connection, table["provenance"])
     has_speed = ~np.isnan(speeds)
-    of_row = dict(zip(table["dataset"].tolist(), table["protocol"].tolist(), strict=True))
-    values, keys, versions = _metafeatures(connection, row_ids, extractors)
+    values, keys, versions = _metafeatures(connection, kind, row_ids, extractors)
     return KnowledgeMatrix(
         kind=kind,
         metric=metric,
@@ -158,30 +158,68 @@ def read_matrix(
     )
 
 
-def _evaluations(connection: sqlite3.Connection, kind: str, metric: str) -> np.ndarray:
-    """All evaluations of a kind as one structured array; the loss is NaN where there is none."""
+class _Block(NamedTuple):
+    """The evaluations of one dataset under one protocol, each column as one text."""
+
+    dataset: int
+    protocol: int
+    size: int
+    configuration: str
+    status: str
+    microseconds: str
+    provenance: str
+    loss: str
+
+
+def _blocks(connection: sqlite3.Connection, kind: str, metric: str) -> list[_Block]:
+    """All evaluations of a kind; a text per column is twice as fast as a row per evaluation."""
     sets = connection.execute("SELECT id, names FROM metric_set").fetchall()
     places = {number: json.loads(text) for number, text in sets}
     cases = " ".join(
-        f"WHEN {int(number)} THEN substr(losses, {1 + 4 * names.index(metric)}, 4)"
+        f"WHEN {int(number)} THEN hex(substr(losses, {1 + 4 * names.index(metric)}, 4))"
         for number, names in places.items()
         if metric in names
     )
-    loss = f"CASE metric_set {cases} END" if cases else "NULL"
+    loss = f"CASE metric_set {cases} ELSE '{_NAN}' END" if cases else f"'{_NAN}'"
+    columns = (
+        "configuration", "status", "ifnull(fit_us, 0) + ifnull(predict_us, 0)", "provenance",
+    )  # fmt: skip
+    texts = ", ".join(f"group_concat(CAST({column} AS INTEGER))" for column in columns)
     rows = connection.execute(
-        "SELECT dataset, configuration, protocol, status,"
-        f" ifnull(fit_us, 0) + ifnull(predict_us, 0), provenance, {loss}"
-        " FROM evaluation WHERE dataset IN (SELECT id FROM dataset WHERE kind = ?)",
+        f"SELECT dataset, protocol, count(*), {texts}, group_concat({loss}, '') FROM evaluation"
+        " WHERE dataset IN (SELECT id FROM dataset WHERE kind = ?) GROUP BY dataset, protocol",
         (kind,),
-    ).fetchall()
-    names = ("dataset", "configuration", "protocol", "status", "microseconds", "provenance")
-    table = np.empty(len(rows), dtype=[*((name, np.int64) for name in names), ("loss", np.float64)])
-    if not rows:
+    )
+    return [_Block(*row) for row in rows]
+
+
+def _of_protocol(
+    blocks: list[_Block], names: Mapping[int, str], protocol: str | None
+) -> list[_Block]:
+    """The blocks of a protocol, or the largest one of each dataset."""
+    if protocol is not None:
+        return [block for block in blocks if names[block.protocol] == protocol]
+    # Of equally many, the protocol whose name comes first.
+    ordered = sorted(blocks, key=lambda block: (-block.size, names[block.protocol]))
+    main: dict[int, _Block] = {}
+    for block in ordered:
+        main.setdefault(block.dataset, block)
+    return list(main.values())
+
+
+def _table(blocks: list[_Block]) -> np.ndarray:
+    """The evaluations as one structured array; the loss is NaN where there is none."""
+    sizes = [block.size for block in blocks]
+    columns = ("configuration", "status", "microseconds", "provenance")
+    kinds = [*((name, np.int64) for name in ("dataset", *columns)), ("loss", np.float64)]
+    table = np.empty(sum(sizes), dtype=kinds)
+    if not len(table):
         return table
-    *columns, losses = zip(*rows, strict=True)
-    for name, column in zip(names, columns, strict=True):
-        table[name] = column
-    packed = b"".join(_NAN if value is None else value for value in losses)
+    table["dataset"] = np.repeat([block.dataset for block in blocks], sizes)
+    for name in columns:
+        text = ",".join(getattr(block, name) for block in blocks)
+        table[name] = np.fromstring(text, dtype=np.int64, sep=",")
+    packed = bytes.fromhex("".join(block.loss for block in blocks))
     table["loss"] = np.frombuffer(packed, dtype="<f4")
     unknown = (table["status"] < 0) | (table["status"] >= len(STATUSES))
     if np.isinf(table["loss"]).any() or (table["microseconds"] < 0).any() or unknown.any():
@@ -189,26 +227,6 @@ def _evaluations(connection: sqlite3.Connection, kind: str, metric: str) -> np.n
             "Evaluations hold values that were never written.", hint="Restore a copy of the store."
         )
     return table
-
-
-def _of_protocol(table: np.ndarray, names: Mapping[int, str], protocol: str | None) -> np.ndarray:
-    """Which evaluations belong to the protocol, or to the main one of their dataset."""
-    if protocol is not None:
-        wanted = [number for number, name in names.items() if name == protocol]
-        return np.isin(table["protocol"], wanted)
-    if len(names) == 1:
-        return np.ones(len(table), dtype=bool)
-    pairs, inverse, counts = np.unique(
-        table["dataset"] * 2**24 + table["protocol"], return_inverse=True, return_counts=True
-    )
-    main: dict[int, tuple[int, list[int], int]] = {}
-    for place, (pair, count) in enumerate(zip(pairs.tolist(), counts.tolist(), strict=True)):
-        dataset, number = divmod(pair, 2**24)
-        # Of equally many, the protocol whose name comes first.
-        found = (count, [-ord(letter) for letter in names[number]], place)
-        main[dataset] = max(found, main.get(dataset, found))
-    chosen = [place for _, _, place in main.values()]
-    return np.isin(np.arange(len(pairs)), chosen)[inverse.reshape(-1)]
 
 
 def _places(values: np.ndarray, order: list[int]) -> np.ndarray:
@@ -232,7 +250,10 @@ def _speeds(connection: sqlite3.Connection, provenance: np.ndarray) -> np.ndarra
 
 
 def _metafeatures(
-    connection: sqlite3.Connection, row_ids: list[int], extractors: Mapping[str, int] | None
+    connection: sqlite3.Connection,
+    kind: str,
+    row_ids: list[int],
+    extractors: Mapping[str, int] | None,
 ) -> tuple[np.ndarray, tuple[str, ...], dict[str, int]]:
     """Values by dataset, their names, and the version of each extractor."""
     stored = connection.execute("SELECT id, extractor, version, name FROM metafeature").fetchall()

@@ -130,7 +130,7 @@ class StoredFacts:
     def evaluations(
         self, kind: str | None = None, *, fingerprint: str | None = None
     ) -> Iterator[EvaluationFact]:
-        """Evaluations by kind, fingerprint, protocol, configuration and fold.
+        """Evaluations by kind, fingerprint, configuration, protocol and fold.
 
         They are read dataset by dataset; what is written meanwhile may or may not be seen.
         """
@@ -144,7 +144,7 @@ class StoredFacts:
     def has_evaluation(
         self, fingerprint: str, kind: str, configuration: str, protocol: str, fold: int
     ) -> bool:
-        """Whether an evaluation is stored, however it ended."""
+        """Whether an evaluation is stored, however it ended: ``has_evaluation(*fact.key)``."""
         with self._reading():
             row = self._connection.execute(
                 "SELECT 1 FROM evaluation WHERE fold = ?"
@@ -161,7 +161,7 @@ class StoredFacts:
         """`EvaluationFact.key` of all that is stored under a protocol, however it ended."""
         with self._reading():
             rows = self._connection.execute(
-                "SELECT fingerprint, kind, protocol.name, configuration.key, fold FROM evaluation"
+                "SELECT fingerprint, kind, configuration.key, protocol.name, fold FROM evaluation"
                 " JOIN dataset ON dataset.id = evaluation.dataset"
                 " JOIN configuration ON configuration.id = evaluation.configuration"
                 " JOIN protocol ON protocol.id = evaluation.protocol"

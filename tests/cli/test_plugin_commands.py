@@ -134,12 +134,11 @@ class TestShow:
 
 class TestNew:
     def test_the_template_is_the_example(self):
+        paths = [path.relative_to(EXAMPLE) for path in EXAMPLE.rglob("*.*") if path.is_file()]
         on_disk = {
-            str(path.relative_to(EXAMPLE).as_posix()): path.read_text("utf-8")
-            for path in EXAMPLE.rglob("*")
-            if path.is_file()
-            and path.suffix in (".py", ".toml", ".md")
-            and "build" not in path.parts
+            path.as_posix(): (EXAMPLE / path).read_text("utf-8")
+            for path in paths
+            if path.suffix in (".py", ".toml", ".md") and path.parts[0] != "build"
         }
         assert on_disk == FILES
         assert render("example") == FILES

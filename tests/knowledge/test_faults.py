@@ -50,7 +50,7 @@ def test_flipped_bits_are_an_error_or_found_by_the_check(shipped):
     sound = read_all(shipped)
     chance = random.Random(0)
     n_found = 0
-    for _ in range(80):
+    for _ in range(60):
         place, bit = chance.randrange(len(data)), 1 << chance.randrange(8)
         shipped.write_bytes(data[:place] + bytes([data[place] ^ bit]) + data[place + 1 :])
         try:

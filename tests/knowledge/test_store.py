@@ -41,10 +41,9 @@ def test_done_keys_and_has_evaluation(filled, example):
     assert filled.done_keys("2-fold/seed0") == {fact.key for fact in facts}
     assert filled.done_keys("2-fold/seed0", "regression") == set()
     assert filled.done_keys("another") == set()
-    fingerprint, kind, protocol, configuration, fold = facts[0].key
-    assert filled.has_evaluation(fingerprint, kind, configuration, protocol, fold)
-    assert not filled.has_evaluation(fingerprint, kind, configuration, protocol, 99)
-    assert not filled.has_evaluation(fingerprint, "regression", configuration, protocol, fold)
+    assert filled.has_evaluation(*facts[0].key)
+    assert not filled.has_evaluation(*replace(facts[0], fold=99).key)
+    assert not filled.has_evaluation(*replace(facts[0], kind="regression").key)
 
 
 def put(store, *facts):
@@ -133,7 +132,7 @@ def test_facts_about_unknown_things_are_refused_as_a_whole(filled, example, tabl
     }[table]
     with pytest.raises(KnowledgeError, match=f"no {table}"):
         filled.add_evaluations([new, other])
-    assert not filled.has_evaluation(*known.key[:2], known.configuration, known.protocol, 7)
+    assert not filled.has_evaluation(*new.key)
 
 
 def test_a_transaction_is_all_or_nothing(filled, example):

@@ -34,7 +34,7 @@ def _space(kind: str) -> dict[str, Range]:
 
 
 def _build(values: Mapping[str, Any], context: BuildContext) -> Any:
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from metaauto.builtin.models.packed import PackedBoostingClassifier, PackedBoostingRegressor
 
     settings = {
         "learning_rate": values["learning_rate"],
@@ -51,8 +51,8 @@ def _build(values: Mapping[str, Any], context: BuildContext) -> Any:
     }
     if context.is_classification:
         settings["class_weight"] = values.get("class_weight")
-        return HistGradientBoostingClassifier(**settings)
-    return HistGradientBoostingRegressor(loss=values.get("loss", "squared_error"), **settings)
+        return PackedBoostingClassifier(**settings)
+    return PackedBoostingRegressor(loss=values.get("loss", "squared_error"), **settings)
 
 
 def _fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:

@@ -47,16 +47,20 @@ def _settings(values: Mapping[str, Any], context: BuildContext) -> dict[str, Any
 
 
 def _build_random_forest(values: Mapping[str, Any], context: BuildContext) -> Any:
-    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+    from metaauto.builtin.models import packed
 
-    kind = RandomForestClassifier if context.is_classification else RandomForestRegressor
+    kind: Any = packed.PackedRandomForestRegressor
+    if context.is_classification:
+        kind = packed.PackedRandomForestClassifier
     return kind(**_settings(values, context))
 
 
 def _build_extra_trees(values: Mapping[str, Any], context: BuildContext) -> Any:
-    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+    from metaauto.builtin.models import packed
 
-    kind = ExtraTreesClassifier if context.is_classification else ExtraTreesRegressor
+    kind: Any = packed.PackedExtraTreesRegressor
+    if context.is_classification:
+        kind = packed.PackedExtraTreesClassifier
     return kind(**_settings(values, context))
 
 

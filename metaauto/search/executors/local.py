@@ -84,9 +84,15 @@ class LocalExecutor:
         if self._switchboard is not None:
             return
         self._switchboard = Switchboard()
-        if self._fork:
-            self._nursery = self._lease.enter_context(lease(self._line("nursery"), self.threads))
-        self._pool = [self._hire() for _ in range(self.workers)]
+        try:
+            if self._fork:
+                line = self._line("nursery")
+                self._nursery = self._lease.enter_context(lease(line, self.threads))
+            while len(self._pool) < self.workers:
+                self._pool.append(self._hire())
+        except BaseException:
+            self.close()
+            raise
 
     def set_up(self, setup: Setup) -> None:
         """Tell the workers what they will work on; idle ones can be told anew."""

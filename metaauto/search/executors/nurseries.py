@@ -112,7 +112,13 @@ def _end_later() -> None:
     _timer.start()
 
 
-@atexit.register
 def _end_idle() -> None:
     with _lock:
         _forget(lambda key, nursery: not nursery.users)
+
+
+@atexit.register
+def _end_all() -> None:
+    # Also one whose executor nobody closed: a thread that reads from it could hold Python up.
+    with _lock:
+        _forget(lambda key, nursery: True)

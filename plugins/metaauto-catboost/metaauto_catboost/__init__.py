@@ -34,7 +34,7 @@ SPACE = {
 }
 
 # A round costs as many trees as there are classes: fewer, larger steps over coarser columns lost
-# next to nothing where it was measured. Regression gained from fine columns on three tables of four.
+# next to nothing where measured. Regression gained from fine columns on three tables of four.
 OF_KIND = {
     "multiclass": {
         "learning_rate": Float(0.05, 0.4, 0.15, log=True),

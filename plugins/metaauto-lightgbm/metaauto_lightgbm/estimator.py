@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from metaauto.api import Deadline
 
-QUIET = {"verbosity": -1}
+QUIET: dict[str, Any] = {"verbosity": -1}
 
 
 class LightGBMEstimator(BaseEstimator):
@@ -96,7 +96,7 @@ class LightGBMEstimator(BaseEstimator):
         self.booster_ = lightgbm.Booster(model_str=text)
 
     def _raw(self, X: Any) -> np.ndarray:
-        return self.booster_.predict(X, num_threads=self.n_jobs, **QUIET)
+        return np.asarray(self.booster_.predict(X, num_threads=self.n_jobs, **QUIET))
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
@@ -136,7 +136,7 @@ class LightGBMClassifier(ClassifierMixin, LightGBMEstimator):
         k = len(self.classes_)
         objective: dict[str, Any] = {"objective": "binary", "metric": "binary_logloss"}
         if k > 2:
-            objective: dict[str, Any] = {
+            objective = {
                 "objective": "multiclass",
                 "metric": "multi_logloss",
                 "num_class": k,

@@ -166,7 +166,7 @@ class XGBoostClassifier(ClassifierMixin, XGBoostEstimator):
         k = len(self.classes_)
         objective: dict[str, Any] = {"objective": "binary:logistic", "eval_metric": "logloss"}
         if k > 2:
-            objective: dict[str, Any] = {
+            objective = {
                 "objective": "multi:softprob",
                 "eval_metric": "mlogloss",
                 "num_class": k,

@@ -302,10 +302,10 @@ def test_a_plugin_that_kills_every_worker_comes_to_an_end(fork, setup, tmp_path)
 def test_workers_that_cannot_start_are_reported(monkeypatch, setup):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     for fork in (False, True):
-        with LocalExecutor(1, fork=fork) as executor:
+        executor = LocalExecutor(1, fork=fork)
+        with pytest.raises(WorkerError, match="do not start|is gone"), executor:
             executor.set_up(setup)
-            with pytest.raises(WorkerError, match="do not start|is gone"):
-                await_free(executor, 1)
+            await_free(executor, 1)
     monkeypatch.setattr(sys, "executable", "")
     with pytest.raises(WorkerError, match="executable"):
         LocalExecutor(1, fork=False).start()

@@ -1,0 +1,92 @@
+"""Models with classes of plugin files: saved, loaded elsewhere, and refused clearly without them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import metaauto
+from metaauto.model import read_manifest
+
+HOME = Path(metaauto.__file__).parent.parent
+PLUGIN = """
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from metaauto.api import Model, hookimpl
+
+class Plane(RegressorMixin, BaseEstimator):
+    def fit(self, X, y):
+        self.slope_ = np.linalg.lstsq(np.column_stack([X, np.ones(len(X))]), y, rcond=None)[0]
+        return self
+
+    def predict(self, X):
+        return np.asarray(X) @ self.slope_[:-1] + self.slope_[-1]
+
+@hookimpl
+def register_models(register):
+    register.model(
+        Model("plane", lambda values, context: Plane(), tasks=("regression",),
+              trusted=(f"{__name__}.Plane",))
+    )
+"""
+
+
+def call(folder, *arguments):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("METAAUTO_")}
+    environment |= {"PYTHONPATH": str(HOME), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "metaauto", *map(str, arguments)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a plugin file, and a model that was made with it."""
+    place = tmp_path_factory.mktemp("place")
+    (place / "mine").mkdir()
+    (place / "mine" / "my-plane.py").write_text(PLUGIN)
+    done = call(
+        place,
+        *("fit", "sklearn:diabetes", "--trials", 1, "--cores", 1, "--include", "plane"),
+        *("--plugins", "mine", "--out", "m.metaauto", "--quiet", "--json"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(json.loads(done.stdout)["members"]) == ["plane-1"]
+    return place
+
+
+def test_the_file_says_which_plugin_it_needs(place):
+    (member,) = read_manifest(place / "m.metaauto")["members"]
+    assert (member["model"], member["plugin"]) == ("plane", "my-plane")
+
+
+def test_it_is_loaded_with_the_folder(place):
+    done = call(place, "predict", "m.metaauto", "sklearn:diabetes", "--plugins", "mine")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 443
+
+
+def test_without_the_folder_the_plugin_is_named(place):
+    done = call(place, "predict", "m.metaauto", "sklearn:diabetes")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: The model file needs plugin my-plane (model 'plane').")
+    assert "--plugins FOLDER" in done.stderr
+
+
+def test_the_folder_may_lie_elsewhere(place, tmp_path):
+    shutil.copytree(place / "mine", tmp_path / "other")
+    shutil.copy(place / "m.metaauto", tmp_path)
+    done = call(tmp_path, "predict", "m.metaauto", "sklearn:diabetes", "--plugins", "other")
+    assert done.returncode == 0, done.stderr
