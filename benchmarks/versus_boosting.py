@@ -1,7 +1,7 @@
 """metaauto's command line against HistGradientBoosting with plain encoding, on the same splits.
 
-    python benchmarks/versus_boosting.py run --tables FOLDER --names titanic,iris --out results.jsonl
-    python benchmarks/versus_boosting.py table results.jsonl
+python benchmarks/versus_boosting.py run --tables FOLDER --names titanic,iris --out results.jsonl
+python benchmarks/versus_boosting.py table results.jsonl
 """
 
 from __future__ import annotations

@@ -52,7 +52,8 @@ def parse_seconds(text: str | float) -> float:
         if _BARE.fullmatch(compact):
             seconds = float(compact)
         elif compact and parts:
-            seconds = sum(float(n) * size for n, size in zip(parts.groups(), _SECONDS) if n)
+            sizes = zip(parts.groups(), _SECONDS, strict=True)
+            seconds = sum(float(n) * size for n, size in sizes if n)
         else:
             raise SettingError(
                 f"The budget {text!r} is no duration.",

@@ -166,4 +166,4 @@ def _whole(name: str, value: Any, least: int) -> int | None:
 
 
 def _is_size(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 < value < math.inf
+    return isinstance(value, Real) and not isinstance(value, bool) and 0.0 < float(value) < math.inf

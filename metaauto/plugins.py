@@ -262,7 +262,7 @@ def _origin(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
     if point.dist is None:
         return "", ""
     try:
-        metadata = point.dist.metadata
+        metadata: Any = point.dist.metadata
         return metadata.get("Name") or "", metadata.get("Version") or ""
     except Exception:  # an uninstallation that was cut short leaves entry points without metadata
         return "", ""

@@ -297,9 +297,7 @@ class Registry:
     def readers(self) -> list[Reader]:
         """All readers: those of plugins first, then metaauto's own, each by name."""
         found = self.entries("reader")
-        return [
-            e.component for e in sorted(found, key=lambda e: (e.plugin.is_own, e.name))
-        ]
+        return [e.component for e in sorted(found, key=lambda e: (e.plugin.is_own, e.name))]
 
     def explainers(self) -> list[Explainer]:
         """All explainers, sorted by name."""

@@ -53,8 +53,28 @@ def test_usual_ways_to_write_a_duration(text, seconds):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "soon", "5x", "-5s", "0", "0s", "1 000s", "1.5.2s", "90 30", "1h30", "5 5", "1e3", "٣s",
-     True, None, math.nan, math.inf, -1, "1m30m", "30s1m"],
+    [
+        "",
+        "soon",
+        "5x",
+        "-5s",
+        "0",
+        "0s",
+        "1 000s",
+        "1.5.2s",
+        "90 30",
+        "1h30",
+        "5 5",
+        "1e3",
+        "٣s",
+        True,
+        None,
+        math.nan,
+        math.inf,
+        -1,
+        "1m30m",
+        "30s1m",
+    ],
 )
 def test_what_is_no_duration_is_refused(text):
     with pytest.raises(SettingError) as caught:

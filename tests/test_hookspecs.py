@@ -108,7 +108,9 @@ def test_components_of_the_examples_have_distinct_kinds():
         "register_explainers": Explainer,
     }
     for name, kind in kinds.items():
-        plugin = type("Plugin", (), {"__name__": "example", name: staticmethod(implemented(name))})()
+        plugin = type(
+            "Plugin", (), {"__name__": "example", name: staticmethod(implemented(name))}
+        )()
         registry = load_plugins(PluginSettings(only=()), [plugin]).registry
         word = kind.__name__.lower()
         mine = [e for e in registry.entries(word) if e.plugin.name == "example"]

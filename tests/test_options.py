@@ -31,9 +31,7 @@ def test_trials_and_budget_both_hold():
     assert (clock.trials, clock.seconds) == (5, 120.0)
 
 
-@pytest.mark.parametrize(
-    ("budget", "reserve"), [(5, 0.3), (60, 1.8), (10_000, 5.0), ("1s", 0.3)]
-)
+@pytest.mark.parametrize(("budget", "reserve"), [(5, 0.3), (60, 1.8), (10_000, 5.0), ("1s", 0.3)])
 def test_the_reserve_grows_with_the_budget_within_bounds(budget, reserve):
     assert FitOptions(budget=budget).clock().reserve == pytest.approx(reserve)
 

@@ -94,7 +94,9 @@ def test_the_order_of_installation_changes_nothing(shuffle):
     made = plugins()
     shuffle.shuffle(made)
     registry = Registry(made)
-    assert registry.names("model") == expected.names("model") == ["knn", "one", "svm", "three", "two"]
+    assert (
+        registry.names("model") == expected.names("model") == ["knn", "one", "svm", "three", "two"]
+    )
     assert [str(c) for c in registry.clashes] == [str(c) for c in expected.clashes]
     for name in registry.names("model"):
         assert registry.entry("model", name).plugin == expected.entry("model", name).plugin

@@ -273,7 +273,9 @@ class TestUntangling:
 
 class TestModelsOfPlugins:
     def test_a_model_may_name_the_steps_that_suit_it(self):
-        model = Model("mine", build, space={"categorical": Choice(("target", "ordinal"), "ordinal")})
+        model = Model(
+            "mine", build, space={"categorical": Choice(("target", "ordinal"), "ordinal")}
+        )
         space = SearchSpace(own(model), WIDE)
         bounds = space.ranges["mine"]["categorical"]
         assert set(bounds.options) == {"target", "ordinal"}
@@ -350,7 +352,9 @@ class TestModelsOfPlugins:
         values = {"scale": "rank", "scale.rank.how": "b", "scale.rank.n": 5}
         assert space.repair(Configuration("mine", values)).configuration.values == values
         values["scale.rank.how"] = "a"
-        assert "scale.rank.n" not in space.repair(Configuration("mine", values)).configuration.values
+        assert (
+            "scale.rank.n" not in space.repair(Configuration("mine", values)).configuration.values
+        )
 
 
 def test_an_unknown_model_is_a_key_error():

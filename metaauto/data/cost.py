@@ -13,7 +13,8 @@ _TEXT_WIDTH = 50
 def boosting_seconds(task: Task, rows: int, per_class: bool = True) -> float:
     """Core-seconds that 100 rounds of boosting are expected to take on some rows of a table.
 
-    A text counts as 50 columns; every class has its own trees, unless told otherwise. The figure is rough; the search corrects it by what it sees.
+    A text counts as 50 columns; every class has its own trees, unless told otherwise. The figure
+    is rough; the search corrects it by what it sees.
     """
     texts = sum(column.role is Role.TEXT for column in task.features)
     width = len(task.features) + (_TEXT_WIDTH - 1) * texts

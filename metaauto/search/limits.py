@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from metaauto.budget import Budget
 
-__all__ = ["job_limits"]
+__all__ = ["UNTIMED_HARD_SECONDS", "job_limits"]
 
 _SHARE = 0.4
 _SHORTEST = 1.0
 _CAUTION = 1.3
 _HAND_OVER = 0.2
-_UNTIMED_HARD_SECONDS = 3600.0
+UNTIMED_HARD_SECONDS = 3600.0
 
 
 def job_limits(
@@ -35,7 +35,7 @@ def job_limits(
         Seconds that this job is expected to take if it is not cut short.
     """
     if not budget.is_timed:
-        return float("inf"), _UNTIMED_HARD_SECONDS
+        return float("inf"), UNTIMED_HARD_SECONDS
     left = max(budget.for_search(), 0.0)
     rounds = -(-max(folds_left, 1) // max(workers, 1))
     soft = max(_SHARE * left / rounds, _CAUTION * expected, _SHORTEST)

@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,9 +14,9 @@ import numpy as np
 
 from metaauto.budget import Budget
 from metaauto.search.executors import Executor
-from metaauto.search.limits import job_limits
+from metaauto.search.limits import UNTIMED_HARD_SECONDS, job_limits
 from metaauto.search.proposals import Proposals
-from metaauto.search.racing import deserves_more
+from metaauto.search.racing import lost_at, projected_loss
 from metaauto.search.trial import (
     DescribeJob,
     Description,
@@ -138,17 +139,18 @@ class Search:
         self._proposals.mark_tried(trial.configuration)
         for fold in sorted(trial.outcomes):
             if trial.outcomes[fold].status is Status.SUCCESS:
-                trial.fold_losses[fold] = self._fold_loss(trial, fold)
+                self._weigh(trial, fold)
         if trial.origin == "baseline" and trial.loss is not None:
             self._proposals.penalty = trial.loss
-        if not trial.is_over and len(trial.fold_losses) == len(self._folds):
-            self._finish(trial, Status.SUCCESS)
+        if not trial.is_over:
+            self._judge(trial)
 
     def add_finished(self, trial: Trial) -> None:
         """Take in a trial that was run elsewhere, such as the baseline."""
-        for fold in sorted(trial.outcomes):
-            trial.fold_losses[fold] = self._fold_loss(trial, fold)
         self.trials.append(trial)
+        for fold in sorted(trial.outcomes):
+            self._recorder.record_outcome(trial.outcomes[fold])
+            self._weigh(trial, fold)
         self._proposals.mark_tried(trial.configuration)
         self._finish(trial, Status.SUCCESS)
         if trial.loss is not None:
@@ -175,11 +177,15 @@ class Search:
                 self._receive(trial, outcome)
                 if trial.is_over:
                     yield trial
-        for trial in self.trials:
-            if not trial.is_over:
-                trial.error = _CUT_SHORT
-                self._finish(trial, Status.STOPPED)
-                yield trial
+        yield from self.give_up()
+
+    def give_up(self) -> list[Trial]:
+        """Mark the trials that are not over as stopped, and return them."""
+        given_up = [trial for trial in self.trials if not trial.is_over]
+        for trial in given_up:
+            trial.error = _CUT_SHORT
+            self._finish(trial, Status.STOPPED)
+        return given_up
 
     def out_of_fold(self, trial: Trial) -> np.ndarray:
         """The out-of-fold predictions of a successful trial, memory-mapped."""
@@ -198,6 +204,7 @@ class Search:
         return limit is not None and started >= limit
 
     def _dispatch(self) -> None:
+        self._is_dry = False
         for _ in range(self._executor.free()):
             job = self._next_job()
             if job is None:
@@ -221,9 +228,10 @@ class Search:
     def _next_job(self) -> Job | DescribeJob | None:
         has_begun = any(trial.origin != "baseline" for trial in self.trials)
         if self._is_undescribed() and not self._is_describing and has_begun:
+            if self.is_reproducible:
+                return DescribeJob(float("inf"), self._seed, UNTIMED_HARD_SECONDS)
             hard = max(min(10 * self._describe_seconds, self._budget.for_search()), 0.01)
-            seconds = float("inf") if self.is_reproducible else self._describe_seconds
-            return DescribeJob(seconds, self._seed, hard)
+            return DescribeJob(self._describe_seconds, self._seed, hard)
         for trial in self.trials:
             if not trial.is_over and (fold := self._next_fold(trial)) is not None:
                 return self._job(trial, fold)
@@ -295,57 +303,71 @@ class Search:
             trial.error = _CUT_SHORT
             self._finish(trial, Status.STOPPED)
             return
-        if outcome.status is not Status.SUCCESS:
-            trial.error = outcome.error
-            self._finish(trial, outcome.status)
-            return
-        trial.fold_losses[outcome.fold] = self._fold_loss(trial, outcome.fold)
-        if not np.isfinite(trial.fold_losses[outcome.fold]):
-            trial.error = "The metric is not finite on its predictions."
-            self._finish(trial, Status.FAILED)
-        elif not self._survives(trial):
-            self._finish(trial, Status.DROPPED)
-        elif len(trial.outcomes) == len(self._folds):
-            self._finish(trial, Status.SUCCESS)
+        if outcome.status is Status.SUCCESS:
+            self._weigh(trial, outcome.fold)
+        self._judge(trial)
 
-    def _survives(self, trial: Trial) -> bool:
-        """Race the folds in their order, so that arrival plays no part."""
+    def _weigh(self, trial: Trial, fold: int) -> None:
+        """Note the loss of a fold; where the metric breaks on its prediction, the fold failed."""
+        outcome = trial.outcomes[fold]
+        try:
+            prediction = np.load(self._folder / outcome.prediction, mmap_mode="r")
+            loss = float(self._loss(self._folds[fold][1], np.asarray(prediction)))
+        except Exception as error:
+            cause = f"The metric raised {type(error).__name__}: {error}"
+        else:
+            trial.fold_losses[fold] = loss
+            if np.isfinite(loss) or self._is_silent(fold):
+                return
+            cause = "The metric is not finite on its predictions."
+        trial.outcomes[fold] = replace(outcome, status=Status.FAILED, error=cause)
+
+    def _is_silent(self, fold: int) -> bool:
+        """Whether the metric has no value on a fold for anyone, such as AUC with one class."""
+        baseline = self.trials[0]
+        if baseline.origin != "baseline":
+            return False
+        return not np.isfinite(baseline.fold_losses.get(fold, np.nan))
+
+    def _judge(self, trial: Trial) -> None:
+        """Decide by the folds in their order, so that arrival plays no part in a reproducible run."""
         done = 0
-        while done in trial.fold_losses:
+        while done in trial.outcomes and trial.outcomes[done].status is Status.SUCCESS:
             done += 1
-        others = self._comparable(trial)
-        for length in range(1, min(done, len(self._folds) - 1) + 1):
-            part = Trial(trial.number, trial.configuration, trial.origin)
-            part.fold_losses = {fold: trial.fold_losses[fold] for fold in range(length)}
-            if not deserves_more(part, others):
-                return False
-        return True
+        known = [done] if self.is_reproducible else sorted(trial.outcomes)
+        bad = [
+            f
+            for f in known
+            if f in trial.outcomes and trial.outcomes[f].status is not Status.SUCCESS
+        ]
+        lost = lost_at(trial, self._comparable(trial), min(done, len(self._folds) - 1))
+        if lost is not None:
+            trial.fold_losses = {fold: trial.fold_losses[fold] for fold in range(lost)}
+            self._finish(trial, Status.DROPPED)
+        elif bad:
+            trial.error = trial.outcomes[bad[0]].error
+            self._finish(trial, trial.outcomes[bad[0]].status)
+        elif done == len(self._folds):
+            self._finish(trial, Status.SUCCESS)
 
     def _comparable(self, trial: Trial) -> list[Trial]:
         """The finished trials that this trial may be compared with."""
         last = trial.number - self._window if self.is_reproducible else len(self.trials)
         return [t for t in self.trials if t.status is Status.SUCCESS and t.number <= last]
 
-    def _fold_loss(self, trial: Trial, fold: int) -> float:
-        prediction = np.load(self._folder / trial.outcomes[fold].prediction, mmap_mode="r")
-        return float(self._loss(self._folds[fold][1], np.asarray(prediction)))
-
     def _finish(self, trial: Trial, status: Status) -> None:
-        trial.status = status
         trial.finished = self._budget.elapsed()
         if status is Status.SUCCESS:
-            trial.loss = float(self._loss(self._evaluated, np.asarray(self.out_of_fold(trial))))
+            loss = float(self._loss(self._evaluated, np.asarray(self.out_of_fold(trial))))
+            trial.loss = loss if np.isfinite(loss) else None
+            if trial.loss is None:
+                status = Status.FAILED
+                trial.error = "The metric is not finite on its predictions."
         elif status is Status.DROPPED:
-            trial.loss = self._projected_loss(trial)
+            trial.loss = projected_loss(trial, self._comparable(trial))
             trial.error = "Clearly worse than the best trials on its first folds."
+        trial.status = status
         self._recorder.record_trial(trial.to_json())
-
-    def _projected_loss(self, trial: Trial) -> float:
-        """What a dropped trial would about have reached: the best trial's loss plus the gap."""
-        others = self._comparable(trial)
-        best = min(others, key=lambda t: (t.loss, t.number))
-        gaps = [loss - best.fold_losses[fold] for fold, loss in trial.fold_losses.items()]
-        return float((best.loss or 0.0) + max(float(np.mean(gaps)), 0.0))
 
     def _assemble(self, trial: Trial, path: Path) -> None:
         """Put the folds' predictions together in the order of the evaluated rows."""

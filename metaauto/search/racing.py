@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from metaauto.search.trial import Status, Trial
 
-__all__ = ["deserves_more"]
+__all__ = ["deserves_more", "lost_at", "projected_loss"]
 
 _MIN_FINISHED = 3
 _REFERENCE_RANK = 8
@@ -44,6 +44,27 @@ def deserves_more(trial: Trial, others: Sequence[Trial]) -> bool:
         return True
     allowed = _DEVIATIONS * _fluctuation(finished) / len(gaps) ** 0.5
     return statistics.fmean(gaps) <= allowed
+
+
+def lost_at(trial: Trial, others: Sequence[Trial], length: int) -> int | None:
+    """After how many of its first folds a trial has lost the race; None if it has not."""
+    for count in range(1, length + 1):
+        part = Trial(trial.number, trial.configuration, trial.origin)
+        part.fold_losses = {fold: trial.fold_losses[fold] for fold in range(count)}
+        if not deserves_more(part, others):
+            return count
+    return None
+
+
+def projected_loss(trial: Trial, others: Sequence[Trial]) -> float | None:
+    """What a dropped trial would about have reached: the best trial's loss plus the gap."""
+    known = [t for t in others if t.loss is not None]
+    known = [t for t in known if t.fold_losses.keys() >= trial.fold_losses.keys()]
+    best = min(known, key=lambda t: (t.loss, t.number), default=None)
+    if best is None or best.loss is None:
+        return None
+    gaps = _gaps(trial, best)
+    return best.loss + max(statistics.fmean(gaps), 0.0) if gaps else best.loss
 
 
 def _gaps(trial: Trial, other: Trial) -> list[float]:

@@ -23,7 +23,7 @@ __all__ = ["Failure", "Target", "Verdict", "check_component", "find_target", "pl
 
 PATIENCE = 600.0
 _REMARKS = {
-    "reader": "Its contract needs a source: write a test class from metaauto.testing.ReaderContract.",
+    "reader": "Its contract needs a source: derive a test from metaauto.testing.ReaderContract.",
     "knowledge": "Knowledge packs are checked when they are opened.",
     "command": "Commands have no contract.",
 }
@@ -132,7 +132,7 @@ def _declared_modules(file: Path) -> tuple[str, ...]:
     except (KeyError, AttributeError, TypeError) as error:
         raise PluginLoadError(
             f"{str(file)!r} declares no plugin of metaauto.",
-            hint="Add [project.entry-points.metaauto] with: name = \"module\".",
+            hint='Add [project.entry-points.metaauto] with: name = "module".',
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The contracts of one component as a test module and a pytest plugin; `metaauto.testing.check` runs it.
+"""The contracts of one component as a test module and a pytest plugin, for `check`.
 
 The test module asks for `contract_class`; the plugin writes down what became of each check, so that
 a process that hangs or crashes still tells in which check it did.
@@ -29,8 +29,7 @@ CONTRACTS: dict[str, str] = {
 """Contract classes that need to know nothing but the component, by kind."""
 
 TEST_MODULE = (
-    "from metaauto.testing.suite import contract_class\n\n"
-    "TestContract = contract_class()\n"
+    "from metaauto.testing.suite import contract_class\n\nTestContract = contract_class()\n"
 )
 
 
@@ -65,9 +64,8 @@ def contract_class() -> type:
 
     request = _request()
     plain = request["settings"]
-    settings = PluginSettings(
-        **{key: tuple(v) if isinstance(v, list) else v for key, v in plain.items()}
-    )
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
+    settings = PluginSettings(**values)
     kind, _, name = request["component"].partition(":")
     component = load_plugins(settings).registry.entry(kind, name).component
     contract = getattr(metaauto.testing, CONTRACTS[kind])

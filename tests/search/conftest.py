@@ -16,18 +16,22 @@ def registry():
     return load_plugins(PluginSettings(only=())).registry
 
 
-def table(kind: str, roles=ROLES, n_rows: int = 120, missing: bool = True, seed: int = 0, n_words=9):
+def table(
+    kind: str, roles=ROLES, n_rows: int = 120, missing: bool = True, seed: int = 0, n_words=9
+):
     """Two columns of each wanted role, in an order that mixes them, and a learnable target."""
     random = np.random.default_rng(seed)
     signal = random.normal(size=n_rows)
     made = {
         "numeric": lambda i: signal + random.normal(size=n_rows) * (i + 0.5),
         "boolean": lambda i: (signal + random.normal(size=n_rows)) > 0,
-        "categorical": lambda i: np.digitize(
-            signal + random.normal(size=n_rows), [-1, 0, 1]
-        ).astype(str).astype(object) + np.array("abcd"[i], dtype=object),
-        "datetime": lambda i: pd.Timestamp("2020-01-01")
-        + pd.to_timedelta(random.integers(0, 900, n_rows), unit="D"),
+        "categorical": lambda i: (
+            np.digitize(signal + random.normal(size=n_rows), [-1, 0, 1]).astype(str).astype(object)
+            + np.array("abcd"[i], dtype=object)
+        ),
+        "datetime": lambda i: (
+            pd.Timestamp("2020-01-01") + pd.to_timedelta(random.integers(0, 900, n_rows), unit="D")
+        ),
         "text": lambda i: [
             " ".join(f"word{n}" for n in random.integers(0, n_words, 4)) for _ in range(n_rows)
         ],

@@ -366,8 +366,11 @@ def probabilities(draw):
     codes = draw(st.lists(st.integers(0, n_classes - 1), min_size=1, unique=True))
     rows = draw(st.integers(1, 4))
     cells = st.floats(0, 1, allow_subnormal=False)
-    raw = draw(st.lists(st.lists(cells, min_size=len(codes), max_size=len(codes)),
-                        min_size=rows, max_size=rows))
+    raw = draw(
+        st.lists(
+            st.lists(cells, min_size=len(codes), max_size=len(codes)), min_size=rows, max_size=rows
+        )
+    )
     return np.array(raw), codes, n_classes
 
 

@@ -26,7 +26,7 @@ from metaauto.warmstart import DefaultPortfolio, RuntimeModel
 
 N_ROWS, N_FOLDS = 40, 4
 ROWS = np.arange(N_ROWS)
-FOLDS = [(ROWS[ROWS % N_FOLDS != f], ROWS[ROWS % N_FOLDS == f]) for f in range(N_FOLDS)]
+FOLDS = [(ROWS[f != ROWS % N_FOLDS], ROWS[f == ROWS % N_FOLDS]) for f in range(N_FOLDS)]
 COLUMNS = tuple(Column(f"c{i}", Role.NUMERIC, "float64", 9, 0.1) for i in range(9))
 TASK = Task("regression", "y", COLUMNS, "mae", N_ROWS)
 REGISTRY = load_plugins(PluginSettings(only=())).registry
@@ -85,9 +85,7 @@ class FakeExecutor:
         rows = FOLDS[job.fold][1]
         np.save(self.folder / name, np.full(len(rows), quality(job.configuration, job.fold), "f4"))
         model = f"models/{job.stem}.pkl"
-        return Outcome(
-            job.trial, job.fold, Status.SUCCESS, seconds, prediction=name, model=model
-        )
+        return Outcome(job.trial, job.fold, Status.SUCCESS, seconds, prediction=name, model=model)
 
 
 class Notes:

@@ -157,7 +157,9 @@ class TestKey:
         one = self.key(make_inputs, registry, "extra_trees", min_samples_leaf=1)
         assert one == self.key(make_inputs, registry, "extra_trees", min_samples_leaf=9)
         other = self.key(make_inputs, registry, "random_forest")
-        same = registry.model("extra_trees").tags.sparse == registry.model("random_forest").tags.sparse
+        same = (
+            registry.model("extra_trees").tags.sparse == registry.model("random_forest").tags.sparse
+        )
         assert (one == other) is same
 
     @pytest.mark.parametrize(

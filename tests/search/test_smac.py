@@ -95,9 +95,11 @@ def test_it_works_quietly_and_leaves_nothing_behind(folders, capfd):
     assert list(cwd.iterdir()) == []
     assert [p for p in temporary.rglob("*") if "smac" in p.name] == []
     assert (logging.root.handlers, logging.root.level) == (handlers, level)
-    assert not {name for name in logging.root.manager.loggerDict if "smac" in name} - loggers - {
-        "metaauto.search"
-    }
+    assert (
+        not {name for name in logging.root.manager.loggerDict if "smac" in name}
+        - loggers
+        - {"metaauto.search"}
+    )
     assert capfd.readouterr() == ("", "")
 
 

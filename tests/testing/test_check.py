@@ -95,9 +95,10 @@ class TestCheckComponent:
         verdict = check_component(find_target(str(file)), "metric:hits")
         assert not verdict.is_good
         assert verdict.passed > 0
-        assert "losses of better predictions" in failures(verdict)[
-            "test_better_predictions_have_less_loss[binary]"
-        ]
+        assert (
+            "losses of better predictions"
+            in failures(verdict)["test_better_predictions_have_less_loss[binary]"]
+        )
 
     def test_one_that_crashes_is_named_with_the_check(self, write):
         file = write(facts="import os; os._exit(7)")

@@ -57,6 +57,11 @@ class Nursery:
         """End the process."""
         self._child.kill()
 
+    def hang_up(self) -> None:
+        """Tell the process to end its workers and itself."""
+        with self._lock:
+            self._child.hang_up()
+
     def _hear(self) -> None:
         with contextlib.suppress(ValueError, OSError):  # its output is closed when it is killed
             for line in self._child.output:
@@ -119,6 +124,9 @@ def _end_idle() -> None:
 
 @atexit.register
 def _end_all() -> None:
-    # Also one whose executor nobody closed: a thread that reads from it could hold Python up.
     with _lock:
-        _forget(lambda key, nursery: True)
+        # An executor that nobody closed: its nursery ends its workers before it ends itself.
+        for key, nursery in _kept.items():
+            if nursery.users and key[1] == os.getpid():
+                nursery.hang_up()
+        _end_idle()

@@ -181,6 +181,12 @@ class Child:
             return False
         return True
 
+    def hang_up(self) -> None:
+        """Close its standard input, which tells it to end."""
+        if self.process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self.process.stdin.close()
+
     @property
     def output(self) -> Any:
         """Its standard output."""

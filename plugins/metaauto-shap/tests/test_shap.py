@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from metaauto_shap import EXPLAINER
+from metaauto_shap.values import Coding, shapley_values
 
 from metaauto.api import ExplainerInput
 from metaauto.testing import ExplainerContract
-from metaauto_shap import EXPLAINER
-from metaauto_shap.values import Coding, shapley_values
 
 
 class TestShap(ExplainerContract):

@@ -1,0 +1,79 @@
+"""Write docs/hooks.md from the docstrings of the hooks and of what they register."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from metaauto import api, hookspecs
+
+PAGE = Path(__file__).with_name("hooks.md")
+COMPONENTS = (
+    "Model", "Tags", "Preprocessor", "Extractor", "Metric", "Reader", "Explainer", "BuildContext",
+    "FitContext", "Deadline", "MetafeatureInput", "ExplainerInput", "Float", "Int", "Choice",
+)  # fmt: skip
+HEADER = """\
+# Hooks
+
+Generated from the docstrings of `metaauto/hookspecs.py` by `python docs/hooks.py`; do not edit.
+The [plugin guide](plugins.md) shows how to use them.
+"""
+
+
+def hooks() -> dict[str, Any]:
+    """Every hook by name, in the order of the module."""
+    return {
+        name: item
+        for name, item in vars(hookspecs).items()
+        if inspect.isfunction(item) and hasattr(item, "metaauto_spec")
+    }
+
+
+def render() -> str:
+    """Return the text of the page."""
+    parts = [HEADER, _marked(inspect.cleandoc((hookspecs.__doc__ or "").split("\n", 1)[1])), ""]
+    for name, function in hooks().items():
+        arguments = ", ".join(inspect.signature(function).parameters)
+        parts += [f"## `{name}({arguments})`", "", *_section(inspect.getdoc(function) or ""), ""]
+    parts += ["# What hooks register and receive", ""]
+    for name in COMPONENTS:
+        item = getattr(api, name)
+        parts += [f"## `{name}`", "", *_section(inspect.getdoc(item) or ""), ""]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(parts)).rstrip() + "\n"
+
+
+def _section(text: str) -> Iterator[str]:
+    """A numpydoc text as Markdown."""
+    pieces = re.split(r"^([A-Z][a-z]+)\n-{3,}\n", text, flags=re.MULTILINE)
+    yield _marked(pieces[0].rstrip())
+    for title, body in zip(pieces[1::2], pieces[2::2], strict=True):
+        yield ""
+        if title == "Examples":
+            yield f"```pycon\n{body.rstrip()}\n```"
+        elif title in ("Parameters", "Raises", "Returns"):
+            yield f"{title}:\n"
+            yield from _entries(body)
+        else:
+            yield f"{title}:\n"
+            yield _marked(body.rstrip())
+
+
+def _entries(body: str) -> Iterator[str]:
+    for entry in re.findall(r"^\S.*(?:\n(?:[ \t]+.*|))*", body, flags=re.MULTILINE):
+        head, _, rest = entry.partition("\n")
+        name, _, kind = head.partition(" : ")
+        words = " ".join(textwrap.dedent(rest).split())
+        yield f"- **{name}**" + (f" ({kind})" if kind else "") + f": {_marked(words)}"
+
+
+def _marked(text: str) -> str:
+    """Double and single backticks of numpydoc become code."""
+    return re.sub(r"``(.+?)``", r"`\1`", text)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render(), "utf-8")
