@@ -330,16 +330,13 @@ class Search:
         return not np.isfinite(baseline.fold_losses.get(fold, np.nan))
 
     def _judge(self, trial: Trial) -> None:
-        """Decide by the folds in their order, so that arrival plays no part in a reproducible run."""
+        """Decide by the folds in their order; in a reproducible run arrival plays no part."""
+        bad = [f for f, o in sorted(trial.outcomes.items()) if o.status is not Status.SUCCESS]
         done = 0
-        while done in trial.outcomes and trial.outcomes[done].status is Status.SUCCESS:
+        while done in trial.outcomes and done not in bad:
             done += 1
-        known = [done] if self.is_reproducible else sorted(trial.outcomes)
-        bad = [
-            f
-            for f in known
-            if f in trial.outcomes and trial.outcomes[f].status is not Status.SUCCESS
-        ]
+        if self.is_reproducible:
+            bad = [fold for fold in bad if fold == done]
         lost = lost_at(trial, self._comparable(trial), min(done, len(self._folds) - 1))
         if lost is not None:
             trial.fold_losses = {fold: trial.fold_losses[fold] for fold in range(lost)}

@@ -35,7 +35,7 @@ def read_all(path):
 def test_a_truncated_store_is_one_clear_error(shipped, tenth, readonly):
     data = shipped.read_bytes()
     shipped.write_bytes(data[: len(data) * tenth // 10])
-    with pytest.raises(KnowledgeError) as caught:  # noqa: PT012
+    with pytest.raises(KnowledgeError) as caught:
         if readonly:
             read_all(shipped)
         else:

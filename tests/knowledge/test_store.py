@@ -137,7 +137,7 @@ def test_facts_about_unknown_things_are_refused_as_a_whole(filled, example, tabl
 
 def test_a_transaction_is_all_or_nothing(filled, example):
     before = digest(filled)
-    with pytest.raises(ZeroDivisionError), filled.transaction():  # noqa: PT012
+    with pytest.raises(ZeroDivisionError), filled.transaction():
         filled.add_provenance(replace(example().said, source="fit"))
         filled.add_evaluations([replace(example().evaluations[0], fold=5)])
         _ = 1 / 0

@@ -22,7 +22,7 @@ from metaauto.search.restore import restored_trials
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status, Trial
 from metaauto.space import SearchSpace
 from metaauto.task import Column, Role, Task
-from metaauto.warmstart import DefaultPortfolio, RuntimeModel
+from metaauto.warmstart import DefaultPortfolio, Recommendation, RuntimeModel
 
 N_ROWS, N_FOLDS = 40, 4
 ROWS = np.arange(N_ROWS)
@@ -161,7 +161,7 @@ def all_of(search: Search) -> list[Trial]:
 
 class TestReproducible:
     @settings(
-        max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+        max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
     )
     @given(st.integers(1, 2**30), st.sampled_from((1, 2, 3, 6)), st.sampled_from((0.0, 0.1)))
     def test_which_worker_was_quicker_plays_no_part(self, tmp_path_factory, seed, workers, failing):
@@ -321,6 +321,30 @@ class TestFailures:
             assert "not finite" in trial.error
             assert trial.loss is None
 
+    def test_a_metric_that_raises_costs_the_trial_alone(self, tmp_path):
+        def loss(rows, prediction):
+            if 1.5 < mean_size(rows, prediction) < 3.0:
+                raise ZeroDivisionError("in the user's metric")
+            return mean_size(rows, prediction)
+
+        search = make_search(tmp_path, loss=loss)
+        fates = Counter(t.status for t in all_of(search))
+        assert fates[Status.FAILED] > 0
+        assert any("ZeroDivisionError: in the user's metric" in t.error for t in search.trials)
+
+    def test_a_prediction_that_is_gone_costs_the_trial_alone(self, tmp_path):
+        class Losing(FakeExecutor):
+            def finish(self, job):
+                outcome = super().finish(job)
+                if job.trial == 2:
+                    (self.folder / outcome.prediction).unlink()
+                return outcome
+
+        search = make_search(tmp_path, Losing(tmp_path))
+        all_of(search)
+        assert search.trials[2].status is Status.FAILED
+        assert len(search.trials) == 13
+
     def test_folds_of_one_class_are_not_the_models_fault(self, tmp_path):
         """Where even the baseline has no loss on a fold, the metric has none there."""
 
@@ -342,10 +366,13 @@ class TestEnding:
         search = make_search(tmp_path, budget=Budget(trials=1000), recorder=notes)
         search.add_finished(baseline(tmp_path))
         finished = []
+        timer = threading.Timer(0.3, search.stop)
         for trial in search.run():
             finished.append(trial)
             if len(finished) == 5:
-                search.stop()
+                search._executor.is_stuck = True
+                timer.start()
+        timer.join()
         assert len(search.trials) < 30
         assert all(t.is_over for t in search.trials)
         stopped = [t for t in search.trials if t.status is Status.STOPPED]
@@ -405,18 +432,28 @@ class TestEnding:
                 pass
 
             def recommend(self, seconds):
-                from metaauto.warmstart import Recommendation
-
                 self.calls += 1
-                if self.calls % 2 == 0 or not self.queue:
+                if self.calls == 2 or not self.queue:
                     return None
                 return Recommendation(self.queue.pop(0), "portfolio", "default")
 
-        executor = FakeExecutor(tmp_path, workers=1)
-        search = make_search(tmp_path, executor, Budget(seconds=20.0), strategy=Moody())
+        class Restarting(FakeExecutor):
+            """Has no free worker just after a job has ended."""
+
+            is_restarting = False
+
+            def wait(self, seconds):
+                found = super().wait(seconds)
+                self.is_restarting = bool(found)
+                return found
+
+            def free(self):
+                return 0 if self.is_restarting else super().free()
+
+        executor = Restarting(tmp_path, workers=9)
+        search = make_search(tmp_path, executor, Budget(seconds=60.0), strategy=Moody())
         search._proposals._nearby = lambda seconds: None
-        finished = all_of(search)
-        assert len(finished) >= 3
+        assert len(all_of(search)) >= 3
 
 
 class TestRecords:
