@@ -52,6 +52,10 @@ def _status(command: click.Command, arguments: list[str], with_traceback: bool) 
         return INTERRUPTED
     except BrokenPipeError:
         raise
+    except SystemExit as ending:
+        if isinstance(ending.__context__, BrokenPipeError):  # click's answer to a broken pipe
+            raise ending.__context__ from None
+        raise
     except MetaautoError as error:
         _show_traceback(with_traceback)
         say(f"Error: {_one_line(error)}")
