@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +28,7 @@ from metaauto.report import (
     failure_causes,
     fit_facts,
     holdout_facts,
+    no_model_problem,
     plugin_failure,
 )
 from metaauto.run import RunDirectory
@@ -40,16 +43,18 @@ from metaauto.search import (
     Status,
     Trial,
     baseline_trial,
+    read_folds,
     restored_trials,
     write_inputs,
 )
-from metaauto.space import SearchSpace
+from metaauto.space import BASELINE, SearchSpace
 from metaauto.warmstart import DefaultPortfolio, RuntimeModel, Strategy
 
 __all__ = ["Conductor", "fit"]
 
 _ENSEMBLE_SHARE = 0.03
 _MOST_MEMBERS = 15
+_log = logging.getLogger("metaauto.fit")
 _DESCRIBE_FROM = 20.0
 _DESCRIBE_SECONDS = 1.0
 
@@ -127,8 +132,9 @@ class Conductor:
         with self.start_workers() as executor:
             plugins = self.load_plugins()
             run, dataset, metric = self.read(data, target, resume, plugins.registry)
-            with run:
-                splits = self.split(dataset)
+            # The workers end before their directory goes.
+            with run, closing(executor):
+                splits = self.split(dataset, run)
                 space = self.search_space(plugins.registry, dataset)
                 runtime = RuntimeModel(space, len(splits.folds))
                 strategy = self.recall(space, runtime)
@@ -186,9 +192,10 @@ class Conductor:
     ) -> tuple[RunDirectory, Dataset, Metric]:
         """Read and check the table, settle the metric, open the run directory."""
         self.tell("stage", "Reading the table")
-        with self.clock.stage("read"):
+        with self.clock.stage("read"), ExitStack() as undo:
             stored = RunDirectory.open(resume) if resume is not None else None
             if stored is not None:
+                undo.callback(stored.close)
                 self.options = self.options.resumed_from(stored.settings)
                 self.clock.take_limits(self.options.clock())
                 target = stored.settings.get("target") if target is None else target
@@ -215,12 +222,8 @@ class Conductor:
             run = stored or RunDirectory.create(
                 self.options.run_dir, self.settings(data, target, dataset)
             )
-            if run.settings.get("fingerprint") != dataset.fingerprint:
-                run.close()
-                raise RunError(
-                    "The table is not the one that the interrupted run was fitting.",
-                    hint="Give the same data, or start a new run.",
-                )
+            check_same(run, dataset)
+            undo.pop_all()
         self.tell("table", f"{dataset.task.n_rows:,} rows", task=dataset.task)
         for finding in dataset.findings:
             self.tell("warning", str(finding), code=finding.code, column=finding.column)
@@ -236,10 +239,11 @@ class Conductor:
             "data": source,
             "target": name,
             "fingerprint": fingerprint,
+            "metric_used": dataset.task.metric,
         }
 
-    def split(self, dataset: Dataset) -> Splits:
-        """Decide which rows judge which."""
+    def split(self, dataset: Dataset, run: RunDirectory) -> Splits:
+        """Decide which rows judge which; an interrupted run goes on with its folds."""
         with self.clock.stage("split"):
             splits = plan_splits(
                 dataset,
@@ -249,6 +253,9 @@ class Conductor:
                 budget_seconds=self.clock.seconds if self.clock.is_timed else None,
                 cores=self.clock.cores,
             )
+            if folds := read_folds(run.path / "data"):
+                evaluated = np.unique(np.concatenate([validation for _, validation in folds]))
+                splits = replace(splits, folds=folds, evaluated=evaluated)
         self.tell("splits", splits.strategy, folds=len(splits.folds))
         return splits
 
@@ -264,6 +271,7 @@ class Conductor:
         space = SearchSpace(selected, dataset.task)
         if not space.models:
             reasons = "; ".join(f"{name} {why}" for name, why in space.skipped.items())
+            reasons = reasons or f"{BASELINE} is what the others are compared with"
             raise Refused(f"No model can do this task: {reasons}.", hint="Include others.")
         return space
 
@@ -312,7 +320,9 @@ class Conductor:
             stored = run.stored()
             for trial in restored_trials(stored.trials, stored.outcomes, run.path):
                 search.restore(trial)
-                self.consider(trial, search)
+                # Models that no ensemble wanted were deleted to save space.
+                if all(path.is_file() for path in trial.files(run.path, "model")):
+                    self.consider(trial, search)
             self.clock.use_up(stored.seconds if self.clock.is_timed else 0.0)
             if not search.trials:
                 baseline = baseline_trial(inputs, work.plugins.registry, run.path, 0)
@@ -332,6 +342,7 @@ class Conductor:
                 self.trial_finished(trial, work)
         except KeyboardInterrupt:
             search.stop()
+            search.give_up()
             self.tell("warning", "Interrupted: the best model so far is returned.")
         finally:
             search.close()
@@ -370,6 +381,9 @@ class Conductor:
             if selection is None:
                 causes = "; ".join(failure_causes(search.trials)) or "no trial was finished"
                 raise NoModelFitted(f"No model was fitted: {causes}.", hint="Raise the budget.")
+            if problem := no_model_problem(search.trials):
+                _log.warning("%s", problem)
+                self.tell("warning", problem)
             registry, folder = work.plugins.registry, work.run.path
             model = assemble_model(
                 work.dataset,
@@ -459,6 +473,21 @@ class Work:
         if self.metric.needs == "labels":
             decision = quick_decision(prediction, y, self.metric, weights)
         return self.metric.loss(y, prediction, weights, decision)
+
+
+def check_same(run: RunDirectory, dataset: Dataset) -> None:
+    """Raise if a run that is to go on was about something else."""
+    if run.settings.get("fingerprint") != dataset.fingerprint:
+        raise RunError(
+            "The table is not the one that the interrupted run was fitting.",
+            hint="Give the same data, or start a new run.",
+        )
+    metric = run.settings.get("metric_used", dataset.task.metric)
+    if metric != dataset.task.metric:
+        raise RunError(
+            f"The interrupted run was judged by {metric}, not by {dataset.task.metric}.",
+            hint="Give the same metric, or start a new run.",
+        )
 
 
 class _CallableModule(ModuleType):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from metaauto.errors import NoModelFitted, SettingError
-from metaauto.fit import Conductor
+from metaauto.errors import MetaautoError, NoModelFitted, SettingError
+from metaauto.fit import Conductor, Work
 from metaauto.model import FinalModel
 from metaauto.options import FitOptions
-from metaauto.search import Event
+from metaauto.search import Event, Search
 
 __all__ = ["Best", "Run", "start"]
 
@@ -68,6 +68,17 @@ def start(data: Any, target: Any = None, *, resume: Any = None, **options: Any) 
     return Run(FitOptions(**options), data, target, resume)
 
 
+class _Followed(Conductor):
+    """A conductor that lets its work be looked at between trials."""
+
+    work: Work | None = None
+
+    def run_trials(self, search: Search, work: Work) -> None:
+        """Search, and remember on what."""
+        self.work = work
+        super().run_trials(search, work)
+
+
 class Run:
     """A fit that runs in a thread of this process; its models train in worker processes.
 
@@ -91,7 +102,10 @@ class Run:
         self._is_over = False
         self._best: Best | None = None
         self._trials = 0
-        self._conductor = Conductor(options, self._hear)
+        self._is_wanted = False
+        self._is_looking = False
+        self._snapshot: FinalModel | MetaautoError | None = None
+        self._conductor = _Followed(options, self._hear)
         self._thread = threading.Thread(
             target=self._run, args=(data, target, resume), name="metaauto-run", daemon=True
         )
@@ -135,6 +149,34 @@ class Run:
         """The best answer so far; None as long as there is none."""
         return self._best
 
+    def best_model(self, timeout: float | None = None) -> FinalModel:
+        """The best model so far, put together between two trials; the fit goes on.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait for the end of a trial; forever by default.
+
+        Returns
+        -------
+        FinalModel
+            The final one if the fit is over.
+
+        Raises
+        ------
+        TimeoutError
+            No trial began or ended in this time.
+        MetaautoError
+            What ended the fit.
+        """
+        with self._changed:
+            self._is_wanted, self._snapshot = True, None
+            self._wait(lambda: self._snapshot is not None or self._is_over, timeout)
+            found = self._snapshot
+        if isinstance(found, MetaautoError):
+            raise found
+        return self.result() if found is None else found
+
     def stop(self) -> None:
         """End the search soon; ``result()`` then gives the best model so far."""
         self._conductor.stop()
@@ -158,16 +200,19 @@ class Run:
         MetaautoError
             What ended the fit.
         """
-        if timeout is not None and timeout < 0:
-            raise SettingError(f"timeout={timeout!r} is negative.", hint="Give seconds, or None.")
         with self._changed:
-            if not self._changed.wait_for(lambda: self._is_over, timeout):
-                raise TimeoutError(f"The fit is not over after {timeout:g} s; it goes on.")
+            self._wait(lambda: self._is_over, timeout)
         if self._error is not None:
             raise self._error
         if self._model is None:
             raise NoModelFitted("The fit ended without a model.", hint="Look at its events.")
         return self._model
+
+    def _wait(self, condition: Callable[[], bool], timeout: float | None) -> None:
+        if timeout is not None and timeout < 0:
+            raise SettingError(f"timeout={timeout!r} is negative.", hint="Give seconds, or None.")
+        if not self._changed.wait_for(condition, timeout):
+            raise TimeoutError(f"Nothing yet after {timeout:g} s; the fit goes on.")
 
     def _run(self, data: Any, target: Any, resume: Any) -> None:
         try:
@@ -183,9 +228,13 @@ class Run:
 
     def _hear(self, event: Event) -> None:
         """Take an event of the conductor, in its thread."""
+        if self._is_looking:
+            return
         if event.kind == "trial_finished":
             self._trials += 1
         self._look()
+        if self._is_wanted and event.kind in ("trial_started", "trial_finished"):
+            self._put_together()
         with self._changed:
             self._events.append(event)
             self._changed.notify_all()
@@ -198,6 +247,22 @@ class Run:
             return
         names = {search.trials[number].name: w for number, w in answer.weights.items()}
         self._best = Best(ensemble.metric.loss_to_score(answer.loss), names, self._trials)
+
+    def _put_together(self) -> None:
+        """Make the model that somebody waits for, in the conductor's thread."""
+        work, search = self._conductor.work, self._conductor.search
+        if work is None or search is None:
+            return
+        self._is_looking = True
+        found: FinalModel | MetaautoError
+        try:
+            found = self._conductor.assemble(search, work)
+        except MetaautoError as error:
+            found = error
+        self._is_looking = False
+        with self._changed:
+            self._is_wanted, self._snapshot = False, found
+            self._changed.notify_all()
 
     def _end(self) -> None:
         self.stop()

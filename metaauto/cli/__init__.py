@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from metaauto import __version__
-from metaauto.cli.terminal import run
+from metaauto.cli.terminal import NobodyReads, run
 
 __all__ = ["COMMANDS", "command", "main"]
 
@@ -38,6 +38,13 @@ class _Commands(click.Group):
         if cmd_name.startswith("-"):
             return None
         return _of_plugin(cmd_name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader of its output who leaves is no error."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise NobodyReads from error
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find the command that is called, or say what was meant."""

@@ -56,7 +56,8 @@ _TASKS = ("auto", "classification", "binary", "multiclass", "regression")
     "--trials",
     metavar="N",
     type=int,
-    help="Configurations to try. Without --budget the result is reproducible.",
+    help="Configurations to try; without --budget the result is reproducible. With both, what is "
+    "spent first ends the search.",
 )
 @click.option("--cores", metavar="N", type=int, help="Worker processes.  [default: all cores]")
 @click.option(
@@ -134,6 +135,9 @@ def command(
 
     \b
     metaauto fit --resume run --out model.metaauto
+
+    which keeps its data, options and the time it has used; a --budget or --trials that is given
+    replaces the one before, and counts from the start of the run.
 
     The lines of progress go to the standard error, the result of --json to the standard output.
     """

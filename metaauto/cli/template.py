@@ -92,8 +92,9 @@ def register_models(register):
     "tests/test_example.py": '''\
 """The model keeps the contract of a model; its checks are inherited."""
 
-from metaauto.testing import ModelContract
 from metaauto_example import MODEL
+
+from metaauto.testing import ModelContract
 
 
 class TestExample(ModelContract):

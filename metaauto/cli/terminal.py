@@ -14,11 +14,24 @@ import click
 
 from metaauto.errors import MetaautoError
 
-__all__ = ["DEFECT", "INTERRUPTED", "print_json", "print_line", "print_table", "run", "say"]
+__all__ = [
+    "DEFECT",
+    "INTERRUPTED",
+    "NobodyReads",
+    "print_json",
+    "print_line",
+    "print_table",
+    "run",
+    "say",
+]
 
 INTERRUPTED = 130
 DEFECT = 70
 _TRACEBACK = "--traceback"
+
+
+class NobodyReads(Exception):
+    """The reader of the standard output is gone: no error of ours, though click makes it one."""
 
 
 def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +43,7 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
     try:
         status = _status(command, given, with_traceback)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (NobodyReads, BrokenPipeError):
         _abandon_output()
         return 0
     return status
@@ -50,11 +63,7 @@ def _status(command: click.Command, arguments: list[str], with_traceback: bool) 
     except (KeyboardInterrupt, click.Abort):
         say("Interrupted.")
         return INTERRUPTED
-    except BrokenPipeError:
-        raise
-    except SystemExit as ending:
-        if isinstance(ending.__context__, BrokenPipeError):  # click's answer to a broken pipe
-            raise ending.__context__ from None
+    except NobodyReads:
         raise
     except MetaautoError as error:
         _show_traceback(with_traceback)

@@ -179,6 +179,29 @@ class FinalModel:
         part = average(members, frame, self.task.n_classes, self._fallback())
         return _calibrated(part, self.task.n_classes, self.calibrator).astype(np.float32)
 
+    def explain(self, X: Any, background: Any, explainer: str = "permutation", **more: Any) -> Any:
+        """Say how much each column adds to each prediction; see `metaauto.model.explain`.
+
+        Parameters
+        ----------
+        X : DataFrame, array, dict or list of dicts
+            Rows to explain.
+        background : DataFrame, array, dict or list of dicts
+            Rows to compare with, such as the training table.
+        explainer : str, default="permutation"
+            Name of an installed explainer.
+        **more
+            ``label`` of the class to explain, ``seed``.
+
+        Returns
+        -------
+        DataFrame of shape (rows, columns)
+            In the unit of the prediction.
+        """
+        from metaauto.model.explain import explain
+
+        return explain(self, X, background, explainer=explainer, **more)
+
     def prune(self, members: int | None = None, folds: int | None = None) -> FinalModel:
         """A smaller and faster model of the heaviest members; predictions change.
 

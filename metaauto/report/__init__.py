@@ -1,7 +1,13 @@
 """What a fit shows to people and programs."""
 
 from metaauto.report.evaluation import Evaluation, evaluate, usual_metrics
-from metaauto.report.facts import failure_causes, fit_facts, holdout_facts, plugin_failure
+from metaauto.report.facts import (
+    failure_causes,
+    fit_facts,
+    holdout_facts,
+    no_model_problem,
+    plugin_failure,
+)
 from metaauto.report.leaderboard import LEADERBOARD_COLUMNS, build_leaderboard
 from metaauto.report.progress import Progress, format_score, summary_lines
 
@@ -15,6 +21,7 @@ __all__ = [
     "fit_facts",
     "format_score",
     "holdout_facts",
+    "no_model_problem",
     "plugin_failure",
     "summary_lines",
     "usual_metrics",

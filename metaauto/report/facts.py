@@ -16,7 +16,7 @@ from metaauto.registry import Registry
 from metaauto.search import Search, Trial
 from metaauto.space import SearchSpace
 
-__all__ = ["failure_causes", "fit_facts", "holdout_facts", "plugin_failure"]
+__all__ = ["failure_causes", "fit_facts", "holdout_facts", "no_model_problem", "plugin_failure"]
 
 
 def fit_facts(
@@ -93,6 +93,16 @@ def failure_causes(trials: Sequence[Trial]) -> dict[str, int]:
         if trial.status.is_failure
     )
     return dict(causes.most_common(20))
+
+
+def no_model_problem(trials: Sequence[Trial]) -> str | None:
+    """What to tell the user if the baseline is all there is; None if a model was fitted."""
+    tried = [trial for trial in trials if trial.origin != "baseline"]
+    if any(trial.loss is not None for trial in tried):
+        return None
+    causes = [f"{count} x {cause}" for cause, count in failure_causes(tried).items()]
+    why = f"All trials failed ({'; '.join(causes[:5])})" if causes else "No trial was finished"
+    return f"{why}; the answer is the baseline, which does not look at the features."
 
 
 def plugin_failure(trial: Trial, registry: Registry) -> str | None:

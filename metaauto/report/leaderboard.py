@@ -46,7 +46,7 @@ def build_leaderboard(
         With the keys of `LEADERBOARD_COLUMNS`.
     """
     scored = [t for t in trials if t.status is Status.SUCCESS and t.loss is not None]
-    rest = [t for t in trials if t not in scored]
+    rest = [t for t in trials if t.status is not Status.SUCCESS or t.loss is None]
     lines = [_ensemble_row(trials, selection, metric)]
     lines += [_trial_row(t, selection, metric) for t in scored]
     # The ensemble stands before a single model of the same score, earlier trials before later.

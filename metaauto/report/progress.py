@@ -13,6 +13,7 @@ __all__ = ["Progress", "format_score", "summary_lines"]
 
 _SILENCE = 60.0
 _FEW_CLASSES = 6
+_OTHER_TASK = "does not do"
 _SERIOUS = ("leak",)
 _ENDINGS = {
     "success": "successful",
@@ -72,6 +73,8 @@ class Progress:
         skipped: Mapping[str, str] = event.data.get("skipped", {})
         self._write(f"{event.message} among {', '.join(models)}")
         for name, why in skipped.items():
+            if why.startswith(_OTHER_TASK):
+                continue
             self._write(f"  not {name}: {why}")
 
     def _trial(self, event: Event) -> None:

@@ -11,7 +11,8 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -56,17 +57,14 @@ class RunDirectory:
         self.path = path
         self.settings = settings
         self._is_temporary = is_temporary
-        try:
+        with self._using_database(), ExitStack() as undo:
             self._connection = sqlite3.connect(path / "run.db", check_same_thread=False)
+            undo.callback(self._connection.close)
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._db: Any = sqlite_utils.Database(self._connection)
             self._create_tables()
-        except sqlite3.DatabaseError as error:
-            raise RunError(
-                f"The database of the run in {str(path)!r} cannot be used: {error}.",
-                hint="Start a new run in another directory.",
-            ) from error
+            undo.pop_all()
 
     @classmethod
     def create(cls, path: str | Path | None, settings: Mapping[str, Any]) -> RunDirectory:
@@ -129,29 +127,29 @@ class RunDirectory:
     def record_trial(self, trial: Mapping[str, Any]) -> None:
         """Note the state of a trial; a later note replaces an earlier one."""
         row = {**trial, "configuration": json.dumps(trial["configuration"], sort_keys=True)}
-        with self._connection:
+        with self._using_database(), self._connection:
             self._db["trials"].upsert(row, pk="number")
 
     def record_outcome(self, outcome: Any) -> None:
         """Note the outcome of one fold of a trial (a dataclass of plain values)."""
         row = {field.name: getattr(outcome, field.name) for field in fields(outcome)}
         row["status"] = str(row["status"])
-        with self._connection:
+        with self._using_database(), self._connection:
             self._db["outcomes"].upsert(row, pk=("trial", "fold"))
 
     def record_status(self, status: str, seconds: float) -> None:
         """Note how the run stands and the seconds it has used so far."""
-        with self._connection:
+        with self._using_database(), self._connection:
             for key, value in (("status", status), ("seconds", repr(seconds))):
                 self._db["state"].upsert({"key": key, "value": value}, pk="key")
 
     def stored(self) -> StoredRun:
         """Everything that was noted."""
-        state = {row["key"]: row["value"] for row in self._db["state"].rows}
-        trials = []
-        for row in self._db["trials"].rows_where(order_by="number"):
-            trials.append({**row, "configuration": json.loads(row["configuration"])})
-        outcomes = list(self._db["outcomes"].rows_where(order_by="trial, fold"))
+        with self._using_database():
+            state = {row["key"]: row["value"] for row in self._db["state"].rows}
+            trials = list(self._db["trials"].rows_where(order_by="number"))
+            outcomes = list(self._db["outcomes"].rows_where(order_by="trial, fold"))
+        trials = [{**row, "configuration": json.loads(row["configuration"])} for row in trials]
         status = state.get("status", "running")
         return StoredRun(self.settings, status, float(state.get("seconds", 0.0)), trials, outcomes)
 
@@ -192,6 +190,17 @@ class RunDirectory:
             (self.path / name).unlink(missing_ok=True)
         if not any(self.path.iterdir()):
             self.path.rmdir()
+
+    @contextmanager
+    def _using_database(self) -> Iterator[None]:
+        """What SQLite cannot do becomes an error that names the run."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise RunError(
+                f"The database of the run in {str(self.path)!r} cannot be used: {error}.",
+                hint="Look whether the disk is full; or start a new run in another directory.",
+            ) from error
 
     def _create_tables(self) -> None:
         tables: dict[str, tuple[dict[str, type], Any]] = {

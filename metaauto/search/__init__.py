@@ -3,7 +3,7 @@
 from metaauto.search.baseline import baseline_trial
 from metaauto.search.events import Event
 from metaauto.search.executors import Executor, LocalExecutor, Setup
-from metaauto.search.inputs import Inputs, read_inputs, write_inputs
+from metaauto.search.inputs import Inputs, read_folds, read_inputs, write_inputs
 from metaauto.search.loop import Search
 from metaauto.search.proposals import Proposals
 from metaauto.search.restore import restored_trials
@@ -22,6 +22,7 @@ __all__ = [
     "Status",
     "Trial",
     "baseline_trial",
+    "read_folds",
     "read_inputs",
     "restored_trials",
     "write_inputs",

@@ -297,8 +297,8 @@ def _width(preprocess: Any, branch: str) -> int:
 
 
 def _bytes(matrix: Any) -> int:
-    if hasattr(matrix, "memory_usage"):
-        return int(matrix.memory_usage(deep=False).sum())
+    if hasattr(matrix, "columns"):
+        return int(8 * matrix.size)
     if hasattr(matrix, "data") and hasattr(matrix, "indices"):
         return int(matrix.data.nbytes + matrix.indices.nbytes)
     return int(getattr(matrix, "nbytes", 0))

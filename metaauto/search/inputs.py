@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-__all__ = ["Inputs", "read_inputs", "write_inputs"]
+__all__ = ["Inputs", "read_folds", "read_inputs", "write_inputs"]
 
 
 @dataclass
@@ -46,9 +46,12 @@ def write_inputs(folder: Path, inputs: Inputs) -> None:
     import numpy as np
 
     folder.mkdir(parents=True, exist_ok=True)
-    frame = inputs.X.copy(deep=False)
+    frame = inputs.X.copy(deep=False).reset_index(drop=True)
     frame.columns = [f"c{i}" for i in range(frame.shape[1])]
-    frame.reset_index(drop=True).to_feather(folder / "X.feather", compression="uncompressed")
+    numbers = _number_columns(inputs.task)
+    np.save(folder / "numbers.npy", frame.loc[:, numbers].to_numpy(dtype=np.float64))
+    rest = frame.loc[:, ~numbers]
+    rest.to_feather(folder / "rest.feather", compression="uncompressed")
     np.save(folder / "y.npy", inputs.y)
     (folder / "weights.npy").unlink(missing_ok=True)
     if inputs.weights is not None:
@@ -63,29 +66,55 @@ def write_inputs(folder: Path, inputs: Inputs) -> None:
 def read_inputs(folder: Path) -> Inputs:
     """Read what `write_inputs` wrote; the arrays are memory-mapped."""
     import numpy as np
+    import pandas as pd
     from pyarrow import feather
 
     record = json.loads((folder / "inputs.json").read_text(encoding="utf-8"))
     task = Task.from_json(record["task"])
-    frame = feather.read_table(folder / "X.feather", memory_map=True).to_pandas()
-    frame.columns = [column.name for column in task.features]
-    for column in task.features:
-        frame[column.name] = _as_written(frame[column.name], column.role)
+    is_number = _number_columns(task)
+    numbers = np.load(folder / "numbers.npy", mmap_mode="r")
+    rest = feather.read_table(folder / "rest.feather", memory_map=True).to_pandas()
+    columns = task.features
+    others = [column.role for column, number in zip(columns, is_number, strict=True) if not number]
+    parts = [pd.DataFrame(numbers)]
+    parts += [_as_written(rest[name], role) for name, role in zip(rest, others, strict=True)]
+    # One block of numbers keeps wide tables fast; then the columns go back to their places.
+    frame = pd.concat(parts, axis=1) if len(parts) > 1 else parts[0]
+    places = np.argsort(np.concatenate([np.flatnonzero(is_number), np.flatnonzero(~is_number)]))
+    frame = frame.iloc[:, places] if len(parts) > 1 else frame
+    frame.columns = [column.name for column in columns]
     weights = folder / "weights.npy"
-    folds = [
-        (
-            np.load(folder / f"train-{number:02d}.npy"),
-            np.load(folder / f"validation-{number:02d}.npy"),
-        )
-        for number in range(record["folds"])
-    ]
     return Inputs(
         task,
         frame,
         np.load(folder / "y.npy", mmap_mode="r"),
         np.load(weights, mmap_mode="r") if weights.exists() else None,
-        folds,
+        read_folds(folder),
     )
+
+
+def read_folds(folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Read the folds that `write_inputs` wrote; none if it never did."""
+    import numpy as np
+
+    written = folder / "inputs.json"
+    if not written.is_file():
+        return []
+    return [
+        (
+            np.load(folder / f"train-{number:02d}.npy"),
+            np.load(folder / f"validation-{number:02d}.npy"),
+        )
+        for number in range(json.loads(written.read_text(encoding="utf-8"))["folds"])
+    ]
+
+
+def _number_columns(task: Task) -> np.ndarray:
+    """Which columns are stored as one block of numbers."""
+    import numpy as np
+
+    plain = (Role.NUMERIC, Role.BOOLEAN)
+    return np.array([column.role in plain for column in task.features], dtype=bool)
 
 
 def _as_written(values: pd.Series, role: Role) -> pd.Series:

@@ -17,8 +17,8 @@ def restored_trials(
 ) -> list[Trial]:
     """Rebuild trials from what a run wrote down.
 
-    A trial that was cut off goes on with the folds it lacks; a fold whose files are gone is run
-    again.
+    A trial that was cut off goes on with the folds it lacks; a fold whose prediction is gone is
+    run again, unless those of the whole trial are there.
     """
     found: list[Trial] = []
     by_trial: dict[int, list[Outcome]] = {}
@@ -36,14 +36,26 @@ def restored_trials(
         trial.error = row["error"] or ""
         trial.loss = row["loss"]
         trial.status = Status(row["status"])
-        for outcome in by_trial.get(trial.number, []):
-            if outcome.status is not Status.SUCCESS or _is_whole(outcome, folder):
-                trial.outcomes[outcome.fold] = outcome
         if trial.status is Status.STOPPED:
+            trial.status = Status.RUNNING
+        is_running = trial.status is Status.RUNNING
+        for outcome in by_trial.get(trial.number, []):
+            is_success = outcome.status is Status.SUCCESS
+            if is_success and not _is_whole(outcome, folder):
+                if trial.status is Status.SUCCESS and not _is_assembled(trial, folder):
+                    is_running = True
+            elif is_success or trial.status is not Status.RUNNING:
+                trial.outcomes[outcome.fold] = outcome
+        if is_running:
             trial.status, trial.error, trial.finished = Status.RUNNING, "", None
+            trial.loss = None
         found.append(trial)
     return found
 
 
 def _is_whole(outcome: Outcome, folder: Path) -> bool:
     return (folder / outcome.prediction).is_file()
+
+
+def _is_assembled(trial: Trial, folder: Path) -> bool:
+    return (folder / "predictions" / f"{trial.number:05d}.npy").is_file()

@@ -19,7 +19,9 @@ import metaauto
 def test_a_fit_tells_what_it_does_and_how_to_go_on(cli: Cli, tmp_path: Path) -> None:
     table = people().assign(number=[f"A-{i:05d}" for i in range(120)], country="D")
     table.to_csv(tmp_path / "t.csv", index=False)
-    done = cli("fit", "t.csv", "--target", "buys", *QUICK, "--include", "lda", "--out", "m.metaauto")
+    done = cli(
+        "fit", "t.csv", "--target", "buys", *QUICK, "--include", "lda", "--out", "m.metaauto"
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     for words in (
@@ -62,7 +64,16 @@ def test_options_reach_the_fit(cli: Cli, tmp_path: Path) -> None:
     table.to_parquet(tmp_path / "t.parquet")
     arguments = "--metric f1 --weights w --groups g --role house=categorical --include logistic"
     done = cli(
-        *("fit", "t.parquet", "--target", "buys", *QUICK, *arguments.split(), "--out", "m.metaauto"),
+        *(
+            "fit",
+            "t.parquet",
+            "--target",
+            "buys",
+            *QUICK,
+            *arguments.split(),
+            "--out",
+            "m.metaauto",
+        ),
         "--json",
     )
     assert done.returncode == 0, done.stderr
@@ -215,7 +226,15 @@ def test_help_is_quick_and_teaches(cli: Cli, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    for words in ("Exit status:", "130", "fit ", "predict ", "evaluate ", "leaderboard ", "plugins "):
+    for words in (
+        "Exit status:",
+        "130",
+        "fit ",
+        "predict ",
+        "evaluate ",
+        "leaderboard ",
+        "plugins ",
+    ):
         assert words in done.stdout
 
 

@@ -21,6 +21,8 @@ def test_contributions_are_by_the_columns_of_the_table(models, new_rows):
     assert list(found.columns) == model.feature_names
     assert found.index.equals(rows.index)
     assert found.abs().mean().idxmax() == "size"
+    again = model.explain(rows, new_rows, registry=registry_with())
+    pd.testing.assert_frame_equal(again, found)
 
 
 def test_the_probability_of_the_second_of_two_classes_is_explained(models, new_rows):

@@ -1,0 +1,139 @@
+"""Ctrl-C, and what a killed run leaves to go on with."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_line import caller, command_line, environment, people
+
+import metaauto
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
+PATIENCE = 120.0
+
+
+def _start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command_line("fit", *arguments, "--cores", "1", "--memory", "2"),
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _await(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def _finished(run: Path) -> int:
+    """Successful trials of a run, the baseline left out."""
+    if not (run / "run.db").exists():
+        return 0
+    connection = sqlite3.connect(f"file:{run / 'run.db'}?mode=ro", uri=True)
+    try:
+        query = "SELECT count(*) FROM trials WHERE status = 'success' AND number > 0"
+        return int(connection.execute(query).fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_the_search_and_saves_the_best_so_far(how: int, tmp_path: Path) -> None:
+    people().to_csv(tmp_path / "t.csv", index=False)
+    run = tmp_path / "run"
+    arguments = ("--target", "buys", "--budget", "10m", "--run-dir", "run", "--include", "logistic")
+    process = _start(tmp_path, "t.csv", *arguments, "--out", "m.metaauto", "--json")
+    _await(lambda: _finished(run) >= 1, process)
+    asked = time.monotonic()
+    process.send_signal(how)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    assert time.monotonic() - asked < 60
+    assert "Stopping: the best model so far will be saved." in err
+    assert "Traceback" not in err
+    assert json.loads(out)["trials"] >= 2
+    assert metaauto.load(tmp_path / "m.metaauto").predict(people(5)).shape == (5,)
+
+
+def test_ctrl_c_before_there_is_a_model_leaves_nothing(tmp_path: Path) -> None:
+    # Nothing is written into the pipe, so that the fit still reads its table when it is stopped.
+    process = subprocess.Popen(
+        command_line("fit", "-", "--target", "buys", "--out", "m.metaauto", "--cores", "1"),
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline() == "Reading the table\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE) == 130
+    assert process.stderr.read().strip() == "Interrupted."
+    process.stderr.close()
+    assert process.stdin is not None
+    process.stdin.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"temporary"}
+    assert not list((tmp_path / "temporary").glob("metaauto-*"))
+
+
+def test_a_killed_run_goes_on(tmp_path: Path) -> None:
+    people().to_csv(tmp_path / "t.csv", index=False)
+    run = tmp_path / "run"
+    arguments = ("--target", "buys", "--trials", "6", "--cv", "2", "--seed", "3")
+    models = ("--include", "logistic", "--include", "extra_trees")
+    process = _start(tmp_path, "t.csv", *arguments, *models, "--run-dir", "run")
+    _await(lambda: _finished(run) >= 2, process)
+    process.kill()
+    process.communicate()
+    done = _finished(run)
+    assert not (tmp_path / "model.metaauto").exists()
+
+    call = caller(tmp_path)
+    resumed = call("fit", "--resume", "run", "--cores", "1", "--out", "m.metaauto", "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    told = json.loads(resumed.stdout)
+    assert told["trials"] == 1 + 6
+    assert told["seed"] == 3
+    board = json.loads(call("leaderboard", "m.metaauto", "--json").stdout)["leaderboard"]
+    assert len([row for row in board if row["status"] in ("success", "dropped")]) >= done
+    assert {row["name"].rpartition("-")[0] for row in board} == {
+        "", "dummy", "logistic", "extra_trees",
+    }  # fmt: skip
+    assert metaauto.load(tmp_path / "m.metaauto").predict(people(5)).shape == (5,)
+
+    whole = caller(tmp_path)(
+        *("fit", "t.csv", *arguments, *models, "--cores", "1", "--out", "w.metaauto", "--quiet")
+    )
+    assert whole.returncode == 0, whole.stderr
+    predict = [call("predict", f"{name}.metaauto", "t.csv", "--proba").stdout for name in "mw"]
+    assert predict[0] == predict[1], "a resumed run comes to the same as one that was not killed"
+
+
+def test_a_run_is_not_resumed_with_other_data(tmp_path: Path) -> None:
+    people().to_csv(tmp_path / "t.csv", index=False)
+    call = caller(tmp_path)
+    arguments = ("--trials", "1", "--cores", "1", "--include", "lda", "--quiet")
+    first = call("fit", "t.csv", "--target", "buys", *arguments, "--run-dir", "run")
+    assert first.returncode == 0, first.stderr
+    people(seed=5).to_csv(tmp_path / "t.csv", index=False)
+    again = call("fit", "--resume", "run", "--out", "n.metaauto", "--quiet")
+    assert again.returncode == 1
+    assert again.stderr.startswith("Error: The table is not the one")
+    assert not (tmp_path / "n.metaauto").exists()

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from metaauto.configuration import Configuration
+from metaauto.run import RunDirectory
+from metaauto.search.restore import restored_trials
+from metaauto.search.trial import Outcome, Status, Trial
+
+
+def outcome(trial: int, fold: int, status: Status = Status.SUCCESS, **more) -> Outcome:
+    name = f"{trial:05d}-{fold:02d}"
+    files = {"prediction": f"predictions/{name}.npy", "model": f"models/{name}.pkl"}
+    files = files if status is Status.SUCCESS else {}
+    return Outcome(trial, fold, status, seconds=1.5, memory=9.0, **{**files, **more})
+
+
+def touch(folder: Path, *outcomes: Outcome) -> None:
+    (folder / "predictions").mkdir(exist_ok=True)
+    for each in outcomes:
+        (folder / each.prediction).write_bytes(b"")
+
+
+def trial(number: int, status: Status, **more) -> Trial:
+    made = Trial(number, Configuration("knn", {"n": number}), "portfolio", "because")
+    made.status = status
+    for key, value in more.items():
+        setattr(made, key, value)
+    return made
+
+
+def through_database(folder: Path, trials, outcomes) -> list[Trial]:
+    """Write as the search does, read as a resumed fit does."""
+    with RunDirectory.create(folder / "run", {}) as run:
+        for each in trials:
+            run.record_trial(each.to_json())
+        for each in outcomes:
+            run.record_outcome(each)
+        touch(run.path, *[o for o in outcomes if o.status is Status.SUCCESS])
+        path = run.path
+    with RunDirectory.open(path) as run:
+        stored = run.stored()
+        return restored_trials(stored.trials, stored.outcomes, path)
+
+
+def test_everything_that_was_noted_comes_back(tmp_path):
+    trials = [
+        trial(0, Status.SUCCESS, loss=0.25, started=1.0, finished=2.5),
+        trial(1, Status.DROPPED, loss=0.5, error="worse"),
+        trial(2, Status.CRASHED, error="SIGSEGV"),
+    ]
+    outcomes = [
+        outcome(0, 0),
+        outcome(0, 1),
+        outcome(1, 0),
+        outcome(2, 0),
+        outcome(2, 1, Status.CRASHED, error="SIGSEGV", detail="trace"),
+    ]
+    found = through_database(tmp_path, trials, outcomes)
+    assert [t.to_json() for t in found] == [t.to_json() for t in trials]
+    assert [o for t in found for o in t.outcomes.values()] == outcomes
+    assert all(t.is_over for t in found)
+
+
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.STOPPED])
+def test_what_was_cut_off_goes_on_with_the_folds_it_lacks(status, tmp_path):
+    cut_off = trial(0, status, error="The budget ended.", finished=3.0)
+    done = [outcome(0, 0), outcome(0, 2)]
+    (found,) = through_database(tmp_path, [cut_off], done)
+    assert found.status is Status.RUNNING
+    assert found.error == ""
+    assert found.finished is None
+    assert sorted(found.outcomes) == [0, 2]
+
+
+def test_a_fold_that_the_end_of_the_budget_stopped_is_run_again(tmp_path):
+    cut_off = trial(0, Status.STOPPED, error="The budget ended.")
+    (found,) = through_database(
+        tmp_path, [cut_off], [outcome(0, 0), outcome(0, 1, Status.TIMEOUT, error="too long")]
+    )
+    assert sorted(found.outcomes) == [0]
+
+
+def test_a_fold_whose_prediction_is_gone_is_run_again(tmp_path):
+    done = [outcome(0, 0), outcome(0, 1)]
+    rows = [trial(0, Status.SUCCESS, loss=0.1).to_json()]
+    notes = [dict(vars(o), status=str(o.status)) for o in done]
+    touch(tmp_path, done[0])
+    (found,) = restored_trials(rows, notes, tmp_path)
+    assert found.status is Status.RUNNING
+    assert found.loss is None
+    assert sorted(found.outcomes) == [0]
+
+
+def test_the_prediction_of_the_whole_trial_is_enough(tmp_path):
+    rows = [trial(0, Status.SUCCESS, loss=0.1).to_json()]
+    notes = [dict(vars(outcome(0, 0)), status="success")]
+    (tmp_path / "predictions").mkdir()
+    (tmp_path / "predictions" / "00000.npy").write_bytes(b"")
+    (found,) = restored_trials(rows, notes, tmp_path)
+    assert found.status is Status.SUCCESS
+    assert found.loss == 0.1
+
+
+def test_after_a_gap_nothing_is_taken_over(tmp_path):
+    rows = [trial(n, Status.FAILED).to_json() for n in (0, 1, 3)]
+    assert [t.number for t in restored_trials(rows, [], tmp_path)] == [0, 1]
+
+
+def test_outcomes_of_unknown_trials_are_left_alone(tmp_path):
+    notes = [dict(vars(outcome(7, 0)), status="success")]
+    assert restored_trials([], notes, tmp_path) == []

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metaauto.components import Model, Tags
+from metaauto.configuration import Configuration
+from metaauto.plugins import PluginSettings, load_plugins
+from metaauto.ranges import Float
+from metaauto.registry import Plugin, Registered, Registry
+from metaauto.space import SearchSpace
+from metaauto.task import Column, Role, Task
+from metaauto.warmstart import DefaultPortfolio, Observation, RuntimeModel
+
+COLUMNS = tuple(Column(f"c{i}", Role.NUMERIC, "float64", 9, 0.0) for i in range(5))
+INF = math.inf
+
+
+def task(rows: int = 1000) -> Task:
+    return Task("binary", "y", COLUMNS, "auc", rows, (0, 1))
+
+
+def model(name: str, cost: float, priority: float = 0.0, further: int = 0) -> Model:
+    return Model(
+        name,
+        lambda values, context: None,
+        space={"c": Float(0.0, 100.0, 0.5)},
+        portfolio=tuple({"c": 1.0 + n} for n in range(further)),
+        tags=Tags(raw=True),
+        cost=cost,
+        priority=priority,
+    )
+
+
+def space_of(*models: Model, rows: int = 1000) -> SearchSpace:
+    plugin = Plugin("tests")
+    return SearchSpace(Registry(Registered("model", m.name, m, plugin) for m in models), task(rows))
+
+
+def portfolio_of(*models: Model, rows: int = 1000, folds: int = 5) -> DefaultPortfolio:
+    space = space_of(*models, rows=rows)
+    return DefaultPortfolio(space, RuntimeModel(space, folds))
+
+
+def drain(portfolio: DefaultPortfolio, seconds: float = INF) -> list[Configuration]:
+    found = []
+    while (recommendation := portfolio.recommend(seconds)) is not None:
+        found.append(recommendation.configuration)
+    return found
+
+
+MODELS = (
+    model("cheap", 0.01, priority=-5, further=1),
+    model("dear", 20.0, priority=9, further=2),
+    model("good", 1.0, priority=9),
+    model("usual", 1.0),
+)
+
+
+def test_a_cheap_model_first_then_by_priority_then_in_turns():
+    found = drain(portfolio_of(*MODELS))
+    assert [c.model for c in found] == [
+        "cheap", "good", "dear", "usual", "dear", "cheap", "dear",
+    ]  # fmt: skip
+    assert [c.values["c"] for c in found] == [0.5, 0.5, 0.5, 0.5, 1.0, 1.0, 2.0]
+
+
+def test_nothing_comes_twice_and_the_length_says_what_is_left():
+    portfolio = portfolio_of(*MODELS, model("twin", 1.0, further=1))
+    length = len(portfolio)
+    found = drain(portfolio)
+    assert len(found) == length == len(set(found))
+    assert len(portfolio) == 0
+    assert portfolio.recommend(INF) is None
+
+
+def test_each_recommendation_says_why_and_how_long():
+    portfolio = portfolio_of(*MODELS)
+    first = portfolio.recommend(INF)
+    assert (first.origin, first.why) == ("portfolio", "default")
+    assert first.expected_seconds > 0
+    whys = []
+    while (found := portfolio.recommend(INF)) is not None:
+        whys.append(found.why)
+    assert whys[-1] == "recommended by its author"
+
+
+def test_what_takes_too_long_is_put_back_until_there_is_time():
+    portfolio = portfolio_of(*MODELS, rows=100_000)
+    runtime = portfolio._runtime
+    dear = runtime.expected_seconds(Configuration("dear", {"c": 0.5}))
+    good = runtime.expected_seconds(Configuration("good", {"c": 0.5}))
+    between = (dear + good) / 2
+    assert "dear" not in {c.model for c in drain(portfolio, between)}
+    assert [c.model for c in drain(portfolio)] == ["dear"] * 3
+
+
+def test_with_no_time_nothing_is_recommended():
+    portfolio = portfolio_of(*MODELS)
+    assert portfolio.recommend(0.0) is None
+    assert portfolio.recommend(-1.0) is None
+    assert len(portfolio) == 7
+
+
+def test_results_and_the_table_do_not_change_the_order():
+    one, other = portfolio_of(*MODELS), portfolio_of(*MODELS)
+    other.observe(Observation(Configuration("cheap", {"c": 0.5}), 0.1, 9.0))
+    other.inform(None)
+    assert drain(one) == drain(other)
+
+
+def test_an_empty_space_recommends_nothing():
+    assert portfolio_of().recommend(INF) is None
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+def test_the_builtin_models_begin_with_a_cheap_one(kind):
+    registry = load_plugins(PluginSettings(only=())).registry
+    classes = {"binary": (0, 1), "multiclass": (0, 1, 2), "regression": None}[kind]
+    space = SearchSpace(registry, Task(kind, "y", COLUMNS, "m", 1000, classes))
+    found = drain(DefaultPortfolio(space, RuntimeModel(space, 5)))
+    costs = {name: registry.model(name).cost for name in space.models}
+    assert costs[found[0].model] == min(costs.values())
+    assert {c.model for c in found[: len(space.models) + 1]} == set(space.models)
+
+
+class TestRuntime:
+    def test_more_folds_rows_and_cost_take_longer(self):
+        small = RuntimeModel(space_of(*MODELS), 5)
+        expected = {m.name: small.expected_seconds(Configuration(m.name)) for m in MODELS}
+        assert expected["cheap"] < expected["good"] == expected["usual"] < expected["dear"]
+        more_folds = RuntimeModel(space_of(*MODELS), 10)
+        assert more_folds.expected_seconds(Configuration("good")) == pytest.approx(
+            2 * expected["good"]
+        )
+        large = RuntimeModel(space_of(*MODELS, rows=100_000), 5)
+        assert large.expected_seconds(Configuration("good")) > 5 * expected["good"]
+
+    @given(st.floats(0.01, 100), st.floats(0.1, 1.0))
+    def test_a_model_that_was_seen_is_expected_to_take_as_long_again(self, seconds, folds):
+        runtime = RuntimeModel(space_of(*MODELS), 5)
+        seen = Configuration("good", {"c": 0.5})
+        runtime.observe(seen, seconds * folds, folds)
+        assert runtime.expected_seconds(Configuration("good", {"c": 9.0})) == pytest.approx(seconds)
+
+    @given(st.floats(0.01, 100))
+    def test_a_slow_machine_is_slow_for_every_model(self, factor):
+        runtime = RuntimeModel(space_of(*MODELS), 5)
+        before = {m.name: runtime.expected_seconds(Configuration(m.name)) for m in MODELS}
+        runtime.observe(Configuration("good"), factor * before["good"], 1.0)
+        for name, expected in before.items():
+            assert runtime.expected_seconds(Configuration(name)) == pytest.approx(factor * expected)
+
+    def test_one_odd_time_does_not_mislead(self):
+        runtime = RuntimeModel(space_of(*MODELS), 5)
+        for seconds in (1.0, 1.0, 500.0, 1.0, 1.0):
+            runtime.observe(Configuration("good"), seconds, 1.0)
+        assert runtime.expected_seconds(Configuration("good")) == pytest.approx(1.0)
+
+    @pytest.mark.parametrize(("seconds", "folds"), [(0.0, 1.0), (1.0, 0.0), (0.0, 0.0)])
+    def test_nothing_is_learned_from_nothing(self, seconds, folds):
+        runtime = RuntimeModel(space_of(*MODELS), 5)
+        before = runtime.expected_seconds(Configuration("good"))
+        runtime.observe(Configuration("good"), seconds, folds)
+        assert runtime.expected_seconds(Configuration("good")) == before
