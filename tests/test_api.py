@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import metaauto
+from metaauto import api
+
+HOME = Path(metaauto.__file__).parent.parent
+
+
+def test_every_name_of_the_api_is_there_once():
+    for name in api.__all__:
+        assert getattr(api, name) is not None
+    assert len(set(api.__all__)) == len(api.__all__)
+
+
+def test_public_names_of_the_api_are_exported():
+    public = {n for n in vars(api) if not n.startswith("_") and n != "annotations"}
+    assert public == set(api.__all__)
+
+
+def test_every_component_that_can_be_registered_is_in_the_api():
+    from metaauto.registry import _TYPES
+
+    assert {kind.__name__ for kind in _TYPES.values()} <= set(api.__all__)
+
+
+def test_importing_metaauto_is_light():
+    code = (
+        "import sys, metaauto;"
+        "print([m for m in ('numpy', 'pandas', 'sklearn', 'smac', 'pluggy') if m in sys.modules])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=HOME
+    )
+    assert run.stdout.strip() == "[]"
+
+
+def test_names_of_the_package_lead_somewhere():
+    for name in metaauto.__all__:
+        assert getattr(metaauto, name) is not None
+    assert dir(metaauto) == sorted(metaauto.__all__)
