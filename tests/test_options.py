@@ -31,9 +31,12 @@ def test_trials_and_budget_both_hold():
     assert (clock.trials, clock.seconds) == (5, 120.0)
 
 
-@pytest.mark.parametrize(("budget", "reserve"), [(5, 0.3), (60, 1.8), (10_000, 5.0), ("1s", 0.3)])
-def test_the_reserve_grows_with_the_budget_within_bounds(budget, reserve):
-    assert FitOptions(budget=budget).clock().reserve == pytest.approx(reserve)
+def test_the_reserve_grows_with_the_budget_within_bounds():
+    reserves = [FitOptions(budget=budget).clock().reserve for budget in (1, 5, 60, 600, 10_000)]
+    assert reserves == sorted(reserves)
+    assert 0 < reserves[0] <= 0.5
+    assert reserves[2] <= 0.05 * 60
+    assert reserves[-1] <= 10.0
 
 
 def test_cores_and_memory_have_defaults_from_the_machine():

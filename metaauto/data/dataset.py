@@ -18,7 +18,7 @@ from metaauto.data.read import as_table
 from metaauto.data.roles import inspect_columns
 from metaauto.data.schema import TableSchema
 from metaauto.data.storage import date_cells, float_cells, storage_of
-from metaauto.data.target import read_target
+from metaauto.data.target import Target, read_target
 from metaauto.errors import ColumnError, DataError, SplitError, TargetError, UnknownName
 from metaauto.task import Role, Task
 
@@ -163,7 +163,7 @@ def prepare(
         schema=schema,
         X=X,
         y=read.y,
-        weights=_weights(steers["weights"]) if "weights" in steers else None,
+        weights=_class_weights(steers["weights"], read) if "weights" in steers else None,
         groups=_groups(steers["groups"]) if "groups" in steers else None,
         times=_times(steers["time"]) if "time" in steers else None,
         findings=findings,
@@ -258,6 +258,20 @@ def _weights(series: pd.Series) -> np.ndarray:
             hint="Give every row a finite weight that is not negative, not all of them zero.",
             column=name,
         )
+    return values
+
+
+def _class_weights(series: pd.Series, target: Target) -> np.ndarray:
+    """The weights, which must leave two classes to tell apart."""
+    values = _weights(series)
+    if target.classes is not None:
+        counted = np.unique(target.y[values > 0])
+        if len(counted) < 2:
+            raise TargetError(
+                f"Only the class {target.classes[counted[0]]!r} has rows whose weight is above "
+                "zero.",
+                hint="Give rows of another class a weight, or leave the weights out.",
+            )
     return values
 
 

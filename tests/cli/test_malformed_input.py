@@ -152,6 +152,13 @@ FITS = [
     ("unknown groups", _table("t.csv"), (*FIT, "--groups", "cty"), 1, "'city'"),
     ("weights of words", _table("t.csv", w=WORDS), (*FIT, "--weights", "w"), 1, "'many'"),
     ("negative weights", _table("t.csv", w=-1.0), (*FIT, "--weights", "w"), 1, "negative"),
+    (
+        "weights for one class",
+        lambda f: people().assign(w=lambda t: t["buys"] == "yes").to_csv(f / "t.csv", index=False),
+        (*FIT, "--weights", "w"),
+        1,
+        "Only the class 'yes'",
+    ),
     ("time of words", _table("t.csv"), (*FIT, "--time", "city"), 1, "'city'"),
     ("half a role", _table("t.csv"), (*FIT, "--role", "age"), 1, "COLUMN=ROLE"),
     ("an unknown role", _table("t.csv"), (*FIT, "--role", "age=number"), 1, "numeric"),
