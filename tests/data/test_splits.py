@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from sklearn.model_selection import GroupKFold, KFold, RepeatedKFold, TimeSeries
 from metaauto.data import plan_splits, prepare
 from metaauto.data.splits import _auto_folds
 from metaauto.errors import SplitError
+from metaauto.task import Column, Role, Task
 
 
 def dataset(y, groups=None, time=None, task="auto"):
@@ -166,13 +169,21 @@ def test_ties_in_time_stay_together():
 
 def test_auto_follows_the_size_and_the_budget():
     assert len(plan_splits(dataset([0, 1] * 100)).folds) == 8
-    assert _auto_folds(1_000, 10, None, 1)[0] == 8
-    assert _auto_folds(1_001, 10, None, 1)[0] == 5
-    assert _auto_folds(20_001, 10, None, 1)[0] == 3
-    assert _auto_folds(100_001, 10, None, 1)[0] == 1
-    assert _auto_folds(10_000, 400, 30, 1)[0] == 3
-    assert _auto_folds(10_000, 400, 30, 4)[0] == 5
-    assert _auto_folds(10_000, 2_001, 10, 1)[0] == 1
+
+    def folds(n, features, seconds, cores=1):
+        columns = tuple(Column(f"x{i}", Role.NUMERIC, "float64", n, 0.0) for i in range(features))
+        task = Task("binary", "y", columns, "", n, (0, 1))
+        return _auto_folds(SimpleNamespace(task=task), n, seconds, cores)[0]
+
+    assert folds(1_000, 10, None) == 8
+    assert folds(1_001, 10, None) == 5
+    assert folds(20_001, 10, None) == 3
+    assert folds(100_001, 10, None) == 1
+    assert folds(10_000, 20, 30) == 5
+    assert folds(10_000, 80, 30) == 3
+    assert folds(10_000, 80, 30, cores=4) == 5
+    assert folds(10_000, 400, 30) == 1
+    assert folds(500, 20_000, 30) == 3  # few rows are never judged by one part of them
     big = plan_splits(dataset(np.arange(400_000) % 2))
     [(training, validation)] = big.folds
     assert len(validation) == 50_000

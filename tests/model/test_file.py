@@ -332,18 +332,16 @@ def test_the_same_versions_are_no_warning(saved, caplog):
 
 def plugged(record, *, packages=None):
     member = record["members"][0]
-    member.update(
-        model="lightgbm", plugin="lightgbm", distribution="metaauto-lightgbm", version="0.1"
-    )
+    member.update(model="absent", plugin="absent", distribution="metaauto-absent", version="0.1")
     member["packages"] = packages or {}
 
 
 def test_a_missing_plugin_is_named(saved, tmp_path):
     path = rewrite(saved["regression"], tmp_path / "model", plugged)
-    with pytest.raises(MissingPlugin, match=r"plugin metaauto-lightgbm 0.1") as caught:
+    with pytest.raises(MissingPlugin, match=r"plugin metaauto-absent 0.1") as caught:
         FinalModel.load(path)
-    assert "model 'lightgbm'" in str(caught.value)
-    assert caught.value.hint == "Run: pip install metaauto-lightgbm"
+    assert "model 'absent'" in str(caught.value)
+    assert caught.value.hint == "Run: pip install metaauto-absent"
 
 
 def test_a_missing_library_is_named(saved, tmp_path):
