@@ -69,9 +69,9 @@ def test_the_example_implements_the_hook_with_its_arguments(name):
 
 @pytest.mark.parametrize("name", [n for n in HOOKS if n.startswith("register_")])
 def test_the_example_registers_what_it_says(name):
-    plugin = type("Plugin", (), {"__name__": "example", name: staticmethod(implemented(name))})()
+    plugin = type("Plugin", (), {"__name__": "docstring", name: staticmethod(implemented(name))})()
     loaded = load_plugins(PluginSettings(only=()), [plugin])
-    found = loaded.plugin("example")
+    found = loaded.plugin("docstring")
     assert found.errors == []
     assert found.hooks == [name]
     assert len(found.components) == 1
@@ -109,9 +109,9 @@ def test_components_of_the_examples_have_distinct_kinds():
     }
     for name, kind in kinds.items():
         plugin = type(
-            "Plugin", (), {"__name__": "example", name: staticmethod(implemented(name))}
+            "Plugin", (), {"__name__": "docstring", name: staticmethod(implemented(name))}
         )()
         registry = load_plugins(PluginSettings(only=()), [plugin]).registry
         word = kind.__name__.lower()
-        mine = [e for e in registry.entries(word) if e.plugin.name == "example"]
+        mine = [e for e in registry.entries(word) if e.plugin.name == "docstring"]
         assert [type(e.component) for e in mine] == [kind]

@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -44,8 +44,9 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
         status = _status(command, given, with_traceback)
         sys.stdout.flush()
     except (NobodyReads, BrokenPipeError):
-        _abandon_output()
+        _abandon(sys.stdout, sys.stderr)
         return 0
+    _let_go_of_standard_error()
     return status
 
 
@@ -96,9 +97,17 @@ def _show_traceback(wanted: bool) -> None:
         say(traceback.format_exc().rstrip())
 
 
-def _abandon_output() -> None:
+def _let_go_of_standard_error() -> None:
+    """What nobody read of the progress must not become the exit status 120 of the interpreter."""
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        _abandon(sys.stderr)
+
+
+def _abandon(*streams: TextIO) -> None:
     """Let the interpreter end quietly although nobody reads what it wrote."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in streams:
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
@@ -22,12 +20,10 @@ def cli(tmp_path: Path) -> Cli:
 @pytest.fixture
 def quick_cli(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Cli]:
+) -> Cli:
     """Call ``metaauto`` in an empty folder and in this process, which saves its imports."""
     from metaauto.cli import main
 
-    logger = logging.getLogger("metaauto")
-    before = logger.handlers, logger.propagate
     monkeypatch.chdir(tmp_path)
     (tmp_path / "temporary").mkdir()
     get_temp_dir()  # multiprocessing keeps a folder until the end of the process
@@ -39,8 +35,7 @@ def quick_cli(
         said = capsys.readouterr()
         return subprocess.CompletedProcess(arguments, ending.value.code, said.out, said.err)
 
-    yield call
-    logger.handlers, logger.propagate = before
+    return call
 
 
 @pytest.fixture(scope="session")
