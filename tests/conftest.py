@@ -9,9 +9,11 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def _same_logger_afterwards() -> Iterator[None]:
-    """The command line takes the logger of metaauto over, which a later test would not expect."""
-    logger = logging.getLogger("metaauto")
-    before = logger.handlers, logger.propagate
+def _same_loggers_afterwards() -> Iterator[None]:
+    """The command line takes over the loggers of metaauto, which a later test would not expect."""
+    loggers = [logging.getLogger(name) for name in ("metaauto", "metaauto.plugins")]
+    before = [(logger.handlers, logger.propagate, logger.level) for logger in loggers]
     yield
-    logger.handlers, logger.propagate = before
+    for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
