@@ -78,14 +78,14 @@ class SearchSpace:
         """The preprocessing slots that this table has a use for with this model."""
         if model.tags.raw:
             return []
-        names = self.task.names
-        numbers = names(Role.NUMERIC, Role.BOOLEAN) + names(Role.DATETIME)
+        columns = self.task.positions
+        numbers = columns(Role.NUMERIC, Role.BOOLEAN) + columns(Role.DATETIME)
         wanted = {
             "impute": bool(numbers),
-            "categorical": bool(names(Role.CATEGORICAL)),
+            "categorical": bool(columns(Role.CATEGORICAL)),
             "scale": bool(numbers) and model.tags.scaled,
-            "datetime": bool(names(Role.DATETIME)),
-            "text": bool(names(Role.TEXT)),
+            "datetime": bool(columns(Role.DATETIME)),
+            "text": bool(columns(Role.TEXT)),
             "reduce": True,
         }
         return [slot for slot in SLOTS if wanted[slot]]

@@ -118,9 +118,9 @@ class Task:
         """The columns that models see."""
         return tuple(c for c in self.columns if c.role.is_used)
 
-    def names(self, *roles: Role) -> list[str]:
-        """Names of the used columns with one of the given roles."""
-        return [c.name for c in self.features if c.role in roles]
+    def positions(self, *roles: Role) -> list[int]:
+        """Positions, among the used columns, of those with one of the given roles."""
+        return [i for i, c in enumerate(self.features) if c.role in roles]
 
     def to_json(self) -> dict[str, Any]:
         """As JSON-ready values."""

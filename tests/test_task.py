@@ -52,9 +52,9 @@ def columns(*roles):
 def test_identifiers_and_constants_are_not_used():
     task = Task("binary", "y", columns(*Role), "auc", 10)
     assert [c.role for c in task.features] == [r for r in Role if r.is_used]
-    assert task.names(Role.IDENTIFIER) == []
-    assert task.names(Role.NUMERIC, Role.TEXT) == ["c0", "c4"]
-    assert task.names() == []
+    assert task.positions(Role.IDENTIFIER) == []
+    assert task.positions(Role.NUMERIC, Role.TEXT) == [0, 4]
+    assert task.positions() == []
 
 
 @pytest.mark.parametrize(("kind", "is_class"), [("binary", True), ("regression", False)])

@@ -48,18 +48,19 @@ class PreparationPlan:
         """
         from sklearn.compose import ColumnTransformer
 
-        names = space.task.names
-        numbers = names(Role.NUMERIC, Role.BOOLEAN)
+        # Positions, for scikit-learn looks every name up in a list, which 10 000 columns feel.
+        columns = space.task.positions
+        numbers = columns(Role.NUMERIC, Role.BOOLEAN)
         branches: list[tuple[str, Any, Any]] = []
-        if names(Role.CATEGORICAL):
+        if columns(Role.CATEGORICAL):
             branch = self._chain(["categorical"], context)
-            branches.append(("categorical", branch, names(Role.CATEGORICAL)))
+            branches.append(("categorical", branch, columns(Role.CATEGORICAL)))
         if numbers:
             branches.append(("numeric", self._chain(["impute", "scale"], context), numbers))
-        if names(Role.DATETIME):
+        if columns(Role.DATETIME):
             branch = self._chain(["datetime", "impute", "scale"], context)
-            branches.append(("datetime", branch, names(Role.DATETIME)))
-        for number, column in enumerate(names(Role.TEXT)):
+            branches.append(("datetime", branch, columns(Role.DATETIME)))
+        for number, column in enumerate(columns(Role.TEXT)):
             branches.append((f"text{number}", self._chain(["text"], context), column))
         return ColumnTransformer(
             branches,

@@ -61,15 +61,15 @@ def test_codes_are_the_first_columns_for_models_that_take_them(roles, make_input
     inputs = make_inputs("binary", roles)
     plan, transformer, matrix = prepared(inputs, registry, "hist_gradient_boosting")
     assert plan.is_native
-    names = inputs.task.names(Role.CATEGORICAL)
-    assert transformer.output_indices_["categorical"] == slice(0, len(names))
-    codes = np.asarray(matrix[:, : len(names)])
+    places = inputs.task.positions(Role.CATEGORICAL)
+    assert transformer.output_indices_["categorical"] == slice(0, len(places))
+    codes = np.asarray(matrix[:, : len(places)])
     known = codes[np.isfinite(codes)]
     assert (known == known.round()).all()
     assert known.min() >= 0
-    for column, name in enumerate(names):
+    for column, place in enumerate(places):
         assert len(np.unique(known)) <= 9
-        assert np.isnan(codes[:, column]).sum() == inputs.X[name].isna().sum()
+        assert np.isnan(codes[:, column]).sum() == inputs.X.iloc[:, place].isna().sum()
 
 
 def test_imputation_reaches_numbers_and_dates(make_inputs, registry):
