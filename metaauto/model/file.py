@@ -27,7 +27,7 @@ from metaauto.model.trust import (
 )
 from metaauto.plugins import SESSION, PluginSettings, load_plugins
 from metaauto.registry import Registry
-from metaauto.task import Task
+from metaauto.task import Role, Task
 
 __all__ = ["load_model", "read_manifest", "save_model"]
 
@@ -97,8 +97,11 @@ def save_model(model: FinalModel, path: str | Path, on_unsavable: str = "drop") 
 
 def _probe(schema: TableSchema) -> pd.DataFrame:
     """One typed row without any value, to compare predictions on."""
-    empty = pd.DataFrame({column.name: [None] for column in schema.features}, index=[0])
-    return schema.encode(empty)
+    empty = {
+        column.name: [float("nan") if column.role is Role.NUMERIC else None]
+        for column in schema.features
+    }
+    return schema.encode(pd.DataFrame(empty, index=[0]))
 
 
 def _pack(member: Member, number: int, probe: Any) -> tuple[dict[str, Any], Blobs]:

@@ -11,6 +11,7 @@ import platform
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from metaauto.errors import MissingPlugin, ModelFileError
@@ -75,13 +76,19 @@ def packages_of(modules: Iterable[str]) -> dict[str, dict[str, str]]:
     foreign = [m for m in modules if m not in _PLAIN_MODULES | set(sys.stdlib_module_names)]
     if not foreign:
         return {}
-    by_module = importlib.metadata.packages_distributions()
+    by_module = _distributions_by_module()
     packages = {}
     for module in sorted(set(foreign)):
         distribution = (by_module.get(module) or [""])[0]
         version = _version(distribution) if distribution else ""
         packages[module] = {"distribution": distribution, "version": version}
     return packages
+
+
+@cache
+def _distributions_by_module() -> Mapping[str, list[str]]:
+    # Reads the file list of every installed distribution: a second in a large environment.
+    return importlib.metadata.packages_distributions()
 
 
 def _version(distribution: str) -> str:

@@ -18,6 +18,7 @@ from collections.abc import Collection
 from typing import Any
 
 from metaauto.errors import ModelFileError
+from metaauto.model.compact import compacted, expand
 from metaauto.model.indices import check_indices
 from metaauto.registry import Registry
 
@@ -139,7 +140,8 @@ def dump_estimator(estimator: Any) -> bytes:
     import skops.io
 
     try:
-        return bytes(skops.io.dumps(estimator, **_COMPRESSION))
+        with compacted(estimator):
+            return bytes(skops.io.dumps(estimator, **_COMPRESSION))
     except Exception as error:
         # A plugin's object may raise anything from __reduce__ or __getstate__.
         raise ModelFileError(
@@ -179,6 +181,7 @@ def load_estimator(data: bytes, trusted: Collection[str], *, trust: bool = False
             # The versions are compared once for the whole file, from its manifest.
             warnings.simplefilter("ignore")
             estimator = _construct(data, trusted, trust)
+        expand(estimator)
         if not trust:
             check_indices(estimator)
     except ModelFileError:

@@ -52,14 +52,15 @@ class PreparationPlan:
         columns = space.task.positions
         numbers = columns(Role.NUMERIC, Role.BOOLEAN)
         branches: list[tuple[str, Any, Any]] = []
-        if columns(Role.CATEGORICAL):
+        if categories := columns(Role.CATEGORICAL):
             branch = self._chain(["categorical"], context)
-            branches.append(("categorical", branch, columns(Role.CATEGORICAL)))
+            branches.append(("categorical", branch, _span(categories)))
         if numbers:
-            branches.append(("numeric", self._chain(["impute", "scale"], context), numbers))
-        if columns(Role.DATETIME):
+            branch = self._chain(["impute", "scale"], context)
+            branches.append(("numeric", branch, _span(numbers)))
+        if dates := columns(Role.DATETIME):
             branch = self._chain(["datetime", "impute", "scale"], context)
-            branches.append(("datetime", branch, columns(Role.DATETIME)))
+            branches.append(("datetime", branch, _span(dates)))
         for number, column in enumerate(columns(Role.TEXT)):
             branches.append((f"text{number}", self._chain(["text"], context), column))
         return ColumnTransformer(
@@ -93,6 +94,12 @@ class PreparationPlan:
         if not built:
             return "passthrough"
         return Pipeline(built) if len(built) > 1 else built[0][1]
+
+
+def _span(positions: list[int]) -> list[int] | slice:
+    """Neighbouring columns as a slice."""
+    first, last = positions[0], positions[-1]
+    return slice(first, last + 1) if last - first + 1 == len(positions) else positions
 
 
 def plan_preparation(
