@@ -1,0 +1,294 @@
+from __future__ import annotations
+
+import pytest
+
+from metaauto.errors import KnowledgeError, UnknownName
+from metaauto.knowledge.canonical import digest
+from metaauto.knowledge.importing import SOURCES, import_published
+from metaauto.knowledge.importing.nearness import own_models
+from metaauto.knowledge.importing.portfolio import translate_autogluon, translate_flaml
+from metaauto.knowledge.importing.translation import NoCounterpart
+from metaauto.measure.candidates import reference_task
+from metaauto.plugins import load_plugins
+from metaauto.space import SearchSpace
+
+ALL = ("binary", "multiclass", "regression")
+BOOSTED = {
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "cat_l2": 0.5,
+    "cat_smooth": 0.001,
+    "extra_trees": True,
+    "feature_fraction": 0.6,
+    "lambda_l1": 0.5,
+    "lambda_l2": 0.7,
+    "learning_rate": 0.02,
+    "max_cat_to_onehot": 16,
+    "min_data_in_leaf": 3,
+    "min_data_per_group": 9,
+    "num_leaves": 39,
+    "ag_args": {"name_suffix": "_r1", "priority": -3},
+}
+
+
+def only(proposals):
+    [proposal] = proposals
+    return proposal.model, dict(proposal.values)
+
+
+def test_lightgbm_is_translated_with_its_defaults():
+    model, values = only(translate_autogluon("GBM", BOOSTED)[:1])
+    assert model == "lightgbm"
+    assert values == {
+        "learning_rate": 0.02,
+        "num_leaves": 39,
+        "min_data_in_leaf": 3,
+        "feature_fraction": 0.6,
+        "bagging": True,
+        "bagging_fraction": 0.8,
+        "lambda_l2": 0.7,
+        "extra_trees": True,
+        "cat_smooth": 0.1,
+        "min_data_per_group": 9,
+    }
+    plain = only(translate_autogluon("GBM", {})[:1])[1]
+    assert (plain["learning_rate"], plain["num_leaves"], plain["feature_fraction"]) == (
+        0.05,
+        31,
+        1.0,
+    )
+    assert (plain["bagging"], plain["lambda_l2"]) == (False, 1e-3)
+    assert only(translate_flaml("lgbm", {}, "binary"))[1]["learning_rate"] == 0.1
+
+
+def test_xgboost_is_translated_with_its_defaults():
+    given_values = {
+        "enable_categorical": True,
+        "grow_policy": "lossguide",
+        "max_depth": 6,
+        "max_leaves": 10,
+        "colsample_bylevel": 0.9,
+        "colsample_bynode": 0.5,
+        "reg_alpha": 0,
+        "min_child_weight": 0.01,
+    }
+    classes, regression = translate_autogluon("XGB", given_values)
+    assert classes.values["max_leaves"] == 10
+    assert "max_depth" not in classes.values
+    assert classes.values["colsample_bynode"] == pytest.approx(0.45)
+    assert (classes.values["categorical"], classes.values["reg_alpha"]) == ("native", 1e-3)
+    assert classes.values["subsample"] == 1.0
+    assert (classes.values["min_child_weight"], regression.values["min_child_weight"]) == (0.1, 0.5)
+    assert (classes.kinds, regression.kinds) == (ALL[:2], ALL[2:])
+
+
+def test_flaml_tells_leaves_from_depth():
+    by_leaves = only(translate_flaml("xgboost", {"max_leaves": 49, "n_estimators": 300}, "binary"))[
+        1
+    ]
+    assert (by_leaves["grow_policy"], by_leaves["max_leaves"]) == ("lossguide", 49)
+    by_depth = only(translate_flaml("xgb_limitdepth", {"max_depth": 11}, "binary"))[1]
+    assert (by_depth["grow_policy"], by_depth["max_depth"]) == ("depthwise", 11)
+    assert by_depth["learning_rate"] == 0.3
+
+
+def test_catboost_is_translated_with_its_defaults():
+    model, values = only(translate_autogluon("CAT", {"grow_policy": "Depthwise", "depth": 8})[:1])
+    assert model == "catboost"
+    assert (values["depth"], values["min_data_in_leaf"], values["border_count"]) == (8, 1, 254)
+    assert "bootstrap_type" not in values
+    drawn = only(
+        translate_autogluon("CAT", {"bootstrap_type": "Bernoulli", "subsample": 0.87})[:1]
+    )[1]
+    assert (drawn["bootstrap_type"], drawn["subsample"]) == ("MVS", 0.87)
+
+
+def test_forests_are_of_their_kind_of_task():
+    classes, regression = translate_autogluon("RF", {"min_samples_leaf": 4, "max_features": 0.75})
+    assert (classes.values["criterion"], classes.values["max_leaf_nodes"]) == ("gini", 15_000)
+    assert "criterion" not in regression.values
+    assert regression.values["max_features"] == 0.75
+    [entropy] = translate_autogluon("XT", {"criterion": "entropy"})
+    assert (entropy.model, entropy.kinds) == ("extra_trees", ("binary", "multiclass"))
+    numbers = {
+        "criterion": "squared_error",
+        "ag_args": {"problem_types": ["regression", "quantile"]},
+    }
+    [mse] = translate_autogluon("RF", numbers)
+    assert (mse.kinds, mse.values["max_features"]) == (("regression",), 1.0)
+    flaml = only(translate_flaml("rf", {"max_leaves": 102, "max_features": 0.26}, "regression"))[1]
+    assert (flaml["max_leaf_nodes"], flaml["max_features"]) == (102, 0.25)
+
+
+def test_linear_models_are_logistic_or_ridge():
+    given_values = {
+        "C": 50.0,
+        "penalty": "L2",
+        "proc.skew_threshold": 0.99,
+        "proc.impute_strategy": "mean",
+    }
+    classes, regression = translate_autogluon("LR", given_values)
+    assert (classes.model, classes.values["C"], classes.values["penalty"]) == (
+        "logistic",
+        50.0,
+        "l2",
+    )
+    assert (regression.model, regression.values["alpha"]) == ("ridge", pytest.approx(0.02))
+    [lasso] = translate_autogluon("LR", {**given_values, "penalty": "L1"})
+    assert lasso.kinds == ("binary", "multiclass")
+
+
+@pytest.mark.parametrize(
+    ("family", "given_values", "reason"),
+    [
+        ("NN_TORCH", {}, "NN_TORCH is not ours"),
+        ("GBM_PREP", BOOSTED, "GBM_PREP is not ours"),
+        ("GBM", {**BOOSTED, "lambda_l1": 15.0}, "lambda_l1 is not ours"),
+        ("GBM", {"boosting": "dart"}, "boosting=dart is not ours"),
+        ("GBM", {"max_bin": 15}, "max_bin is not ours"),
+        ("GBM", {"path_smooth": 1.0}, "path_smooth is not ours"),
+        ("GBM", {"ag.prep_params": []}, "ag.prep_params is not ours"),
+        ("XGB", {"booster": "dart"}, "booster=dart is not ours"),
+        ("XGB", {"grow_policy": "lossguide", "max_depth": 3, "max_leaves": 60}, "max_depth beside"),
+        ("CAT", {"boosting_type": "Ordered"}, "boosting_type=Ordered is not ours"),
+        ("CAT", {"colsample_bylevel": 0.4}, "colsample_bylevel is not ours"),
+        ("RF", {"max_features": 0.05}, "max_features lies far"),
+        ("RF", {"max_features": "third"}, "max_features=third is not ours"),
+    ],
+)
+def test_what_means_something_else_is_not_translated(family, given_values, reason):
+    with pytest.raises(NoCounterpart, match=reason):
+        translate_autogluon(family, given_values)
+
+
+@pytest.mark.parametrize(
+    ("family", "given_values"),
+    [
+        ("GBM", BOOSTED),
+        ("XGB", {"max_depth": 7, "max_cat_to_onehot": 8, "enable_categorical": False}),
+        ("XGB", {"grow_policy": "lossguide", "max_leaves": 10}),
+        ("CAT", {"one_hot_max_size": 5, "bootstrap_type": "Bernoulli", "subsample": 0.8}),
+        ("RF", {"min_samples_leaf": 4}),
+        ("XT", {"criterion": "entropy"}),
+        ("KNN", {"weights": "distance"}),
+        ("LR", {"C": 40.0, "penalty": "L1", "proc.impute_strategy": "median"}),
+    ],
+)
+def test_translations_name_what_the_installed_models_have(family, given_values):
+    registry = load_plugins().registry
+    for proposal in translate_autogluon(family, given_values):
+        if proposal.model not in registry.names("model"):
+            pytest.skip(f"the plugin of {proposal.model} is not installed")
+        for kind in proposal.kinds:
+            space = SearchSpace(registry, reference_task(kind))
+            changes = space.repair(proposal.configuration).changes
+            assert not [c for c in changes if "unknown" in c or "no part" in c]
+
+
+@pytest.fixture
+def folder(tmp_path, write):
+    entries = [
+        {"class": "lgbm", "hyperparameters": {"num_leaves": 12, "FLAML_sample_size": 10_000}},
+        {"class": "rf", "hyperparameters": {"max_leaves": 200, "criterion": "gini"}},
+        {"class": "catboost", "hyperparameters": {}},
+    ]
+    write(tmp_path / "flaml_default" / "all__binary.json", {"portfolio": entries, "neighbors": []})
+    write(
+        tmp_path / "autogluon_portfolios" / "portfolio.json",
+        {"CAT": [{"depth": 5}], "NN_TORCH": [{}, {}], "KNN": [{"n_neighbors": 4000}]},
+    )
+    pool = {
+        "KNeighbors_c1": {"model_type": "KNN", "hyperparameters": {"weights": "uniform"}},
+        "KNeighbors_c2": {"model_type": "KNN", "hyperparameters": {"n_neighbors": 5, "p": 2}},
+    }
+    write(tmp_path / "tabrepo_configs" / "configs_knn.json", pool)
+    readme = "Origin: https://github.com/autogluon/tabrepo @ 9d7336104e47\nLicense: Apache-2.0\n"
+    (tmp_path / "tabrepo_configs" / "README.txt").write_text(readme)
+    return tmp_path
+
+
+def test_all_three_are_imported_and_the_rest_counted(folder, store):
+    report = import_published("portfolio", folder, store)
+    assert report.configurations.read == 9
+    assert report.configurations.imported == 4
+    assert report.configurations.skipped == {
+        "NN_TORCH is not ours": 2,
+        "catboost is not ours": 1,
+        "n_neighbors lies far outside of our range": 1,
+        "means the same as another one": 1,
+    }
+    proposed = {fact.model: fact.proposed_for for fact in store.configurations()}
+    assert proposed == {
+        "lightgbm": ("binary",),
+        "random_forest": ("binary",),
+        "catboost": ALL,
+        "knn": ALL,
+    }
+
+
+def test_licences_and_provenances_stand_in_the_store(folder, store):
+    import_published("portfolio", folder, store)
+    said = {fact.source: fact for fact in store.provenances()}
+    assert {source: fact.licence for source, fact in said.items()} == {
+        "import:flaml": "MIT",
+        "import:autogluon": "Apache-2.0",
+        "import:tabrepo": "Apache-2.0",
+    }
+    assert said["import:tabrepo"].versions == {"tabrepo": "9d7336104e47"}
+    of = {fact.model: fact.provenance for fact in store.configurations()}
+    assert of["catboost"] == said["import:autogluon"].key
+    assert of["knn"] == said["import:tabrepo"].key
+
+
+def test_a_model_whose_plugin_is_missing_is_kept_under_its_name(folder, store):
+    import_published("portfolio", folder, store)
+    plugins = {fact.model: fact.plugin for fact in store.configurations()}
+    assert plugins["catboost"] == "metaauto-catboost"
+    assert plugins["lightgbm"] == "metaauto-lightgbm"
+    assert plugins["knn"] == own_models().entry("model", "knn").plugin.distribution
+
+
+def test_the_same_files_twice_are_once(folder, store):
+    import_published("portfolio", folder, store)
+    before = digest(store)
+    report = import_published("portfolio", folder, store)
+    assert (report.changed, report.configurations.imported) == (0, 4)
+    assert digest(store) == before
+
+
+def test_one_file_and_one_folder_will_do(folder, store):
+    file = folder / "tabrepo_configs" / "configs_knn.json"
+    assert import_published("portfolio", file, store).configurations.imported == 1
+    report = import_published("portfolio", file.parent, store)
+    assert (report.configurations.imported, report.changed) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("knn.json", '{"a": \n 1,}', "knn.json', line 2: no JSON"),
+        ("knn.json", "[]", "knn.json': neither a portfolio of FLAML or AutoGluon nor a pool"),
+        ("knn.json", '{"KNN": [{"p": "x"}]}', "knn.json', entry 'KNN[0]': p is 'x', not a number"),
+        ("knn.json", '{"KNN": ["p"]}', "knn.json', entry 'KNN[0]': "),
+        ("knn.json", '{"a": {"model_type": "KNN"}}', "entry 'a': there is no 'hyperparameters'"),
+        ("all.json", '{"portfolio": []}', "all.json', its name: it does not end in binary"),
+        ("x__binary.json", '{"portfolio": [{}]}', "entry '0': there is no 'class'"),
+    ],
+)
+def test_a_malformed_file_is_one_line_and_adds_nothing(tmp_path, store, name, text, said):
+    path = tmp_path / "files" / name
+    path.parent.mkdir()
+    path.write_text(text)
+    with pytest.raises(KnowledgeError) as caught:
+        import_published("portfolio", path.parent, store)
+    assert said in caught.value.message
+    assert "\n" not in str(caught.value)
+    assert store.provenances() == []
+
+
+def test_an_unknown_source_or_an_empty_folder_is_told(tmp_path, store):
+    with pytest.raises(UnknownName, match="Did you mean 'oboe'"):
+        import_published("obo", tmp_path, store)
+    with pytest.raises(KnowledgeError, match="There are no portfolios"):
+        import_published("portfolio", tmp_path, store)
+    assert set(SOURCES) == {"oboe", "autosklearn", "portfolio"}
