@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from metaauto.data import read_table
-from metaauto.errors import ReadError
+from metaauto.errors import ReadError, SettingError
 
 __all__ = ["Source", "folder_sources"]
+
+Fold = tuple[Any, Any]
 
 _SUFFIXES = (".parquet", ".csv", ".arff", ".feather")
 
@@ -35,6 +37,12 @@ class Source:
         Number of the dataset at OpenML.
     cells : float
         Rough size, to measure small tables first.
+    splits : callable, optional
+        Returns the folds to measure on instead of metaauto's own: pairs of training and test rows,
+        positions in the table that ``load`` returns. Called after ``load``.
+    scheme : str
+        What these folds are called in a store, such as ``"openml-task-3/10-fold"``: evaluations
+        on different folds are different facts.
     """
 
     label: str
@@ -44,6 +52,27 @@ class Source:
     group: str = ""
     openml_id: int | None = None
     cells: float = 0.0
+    splits: Callable[[], Sequence[Fold]] | None = None
+    scheme: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.splits is None) == bool(self.scheme):
+            raise SettingError(
+                f"Table {self.label!r} has splits without a scheme, or a scheme without splits.",
+                hint="Give both: evaluations on different folds must not be mixed.",
+            )
+
+    def protocol(self, own: str, rows: int) -> str:
+        """What a store calls evaluations of this table.
+
+        Parameters
+        ----------
+        own : str
+            What it calls those on metaauto's own folds.
+        rows : int
+            At most so many rows are measured.
+        """
+        return f"{self.scheme}/rows<={rows}" if self.scheme else own
 
 
 def folder_sources(folder: str | Path, target: str = "target") -> list[Source]:

@@ -21,6 +21,7 @@ from metaauto.knowledge import (
     MetafeatureFact,
 )
 from metaauto.measure.candidates import Candidate
+from metaauto.measure.official import official_folds
 from metaauto.measure.sources import Source
 from metaauto.metafeatures import Metafeatures, describe
 from metaauto.metafeatures.sample import sample_rows
@@ -32,7 +33,7 @@ from metaauto.space import SearchSpace
 if TYPE_CHECKING:
     from metaauto.measure.build import BuildPlan
 
-__all__ = ["METRICS", "MeasuredTable"]
+__all__ = ["METRICS", "SMALL", "MeasuredTable"]
 
 METRICS = {
     "binary": ("roc_auc", "log_loss", "accuracy", "balanced_accuracy", "f1"),
@@ -40,6 +41,9 @@ METRICS = {
     "regression": ("rmse", "mae", "median_ae", "r2"),
 }
 """The losses that are stored, by kind of task."""
+
+SMALL = 1500
+"""Rows up to which all folds of a table are measured at once."""
 
 _PATIENCE = 1.0
 
@@ -74,15 +78,21 @@ class MeasuredTable:
         self._plugins = plugins
         self._plan = plan
         self._provenance = provenance
-        whole = prepare(source.load(), source.target, task=source.kind)
+        self.protocol = source.protocol(plan.protocol, plan.rows)
+        frame = source.load()
+        whole = prepare(frame, source.target, task=source.kind)
         self.dataset = _cut(whole, plan.rows)
         self.kind = self.dataset.task.kind
         self.space = SearchSpace(plugins.registry, self.dataset.task)
-        self._folds = plan_splits(self.dataset, cv=plan.folds, seed=0).folds
+        if source.splits is None:
+            self._folds = plan_splits(self.dataset, cv=plan.folds, seed=0).folds
+        else:
+            self._folds = official_folds(self.dataset, source.splits(), len(frame), plan.folds)
         self._metrics = [resolve_metric(name, self.kind) for name in METRICS[self.kind]]
         self._fingerprint = whole.fingerprint
         self._describe(whole)
-        self._done = store.done_keys(plan.protocol)
+        self._done = store.done_keys(self.protocol, self.kind)
+        self._too_slow = self._find_too_slow()
         self._folder = tempfile.TemporaryDirectory(prefix="metaauto-build-")
 
     def __enter__(self) -> MeasuredTable:
@@ -91,9 +101,26 @@ class MeasuredTable:
     def __exit__(self, *_: object) -> None:
         self._folder.cleanup()
 
-    def measure(self, wanted: Sequence[Candidate], fold: int, executor: LocalExecutor) -> int:
-        """Measure configurations on one fold; the number of new evaluations."""
-        waiting = [c for c in wanted if self._is_due(c.configuration, fold)]
+    def first_folds(self) -> tuple[int, ...]:
+        """The folds to measure first: all of a small table, whose single folds say little."""
+        count = len(self._folds)
+        return tuple(range(count)) if len(self.dataset.y) <= SMALL else (0,)
+
+    def other_folds(self) -> tuple[int, ...]:
+        """The folds to measure after that."""
+        first = self.first_folds()
+        return tuple(fold for fold in range(len(self._folds)) if fold not in first)
+
+    def measure(
+        self, wanted: Sequence[Candidate], folds: Sequence[int], executor: LocalExecutor
+    ) -> int:
+        """Measure configurations on some folds; the number of new evaluations."""
+        waiting = [
+            (c.configuration, fold)
+            for c in sorted(wanted, key=self._cost, reverse=True)
+            for fold in folds
+            if self._is_due(c.configuration, fold)
+        ]
         if not waiting:
             return 0
         folder = Path(self._folder.name)
@@ -104,22 +131,37 @@ class MeasuredTable:
         number = count = 0
         while waiting or running:
             while waiting and executor.free():
-                candidate = waiting.pop(0)
+                configuration, fold = waiting.pop(0)
+                if configuration.model in self._too_slow:
+                    continue
                 number += 1
-                running[number] = candidate.configuration
-                executor.submit(self._job(number, candidate.configuration, fold))
+                running[number] = configuration
+                executor.submit(self._job(number, configuration, fold))
             for outcome in executor.wait(_PATIENCE):
                 if isinstance(outcome, Outcome):
                     self._record(running.pop(outcome.trial), outcome)
                     count += 1
         return count
 
+    def _cost(self, candidate: Candidate) -> float:
+        return self._plugins.registry.model(candidate.configuration.model).cost
+
     def _is_due(self, configuration: Configuration, fold: int) -> bool:
         if configuration.model not in self.space.ranges:
             return False
         fact = self._fact(configuration)
-        key = (self._fingerprint, self.kind, self._plan.protocol, fact.key, fold)
+        key = (self._fingerprint, self.kind, fact.key, self.protocol, fold)
         return key not in self._done
+
+    def _find_too_slow(self) -> set[str]:
+        """Models that ran out of time here before, whose other configurations would as well."""
+        model_of = {f.key: f.configuration.model for f in self._store.configurations()}
+        facts = self._store.evaluations(self.kind, fingerprint=self._fingerprint)
+        return {
+            model_of[fact.configuration]
+            for fact in facts
+            if fact.status == str(Status.TIMEOUT) and fact.protocol == self.protocol
+        }
 
     def _job(self, number: int, configuration: Configuration, fold: int) -> Job:
         repaired = self.space.repair(configuration).configuration
@@ -140,6 +182,8 @@ class MeasuredTable:
         fact = self._fact(configuration)
         losses: dict[str, float] = {}
         status = outcome.status
+        if status is Status.TIMEOUT:
+            self._too_slow.add(configuration.model)
         if status is Status.SUCCESS:
             losses = self._losses(outcome)
             status = status if losses else Status.FAILED
@@ -147,7 +191,7 @@ class MeasuredTable:
             self._fingerprint,
             self.kind,
             fact.key,
-            self._plan.protocol,
+            self.protocol,
             outcome.fold,
             str(status),
             self._provenance,
@@ -224,5 +268,9 @@ def _cut(dataset: Dataset, rows: int) -> Dataset:
     counts = tuple(int(n) for n in np.bincount(dataset.y[kept])) if is_class else None
     task = replace(dataset.task, n_rows=len(kept), class_counts=counts)
     return replace(
-        dataset, task=task, X=dataset.X.iloc[kept].reset_index(drop=True), y=dataset.y[kept]
+        dataset,
+        task=task,
+        X=dataset.X.iloc[kept].reset_index(drop=True),
+        y=dataset.y[kept],
+        rows=dataset.rows[kept],
     )

@@ -15,6 +15,7 @@ import pytest
 from metaauto.api import ReadError
 from metaauto.builtin.readers import READERS
 from metaauto.data.read import read_table
+from metaauto.testing import OpenmlServer
 
 
 def read(source):
@@ -248,44 +249,50 @@ def test_sklearn_download_fails(monkeypatch):
         read("sklearn:california_housing")
 
 
+def colours() -> pd.DataFrame:
+    return pd.DataFrame({"class": pd.Categorical(["a", "b"] * 10), "x": np.arange(20) / 2})
+
+
 @pytest.fixture
-def openml(monkeypatch):
-    """A module in openml's place that holds one dataset."""
-    module = types.ModuleType("openml")
-    module.__spec__ = types.SimpleNamespace(name="openml")
-
-    class PyOpenMLError(Exception):
-        pass
-
-    class OpenMLServerException(PyOpenMLError):
-        pass
-
-    frame = pd.DataFrame({"class": ["a", "b"], "x": [1.0, 2.0]})
-
-    def get_dataset(key):
-        if key == 404:
-            raise OpenMLServerException("Unknown dataset\nmore")
-        if key == 500:
-            raise ConnectionError("unreachable")
-        return types.SimpleNamespace(
-            default_target_attribute="class", get_data=lambda dataset_format: (frame, None, [], [])
-        )
-
-    module.exceptions = types.SimpleNamespace(
-        PyOpenMLError=PyOpenMLError, OpenMLServerException=OpenMLServerException
-    )
-    module.datasets = types.SimpleNamespace(get_dataset=get_dataset)
-    monkeypatch.setitem(sys.modules, "openml", module)
+def openml():
+    with OpenmlServer() as server:
+        yield server
 
 
+def test_openml_by_number_and_by_name(openml):
+    number = openml.add_dataset(colours(), name="colours", target="class", number=31)
+    for source in (f"openml:{number}", "openml:colours"):
+        frame = read(source)
+        assert list(frame.columns) == ["x", "class"]
+        assert frame.attrs["target"] == "class"
+        assert frame["class"].tolist() == colours()["class"].tolist()
+        assert frame["x"].tolist() == colours()["x"].tolist()
+
+
+def test_openml_without_a_default_target(openml):
+    frame = read(f"openml:{openml.add_dataset(colours())}")
+    assert list(frame.columns) == ["class", "x"]
+    assert "target" not in frame.attrs
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("openml:404", r"does not give dataset '404': .*Unknown dataset"),
+        ("openml:nowhere", "No active datasets exist with name 'nowhere'"),
+        ("openml:", "needs a number"),
+    ],
+)
 @pytest.mark.usefixtures("openml")
-def test_openml():
-    frame = read("openml:31")
-    assert list(frame.columns) == ["x", "class"]
-    assert frame.attrs["target"] == "class"
-    with pytest.raises(ReadError, match="Unknown dataset"):
-        read("openml:404")
-    with pytest.raises(ReadError, match="cannot be downloaded: unreachable"):
-        read("openml:500")
-    with pytest.raises(ReadError, match="needs a number"):
-        read("openml:")
+def test_openml_that_is_not_there(source, message):
+    with pytest.raises(ReadError, match=message):
+        read(source)
+
+
+@pytest.mark.parametrize("fault", ["drop", "corrupt", "truncate", "fail"])
+def test_openml_that_fails_can_be_read_later(openml, fault):
+    number = openml.add_dataset(colours(), target="class")
+    openml.fault(openml.file_of(number), fault, times=1)
+    with pytest.raises(ReadError, match=f"OpenML dataset '{number}' cannot be downloaded"):
+        read(f"openml:{number}")
+    assert len(read(f"openml:{number}")) == 20
