@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["TASK_KINDS", "Column", "Role", "Task"]
+__all__ = ["TASK_KINDS", "Column", "Role", "Task", "reference_task"]
 
 TASK_KINDS = ("binary", "multiclass", "regression")
 
@@ -146,3 +146,24 @@ def _column(record: Mapping[str, Any]) -> Column:
     if values.get("categories") is not None:
         values["categories"] = tuple(values["categories"])
     return Column(**values)
+
+
+def reference_task(kind: str) -> Task:
+    """A small task with a column of every role, whose space has every slot.
+
+    Knowledge holds configurations of its space; `SearchSpace.repair` fits them to a table.
+    """
+    columns = tuple(
+        Column(f"c{number}", role, "object", 50, 0.1) for number, role in enumerate(_REFERENCE)
+    )
+    classes = {"binary": (0, 1), "multiclass": (0, 1, 2), "regression": None}[kind]
+    return Task(kind, "target", columns, "", 1000, classes)
+
+
+_REFERENCE = (
+    *(Role.NUMERIC,) * 8,
+    *(Role.CATEGORICAL,) * 2,
+    Role.BOOLEAN,
+    Role.DATETIME,
+    Role.TEXT,
+)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from metaauto.knowledge import KnowledgeStore, ProvenanceFact
+from metaauto.measure.before import MeasuredBefore
 from metaauto.measure.candidates import Candidate, candidates
 from metaauto.measure.sources import Source
 from metaauto.measure.table import MeasuredTable
@@ -42,9 +44,9 @@ class BuildPlan:
     """
 
     folds: int = 3
-    rows: int = 6000
-    soft_seconds: float = 15.0
-    hard_seconds: float = 40.0
+    rows: int = 4000
+    soft_seconds: float = 8.0
+    hard_seconds: float = 20.0
     draws: int = 2
     waves: int | None = None
     seconds: float = float("inf")
@@ -97,9 +99,10 @@ def build_knowledge(
 ) -> int:
     """Measure what the store does not know yet; the number of new evaluations.
 
-    A wave of configurations is measured on all tables, first fold first, before the next one
-    begins, so that the store is useful at any time. Every evaluation is stored when it is made:
-    a build that is killed loses what was running, no more.
+    A wave of configurations is measured on all tables before the next one begins, so that the
+    store is useful at any time; on large tables on one fold, until all waves are done. Every
+    evaluation is stored when it is made: a build that is killed loses what was running, no more.
+    A model that ran out of time on a table is not tried there again.
 
     Parameters
     ----------
@@ -125,11 +128,16 @@ def build_knowledge(
     fresh = done = 0
     total = _total(sources, chosen, plan, waves)
     with LocalExecutor(plan.cores, threads=1, memory=plan.memory) as executor:
-        for fold, wave in _order(plan.folds, waves):
+        for is_first, wave in product((True, False), range(waves)):
+            done_before = MeasuredBefore(store, plan.protocol, plan.folds, plan.rows)
             for source in sources:
                 if time.monotonic() - began > plan.seconds:
                     return fresh
                 if source.label in unusable:
+                    continue
+                wanted = [c for c in chosen.get(source.kind, ()) if c.wave == wave]
+                if wanted and done_before.has_all(source, wanted, is_first):
+                    done += len(wanted)
                     continue
                 try:
                     table = MeasuredTable(source, store, plugins, plan, origin)
@@ -139,16 +147,11 @@ def build_knowledge(
                     continue
                 with table:
                     wanted = [c for c in chosen[table.kind] if c.wave == wave]
-                    fresh += table.measure(wanted, fold, executor)
-                done += len(wanted)
+                    folds = table.first_folds() if is_first else table.other_folds()
+                    fresh += table.measure(wanted, folds, executor)
+                done += len(wanted) * len(folds)
                 tell(Progress(done, total, source.label, time.monotonic() - began, fresh))
     return fresh
-
-
-def _order(folds: int, waves: int) -> Iterable[tuple[int, int]]:
-    """The first fold of the first waves comes before the other folds of any."""
-    steps = [(fold, wave) for fold in range(folds) for wave in range(waves)]
-    return sorted(steps, key=lambda step: (2 * step[0] + step[1], step[0]))
 
 
 def _total(

@@ -8,17 +8,9 @@ from random import Random
 from metaauto.configuration import Configuration
 from metaauto.registry import Registry
 from metaauto.space import SearchSpace
-from metaauto.task import Column, Role, Task
+from metaauto.task import reference_task
 
-__all__ = ["Candidate", "candidates", "reference_task"]
-
-_ROLES = (
-    *(Role.NUMERIC,) * 8,
-    *(Role.CATEGORICAL,) * 2,
-    Role.BOOLEAN,
-    Role.DATETIME,
-    Role.TEXT,
-)
+__all__ = ["Candidate", "candidates"]
 
 
 @dataclass(frozen=True)
@@ -35,15 +27,6 @@ class Candidate:
 
     configuration: Configuration
     wave: int
-
-
-def reference_task(kind: str) -> Task:
-    """A small task with a column of every role, whose space has every slot."""
-    columns = tuple(
-        Column(f"c{number}", role, "object", 50, 0.1) for number, role in enumerate(_ROLES)
-    )
-    classes = {"binary": (0, 1), "multiclass": (0, 1, 2), "regression": None}[kind]
-    return Task(kind, "target", columns, "", 1000, classes)
 
 
 def candidates(registry: Registry, kind: str, draws: int = 2, seed: int = 0) -> list[Candidate]:

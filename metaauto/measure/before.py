@@ -1,0 +1,78 @@
+"""What a store holds already, so that a build that goes on need not load those tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from metaauto.knowledge import KnowledgeStore
+from metaauto.measure.candidates import Candidate
+from metaauto.measure.sources import Source
+from metaauto.measure.table import SMALL
+
+__all__ = ["MeasuredBefore"]
+
+
+class MeasuredBefore:
+    """Looks up by a table's label what was measured on it.
+
+    A configuration counts as measured, too, if its model was never run on a table that others
+    were measured on: it cannot be run there, or ran out of time.
+
+    Parameters
+    ----------
+    store : KnowledgeStore
+        As it is now.
+    protocol : str
+        Of evaluations on metaauto's own folds.
+    folds, rows : int
+        Folds of each table, and the rows it is cut to.
+    """
+
+    def __init__(self, store: KnowledgeStore, protocol: str, folds: int, rows: int) -> None:
+        self._store = store
+        self._protocol = protocol
+        self._folds = folds
+        self._rows = rows
+        self._table = {(fact.label, fact.kind): fact for fact in store.datasets()}
+        facts = store.configurations()
+        self._model = {fact.key: fact.model for fact in facts}
+        self._key = {(fact.model, fact.configuration.key): fact.key for fact in facts}
+        self._done: dict[str, dict[tuple[str, str], set[tuple[str, int]]]] = {}
+        self._timed_out = {
+            (fact.fingerprint, fact.kind, self._model[fact.configuration])
+            for fact in store.evaluations()
+            if fact.status == "timeout"
+        }
+
+    def has_all(self, source: Source, wanted: Sequence[Candidate], is_first: bool) -> bool:
+        """Whether nothing is left to do of a wave, on the first folds or on the others."""
+        table = self._table.get((source.label, source.kind))
+        if table is None:
+            return False
+        done = self._of_protocol(source.protocol(self._protocol, self._rows)).get(table.key)
+        if not done:
+            return False
+        # How many folds an official split has is known from those that were measured.
+        count = 1 + max(fold for _, fold in done) if source.scheme else self._folds
+        first = range(count) if table.rows_used <= SMALL else range(1)
+        if source.scheme and not is_first and count == 1:
+            return False
+        folds = first if is_first else [fold for fold in range(count) if fold not in first]
+        models = {self._model[key] for key, _ in done}
+        for candidate in wanted:
+            model = candidate.configuration.model
+            cannot_run = model not in models and candidate.wave > 0
+            if cannot_run or (*table.key, model) in self._timed_out:
+                continue
+            key = self._key.get((model, candidate.configuration.key), "")
+            if not all((key, fold) in done for fold in folds):
+                return False
+        return True
+
+    def _of_protocol(self, protocol: str) -> dict[tuple[str, str], set[tuple[str, int]]]:
+        if protocol not in self._done:
+            found: dict[tuple[str, str], set[tuple[str, int]]] = {}
+            for fingerprint, kind, key, _, fold in self._store.done_keys(protocol):
+                found.setdefault((fingerprint, kind), set()).add((key, fold))
+            self._done[protocol] = found
+        return self._done[protocol]

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from metaauto.knowledge import KnowledgeStore, check, here
+from metaauto.measure import BuildPlan, build_knowledge, candidates, folder_sources
+from metaauto.plugins import LoadedPlugins, PluginSettings, load_plugins
+
+PLUGINS = load_plugins(PluginSettings(only=()))
+CHEAP = ("lda", "naive_bayes", "ridge", "knn")
+PLAN = BuildPlan(folds=2, rows=100, draws=1, waves=2, cores=2, memory=2048.0)
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("tables")
+    generator = np.random.default_rng(0)
+    for number in range(3):
+        rows = 90 + 30 * number
+        frame = pd.DataFrame(generator.normal(size=(rows, 4)), columns=list("abcd"))
+        frame["word"] = generator.choice(["x", "y", "z"], rows)
+        signal_ = frame["a"] + generator.normal(size=rows)
+        frame["target"] = signal_ if number == 2 else np.where(signal_ > 0, "yes", "no")
+        frame.to_csv(folder / f"table{number}.csv", index=False)
+    return folder
+
+
+def cheap() -> LoadedPlugins:
+    return replace(PLUGINS, registry=PLUGINS.registry.select(CHEAP, ()))
+
+
+def build(tables: Path, path: Path, plan: BuildPlan = PLAN) -> int:
+    with KnowledgeStore.create(path, exist_ok=True) as store:
+        return build_knowledge(folder_sources(tables), store, cheap(), plan, here("build"))
+
+
+def keys(path: Path) -> list:
+    with KnowledgeStore.open(path) as store:
+        assert check(store) == []
+        return [fact.key for fact in store.evaluations()]
+
+
+def expected_count() -> int:
+    registry = cheap().registry
+    sizes = {
+        kind: sum(c.wave < PLAN.waves for c in candidates(registry, kind, PLAN.draws))
+        for kind in ("binary", "regression")
+    }
+    return PLAN.folds * (2 * sizes["binary"] + sizes["regression"])
+
+
+def test_every_configuration_is_measured_once_and_a_second_build_adds_nothing(tables, tmp_path):
+    path = tmp_path / "k.db"
+    assert build(tables, path) == expected_count()
+    found = keys(path)
+    assert len(found) == len(set(found)) == expected_count()
+    assert build(tables, path) == 0
+    assert keys(path) == found
+    with KnowledgeStore.open(path) as store:
+        for fact in store.datasets():
+            assert fact.rows_used <= 100
+            assert fact.label.startswith("table")
+        matrix = store.matrix("binary", "roc_auc")
+        assert np.isfinite(matrix.loss).all()
+        assert (matrix.seconds > 0).all()
+
+
+def test_more_waves_are_added_to_what_is_there(tables, tmp_path):
+    path = tmp_path / "k.db"
+    first = build(tables, path, replace(PLAN, waves=1))
+    assert 0 < first < expected_count()
+    assert build(tables, path) == expected_count() - first
+
+
+def test_a_table_that_cannot_be_read_is_named_and_left_out(tables, tmp_path):
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    for file in tables.glob("table0.csv"):
+        (folder / file.name).write_bytes(file.read_bytes())
+    (folder / "broken.csv").write_text("a,target\n")
+    said: list[str] = []
+    with KnowledgeStore.create(tmp_path / "k.db") as store:
+        fresh = build_knowledge(
+            folder_sources(folder), store, cheap(), replace(PLAN, waves=1), here("build"),
+            warn=said.append,
+        )  # fmt: skip
+    assert fresh > 0
+    assert len(said) == 1
+    assert said[0].startswith("broken is left out: ")
+
+
+def test_the_progress_comes_to_its_end(tables, tmp_path):
+    seen = []
+    with KnowledgeStore.create(tmp_path / "k.db") as store:
+        build_knowledge(
+            folder_sources(tables), store, cheap(), PLAN, here("build"), tell=seen.append
+        )
+    assert [p.done for p in seen] == sorted(p.done for p in seen)
+    assert seen[-1].done == expected_count()
+    assert seen[-1].fresh == expected_count()
+    assert seen[-1].total >= seen[-1].done
+    assert seen[0].seconds_left >= 0
+
+
+SCRIPT = textwrap.dedent(
+    """
+    import sys
+    sys.path.insert(0, sys.argv[3])
+    from pathlib import Path
+    from test_build import build
+    if __name__ == "__main__":
+        build(Path(sys.argv[1]), Path(sys.argv[2]))
+    """
+)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills by a signal")
+def test_killed_again_and_again_nothing_finished_is_lost_and_nothing_comes_twice(tables, tmp_path):
+    script, path = tmp_path / "build.py", tmp_path / "k.db"
+    script.write_text(SCRIPT)
+    command = [sys.executable, str(script), str(tables), str(path), str(Path(__file__).parent)]
+    dice = random.Random(0)
+    before: set = set()
+    for _ in range(4):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < end:
+            if path.exists() and dice.random() < 0.02:
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if path.exists():
+            now = set(keys(path))
+            assert before <= now
+            before = now
+    subprocess.run(command, check=True, timeout=120)
+    found = keys(path)
+    assert before <= set(found)
+    assert len(found) == len(set(found)) == expected_count()
