@@ -35,8 +35,11 @@ from metaauto.knowledge.facts import (
     MetafeatureFact,
     ProvenanceFact,
 )
+from metaauto.knowledge.joined import join
+from metaauto.knowledge.library import Recalled, own_store, recall, shipped_store, stores
 from metaauto.knowledge.matrix import KnowledgeMatrix
 from metaauto.knowledge.merge import MergeReport, merge
+from metaauto.knowledge.provenance import here
 from metaauto.knowledge.reading import StoreInfo
 from metaauto.knowledge.store import KnowledgeStore
 from metaauto.knowledge.text import export_text, import_text
@@ -51,9 +54,16 @@ __all__ = [
     "MergeReport",
     "MetafeatureFact",
     "ProvenanceFact",
+    "Recalled",
     "StoreInfo",
     "check",
     "export_text",
+    "here",
     "import_text",
+    "join",
     "merge",
+    "own_store",
+    "recall",
+    "shipped_store",
+    "stores",
 ]

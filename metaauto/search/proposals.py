@@ -87,7 +87,7 @@ class Proposals:
         succeeded = trial.status in (Status.SUCCESS, Status.DROPPED)
         self._failures[model] = 0 if succeeded else self._failures.get(model, 0) + 1
         share = len(trial.outcomes) / self._n_folds
-        loss = trial.loss if trial.status is Status.SUCCESS else None
+        loss = trial.loss if succeeded else None
         self._strategy.observe(Observation(trial.configuration, loss, trial.seconds, share))
         self._runtime.observe(trial.configuration, trial.seconds, share)
         if model in self._space.ranges:

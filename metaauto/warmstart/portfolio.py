@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from metaauto.configuration import Configuration
 from metaauto.metafeatures import Metafeatures
@@ -26,12 +27,16 @@ class DefaultPortfolio:
         Models and their ranges on this task.
     runtime : RuntimeModel
         Says what fits into the time that is left.
+    models : sequence of str, optional
+        Only these models; by default all of the space.
     """
 
-    def __init__(self, space: SearchSpace, runtime: RuntimeModel) -> None:
+    def __init__(
+        self, space: SearchSpace, runtime: RuntimeModel, models: Sequence[str] | None = None
+    ) -> None:
         self._space = space
         self._runtime = runtime
-        self._queue = deque(_order(space))
+        self._queue = deque(_order(space, space.models if models is None else models))
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -54,8 +59,8 @@ class DefaultPortfolio:
         """The order of the portfolio does not depend on results."""
 
 
-def _order(space: SearchSpace) -> list[Configuration]:
-    models = [space.registry.model(name) for name in space.models]
+def _order(space: SearchSpace, names: Sequence[str]) -> list[Configuration]:
+    models = [space.registry.model(name) for name in names]
     ranked = sorted(models, key=lambda m: (-m.priority, m.cost, m.name))
     cheap = min(models, key=lambda m: (m.cost, m.name), default=None)
     found: list[Configuration] = []

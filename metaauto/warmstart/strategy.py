@@ -45,7 +45,7 @@ class Observation:
     configuration : Configuration
         What was tried.
     loss : float, optional
-        Its out-of-fold loss; None if it failed or was dropped.
+        Its out-of-fold loss, projected from some folds if it was dropped; None if it failed.
     seconds : float
         Worker seconds of the folds that were run.
     folds : float

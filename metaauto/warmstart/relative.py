@@ -1,0 +1,97 @@
+"""Losses of different tables on one scale, and a guess for what was not measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["WORST", "RelativeLosses", "relative_losses"]
+
+WORST = 2.0
+"""What a configuration that failed is taken for, and the most that any is."""
+
+_SHRINKAGE = 3.0
+_RANK = 10
+_ROUNDS = 20
+_DAMPING = 0.5
+
+
+@dataclass(frozen=True)
+class RelativeLosses:
+    """How far configurations were from the best on each table.
+
+    Parameters
+    ----------
+    values : ndarray of shape (datasets, configurations), float64
+        0 for the best configuration of a table, 1 for the median one, at most `WORST`; guessed
+        where it was not measured.
+    is_known : ndarray of shape (datasets, configurations), bool
+        Whether it was measured.
+    """
+
+    values: np.ndarray
+    is_known: np.ndarray
+
+
+def relative_losses(loss: np.ndarray, n_seen: np.ndarray, models: Sequence[str]) -> RelativeLosses:
+    """Bring losses to a scale on which tables can be compared, and fill the gaps.
+
+    Parameters
+    ----------
+    loss : ndarray of shape (datasets, configurations), float64
+        NaN where there is none.
+    n_seen : ndarray of shape (datasets, configurations), int
+        How many folds were tried; a configuration that was tried and has no loss failed.
+    models : sequence of str
+        Model of each configuration.
+
+    Notes
+    -----
+    Gaps take a shrunk mean of their configuration and a low-rank correction for the table, by
+    alternating between both as in "softImpute" (Mazumder, Hastie, Tibshirani 2010, JMLR 11:2287).
+    """
+    is_scored = np.isfinite(loss)
+    is_known = is_scored | (n_seen > 0)
+    values = np.full(loss.shape, np.nan)
+    for row in range(loss.shape[0]):
+        found = loss[row, is_scored[row]]
+        if not len(found):
+            continue
+        best, usual = found.min(), np.median(found)
+        spread = max(usual - best, 1e-12 * max(abs(best), 1e-12))
+        values[row, is_scored[row]] = np.clip((found - best) / spread, 0.0, WORST)
+    values[is_known & ~is_scored] = WORST
+    return RelativeLosses(_filled(values, models), is_known)
+
+
+def _filled(values: np.ndarray, models: Sequence[str]) -> np.ndarray:
+    gaps = np.isnan(values)
+    if not gaps.any():
+        return values
+    means = _column_means(values, np.asarray(models, dtype=object))
+    filled = np.where(gaps, means, values)
+    rank = min(_RANK, min(values.shape) - 1)
+    if rank < 1:
+        return filled
+    for _ in range(_ROUNDS):
+        left, scale, right = np.linalg.svd(filled - means, full_matrices=False)
+        damped = np.maximum(scale[:rank] - _DAMPING * scale[rank], 0.0)
+        guess = means + (left[:, :rank] * damped) @ right[:rank]
+        filled = np.where(gaps, np.clip(guess, 0.0, WORST), values)
+    return filled
+
+
+def _column_means(values: np.ndarray, models: np.ndarray) -> np.ndarray:
+    """Mean of each configuration, drawn to its model's where it was seldom measured."""
+    count = np.isfinite(values).sum(axis=0)
+    total = np.nansum(values, axis=0)
+    overall = total.sum() / max(count.sum(), 1)
+    means = np.empty(values.shape[1])
+    for model in np.unique(models):
+        of_model = models == model
+        seen = count[of_model].sum()
+        centre = (total[of_model].sum() + _SHRINKAGE * overall) / (seen + _SHRINKAGE)
+        means[of_model] = (total[of_model] + _SHRINKAGE * centre) / (count[of_model] + _SHRINKAGE)
+    return means

@@ -1,0 +1,71 @@
+"""Which known tables are like a new one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["distances", "similarity_weights"]
+
+_NEIGHBOURS = 15
+_UNKNOWN = 0.15
+_UNIFORM_SHARE = 0.5
+
+
+def distances(known: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Distance of a new table to each known one, by ranks of its metafeatures.
+
+    Ranks make scales and outliers harmless; an unknown value counts as a middling difference.
+
+    Parameters
+    ----------
+    known : ndarray of shape (datasets, metafeatures), float64
+        NaN where unknown.
+    new : ndarray of shape (metafeatures,), float64
+        NaN where unknown.
+
+    Returns
+    -------
+    ndarray of shape (datasets,)
+        0 to 1.
+    """
+    if known.shape[1] == 0:
+        return np.zeros(known.shape[0])
+    squares = np.full(known.shape, _UNKNOWN)
+    for column in range(known.shape[1]):
+        values = known[:, column]
+        is_known = np.isfinite(values)
+        if not np.isfinite(new[column]) or not is_known.any():
+            continue
+        ordered = np.sort(values[is_known])
+        place = _rank(ordered, new[column : column + 1])
+        squares[is_known, column] = (_rank(ordered, values[is_known]) - place) ** 2
+    return np.sqrt(squares.mean(axis=1))
+
+
+def _rank(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Share of values below, ties counted half."""
+    below = np.searchsorted(ordered, values, side="left")
+    upto = np.searchsorted(ordered, values, side="right")
+    return np.asarray((below + upto) / (2.0 * len(ordered)))
+
+
+def similarity_weights(distance: np.ndarray, uniform: float = _UNIFORM_SHARE) -> np.ndarray:
+    """Weights of the known tables that sum to one.
+
+    Part of the weight is spread evenly, for neighbours alone are too few to trust; the rest falls
+    off with the distance, at the scale of the fifteenth neighbour.
+
+    Parameters
+    ----------
+    distance : ndarray of shape (datasets,)
+        Of each known table.
+    uniform : float, default=0.5
+        Share of the weight that is spread evenly.
+    """
+    count = len(distance)
+    if count == 0:
+        return np.zeros(0)
+    ordered = np.sort(distance)
+    scale = max(float(ordered[min(_NEIGHBOURS, count) - 1] - ordered[0]), 1e-6)
+    near = np.exp(-0.5 * ((distance - ordered[0]) / (0.5 * scale)) ** 2)
+    return np.asarray(uniform / count + (1.0 - uniform) * near / near.sum())

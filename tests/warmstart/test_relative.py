@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from metaauto.warmstart.relative import WORST, relative_losses
+
+TABLES = arrays(
+    np.float64,
+    st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    elements=st.one_of(st.floats(-1e6, 1e6), st.just(np.nan)),
+)
+
+
+def seen_of(loss: np.ndarray) -> np.ndarray:
+    return np.isfinite(loss).astype(int)
+
+
+def test_the_best_is_zero_and_the_median_one():
+    loss = np.array([[0.1, 0.2, 0.3, 0.9]])
+    found = relative_losses(loss, seen_of(loss), list("aabb"))
+    assert found.values[0, 0] == 0.0
+    assert np.median(found.values[0]) == 1.0
+    assert found.values[0, 3] == WORST
+    assert found.is_known.all()
+
+
+def test_what_was_tried_without_a_loss_is_worst():
+    found = relative_losses(np.array([[0.1, np.nan, 0.3]]), np.array([[1, 2, 1]]), list("abc"))
+    assert found.values[0, 1] == WORST
+    assert found.is_known[0, 1]
+
+
+@given(TABLES, st.floats(0.01, 100), st.floats(-100, 100))
+def test_unit_and_origin_of_the_metric_do_not_matter(loss, scale, shift):
+    loss = np.round(loss, 2)
+    models = ["m"] * loss.shape[1]
+    one = relative_losses(loss, seen_of(loss), models)
+    other = relative_losses(scale * loss + shift, seen_of(loss), models)
+    assert np.allclose(one.values[one.is_known], other.values[one.is_known], atol=1e-3)
+
+
+@given(TABLES)
+def test_every_gap_is_filled_within_the_scale(loss):
+    found = relative_losses(loss, seen_of(loss), ["m"] * loss.shape[1])
+    assert np.isfinite(found.values).all()
+    assert (found.values >= 0).all()
+    assert (found.values <= WORST).all()
+    assert (found.is_known == np.isfinite(loss)).all()
+
+
+def test_a_gap_is_guessed_from_tables_that_are_alike():
+    random = np.random.default_rng(0)
+    kind = np.repeat([0.0, 1.0], 20)
+    loss = np.where(np.arange(8) < 4, kind[:, None], 1.0 - kind[:, None])
+    loss = loss + 0.05 * random.random((40, 8))
+    truth = relative_losses(loss, seen_of(loss), list("aaaabbbb")).values
+    holes = loss.copy()
+    holes[0, 1] = holes[39, 1] = np.nan
+    found = relative_losses(holes, seen_of(holes), list("aaaabbbb"))
+    assert not found.is_known[0, 1]
+    assert truth[0, 1] < 0.5 < truth[39, 1]
+    assert found.values[0, 1] < found.values[39, 1] - 0.3

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matrices import matrix
+
+from metaauto.configuration import Configuration
+from metaauto.warmstart.replay import SECONDS, TRIALS, cases, replay
+
+CONFIGURATIONS = [Configuration("tree", {"c": float(c)}) for c in range(12)]
+
+
+def known(count: int = 24, groups=None, seed: int = 0):
+    """Two kinds of tables, told apart by the metafeature; each likes half of the configurations."""
+    random = np.random.default_rng(seed)
+    like = np.arange(count) % 2 == 0
+    first = np.arange(12) < 6
+    loss = np.where(first[None, :] == like[:, None], 0.1, 1.0) + 0.2 * random.random((count, 12))
+    seconds = np.tile(np.geomspace(0.05, 5.0, 12), (count, 1))
+    return matrix(
+        loss,
+        CONFIGURATIONS,
+        seconds=seconds,
+        metafeatures=np.where(like, 0.0, 9.0)[:, None],
+        groups=groups,
+    )
+
+
+def test_a_group_is_left_out_as_a_whole():
+    found = list(cases(known(groups=[f"g{i // 2}" for i in range(24)])))
+    assert len(found) == 24
+    assert {len(case.known.relative) for case in found} == {22}
+    assert found[0].group == found[1].group
+
+
+def test_the_own_row_plays_no_part():
+    one = known()
+    other = known()
+    other.loss[3] = other.loss[3][::-1]
+    mine = next(case for case in cases(one) if case.label == "table3")
+    changed = next(case for case in cases(other) if case.label == "table3")
+    assert np.array_equal(mine.known.relative, changed.known.relative)
+    assert np.array_equal(mine.known.weights, changed.known.weights)
+    assert np.array_equal(mine.predicted, changed.predicted)
+    assert not np.array_equal(mine.regret, changed.regret)
+
+
+def test_the_warm_start_beats_chance_and_nobody_beats_the_oracle():
+    results = replay(list(cases(known())), seeds=3)
+    assert set(results) == {"random", "cheapest first", "global portfolio", "metaauto", "oracle"}
+    for regrets in results.values():
+        assert regrets.by_trials.shape == (24, len(TRIALS))
+        assert regrets.by_seconds.shape == (24, len(SECONDS))
+        assert (np.diff(regrets.by_trials, axis=1) <= 1e-12).all()
+        assert (regrets.by_trials >= results["oracle"].by_trials - 1e-12).all()
+        assert (regrets.by_seconds >= results["oracle"].by_seconds - 1e-12).all()
+    mine, chance = results["metaauto"].by_trials.mean(0), results["random"].by_trials.mean(0)
+    assert mine[0] < 0.5 * chance[0]
+
+
+def test_a_trial_that_takes_too_long_gives_nothing():
+    case = next(iter(cases(known())))
+    results = replay([case], seeds=1)
+    in_time = case.seconds <= SECONDS[0] / 3
+    assert results["oracle"].by_seconds[0, 0] == pytest.approx(case.regret[in_time].min())
+
+
+def test_what_was_not_measured_is_not_tried():
+    one = known()
+    one.loss[0, :4] = np.nan
+    one.n_seen[0, :4] = 0
+    case = next(iter(cases(one)))
+    assert np.isnan(case.regret[:4]).all()
+    results = replay([case], seeds=2)
+    assert all(np.isfinite(regrets.by_trials).all() for regrets in results.values())
