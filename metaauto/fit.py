@@ -6,57 +6,52 @@ import logging
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from metaauto.components import Deadline, Extractor, Model, Preprocessor, Reader
-from metaauto.data import Dataset, Splits, plan_splits, prepare, read_table
-from metaauto.ensemble import AnytimeEnsemble, Selection, quick_decision
-from metaauto.errors import NoModelFitted, Refused, RunError, TargetError
-from metaauto.explainer import Explainer
-from metaauto.metrics import Metric, check_metric, resolve_metric
+from metaauto.components import Deadline
+from metaauto.data import Dataset, Splits, plan_splits, read_table
+from metaauto.ensemble import AnytimeEnsemble, Selection
+from metaauto.errors import KnowledgeError, NoModelFitted, Refused, RunError
+from metaauto.intake import new_run, understand
+from metaauto.launch import lay_out, new_ensemble, new_search
+from metaauto.metrics import Metric
 from metaauto.model import FinalModel, assemble_model, load_members
 from metaauto.options import FitOptions
-from metaauto.plugins import Bundle, LoadedPlugins, PluginSettings, load_plugins, pack_objects
+from metaauto.plugins import LoadedPlugins, PluginSettings, load_plugins, pack_objects
+from metaauto.recollection import choose_strategy, recollect, remember
 from metaauto.registry import Registry
 from metaauto.report import (
+    Narrator,
     build_leaderboard,
     failure_causes,
     fit_facts,
     holdout_facts,
     no_model_problem,
-    plugin_failure,
 )
-from metaauto.run import RunDirectory
+from metaauto.run import RunDirectory, check_same
 from metaauto.search import (
     Event,
     Executor,
-    Inputs,
     LocalExecutor,
-    Proposals,
     Search,
-    Setup,
     Status,
     Trial,
     baseline_trial,
     read_folds,
     restored_trials,
-    write_inputs,
 )
 from metaauto.space import BASELINE, SearchSpace
-from metaauto.warmstart import DefaultPortfolio, RuntimeModel, Strategy
+from metaauto.warmstart import RuntimeModel, Strategy
+from metaauto.work import Work
 
 __all__ = ["Conductor", "fit"]
 
 _ENSEMBLE_SHARE = 0.03
-_MOST_MEMBERS = 15
 _log = logging.getLogger("metaauto.fit")
-_DESCRIBE_FROM = 20.0
-_DESCRIBE_SECONDS = 1.0
 
 
 def fit(
@@ -119,15 +114,13 @@ class Conductor:
     ) -> None:
         self.options = options
         self.clock = options.clock()
+        self.tell = Narrator(self.clock, on_event)
         self.search: Search | None = None
         self.ensemble: AnytimeEnsemble | None = None
-        self._on_event = on_event
-        self._baseline: Selection | None = None
         self._is_stopped = False
-        self._faults: set[str] = set()
 
     def run(self, data: Any, target: Any = None, resume: Any = None) -> FinalModel:
-        """Read, describe, recall, search, select, assemble."""
+        """Read, split, recall, search, assemble, remember."""
         self.clock.start()
         with self.start_workers() as executor:
             plugins = self.load_plugins()
@@ -137,12 +130,13 @@ class Conductor:
                 splits = self.split(dataset, run)
                 space = self.search_space(plugins.registry, dataset)
                 runtime = RuntimeModel(space, len(splits.folds))
-                strategy = self.recall(space, runtime)
+                strategy = self.recall(dataset, space, runtime, len(splits.folds))
                 work = Work(dataset, metric, splits, space, strategy, runtime, plugins, run)
                 search = self.prepare_search(work, executor)
                 self.run_trials(search, work)
                 executor.close()
                 model = self.assemble(search, work)
+                self.remember(search, work)
         plugins.notify("fit_finished", model=model)
         self.tell("finished", "The model is ready.", score=model.facts["score"])
         return model
@@ -153,18 +147,10 @@ class Conductor:
         if self.search is not None:
             self.search.stop()
 
-    def tell(self, kind: str, message: str, **data: Any) -> None:
-        """Tell the caller what happened."""
-        if self._on_event is not None:
-            self._on_event(Event(kind, self.clock.elapsed(), message, data))
-
     @property
     def answer(self) -> Selection | None:
         """The best selection so far; the baseline until something beats it."""
-        current = self.ensemble.current if self.ensemble is not None else None
-        if current is None or (self._baseline is not None and self._baseline.loss < current.loss):
-            return self._baseline
-        return current
+        return None if self.ensemble is None else self.ensemble.current
 
     def start_workers(self) -> LocalExecutor:
         """Start worker processes, which import while the table is read."""
@@ -178,14 +164,7 @@ class Conductor:
         """Load every plugin, and the components that the caller passed."""
         with self.clock.stage("plugins"):
             settings = self.options.plugins or PluginSettings.from_environment()
-            return load_plugins(settings, self.objects())
-
-    def objects(self) -> list[Any]:
-        """Plugin objects of this session: bare components are bundled into one plugin."""
-        kinds = (Model, Preprocessor, Extractor, Reader, Metric, Explainer)
-        bare = [item for item in self.options.components if isinstance(item, kinds)]
-        plugins = [item for item in self.options.components if not isinstance(item, kinds)]
-        return [*plugins, Bundle(bare)] if bare else plugins
+            return load_plugins(settings, self.options.plugin_objects)
 
     def read(
         self, data: Any, target: Any, resume: Any, registry: Registry
@@ -193,54 +172,29 @@ class Conductor:
         """Read and check the table, settle the metric, open the run directory."""
         self.tell("stage", "Reading the table")
         with self.clock.stage("read"), ExitStack() as undo:
-            stored = RunDirectory.open(resume) if resume is not None else None
-            if stored is not None:
-                undo.callback(stored.close)
-                self.options = self.options.resumed_from(stored.settings)
-                self.clock.take_limits(self.options.clock())
-                target = stored.settings.get("target") if target is None else target
-                data = stored.settings.get("data") if data is None else data
+            stored = None
+            if resume is not None:
+                stored = undo.enter_context(RunDirectory.open(resume))
+                data, target = self.resumed(stored, data, target)
             if data is None:
                 raise RunError("There is no table to fit.", hint="Name the data.")
             frame = read_table(data, registry.readers())
             target = frame.attrs.get("target") if target is None else target
-            dataset = prepare(
-                frame,
-                _given(target),
-                task=self.options.task,
-                roles=self.options.roles,
-                weights=self.options.weights,
-                groups=self.options.groups,
-                time=self.options.time,
-            )
-            task = dataset.task
-            metric = resolve_metric(
-                self.options.metric, task.kind, registry.metrics(), task.classes
-            )
-            check_metric(metric, dataset.y, task.kind, task.classes)
-            dataset.task = replace(task, metric=metric.name)
-            run = stored or RunDirectory.create(
-                self.options.run_dir, self.settings(data, target, dataset)
-            )
-            check_same(run, dataset)
+            dataset, metric = understand(frame, target, self.options, registry)
+            run = stored or new_run(data, target, dataset, self.options, registry)
+            check_same(run.settings, dataset)
             undo.pop_all()
-        self.tell("table", f"{dataset.task.n_rows:,} rows", task=dataset.task)
-        for finding in dataset.findings:
-            self.tell("warning", str(finding), code=finding.code, column=finding.column)
+        self.tell.table(dataset)
         return run, dataset, metric
 
-    def settings(self, data: Any, target: Any, dataset: Dataset) -> dict[str, Any]:
-        """What a run directory remembers, for resuming."""
-        source = str(data) if isinstance(data, (str, Path)) else None
-        name = target if isinstance(target, str) else None
-        fingerprint = dataset.fingerprint
-        return {
-            **self.options.to_json(),
-            "data": source,
-            "target": name,
-            "fingerprint": fingerprint,
-            "metric_used": dataset.task.metric,
-        }
+    def resumed(self, stored: RunDirectory, data: Any, target: Any) -> tuple[Any, Any]:
+        """Take the options, table and target of an interrupted run where none are given."""
+        self.options = self.options.resumed_from(stored.settings)
+        self.clock.take_limits(self.options.clock())
+        return (
+            stored.settings.get("data") if data is None else data,
+            stored.settings.get("target") if target is None else target,
+        )
 
     def split(self, dataset: Dataset, run: RunDirectory) -> Splits:
         """Decide which rows judge which; an interrupted run goes on with its folds."""
@@ -259,12 +213,6 @@ class Conductor:
         self.tell("splits", splits.strategy, folds=len(splits.folds))
         return splits
 
-    def describe_seconds(self) -> float:
-        """Time that describing the table by numbers may take beside the first trials."""
-        if self.clock.is_timed and self.clock.seconds < _DESCRIBE_FROM:
-            return 0.0
-        return _DESCRIBE_SECONDS
-
     def search_space(self, registry: Registry, dataset: Dataset) -> SearchSpace:
         """Say what can be tried on this table."""
         selected = registry.select(self.options.include, self.options.exclude)
@@ -275,63 +223,41 @@ class Conductor:
             raise Refused(f"No model can do this task: {reasons}.", hint="Include others.")
         return space
 
-    def recall(self, space: SearchSpace, runtime: RuntimeModel) -> Strategy:
-        """Choose what to try first."""
-        return DefaultPortfolio(space, runtime)
+    def recall(
+        self, dataset: Dataset, space: SearchSpace, runtime: RuntimeModel, n_folds: int
+    ) -> Strategy:
+        """Choose what to try first, from what is known of other tables."""
+        with self.clock.stage("recall"):
+            recalled = recollect(dataset, self.options, space.registry)
+            strategy = choose_strategy(recalled, space, runtime, n_folds)
+        self.tell.recalled(recalled, strategy)
+        return strategy
 
     def prepare_search(self, work: Work, executor: Executor) -> Search:
         """Lay out the table for the workers; take over what an interrupted run has done."""
         with self.clock.stage("prepare"):
-            run, dataset, splits = work.run, work.dataset, work.splits
-            inputs = Inputs(dataset.task, dataset.X, dataset.y, dataset.weights, splits.folds)
-            write_inputs(run.path / "data", inputs)
-            executor.set_up(
-                Setup(str(run.path), work.plugins.settings, pack_objects(self.objects()))
-            )
-            self.ensemble = AnytimeEnsemble(
-                dataset.y[splits.evaluated],
-                work.metric,
-                None if dataset.weights is None else dataset.weights[splits.evaluated],
-                size=self.options.ensemble_size,
-                max_members=_MOST_MEMBERS,
-                seed=self.options.seed,
-                decide=work.metric.needs == "labels",
-            )
-            search = Search(
-                proposals=Proposals(
-                    work.space,
-                    work.strategy,
-                    work.runtime,
-                    len(splits.folds),
-                    self.options.seed,
-                    reproducible=not self.clock.is_timed,
-                ),
-                executor=executor,
-                budget=self.clock,
-                folder=run.path,
-                folds=splits.folds,
-                evaluated=splits.evaluated,
-                loss=work.loss,
-                seed=self.options.seed,
-                recorder=run,
-                describe_seconds=self.describe_seconds(),
-                on_start=self.trial_started,
-            )
-            stored = run.stored()
-            for trial in restored_trials(stored.trials, stored.outcomes, run.path):
-                search.restore(trial)
-                # Models that no ensemble wanted were deleted to save space.
-                if all(path.is_file() for path in trial.files(run.path, "model")):
-                    self.consider(trial, search)
-            self.clock.use_up(stored.seconds if self.clock.is_timed else 0.0)
+            lay_out(work, executor, pack_objects(self.options.plugin_objects))
+            self.ensemble = new_ensemble(work, self.options)
+            search = new_search(work, self.options, self.clock, executor, self.tell.trial_started)
+            self.take_over(search, work.run)
             if not search.trials:
-                baseline = baseline_trial(inputs, work.plugins.registry, run.path, 0)
+                baseline = baseline_trial(work.inputs, work.registry, work.run.path, 0)
                 search.add_finished(baseline)
                 self.consider(baseline, search)
         self.search = search
         if self._is_stopped:
             search.stop()
         return search
+
+    def take_over(self, search: Search, run: RunDirectory) -> None:
+        """Give a search what an interrupted run has done, and count the time it has used."""
+        stored = run.stored()
+        for trial in restored_trials(stored.trials, stored.outcomes, run.path):
+            search.restore(trial)
+            # Models that no ensemble wanted were deleted to save space.
+            if all(path.is_file() for path in trial.files(run.path, "model")):
+                self.consider(trial, search)
+        self.clock.use_up(stored.seconds if self.clock.is_timed else 0.0)
 
     def run_trials(self, search: Search, work: Work) -> None:
         """Search until the budget ends, the caller says stop, or Ctrl-C."""
@@ -354,7 +280,7 @@ class Conductor:
             return
         before = self.answer
         if trial.origin == "baseline":
-            self._baseline = Selection({trial.number: 1.0}, trial.loss, trial.loss)
+            self.ensemble.fall_back_on(trial.number, trial.loss)
             return
         with self.clock.stage("ensemble"):
             prediction = search.out_of_fold(trial)
@@ -367,127 +293,66 @@ class Conductor:
         if after is not None and (before is None or after.loss < before.loss):
             self.tell("incumbent", f"{trial.name} improves the answer", loss=after.loss)
 
-    def assemble(self, search: Search, work: Work) -> FinalModel:
-        """Select the ensemble a last time and put the final model together."""
-        self.tell("stage", "Assembling the model")
-        if self.ensemble is None:
-            raise NoModelFitted("No trial was run.", hint="Raise the budget.")
-        with self.clock.stage("assemble"):
-            limit = Deadline()
-            if self.clock.is_timed:
-                limit = Deadline.after(max(0.5 * self.clock.remaining(), 0.05))
-            self.ensemble.update(limit, force=True)
-            selection = self.answer
-            if selection is None:
-                causes = "; ".join(failure_causes(search.trials)) or "no trial was finished"
-                raise NoModelFitted(f"No model was fitted: {causes}.", hint="Raise the budget.")
-            if problem := no_model_problem(search.trials):
-                _log.warning("%s", problem)
-                self.tell("warning", problem)
-            registry, folder = work.plugins.registry, work.run.path
-            model = assemble_model(
-                work.dataset,
-                work.metric,
-                load_members(search.trials, selection, registry, folder),
-                selection,
-                {n: np.asarray(search.out_of_fold(search.trials[n])) for n in selection.weights},
-                work.splits.evaluated,
-                build_leaderboard(search.trials, selection, work.metric),
-                {},
-                self.options.seed,
-            )
-        about: dict[str, Any] = {
-            "dataset": work.dataset,
-            "metric": work.metric,
-            "splits": work.splits,
-        }
-        model.facts.update(holdout_facts(model, **about))
-        model.facts.update(
-            fit_facts(
-                **about,
-                space=work.space,
-                search=search,
-                selection=selection,
-                clock=self.clock,
-                seed=self.options.seed,
-            )
-        )
-        return model
-
-    def trial_started(self, trial: Trial) -> None:
-        """Tell that a trial begins."""
-        message = f"{trial.name} ({trial.origin}: {trial.why})"
-        self.tell("trial_started", message, number=trial.number, origin=trial.origin)
-
     def trial_finished(self, trial: Trial, work: Work) -> None:
         """Tell how a trial ended, note where the run stands, free what nobody can want."""
-        score = None
-        if trial.status is Status.SUCCESS and trial.loss is not None:
-            score = work.metric.loss_to_score(trial.loss)
-        message = f"{trial.name}: {trial.status}" + (f" ({trial.error})" if trial.error else "")
-        self.tell(
-            "trial_finished",
-            message,
-            number=trial.number,
-            name=trial.name,
-            status=str(trial.status),
-            score=score,
-            seconds=trial.seconds,
-            error=trial.error,
-            best=self.best_score(work.metric),
-        )
-        fault = plugin_failure(trial, work.plugins.registry)
-        if fault is not None and fault not in self._faults:
-            self._faults.add(fault)
-            self.tell("warning", fault)
+        current = self.answer
+        best = None if current is None else work.metric.loss_to_score(current.loss)
+        self.tell.trial_finished(trial, work, best)
         work.run.record_status("running", self.clock.elapsed())
         work.plugins.notify("trial_finished", trial=trial)
         wanted = self.ensemble.keys if self.ensemble is not None else frozenset()
         if trial.is_over and trial.number not in wanted:
             work.run.forget_models(o.model for o in trial.outcomes.values() if o.model)
 
-    def best_score(self, metric: Metric) -> float | None:
-        """Out-of-fold score of the current answer."""
-        current = self.answer
-        return None if current is None else metric.loss_to_score(current.loss)
+    def select(self, search: Search) -> Selection:
+        """Select the ensemble a last time, in half the time that is left."""
+        if self.ensemble is None:
+            raise NoModelFitted("No trial was run.", hint="Raise the budget.")
+        limit = Deadline()
+        if self.clock.is_timed:
+            limit = Deadline.after(max(0.5 * self.clock.remaining(), 0.05))
+        self.ensemble.update(limit, force=True)
+        selection = self.answer
+        if selection is None:
+            causes = "; ".join(failure_causes(search.trials)) or "no trial was finished"
+            raise NoModelFitted(f"No model was fitted: {causes}.", hint="Raise the budget.")
+        if problem := no_model_problem(search.trials):
+            _log.warning("%s", problem)
+            self.tell("warning", problem)
+        return selection
 
+    def assemble(self, search: Search, work: Work) -> FinalModel:
+        """Select the ensemble and put the final model together, with the facts of its making."""
+        self.tell("stage", "Assembling the model")
+        with self.clock.stage("assemble"):
+            selection = self.select(search)
+            trials, seed = search.trials, self.options.seed
+            model = assemble_model(
+                work.dataset,
+                work.metric,
+                load_members(trials, selection, work.registry, work.run.path),
+                selection,
+                {n: np.asarray(search.out_of_fold(trials[n])) for n in selection.weights},
+                work.splits.evaluated,
+                build_leaderboard(trials, selection, work.metric),
+                {},
+                seed,
+            )
+        model.facts.update(holdout_facts(model, work))
+        model.facts.update(fit_facts(work, search, selection, self.clock, seed))
+        return model
 
-@dataclass
-class Work:
-    """What the stages of one fit share once the table is read."""
-
-    dataset: Dataset
-    metric: Metric
-    splits: Splits
-    space: SearchSpace
-    strategy: Strategy
-    runtime: RuntimeModel
-    plugins: LoadedPlugins
-    run: RunDirectory
-
-    def loss(self, rows: np.ndarray, prediction: np.ndarray) -> float:
-        """Loss of a prediction of some rows; label metrics at the best threshold."""
-        y = self.dataset.y[rows]
-        weights = None if self.dataset.weights is None else self.dataset.weights[rows]
-        decision = None
-        if self.metric.needs == "labels":
-            decision = quick_decision(prediction, y, self.metric, weights)
-        return self.metric.loss(y, prediction, weights, decision)
-
-
-def check_same(run: RunDirectory, dataset: Dataset) -> None:
-    """Raise if a run that is to go on was about something else."""
-    if run.settings.get("fingerprint") != dataset.fingerprint:
-        raise RunError(
-            "The table is not the one that the interrupted run was fitting.",
-            hint="Give the same data, or start a new run.",
-        )
-    metric = run.settings.get("metric_used", dataset.task.metric)
-    if metric != dataset.task.metric:
-        raise RunError(
-            f"The interrupted run was judged by {metric}, not by {dataset.task.metric}.",
-            hint="Give the same metric, or start a new run.",
-        )
+    def remember(self, search: Search, work: Work) -> None:
+        """Let the user's own store learn from this fit; one that cannot only warns."""
+        if not self.options.remember:
+            return
+        with self.clock.stage("remember"):
+            try:
+                remember(work, search)
+            except (KnowledgeError, OSError) as error:
+                problem = f"This fit is not remembered: {error}"
+                _log.warning("%s", problem)
+                self.tell("warning", problem)
 
 
 class _CallableModule(ModuleType):
@@ -498,9 +363,3 @@ class _CallableModule(ModuleType):
 
 
 sys.modules[__name__].__class__ = _CallableModule
-
-
-def _given(target: Any) -> Any:
-    if target is None:
-        raise TargetError("There is no target column.", hint="Name it with --target.")
-    return target

@@ -11,7 +11,8 @@ from typing import Any
 
 from metaauto.budget import Budget, available_cores, available_memory, parse_seconds
 from metaauto.errors import SettingError
-from metaauto.plugins import PluginSettings
+from metaauto.plugins import Bundle, PluginSettings
+from metaauto.registry import COMPONENT_TYPES
 
 __all__ = ["FitOptions"]
 
@@ -53,8 +54,12 @@ class FitOptions:
         Column roles that are taken as they are.
     ensemble_size : int
         Steps of ensemble selection; 1 gives the best single model.
-    knowledge : bool
-        Whether to start warm.
+    knowledge : bool or path
+        Whether to start warm: from the shipped store, installed packs and the user's own; from
+        one store alone if its path is given.
+    remember : bool
+        Whether the user's own store learns from this fit: metafeatures, configurations, losses
+        and seconds, nothing of the rows.
     run_dir : str or Path, optional
         Where to keep the run, so that it can be resumed.
     plugins : PluginSettings, optional
@@ -79,7 +84,8 @@ class FitOptions:
     exclude: Sequence[str] = ()
     roles: Mapping[str, str] = field(default_factory=dict)
     ensemble_size: int = 50
-    knowledge: bool = True
+    knowledge: bool | str | Path = True
+    remember: bool = True
     run_dir: str | Path | None = None
     plugins: PluginSettings | None = None
     components: Sequence[Any] = ()
@@ -115,6 +121,14 @@ class FitOptions:
         if seconds != math.inf:
             reserve = min(max(_RESERVE_SHARE * seconds, _LEAST_RESERVE), _MOST_RESERVE)
         return Budget(seconds, self.trials, workers, memory, reserve)
+
+    @property
+    def plugin_objects(self) -> list[Any]:
+        """Plugin objects of this process; bare components are bundled into one plugin."""
+        kinds = tuple(COMPONENT_TYPES.values())
+        bare = [item for item in self.components if isinstance(item, kinds)]
+        plugins = [item for item in self.components if not isinstance(item, kinds)]
+        return [*plugins, Bundle(bare)] if bare else plugins
 
     def to_json(self) -> dict[str, Any]:
         """Plain values alone, to find them again when a run is resumed."""

@@ -324,7 +324,9 @@ def _collect(plugin: Plugin, implementation: Any, settings: PluginSettings) -> l
     try:
         manager = _manager_for(plugin.name, implementation)
     except (pluggy.PluginValidationError, ValueError, TypeError) as error:
-        _fail(plugin, f"has a hook that does not fit: {error}", settings, error)
+        # pluggy names the plugin as well, and writes several lines.
+        words = str(error).removeprefix(f"Plugin {plugin.name!r} for ").splitlines()
+        _fail(plugin, f"has a hook that does not fit: {'; '.join(words)}", settings, error)
         return []
     known = sorted(n for n in vars(hookspecs) if n.startswith(("register_", "trial_", "fit_")))
     for caller in manager.get_hookcallers(implementation) or []:
@@ -364,6 +366,7 @@ def _fail(
 def _report(
     plugin: Plugin, problem: str, settings: PluginSettings, cause: BaseException | None = None
 ) -> None:
+    message = f"Plugin {plugin.label!r}: {problem}"
     if settings.strict:
-        raise PluginLoadError(f"Plugin {plugin.label!r} {problem}") from cause
-    _log.warning("Plugin %r: %s", plugin.label, problem)
+        raise PluginLoadError(message) from cause
+    _log.warning("%s", message)

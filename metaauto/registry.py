@@ -14,12 +14,12 @@ from metaauto.explainer import Explainer
 from metaauto.metrics import Metric
 from metaauto.ranges import Range
 
-__all__ = ["OWN_SOURCE", "Plugin", "Register", "Registered", "Registry"]
+__all__ = ["COMPONENT_TYPES", "OWN_SOURCE", "Plugin", "Register", "Registered", "Registry"]
 
 OWN_SOURCE = "metaauto itself"
 """Where metaauto's own components are found; no other plugin is found there."""
 
-_TYPES: dict[str, Any] = {
+COMPONENT_TYPES: dict[str, Any] = {
     "model": Model,
     "preprocessor": Preprocessor,
     "extractor": Extractor,
@@ -27,6 +27,7 @@ _TYPES: dict[str, Any] = {
     "reader": Reader,
     "explainer": Explainer,
 }
+"""Kinds of components by name; a plugin may register any number of each."""
 
 
 @dataclass
@@ -120,13 +121,13 @@ class Register:
 
     def component(self, component: Any) -> None:
         """Register a component of any kind, by its type."""
-        for kind, wanted in _TYPES.items():
+        for kind, wanted in COMPONENT_TYPES.items():
             if isinstance(component, wanted):
                 self._add(kind, component)
                 return
         raise ComponentError(
-            f"Plugin {self.plugin.name!r} registers a {type(component).__name__}.",
-            hint=f"Pass a {', '.join(t.__name__ for t in _TYPES.values())}.",
+            f"It registers a {type(component).__name__}.",
+            hint=f"Pass a {', '.join(t.__name__ for t in COMPONENT_TYPES.values())}.",
         )
 
     def knowledge(self, path: str | Path) -> None:
@@ -144,10 +145,10 @@ class Register:
         self.entries.append(Registered("command", name, command, self.plugin))
 
     def _add(self, kind: str, component: Any) -> None:
-        wanted = _TYPES[kind]
+        wanted = COMPONENT_TYPES[kind]
         if not isinstance(component, wanted):
             raise ComponentError(
-                f"Plugin {self.plugin.name!r} registers a {type(component).__name__} as a {kind}.",
+                f"It registers a {type(component).__name__} as a {kind}.",
                 hint=f"Pass a {wanted.__name__}.",
             )
         name = str(component.name)

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from metaauto.errors import MetaautoError, NoModelFitted, SettingError
-from metaauto.fit import Conductor, Work
+from metaauto.fit import Conductor
 from metaauto.model import FinalModel
 from metaauto.options import FitOptions
 from metaauto.search import Event, Search
+from metaauto.work import Work
 
 __all__ = ["Best", "Run", "start"]
 

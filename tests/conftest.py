@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def _own_knowledge_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the store of whoever runs it."""
+    monkeypatch.setenv("METAAUTO_KNOWLEDGE", f"{tmp_path}-knowledge/own.db")
 
 
 @pytest.fixture(autouse=True)

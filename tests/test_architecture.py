@@ -17,13 +17,6 @@ HOME = Path(metaauto.__file__).parents[1]
 PACKAGE = Path(metaauto.__file__).parent
 MOST_LINES = 400
 
-#: Longer files, each looked at, and why it is one file.
-REVIEWED = {
-    "components.py": "the contract of plugins, mostly docstrings, read as one page",
-    "estimators.py": "two estimators whose parameters are explained twice, as scikit-learn does",
-    "fit.py": "the conductor: one page that shows the whole way of the data",
-}
-
 
 def python(script: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -118,5 +111,4 @@ def test_files_stay_small_enough_to_be_read() -> None:
         for file in PACKAGE.rglob("*.py")
     }
     long = {name: lines for name, lines in long.items() if lines > MOST_LINES}
-    assert set(long) <= set(REVIEWED), f"split by idea, or review: {long}"
-    assert set(REVIEWED) <= set(long), "no longer long: take it off the list"
+    assert long == {}, "split by idea"

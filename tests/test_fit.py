@@ -201,6 +201,26 @@ def test_a_holdout_is_seen_by_nothing_and_scored_at_the_end(tmp_path):
     assert len(used) == 120
 
 
+class TestNotes:
+    """Models that watch the rows that score them look better than they are."""
+
+    def test_stopping_early_is_said(self):
+        model = quick(trials=2, include=["lda", "hist_gradient_boosting"])
+        watching = "hist_gradient_boosting" in {member.model for member in model.members}
+        assert watching is bool(model.facts["notes"])
+        alone = quick(trials=1, include=["hist_gradient_boosting"])
+        (note,) = alone.facts["notes"]
+        assert note.startswith("hist_gradient_boosting stopped training")
+        assert "optimistic" in note
+
+    def test_others_need_no_note(self):
+        assert quick(trials=1).facts["notes"] == []
+
+    def test_a_holdout_is_honest_without_a_note(self):
+        model = quick(trials=1, include=["hist_gradient_boosting"], holdout=0.25)
+        assert model.facts["notes"] == []
+
+
 REPRODUCIBLE = """
 import json, sys
 sys.path.insert(0, {here!r})
@@ -493,6 +513,18 @@ class TestResume:
         metaauto.fit(None, resume=run, budget=1.0, cores=1, memory=2.0, plugins=NO_PLUGINS)
         for old, new in zip(before, folds_of(run), strict=True):
             np.testing.assert_array_equal(old[1], new[1])
+
+    def test_a_run_goes_on_from_another_directory(self, tmp_path, monkeypatch):
+        """Its table was named by a relative path."""
+        (tmp_path / "there").mkdir()
+        monkeypatch.chdir(tmp_path / "there")
+        table().to_csv("t.csv", index=False)
+        quick("t.csv", trials=1, run_dir="run")
+        monkeypatch.chdir(tmp_path)
+        model = metaauto.fit(
+            None, resume="there/run", trials=2, cores=1, memory=2.0, plugins=NO_PLUGINS
+        )
+        assert model.facts["trials"] == 3
 
     def test_another_table_is_refused(self, killed, tmp_path):
         run = copy_of(killed, tmp_path)

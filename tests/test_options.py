@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from metaauto.budget import available_cores
+from metaauto.components import Model, Reader
 from metaauto.errors import SettingError
 from metaauto.options import FitOptions
 from metaauto.plugins import PluginSettings
@@ -24,6 +25,17 @@ def test_trials_alone_are_not_timed():
     assert clock.trials == 5
     assert not clock.is_timed
     assert clock.reserve == 0.0
+
+
+def test_bare_components_become_one_plugin_beside_the_others():
+    model, plugin = Model("mine", lambda values, context: None), object()
+    reader = Reader("r", bool, lambda source: None)
+    objects = FitOptions(components=[model, plugin, reader]).plugin_objects
+    assert objects[0] is plugin
+    (bundle,) = objects[1:]
+    assert bundle.components == [model, reader]
+    assert FitOptions(components=[plugin]).plugin_objects == [plugin]
+    assert FitOptions().plugin_objects == []
 
 
 def test_trials_and_budget_both_hold():

@@ -206,7 +206,8 @@ class TestRegister:
     @pytest.mark.parametrize("wrong", [None, "knn", Model, 3])
     def test_wrong_types_are_refused_by_plugin(self, kind, wrong):
         register = Register(fresh("odd"))
-        with pytest.raises(ComponentError, match="'odd'"):
+        name = type(wrong).__name__
+        with pytest.raises(ComponentError, match=f"registers a {name} as a {kind}"):
             getattr(register, kind)(wrong)
         assert register.entries == []
 
@@ -219,7 +220,7 @@ class TestRegister:
         register.component(Model("m", build))
         register.component(Reader("r", bool, build))
         assert [e.kind for e in register.entries] == ["model", "reader"]
-        with pytest.raises(ComponentError, match="'p'"):
+        with pytest.raises(ComponentError, match="registers a object"):
             register.component(object())
 
     def test_a_command_must_look_like_one(self):

@@ -42,6 +42,7 @@ def command(model: str, as_json: bool) -> None:
                 "target": manifest["task"]["target"],
                 "metric": manifest["metric"],
                 "greater_is_better": facts.get("greater_is_better"),
+                "notes": facts.get("notes", []),
                 "leaderboard": rows,
             }
         )
@@ -63,6 +64,8 @@ def command(model: str, as_json: bool) -> None:
         ],
         left=("name", "origin", "status"),
     )
+    for note in facts.get("notes", []):
+        print_line(note)
 
 
 def _status(row: Mapping[str, Any]) -> str:

@@ -4,20 +4,21 @@ from metaauto.data.checks import check_table
 from metaauto.data.cost import boosting_seconds
 from metaauto.data.dataset import Dataset, prepare
 from metaauto.data.findings import Finding
-from metaauto.data.read import as_table, read_table
+from metaauto.data.read import as_table, lasting_address, read_table
 from metaauto.data.roles import infer_columns
 from metaauto.data.schema import TableSchema
 from metaauto.data.splits import Splits, plan_splits
 
 __all__ = [
-    "boosting_seconds",
     "Dataset",
     "Finding",
     "Splits",
     "TableSchema",
     "as_table",
+    "boosting_seconds",
     "check_table",
     "infer_columns",
+    "lasting_address",
     "plan_splits",
     "prepare",
     "read_table",

@@ -272,7 +272,7 @@ def to_nanoseconds(values: Any) -> np.ndarray:
     clipped = np.clip(np.where(absent, _FIRST_NS.astype(values.dtype), values),
                       _FIRST_NS.astype(values.dtype), _LAST_NS.astype(values.dtype))  # fmt: skip
     stamps = clipped.astype("datetime64[ns]")
-    stamps[absent] = np.datetime64("NaT")
+    stamps[absent] = np.datetime64("NaT", "ns")
     return stamps
 
 
@@ -288,7 +288,7 @@ def as_date_list(values: Sequence[Any], style: str) -> tuple[np.ndarray, np.ndar
     """
     if style.startswith("unix"):
         return _unix_dates(values, 1000.0 if style == "unix ms" else 1.0)
-    stamps = np.full(len(values), np.datetime64("NaT"), dtype="datetime64[ns]")
+    stamps = np.full(len(values), np.datetime64("NaT", "ns"))
     wrong = np.zeros(len(values), dtype=bool)
     places, texts = [], []
     for place, value in enumerate(values):
@@ -312,7 +312,7 @@ def _unix_dates(values: Sequence[Any], scale: float) -> tuple[np.ndarray, np.nda
     absent = np.isnan(known)
     micro = np.where(absent, 0.0, np.clip(known * 1e6, -9e18, 9e18)).astype(np.int64)
     stamps = to_nanoseconds(micro.astype("datetime64[us]"))
-    stamps[absent] = np.datetime64("NaT")
+    stamps[absent] = np.datetime64("NaT", "ns")
     return stamps, np.array([s is None for s in seconds], dtype=bool)
 
 

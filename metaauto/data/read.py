@@ -15,9 +15,11 @@ import pandas as pd
 from metaauto.components import Reader
 from metaauto.errors import MetaautoError, ReadError
 
-__all__ = ["as_table", "read_table"]
+__all__ = ["as_table", "lasting_address", "read_table"]
 
 logger = logging.getLogger(__name__)
+
+_DATABASE = "sqlite:"
 
 
 def read_table(source: Any, readers: Iterable[Reader] = ()) -> pd.DataFrame:
@@ -49,9 +51,7 @@ def read_table(source: Any, readers: Iterable[Reader] = ()) -> pd.DataFrame:
     """
     if not isinstance(source, (str, os.PathLike)):
         return as_table(source)
-    address = os.fspath(source)
-    if isinstance(address, bytes):
-        address = os.fsdecode(address)
+    address = os.fsdecode(source)
     reader = _reader_for(address, tuple(readers))
     missing = [module for module in reader.requires if not _is_installed(module)]
     if missing:
@@ -74,6 +74,60 @@ def read_table(source: Any, readers: Iterable[Reader] = ()) -> pd.DataFrame:
             hint="Add at least one row of values.",
         )
     return frame
+
+
+def lasting_address(source: Any, readers: Iterable[Reader] = ()) -> str | None:
+    """Where a table will be found again, from any directory.
+
+    Parameters
+    ----------
+    source : str, Path or anything else that `read_table` takes
+        It was read by these readers.
+    readers : iterable of Reader, default=()
+        The readers to ask, in order.
+
+    Returns
+    -------
+    str or None
+        Files get an absolute path, also behind ``sqlite:``; other addresses, such as
+        ``"sklearn:iris"``, stay as they are. None for tables in memory.
+
+    Examples
+    --------
+    >>> lasting_address("openml:31"), lasting_address({"size": [1, 2]})
+    ('openml:31', None)
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        return None
+    address = os.fsdecode(source)
+    absolute = _absolute(address)
+    if absolute == address:
+        return address
+    readers = tuple(readers)
+    # A file may be named like an address: what counts is who reads it.
+    try:
+        same = _reader_for(absolute, readers) is _reader_for(address, readers)
+    except ReadError:
+        same = False
+    return absolute if same else address
+
+
+def _absolute(address: str) -> str:
+    """The address with the path of its file made absolute, if it names one that exists."""
+    if os.path.exists(address):
+        return _from_root(address)
+    prefix = _DATABASE if address.startswith(_DATABASE) else ""
+    path, mark, options = address.removeprefix(prefix).partition("?")
+    whole = _from_root(path)
+    if not os.path.isfile(path) or "?" in whole:
+        return address
+    return f"{prefix}{whole}{mark}{options}"
+
+
+def _from_root(path: str) -> str:
+    """The path with its folders resolved; a link keeps its name, by which readers know it."""
+    folder, name = os.path.split(path)
+    return os.path.join(os.path.realpath(folder or os.curdir), name)
 
 
 def _is_installed(module: str) -> bool:

@@ -92,19 +92,35 @@ class AnytimeEnsemble:
         }
         self._candidates: dict[Any, _Candidate] = {}
         self._current: Selection | None = None
+        self._fallback: Selection | None = None
         self._stale = False
         self._seconds = 0.0
 
     @property
     def current(self) -> Selection | None:
         """The best answer so far, by key; None before the first candidate."""
-        return self._current
+        current, fallback = self._current, self._fallback
+        if current is None or (fallback is not None and fallback.loss < current.loss):
+            return fallback
+        return current
 
     @property
     def keys(self) -> frozenset[Any]:
         """Keys of the candidates that an update can still choose; the others may be deleted."""
         held = set(self._candidates)
         return frozenset(held | set(self._current.weights if self._current else ()))
+
+    def fall_back_on(self, key: Any, loss: float) -> None:
+        """Name what answers until a candidate beats it, such as the baseline; it never mixes in.
+
+        Parameters
+        ----------
+        key : sortable
+            Its name.
+        loss : float
+            Its loss on the rows of the target.
+        """
+        self._fallback = Selection({key: 1.0}, loss, loss)
 
     def add(self, key: Any, prediction: np.ndarray, loss: float, family: str = "") -> bool:
         """Offer a candidate; at once it is the answer, if it beats the current one alone.

@@ -9,11 +9,13 @@ from metaauto.report.facts import (
     plugin_failure,
 )
 from metaauto.report.leaderboard import LEADERBOARD_COLUMNS, build_leaderboard
+from metaauto.report.narrator import Narrator
 from metaauto.report.progress import Progress, format_score, summary_lines
 
 __all__ = [
     "LEADERBOARD_COLUMNS",
     "Evaluation",
+    "Narrator",
     "Progress",
     "build_leaderboard",
     "evaluate",

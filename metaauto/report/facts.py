@@ -8,33 +8,24 @@ from datetime import datetime, timezone
 from typing import Any
 
 from metaauto.budget import Budget
-from metaauto.data import Dataset, Splits
 from metaauto.ensemble import Selection
-from metaauto.metrics import Metric
 from metaauto.model import FinalModel
 from metaauto.registry import Registry
 from metaauto.search import Search, Trial
-from metaauto.space import SearchSpace
+from metaauto.work import Work
 
 __all__ = ["failure_causes", "fit_facts", "holdout_facts", "no_model_problem", "plugin_failure"]
 
 
 def fit_facts(
-    *,
-    dataset: Dataset,
-    metric: Metric,
-    splits: Splits,
-    space: SearchSpace,
-    search: Search,
-    selection: Selection,
-    clock: Budget,
-    seed: int,
+    work: Work, search: Search, selection: Selection, clock: Budget, seed: int
 ) -> dict[str, Any]:
     """The facts of a fit, JSON-ready.
 
     Scores are out-of-fold. That of the ensemble was selected on the same rows and is therefore a
-    little too good; a holdout gives an honest one.
+    little too good; a holdout gives an honest one. ``notes`` says what else is to be minded.
     """
+    dataset, metric = work.dataset, work.metric
     baseline = search.trials[0]
     known = search.description.metafeatures if search.description is not None else None
     return {
@@ -42,12 +33,13 @@ def fit_facts(
         "single_score": metric.loss_to_score(selection.single_loss),
         "baseline_score": None if baseline.loss is None else metric.loss_to_score(baseline.loss),
         "greater_is_better": metric.greater_is_better,
+        "notes": _notes(work, search, selection),
         "rows": dataset.task.n_rows,
         "dropped_rows": dataset.dropped_rows,
         "fingerprint": dataset.fingerprint,
-        "validation": splits.strategy,
+        "validation": work.splits.strategy,
         "findings": [str(finding) for finding in dataset.findings],
-        "skipped": dict(space.skipped),
+        "skipped": dict(work.space.skipped),
         "trials": len(search.trials),
         "failures": failure_causes(search.trials),
         "budget": clock.seconds if clock.is_timed else None,
@@ -62,17 +54,29 @@ def fit_facts(
     }
 
 
-def holdout_facts(
-    model: FinalModel, dataset: Dataset, metric: Metric, splits: Splits
-) -> dict[str, Any]:
+def holdout_facts(model: FinalModel, work: Work) -> dict[str, Any]:
     """Score of the final model on rows that nothing has seen; empty without a holdout."""
-    rows = splits.holdout
+    rows = work.splits.holdout
     if rows is None:
         return {}
-    prediction = model.predict_typed(dataset.X.iloc[rows])
-    weights = None if dataset.weights is None else dataset.weights[rows]
-    score = metric.score(dataset.y[rows], prediction, weights, model.decision)
+    prediction = model.predict_typed(work.dataset.X.iloc[rows])
+    y, weights = work.answers(rows)
+    score = work.metric.score(y, prediction, weights, model.decision)
     return {"holdout_score": float(score), "holdout_rows": len(rows)}
+
+
+def _notes(work: Work, search: Search, selection: Selection) -> list[str]:
+    """What makes the scores less honest than they look, one sentence each."""
+    if work.splits.holdout is not None:
+        return []
+    models = {search.trials[number].configuration.model for number in selection.weights}
+    watching = sorted(m for m in models if work.registry.model(m).tags.early_stopping)
+    if not watching:
+        return []
+    return [
+        f"{', '.join(watching)} stopped training where the rows that score them were predicted "
+        "best, which makes the out-of-fold score slightly optimistic."
+    ]
 
 
 def _work(trial: Trial) -> float:

@@ -158,4 +158,5 @@ def summary_lines(
             "The score is out-of-fold, but the same rows chose the members, so it is a little "
             "optimistic; --holdout 0.2 keeps rows apart for an honest one."
         )
+        lines += facts.get("notes", [])
     return lines

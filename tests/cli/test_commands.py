@@ -205,6 +205,18 @@ def test_the_leaderboard_is_a_table(trained: Path, tmp_path: Path) -> None:
     assert names == {"ensemble", "logistic-1", "logistic-2", "dummy-0"}
 
 
+def test_a_note_on_the_scores_is_told_by_fit_and_leaderboard(cli: Cli, tmp_path: Path) -> None:
+    people().to_csv(tmp_path / "t.csv", index=False)
+    arguments = ("--include", "hist_gradient_boosting", "--out", "m.metaauto", "--json")
+    done = cli("fit", "t.csv", "--target", "buys", *QUICK, *arguments)
+    assert done.returncode == 0, done.stderr
+    (note,) = json.loads(done.stdout)["notes"]
+    assert note.startswith("hist_gradient_boosting stopped training")
+    assert done.stderr.splitlines().count(note) == 1
+    assert cli("leaderboard", "m.metaauto").stdout.splitlines()[-1] == note
+    assert json.loads(cli("leaderboard", "m.metaauto", "--json").stdout)["notes"] == [note]
+
+
 def test_help_is_quick_and_teaches(cli: Cli, tmp_path: Path) -> None:
     for command in ("fit", "predict", "evaluate", "leaderboard", "plugins"):
         done = cli(command, "--help")

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import os
+import sqlite3
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from metaauto.builtin.readers import READERS
 from metaauto.components import Reader
-from metaauto.data import read_table
+from metaauto.data import lasting_address, read_table
 from metaauto.errors import ReadError
 
 FRAME = pd.DataFrame({"a": [1, 2]})
@@ -97,3 +101,69 @@ def test_a_reader_that_cannot_match_is_passed_over():
 
     shy = Reader("shy", matches, lambda source: FRAME * 0)
     assert read_table("x.test", [shy, reader(lambda source: FRAME)]) is FRAME
+
+
+class TestLastingAddress:
+    """What a run remembers of its table must lead there from any directory."""
+
+    @pytest.fixture
+    def here(self, tmp_path, monkeypatch):
+        folder = tmp_path / "here"
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        return folder
+
+    def test_a_file_is_found_from_elsewhere(self, here, tmp_path, monkeypatch):
+        FRAME.to_csv("t.csv", index=False)
+        FRAME.to_csv(tmp_path / "above.csv", index=False)
+        found = [lasting_address(p, READERS) for p in ("t.csv", "./t.csv", "../above.csv")]
+        assert found == [str(here / "t.csv"), str(here / "t.csv"), str(tmp_path / "above.csv")]
+        monkeypatch.chdir("/")
+        for address in found:
+            assert read_table(address, READERS).equals(FRAME)
+            assert lasting_address(address, READERS) == address
+
+    def test_paths_are_addresses(self, here):
+        (here / "t.csv").touch()
+        assert lasting_address(here.relative_to(here) / "t.csv", READERS) == str(here / "t.csv")
+
+    @pytest.mark.parametrize("address", ["sqlite:t.db?table=orders", "sqlite:t.db", "t.db?table=b"])
+    def test_the_file_of_a_database_too(self, address, here):
+        sqlite3.connect("t.db").close()
+        assert lasting_address(address, READERS) == address.replace("t.db", str(here / "t.db"))
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "sklearn:iris",
+            "openml:31",
+            "-",
+            "none.csv",
+            "sqlite:none.db",
+            "sqlite:t.db?query=" + "select 1 " * 99,
+        ],
+    )
+    def test_other_addresses_stay(self, address, here):
+        assert lasting_address(address, READERS) == address
+
+    @pytest.mark.parametrize("name", ["sklearn:iris", "-"])
+    def test_a_file_that_is_named_like_an_address_is_not_meant(self, name, here):
+        (here / name).write_text("a\n1\n")
+        assert lasting_address(name, READERS) == name
+
+    def test_a_question_mark_above_a_database_would_be_misread(self, tmp_path, monkeypatch):
+        folder = tmp_path / "what?"
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        sqlite3.connect("t.db").close()
+        assert lasting_address("sqlite:t.db?table=a", READERS) == "sqlite:t.db?table=a"
+
+    @pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+    def test_a_link_keeps_the_name_by_which_readers_know_it(self, here):
+        FRAME.to_csv("0f3a", index=False)
+        os.symlink("0f3a", "t.csv")
+        assert lasting_address("t.csv", READERS) == str(here / "t.csv")
+
+    @pytest.mark.parametrize("table", [FRAME, {"a": [1]}, np.zeros((2, 2)), None])
+    def test_tables_in_memory_have_no_address(self, table):
+        assert lasting_address(table, READERS) is None

@@ -269,6 +269,23 @@ def test_anytime_leaves_out_what_takes_too_long():
     assert ensemble.update()
 
 
+def test_anytime_falls_back_on_an_answer_that_it_never_mixes_in():
+    y = np.array([1.0, 2.0, 3.0])
+    ensemble = AnytimeEnsemble(y, METRICS["mae"])
+    ensemble.fall_back_on(0, 0.5)
+    assert ensemble.current.weights == {0: 1.0}
+    assert not ensemble.update()
+    ensemble.add(1, y + 1, 1.0)
+    assert ensemble.current.weights == {0: 1.0}
+    assert ensemble.current.loss == ensemble.current.single_loss == 0.5
+    assert ensemble.keys == {1}
+    ensemble.add(2, y - 1, 1.0)
+    assert ensemble.update()
+    assert ensemble.current.weights == {1: 0.5, 2: 0.5}
+    ensemble.fall_back_on(0, 0.0)
+    assert ensemble.current.weights == {1: 0.5, 2: 0.5}, "as good is good enough"
+
+
 def test_anytime_refuses_broken_predictions_and_other_rows():
     ensemble = AnytimeEnsemble(np.zeros(3), METRICS["mae"])
     assert not ensemble.add(0, np.full(3, np.nan), 1.0)

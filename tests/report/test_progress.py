@@ -116,6 +116,13 @@ def test_the_end_is_summed_up() -> None:
     assert "optimistic" in lines[5]
 
 
+def test_notes_stand_at_the_end() -> None:
+    facts = {"score": 0.9, "notes": ["mlp stopped training early."]}
+    lines = summary_lines("roc_auc", facts, [("mlp-2", 1.0)], BOARD)
+    assert "optimistic" in lines[-2]
+    assert lines[-1] == "mlp stopped training early."
+
+
 def test_a_holdout_speaks_for_itself() -> None:
     facts = {"score": 0.9, "holdout_score": 0.85, "holdout_rows": 1000}
     lines = summary_lines("roc_auc", facts, [("svm-4", 1.0)], BOARD)

@@ -27,6 +27,7 @@ def environment(folder: Path) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(paths),
         "OMP_NUM_THREADS": "1",
         "TMPDIR": str(temporary),
+        "METAAUTO_KNOWLEDGE": f"{folder}-knowledge/own.db",
         "COLUMNS": "100",
     }
 

@@ -1,0 +1,20 @@
+"""What plugins register: models, preprocessors, readers and metafeature extractors."""
+
+from metaauto.components.context import BuildContext, Deadline, FitContext
+from metaauto.components.extractor import Extractor, MetafeatureInput
+from metaauto.components.model import Model, Tags
+from metaauto.components.preprocessor import SLOTS, Preprocessor
+from metaauto.components.reader import Reader
+
+__all__ = [
+    "SLOTS",
+    "BuildContext",
+    "Deadline",
+    "Extractor",
+    "FitContext",
+    "MetafeatureInput",
+    "Model",
+    "Preprocessor",
+    "Reader",
+    "Tags",
+]

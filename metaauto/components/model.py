@@ -1,0 +1,141 @@
+"""Learning algorithms: what they take as it is, their ranges, how they are built and fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from metaauto.components.context import BuildContext, FitContext
+from metaauto.components.rules import check_callable, check_component, check_tasks
+from metaauto.ranges import Range, Scalar, Space, check_space
+from metaauto.task import TASK_KINDS
+
+__all__ = ["Model", "Tags"]
+
+
+@dataclass(frozen=True)
+class Tags:
+    """What a model can take as it is; the rest is prepared for it.
+
+    Parameters
+    ----------
+    missing : bool
+        Takes NaN in numeric columns; otherwise they are imputed.
+    categories : bool
+        Takes category codes (columns ``context.categorical``); otherwise they are encoded.
+    sparse : bool
+        Takes scipy sparse matrices.
+    scaled : bool
+        Wants numeric columns on one scale.
+    sample_weight : bool
+        Its ``fit`` honours sample weights.
+    probabilities : bool
+        Has ``predict_proba`` (classification).
+    threads : bool
+        Uses ``context.threads`` threads.
+    early_stopping : bool
+        Uses the fold's validation part to stop.
+    deadline : bool
+        Stops by itself before the deadline and keeps what it has.
+    deterministic : bool
+        Same seed and data, same model.
+    raw : bool
+        Takes the table itself (a DataFrame), with no preprocessing at all.
+    """
+
+    missing: bool = False
+    categories: bool = False
+    sparse: bool = False
+    scaled: bool = False
+    sample_weight: bool = False
+    probabilities: bool = True
+    threads: bool = False
+    early_stopping: bool = False
+    deadline: bool = False
+    deterministic: bool = True
+    raw: bool = False
+
+
+@dataclass(frozen=True)
+class Model:
+    """A learning algorithm that the search may use.
+
+    Parameters
+    ----------
+    name : str
+        Unique short name, such as ``"lightgbm"``.
+    build : callable
+        ``build(values, context) -> estimator``: a scikit-learn style estimator (fit, predict,
+        predict_proba, get_params) from a dict of hyperparameter values and a `BuildContext`.
+        Class labels arrive as 0..k-1, features as float arrays of shape (rows, features).
+    space : mapping or callable
+        Ranges by hyperparameter name, or ``space(kind) -> mapping``. A `Choice` named like a slot
+        (``"categorical"``) says which preprocessors of that slot suit the model, and the default.
+    tasks : tuple of str
+        Kinds of task it can do.
+    tags : Tags
+        What it takes as it is.
+    fit : callable, optional
+        ``fit(estimator, X, y, context) -> estimator`` with a `FitContext`, for early stopping and
+        deadlines; without it the host calls ``estimator.fit(X, y[, sample_weight=...])``.
+    portfolio : tuple of dict
+        Hyperparameter values worth trying early, besides the default.
+    space_version : int
+        Raise it when the meaning of a hyperparameter changes.
+    max_rows, max_features, max_classes : int, optional
+        Beyond these the model is not tried.
+    cost : float
+        Rough cost beside a histogram gradient boosting of 100 rounds on the same rows (1.0);
+        orders the first trials until real times are known.
+    per_class : bool
+        Whether fitting takes longer the more classes there are, as when each class has its trees.
+    priority : float
+        How early its default is tried when nothing is known yet; higher is earlier.
+    requires : tuple of str
+        Modules that must be importable, such as ``("lightgbm",)``.
+    trusted : tuple of str
+        Full names of classes, besides scikit-learn's and numpy's, that a saved model holds.
+    """
+
+    name: str
+    build: Callable[[Mapping[str, Any], BuildContext], Any]
+    space: Space | Callable[[str], Space] = field(default_factory=dict)
+    tasks: tuple[str, ...] = TASK_KINDS
+    tags: Tags = Tags()
+    fit: Callable[[Any, Any, Any, FitContext], Any] | None = None
+    portfolio: tuple[Mapping[str, Scalar], ...] = ()
+    space_version: int = 1
+    max_rows: int | None = None
+    max_features: int | None = None
+    max_classes: int | None = None
+    cost: float = 1.0
+    per_class: bool = False
+    priority: float = 0.0
+    requires: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_component(self, "build")
+        check_tasks(self.name, self.tasks)
+        if self.fit is not None:
+            check_callable(self, "fit")
+
+    def space_for(self, kind: str) -> dict[str, Range]:
+        """The ranges for one kind of task, checked."""
+        space = self.space(kind) if callable(self.space) else self.space
+        return check_space(self.name, space)
+
+    def why_not(self, kind: str, n_rows: int, n_features: int, n_classes: int) -> str | None:
+        """Why it cannot do this task, or None if it can."""
+        if kind not in self.tasks:
+            return f"does not do {kind}"
+        limits = (
+            ("rows", n_rows, self.max_rows),
+            ("features", n_features, self.max_features),
+            ("classes", n_classes, self.max_classes),
+        )
+        for what, value, limit in limits:
+            if limit is not None and value > limit:
+                return f"is for at most {limit} {what}, the table has {value}"
+        return None

@@ -1,0 +1,41 @@
+"""Sources of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from metaauto.components.rules import check_callable, check_component
+
+__all__ = ["Reader"]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A source of tables.
+
+    Parameters
+    ----------
+    name : str
+        Unique short name, such as ``"parquet"``.
+    matches : callable
+        ``matches(source: str) -> bool``: whether it reads this path, prefix or address.
+    read : callable
+        ``read(source: str) -> pandas.DataFrame``. It may set ``frame.attrs["target"]`` to the
+        name of the target column where the source knows it. Raises `ReadError`.
+    description : str
+        What it reads, one line, with an example.
+    requires : tuple of str
+        Modules that must be importable.
+    """
+
+    name: str
+    matches: Callable[[str], bool]
+    read: Callable[[str], Any]
+    description: str = ""
+    requires: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_component(self, "read")
+        check_callable(self, "matches")

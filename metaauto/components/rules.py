@@ -1,0 +1,40 @@
+"""Rules that components of every kind keep; `ComponentError` says which one is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from metaauto.errors import ComponentError
+from metaauto.task import TASK_KINDS
+
+__all__ = ["check_callable", "check_component", "check_tasks"]
+
+
+def check_component(component: Any, function: str) -> None:
+    """Raise if a component has no proper name, or cannot be called by this attribute."""
+    name = component.name
+    if not isinstance(name, str) or not name.replace("_", "").replace("-", "").isalnum():
+        raise ComponentError(
+            f"{type(component).__name__} has the name {name!r}.",
+            hint="Use letters, digits, '-' and '_'.",
+        )
+    check_callable(component, function)
+
+
+def check_callable(component: Any, function: str) -> None:
+    """Raise if this attribute of a component is no function."""
+    if not callable(getattr(component, function)):
+        raise ComponentError(
+            f"{type(component).__name__} {component.name!r}: {function} is not callable.",
+            hint=f"Pass a function as {function}.",
+        )
+
+
+def check_tasks(name: str, tasks: Sequence[str]) -> None:
+    """Raise if a component names no kinds of task, or unknown ones."""
+    wrong = [kind for kind in tasks if kind not in TASK_KINDS]
+    if wrong or not tasks or isinstance(tasks, str):
+        raise ComponentError(
+            f"{name!r} names the tasks {tasks!r}.", hint=f"Choose from {', '.join(TASK_KINDS)}."
+        )

@@ -1,0 +1,209 @@
+"""What the estimators share: fit, predict, save, and scikit-learn's checks of a table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from metaauto.estimators.arguments import (
+    budget_of,
+    cores_of,
+    dense,
+    included_of,
+    one_per_row,
+    seed_of,
+    weights_of,
+)
+from metaauto.fit import Conductor
+from metaauto.model import FinalModel
+from metaauto.options import FitOptions
+from metaauto.report import Progress
+
+if TYPE_CHECKING:
+    from metaauto.search import Event
+
+__all__ = ["AutoEstimator"]
+
+
+class AutoEstimator(BaseEstimator):
+    """What both estimators share; the parameters are explained there."""
+
+    _task = ""
+
+    def __init__(
+        self,
+        *,
+        budget: float | str | None = None,
+        metric: Any = None,
+        cv: Any = "auto",
+        include: Sequence[Any] | None = None,
+        exclude: Sequence[str] | None = None,
+        knowledge: bool = True,
+        ensemble_size: int = 50,
+        n_jobs: int | None = -1,
+        memory: float | None = None,
+        random_state: Any = None,
+        run_dir: str | Path | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.budget = budget
+        self.metric = metric
+        self.cv = cv
+        self.include = include
+        self.exclude = exclude
+        self.knowledge = knowledge
+        self.ensemble_size = ensemble_size
+        self.n_jobs = n_jobs
+        self.memory = memory
+        self.random_state = random_state
+        self.run_dir = run_dir
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Any:
+        """Search the best model within the budget.
+
+        Parameters
+        ----------
+        X : DataFrame, array or sparse matrix of shape (n_samples, n_features)
+            Numbers, categories, words, dates; missing values are fine, infinite ones are not.
+            Sparse tables are made dense.
+        y : array-like of shape (n_samples,)
+            Class labels or values, none missing.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights for training and scoring, not negative.
+        groups : array-like of shape (n_samples,), optional
+            Rows of one group stay together in a fold.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            The table or a parameter cannot be used; most are a `metaauto.errors.MetaautoError`.
+        NoModelFitted
+            Every trial failed.
+        """
+        table = self._training_table(X, y)
+        target = self._checked_target(y)
+        check_consistent_length(X, target)
+        conductor = Conductor(self._options(sample_weight, groups, len(target)), self._listener())
+        self.model_: FinalModel = conductor.run(table, target)
+        self.leaderboard_: pd.DataFrame = pd.DataFrame(self.model_.leaderboard)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict labels or values.
+
+        Parameters
+        ----------
+        X : DataFrame, array or sparse matrix of shape (n_samples, n_features)
+            The columns of training.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        table = self._table(X)
+        return self.model_.predict(table)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model into one file that `load` reads; see `FinalModel.save`."""
+        check_is_fitted(self)
+        return self.model_.save(path)
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn may expect of this estimator."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        tags.input_tags.sparse = True
+        tags.target_tags.required = True
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether `fit` has been called."""
+        return hasattr(self, "model_")
+
+    def _options(self, sample_weight: Any, groups: Any, rows: int) -> FitOptions:
+        budget, trials = budget_of(self.budget)
+        names, components = included_of(self.include)
+        return FitOptions(
+            task=self._task,
+            metric=self.metric,
+            budget=budget,
+            trials=trials,
+            cores=cores_of(self.n_jobs),
+            memory=self.memory,
+            seed=seed_of(self.random_state),
+            cv=self.cv,
+            groups=None if groups is None else one_per_row(groups, "groups", rows),
+            weights=None if sample_weight is None else weights_of(sample_weight, rows),
+            include=names,
+            exclude=tuple(self.exclude or ()),
+            ensemble_size=self.ensemble_size,
+            knowledge=self.knowledge,
+            run_dir=self.run_dir,
+            components=components,
+        )
+
+    def _listener(self) -> Any:
+        if not self.verbose:
+            return None
+        lines = Progress(lambda line: print(line, file=sys.stdout, flush=True))  # noqa: T201
+
+        def listen(event: Event) -> None:
+            lines(event)
+            if self.verbose > 1 and event.kind in ("trial_started", "trial_finished"):
+                print(f"{event.seconds:8.1f} s  {event.message}", flush=True)  # noqa: T201
+
+        return listen
+
+    def _training_table(self, X: Any, y: Any) -> Any:
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        return self._checked(X, reset=True)
+
+    def _table(self, X: Any) -> Any:
+        """Rows to predict, with the columns of training."""
+        check_is_fitted(self)
+        table = self._checked(X, reset=False)
+        if isinstance(table, pd.DataFrame):
+            return table
+        names = [column.name for column in self.model_.schema.columns]
+        frame = pd.DataFrame(table, columns=names)
+        return frame.infer_objects() if table.dtype == object else frame
+
+    def _checked(self, X: Any, reset: bool) -> Any:
+        """A DataFrame as it is, anything else as an array; scikit-learn's checks of its shape."""
+        X = dense(X)
+        if hasattr(X, "to_pandas"):
+            X = X.to_pandas()
+        if isinstance(X, pd.DataFrame):
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            if min(X.shape) < 2:
+                check_array(np.empty(X.shape), estimator=self, ensure_min_samples=1 + reset)
+            return X
+        return validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=None,
+            ensure_all_finite=False,
+            ensure_min_samples=1 + reset,
+        )
+
+    def _checked_target(self, y: Any) -> Any:
+        raise NotImplementedError

@@ -1,0 +1,110 @@
+"""The estimator for classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_or_1d
+
+from metaauto.estimators.base import AutoEstimator
+
+__all__ = ["AutoClassifier"]
+
+
+class AutoClassifier(ClassifierMixin, AutoEstimator):
+    """Classification: the best ensemble that the budget allows.
+
+    Parameters
+    ----------
+    budget : float or str, optional
+        Seconds (``90``), a duration (``"5m"``), or a number of trials (``"20 trials"``, ``"20t"``)
+        for a fit that `random_state` makes reproducible. 5 minutes by default.
+    metric : str, scorer or callable, optional
+        What to optimise, such as ``"f1"`` or ``make_scorer(...)``. By default the area under the
+        ROC curve for two classes, log loss for more.
+    cv : 'auto', 'holdout', int, float, splitter or iterable, default='auto'
+        Validation: by table size, a number of folds, the share of one validation part, a
+        scikit-learn splitter or pairs of row positions.
+    include : sequence of str or component, optional
+        Only these models, by name or plugin; `metaauto.api.Model` objects can be given themselves.
+    exclude : sequence of str, optional
+        Models, plugins or preprocessors to leave out.
+    knowledge : bool, default=True
+        Whether to start from what was learned on other tables.
+    ensemble_size : int, default=50
+        Steps of ensemble selection; 1 gives the best single model.
+    n_jobs : int or None, default=-1
+        Worker processes; -1 for all cores, None for one unless a joblib context says otherwise.
+    memory : float, optional
+        GiB for all workers; most of what is free by default.
+    random_state : int, RandomState or None, default=None
+        Seed of everything random.
+    run_dir : str or Path, optional
+        A new directory in which the run is kept.
+    verbose : int, default=0
+        1 prints the better answers, 2 every trial.
+
+    Attributes
+    ----------
+    model_ : FinalModel
+        The result; it can be saved, and predicts without this estimator.
+    leaderboard_ : DataFrame
+        The ensemble and every trial.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels in the order of the probabilities.
+    n_features_in_ : int
+        Columns at training.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if they are all texts.
+
+    See Also
+    --------
+    metaauto.start : The same in the background, with events.
+
+    Notes
+    -----
+    ``score`` is accuracy, as of all classifiers of scikit-learn. Labels come from a threshold that
+    is tuned where the metric is one of labels, such as F1.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from metaauto import AutoClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> auto = AutoClassifier(budget="2 trials", include=["lda"], n_jobs=1, random_state=0)
+    >>> auto.fit(X, y).score(X, y) > 0.9
+    True
+    """
+
+    _task = "classification"
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Class labels in the order of the probabilities."""
+        check_is_fitted(self)
+        return self.model_.classes_
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict probabilities.
+
+        Parameters
+        ----------
+        X : DataFrame, array or sparse matrix of shape (n_samples, n_features)
+            The columns of training.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+        """
+        table = self._table(X)
+        return self.model_.predict_proba(table)
+
+    def _checked_target(self, y: Any) -> Any:
+        labels = column_or_1d(y, warn=True)
+        assert_all_finite(labels, input_name="y", estimator_name=type(self).__name__)
+        check_classification_targets(labels)
+        return labels

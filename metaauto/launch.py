@@ -1,0 +1,73 @@
+"""What must stand ready when the search begins: the table laid out, an ensemble, the search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from metaauto.budget import Budget
+from metaauto.ensemble import AnytimeEnsemble
+from metaauto.options import FitOptions
+from metaauto.search import Executor, Proposals, Search, Setup, Trial, write_inputs
+from metaauto.work import Work
+
+__all__ = ["lay_out", "new_ensemble", "new_search"]
+
+_MOST_MEMBERS = 15
+_DESCRIBE_FROM = 20.0
+_DESCRIBE_SECONDS = 1.0
+
+
+def lay_out(work: Work, executor: Executor, packed: bytes) -> None:
+    """Write the table where workers find it, and tell them of the components of this process."""
+    write_inputs(work.run.path / "data", work.inputs)
+    executor.set_up(Setup(str(work.run.path), work.plugins.settings, packed))
+
+
+def new_ensemble(work: Work, options: FitOptions) -> AnytimeEnsemble:
+    """An ensemble of nothing yet, that trials can be offered to."""
+    y, weights = work.answers(work.splits.evaluated)
+    return AnytimeEnsemble(
+        y,
+        work.metric,
+        weights,
+        size=options.ensemble_size,
+        max_members=_MOST_MEMBERS,
+        seed=options.seed,
+        decide=work.metric.needs == "labels",
+    )
+
+
+def new_search(
+    work: Work,
+    options: FitOptions,
+    clock: Budget,
+    executor: Executor,
+    on_start: Callable[[Trial], None],
+) -> Search:
+    """A search that has tried nothing yet."""
+    proposals = Proposals(
+        work.space,
+        work.strategy,
+        work.runtime,
+        len(work.splits.folds),
+        options.seed,
+        reproducible=not clock.is_timed,
+    )
+    return Search(
+        proposals=proposals,
+        executor=executor,
+        budget=clock,
+        folder=work.run.path,
+        folds=work.splits.folds,
+        evaluated=work.splits.evaluated,
+        loss=work.loss,
+        seed=options.seed,
+        recorder=work.run,
+        describe_seconds=_describe_seconds(clock),
+        on_start=on_start,
+    )
+
+
+def _describe_seconds(clock: Budget) -> float:
+    """Time that describing the table by numbers may take beside the first trials."""
+    return 0.0 if clock.is_timed and clock.seconds < _DESCRIBE_FROM else _DESCRIBE_SECONDS

@@ -1,0 +1,87 @@
+"""What a fit tells its caller while it runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from metaauto.budget import Budget
+from metaauto.data import Dataset
+from metaauto.knowledge import Recalled
+from metaauto.report.facts import plugin_failure
+from metaauto.search import Event, Status, Trial
+from metaauto.warmstart import KnowledgeStrategy, Strategy
+from metaauto.work import Work
+
+__all__ = ["Narrator"]
+
+_log = logging.getLogger("metaauto.fit")
+
+
+class Narrator:
+    """Tells the caller of a fit what happens, each thing as one `Event`.
+
+    Parameters
+    ----------
+    clock : Budget
+        Says when it happened.
+    on_event : callable, optional
+        Told; without it nobody listens.
+    """
+
+    def __init__(self, clock: Budget, on_event: Callable[[Event], None] | None = None) -> None:
+        self._clock = clock
+        self._on_event = on_event
+        self._faults: set[str] = set()
+
+    def __call__(self, kind: str, message: str, **data: Any) -> None:
+        """Tell one thing; see `Event` for the kinds."""
+        if self._on_event is not None:
+            self._on_event(Event(kind, self._clock.elapsed(), message, data))
+
+    def table(self, dataset: Dataset) -> None:
+        """Tell what the table holds, and what is odd about it."""
+        self("table", f"{dataset.task.n_rows:,} rows", task=dataset.task)
+        for finding in dataset.findings:
+            self("warning", str(finding), code=finding.code, column=finding.column)
+
+    def recalled(self, recalled: Recalled, strategy: Strategy) -> None:
+        """Tell what is known of similar tables, and which stores cannot be used."""
+        for problem in recalled.problems:
+            _log.warning("%s It is left out.", problem)
+            self("warning", f"{problem} It is left out.")
+        if isinstance(strategy, KnowledgeStrategy):
+            about = strategy.summary()
+            message = (
+                f"{about['configurations']} configurations known from {about['datasets']} tables"
+            )
+            self("recalled", message, stores=dict(recalled.used), **about)
+        else:
+            self("recalled", "Nothing is known of such tables; defaults come first.", stores={})
+
+    def trial_started(self, trial: Trial) -> None:
+        """Tell that a trial begins."""
+        message = f"{trial.name} ({trial.origin}: {trial.why})"
+        self("trial_started", message, number=trial.number, origin=trial.origin)
+
+    def trial_finished(self, trial: Trial, work: Work, best: float | None) -> None:
+        """Tell how a trial ended and the best score by then; blame each fault of a plugin once."""
+        score = None
+        if trial.status is Status.SUCCESS and trial.loss is not None:
+            score = work.metric.loss_to_score(trial.loss)
+        self(
+            "trial_finished",
+            f"{trial.name}: {trial.status}" + (f" ({trial.error})" if trial.error else ""),
+            number=trial.number,
+            name=trial.name,
+            status=str(trial.status),
+            score=score,
+            seconds=trial.seconds,
+            error=trial.error,
+            best=best,
+        )
+        fault = plugin_failure(trial, work.registry)
+        if fault is not None and fault not in self._faults:
+            self._faults.add(fault)
+            self("warning", fault)
