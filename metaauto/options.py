@@ -18,7 +18,7 @@ __all__ = ["FitOptions"]
 
 _DEFAULT_BUDGET = 300.0
 _MEMORY_SHARE = 0.85
-_RESERVE_SHARE, _LEAST_RESERVE, _MOST_RESERVE = 0.02, 0.3, 5.0
+_RESERVE_SHARE, _LEAST_RESERVE, _MOST_RESERVE = 0.03, 0.4, 6.0
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
@@ -17,7 +18,9 @@ __all__ = [
     "cores_of",
     "dense",
     "included_of",
+    "knowledge_of",
     "one_per_row",
+    "remembers",
     "seed_of",
     "weights_of",
 ]
@@ -47,6 +50,24 @@ def included_of(include: Any) -> tuple[tuple[str, ...], tuple[Any, ...]]:
     objects = tuple(item for item in include if not isinstance(item, str))
     names = [item.name if isinstance(item, Model) else item for item in include]
     return tuple(name for name in names if isinstance(name, str)), objects
+
+
+def knowledge_of(knowledge: Any) -> bool | str:
+    """Whether to start warm, or the path of the store to start from."""
+    if isinstance(knowledge, (bool, np.bool_)):
+        return bool(knowledge)
+    if isinstance(knowledge, (str, os.PathLike)) and str(knowledge):
+        return os.fspath(knowledge)
+    raise SettingError(
+        f"knowledge={knowledge!r} is neither True, False nor a path.",
+        hint="Name a knowledge store, or leave it at True.",
+    )
+
+
+def remembers() -> bool:
+    """Whether fits are remembered: an estimator has no parameter for it, but the environment."""
+    said = os.environ.get("METAAUTO_REMEMBER", "1").strip().lower()
+    return said not in ("0", "false", "f", "no", "n", "off")
 
 
 def cores_of(n_jobs: Any) -> int:

@@ -18,7 +18,9 @@ from metaauto.estimators.arguments import (
     cores_of,
     dense,
     included_of,
+    knowledge_of,
     one_per_row,
+    remembers,
     seed_of,
     weights_of,
 )
@@ -46,7 +48,7 @@ class AutoEstimator(BaseEstimator):
         cv: Any = "auto",
         include: Sequence[Any] | None = None,
         exclude: Sequence[str] | None = None,
-        knowledge: bool = True,
+        knowledge: bool | str | Path = True,
         ensemble_size: int = 50,
         n_jobs: int | None = -1,
         memory: float | None = None,
@@ -152,7 +154,8 @@ class AutoEstimator(BaseEstimator):
             include=names,
             exclude=tuple(self.exclude or ()),
             ensemble_size=self.ensemble_size,
-            knowledge=self.knowledge,
+            knowledge=knowledge_of(self.knowledge),
+            remember=remembers(),
             run_dir=self.run_dir,
             components=components,
         )

@@ -32,8 +32,9 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
         Only these models, by name or plugin; `metaauto.api.Model` objects can be given themselves.
     exclude : sequence of str, optional
         Models, plugins or preprocessors to leave out.
-    knowledge : bool, default=True
-        Whether to start from what was learned on other tables.
+    knowledge : bool, str or Path, default=True
+        Whether to start from what was learned on other tables: from the shipped store, installed
+        packs and your own, or from one store alone if its path is given.
     ensemble_size : int, default=50
         Steps of ensemble selection; 1 gives the best single model.
     n_jobs : int or None, default=-1
@@ -68,6 +69,9 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
     -----
     ``score`` is accuracy, as of all classifiers of scikit-learn. Labels come from a threshold that
     is tuned where the metric is one of labels, such as F1.
+
+    Your own knowledge store remembers each fit (metafeatures, configurations, losses and seconds,
+    nothing of the rows) unless the environment variable ``METAAUTO_REMEMBER`` is ``0``.
 
     Examples
     --------

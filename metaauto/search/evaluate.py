@@ -121,12 +121,19 @@ class Evaluator:
         return fitted - started, predicted - fitted
 
     def _dump(self, pipeline: Any, file: Any) -> None:
-        if self.by_value:
-            import cloudpickle
+        """Write a fold model; what Python says of one that cannot be written differs by release."""
+        import cloudpickle
 
-            cloudpickle.dump(pipeline, file)
-        else:
-            pickle.dump(pipeline, file, 5)
+        dump = cloudpickle.dump if self.by_value else pickle.dump
+        try:
+            dump(pipeline, file, 5)
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:
+            raise ComponentError(
+                f"The fitted model cannot be pickled: {type(error).__name__}: {error}",
+                hint="Keep no functions defined inside others, no locks and no files in it.",
+            ) from error
 
     def fit(
         self, configuration: Configuration, fold: int, seed: int, deadline: Deadline
@@ -323,9 +330,13 @@ def _write(path: Path, write: Callable[[Any], None]) -> None:
     """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".partial-{os.getpid()}")
-    with open(partial, "wb") as file:
-        write(file)
-    os.replace(partial, path)
+    try:
+        with open(partial, "wb") as file:
+            write(file)
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def _failure(job: Job, status: Status, started: float, error: BaseException) -> Outcome:
