@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from metaauto.configuration import Configuration
 from metaauto.metafeatures import Metafeatures
@@ -27,16 +27,20 @@ class DefaultPortfolio:
         Models and their ranges on this task.
     runtime : RuntimeModel
         Says what fits into the time that is left.
-    models : sequence of str, optional
-        Only these models; by default all of the space.
+    without : collection of Configuration
+        What is left out, because somebody else recommends it.
     """
 
     def __init__(
-        self, space: SearchSpace, runtime: RuntimeModel, models: Sequence[str] | None = None
+        self,
+        space: SearchSpace,
+        runtime: RuntimeModel,
+        without: Collection[Configuration] = (),
     ) -> None:
         self._space = space
         self._runtime = runtime
-        self._queue = deque(_order(space, space.models if models is None else models))
+        left_out = set(without)
+        self._queue = deque(c for c in _order(space) if c not in left_out)
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -59,8 +63,8 @@ class DefaultPortfolio:
         """The order of the portfolio does not depend on results."""
 
 
-def _order(space: SearchSpace, names: Sequence[str]) -> list[Configuration]:
-    models = [space.registry.model(name) for name in names]
+def _order(space: SearchSpace) -> list[Configuration]:
+    models = [space.registry.model(name) for name in space.models]
     ranked = sorted(models, key=lambda m: (-m.priority, m.cost, m.name))
     cheap = min(models, key=lambda m: (m.cost, m.name), default=None)
     found: list[Configuration] = []

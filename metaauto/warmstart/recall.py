@@ -35,9 +35,9 @@ class KnowledgeStrategy:
     The weight of each known table is its likeness by metafeatures (half of it spread evenly). The
     first configurations complement each other on those tables; from the fifth result on, a
     Gaussian belief over all configurations is corrected by what was seen. Seconds are predicted
-    from the stored ones and corrected by this machine's. Models that the store knows nothing of,
-    such as those of a new plugin, get every fourth turn with the configurations their authors
-    recommend.
+    from the stored ones and corrected by this machine's. What the authors of the installed models
+    recommend and the store knows nothing of, such as the models of a new plugin, gets every fourth
+    turn.
 
     Parameters
     ----------
@@ -68,9 +68,7 @@ class KnowledgeStrategy:
         self._allowed = np.ones(len(self._configurations), dtype=bool)
         self._is_first = True
         self._turn = 0
-        self._strangers = DefaultPortfolio(
-            space, runtime, [m for m in space.models if m not in set(self._known.durations.models)]
-        )
+        self._strangers = DefaultPortfolio(space, runtime, without=self._configurations)
         self._teach(space, runtime, n_folds)
 
     def inform(self, metafeatures: Metafeatures) -> None:

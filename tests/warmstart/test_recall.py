@@ -30,7 +30,7 @@ def model(name: str) -> Model:
     return Model(
         name,
         lambda values, context: None,
-        space={"c": Float(0.0, 10.0, 0.5)},
+        space={"c": Float(0.0, 10.0, 0.0)},
         tags=Tags(raw=True),
     )
 
