@@ -22,7 +22,7 @@ from metaauto.metrics import Metric
 from metaauto.model import FinalModel, assemble_model, load_members
 from metaauto.options import FitOptions
 from metaauto.plugins import LoadedPlugins, PluginSettings, load_plugins, pack_objects
-from metaauto.recollection import choose_strategy, recollect, remember
+from metaauto.remembering import remember
 from metaauto.registry import Registry
 from metaauto.report import (
     Narrator,
@@ -46,6 +46,7 @@ from metaauto.search import (
 )
 from metaauto.space import BASELINE, SearchSpace
 from metaauto.warmstart import RuntimeModel, Strategy
+from metaauto.warmstart.choosing import choose_strategy, recollect
 from metaauto.work import Work
 
 __all__ = ["Conductor", "fit"]
@@ -228,7 +229,7 @@ class Conductor:
     ) -> Strategy:
         """Choose what to try first, from what is known of other tables."""
         with self.clock.stage("recall"):
-            recalled = recollect(dataset, self.options, space.registry)
+            recalled = recollect(dataset, self.options.knowledge, space.registry)
             strategy = choose_strategy(recalled, space, runtime, n_folds)
         self.tell.recalled(recalled, strategy)
         return strategy

@@ -95,6 +95,8 @@ class FitOptions:
             object.__setattr__(self, name, _whole(name, getattr(self, name), least))
         if self.budget is not None:
             object.__setattr__(self, "budget", parse_seconds(self.budget))
+        if isinstance(self.knowledge, Path):
+            object.__setattr__(self, "knowledge", str(self.knowledge))
         if self.memory is not None and not _is_size(self.memory):
             raise SettingError(f"memory={self.memory!r} is no size.", hint="Give GiB above zero.")
         for name in ("include", "exclude"):

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Fixtures that live longer than a test must not touch the store of whoever runs them."""
+    os.environ["METAAUTO_KNOWLEDGE"] = os.path.join(
+        tempfile.gettempdir(), "metaauto-tests", "own.db"
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,9 @@ COMMANDS = {
     "predict": "metaauto.cli.predict",
     "evaluate": "metaauto.cli.evaluate",
     "leaderboard": "metaauto.cli.leaderboard",
+    "suggest": "metaauto.cli.suggest",
+    "metafeatures": "metaauto.cli.metafeatures",
+    "knowledge": "metaauto.cli.knowledge",
     "plugins": "metaauto.cli.plugins",
 }
 """metaauto's own commands in the order of use, and the modules that hold them."""

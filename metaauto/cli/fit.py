@@ -15,10 +15,14 @@ import click
 
 from metaauto.cli.options import (
     check_writable,
+    exclude_option,
+    include_option,
     json_option,
     plugin_settings,
     plugins_option,
     same_file,
+    target_option,
+    task_option,
 )
 from metaauto.cli.terminal import print_json, say
 from metaauto.errors import MetaautoError, SettingError
@@ -30,19 +34,12 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _DEFAULT_OUT = "model.metaauto"
-_TASKS = ("auto", "classification", "binary", "multiclass", "regression")
 
 
 @click.command("fit", short_help="Search the best model for a table, and save it.")
 @click.argument("data", required=False)
-@click.option("--target", metavar="COL", help="The column to predict. Some sources name it.")
-@click.option(
-    "--task",
-    type=click.Choice(_TASKS),
-    default="auto",
-    show_default=True,
-    help="Kind of task; auto looks at the target.",
-)
+@target_option()
+@task_option()
 @click.option(
     "--metric",
     metavar="M",
@@ -84,12 +81,8 @@ _TASKS = ("auto", "classification", "binary", "multiclass", "regression")
 @click.option("--groups", metavar="COL", help="Rows with the same value stay together in a fold.")
 @click.option("--time", metavar="COL", help="Later rows are predicted from earlier ones.")
 @click.option("--weights", metavar="COL", help="Weight of each row.")
-@click.option(
-    "--include", metavar="NAME", multiple=True, help="Only this model or plugin. Repeatable."
-)
-@click.option(
-    "--exclude", metavar="NAME", multiple=True, help="Not this model or plugin. Repeatable."
-)
+@include_option()
+@exclude_option()
 @click.option(
     "--role",
     "roles",
@@ -97,6 +90,22 @@ _TASKS = ("auto", "classification", "binary", "multiclass", "regression")
     multiple=True,
     help="What a column is: numeric, categorical, boolean, datetime, text, or identifier to leave "
     "it out. Repeatable.",
+)
+@click.option(
+    "--knowledge",
+    metavar="STORE",
+    help="Start from what this store knows of other tables.  [default: the shipped store, "
+    "installed packs and your own]",
+)
+@click.option(
+    "--no-knowledge", is_flag=True, help="Start cold: the defaults of all models come first."
+)
+@click.option(
+    "--remember/--no-remember",
+    default=True,
+    envvar="METAAUTO_REMEMBER",
+    help="Whether your own store learns from this fit: metafeatures, configurations, losses and "
+    "seconds, nothing of the rows.  [default: it does, unless METAAUTO_REMEMBER=0]",
 )
 @click.option(
     "--run-dir",
@@ -128,6 +137,7 @@ def command(
     metaauto fit sklearn:breast_cancer --trials 20 --seed 0
     metaauto fit shop.parquet --target churn --metric f1 --groups customer --holdout 0.2
     metaauto fit visits.csv --target visits --time day --role zip=categorical --run-dir run
+    metaauto fit train.csv --target price --knowledge team.db --no-remember
 
     Before the search it tells what it takes each column for and how it validates; then each better
     answer. Ctrl-C ends the search and saves the best model so far; a run with --run-dir that was
@@ -139,12 +149,17 @@ def command(
     which keeps its data, options and the time it has used; a --budget or --trials that is given
     replaces the one before, and counts from the start of the run.
 
+    The search starts warm, from what knowledge stores tell of other tables (`metaauto knowledge`),
+    and afterwards your own store remembers what was tried here, never the rows.
+
     The lines of progress go to the standard error, the result of --json to the standard output.
     """
     if data is None and resume is None:
         raise click.UsageError("Name the table: metaauto fit DATA --target COL.")
     if resume is not None and given["run_dir"] is not None:
         raise click.UsageError("--resume and --run-dir exclude each other.")
+    if given["knowledge"] is not None and given["no_knowledge"]:
+        raise click.UsageError("--knowledge and --no-knowledge exclude each other.")
     path = _output(out, data)
     conductor = _conductor(given, quiet)
     with _stopping_gently(conductor):
@@ -181,10 +196,14 @@ def _conductor(given: dict[str, Any], quiet: bool) -> Conductor:
 
     names = (
         *("task", "metric", "budget", "trials", "cores", "memory", "seed", "holdout", "groups"),
-        *("time", "weights", "include", "exclude", "run_dir"),
+        *("time", "weights", "include", "exclude", "run_dir", "remember"),
     )
     plain = {name: given[name] for name in names}
-    options = FitOptions(**plain, cv=cv, roles=roles, plugins=settings)
+    knowledge: bool | str = not given["no_knowledge"]
+    if given["knowledge"] is not None:
+        # A run that is resumed elsewhere finds the store again.
+        knowledge = str(Path(given["knowledge"]).expanduser().absolute())
+    options = FitOptions(**plain, cv=cv, roles=roles, knowledge=knowledge, plugins=settings)
     return Conductor(options, None if quiet else Progress(say))
 
 

@@ -13,9 +13,25 @@ import click
 from metaauto.errors import SettingError
 
 if TYPE_CHECKING:
+    from metaauto.data import Dataset
     from metaauto.plugins import PluginSettings
+    from metaauto.registry import Registry
 
-__all__ = ["check_writable", "json_option", "plugin_settings", "plugins_option", "same_file"]
+__all__ = [
+    "TASKS",
+    "check_writable",
+    "exclude_option",
+    "include_option",
+    "json_option",
+    "plugin_settings",
+    "plugins_option",
+    "read_dataset",
+    "same_file",
+    "target_option",
+    "task_option",
+]
+
+TASKS = ("auto", "classification", "binary", "multiclass", "regression")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -34,6 +50,50 @@ def plugins_option() -> Decorator:
 def json_option(what: str) -> Decorator:
     """Return the flag ``--json``."""
     return click.option("--json", "as_json", is_flag=True, help=f"Print {what} as JSON.")
+
+
+def target_option() -> Decorator:
+    """Return the option ``--target COL``."""
+    return click.option(
+        "--target", metavar="COL", help="The column to predict. Some sources name it."
+    )
+
+
+def task_option() -> Decorator:
+    """Return the option ``--task``."""
+    return click.option(
+        "--task",
+        type=click.Choice(TASKS),
+        default="auto",
+        show_default=True,
+        help="Kind of task; auto looks at the target.",
+    )
+
+
+def include_option() -> Decorator:
+    """Return the option ``--include NAME``."""
+    return click.option(
+        "--include", metavar="NAME", multiple=True, help="Only this model or plugin. Repeatable."
+    )
+
+
+def exclude_option() -> Decorator:
+    """Return the option ``--exclude NAME``."""
+    return click.option(
+        "--exclude", metavar="NAME", multiple=True, help="Not this model or plugin. Repeatable."
+    )
+
+
+def read_dataset(data: str, target: str | None, registry: Registry, **options: Any) -> Dataset:
+    """Read a table and say what is to be learned from what, as a fit with these options would."""
+    from metaauto.data import read_table
+    from metaauto.intake import understand
+    from metaauto.options import FitOptions
+
+    frame = read_table(data, registry.readers())
+    target = frame.attrs.get("target") if target is None else target
+    dataset, _ = understand(frame, target, FitOptions(**options), registry)
+    return dataset
 
 
 def plugin_settings(folders: tuple[str, ...]) -> PluginSettings:

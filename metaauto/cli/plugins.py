@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
 
+from metaauto.cli.group import LazyGroup
 from metaauto.cli.options import json_option, plugin_settings, plugins_option
 from metaauto.cli.terminal import print_json, print_line
 
@@ -26,24 +26,10 @@ _COMMANDS = {
 }
 
 
-class _Commands(click.Group):
-    """Imports a command's module when it is needed."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands in the order of use."""
-        return ["list", *_COMMANDS]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Find a command by name."""
-        if cmd_name in _COMMANDS:
-            found: click.Command = importlib.import_module(_COMMANDS[cmd_name]).command
-            return found
-        return super().get_command(ctx, cmd_name)
-
-
 @click.group(
     "plugins",
-    cls=_Commands,
+    cls=LazyGroup,
+    modules=_COMMANDS,
     invoke_without_command=True,
     short_help="List, show, check and write plugins.",
 )

@@ -69,6 +69,12 @@ class MeasuredBefore:
                 return False
         return True
 
+    def folds(self, source: Source, is_first: bool) -> int:
+        """How many folds of a table that was measured before come first, or after those."""
+        table = self._table.get((source.label, source.kind))
+        first = self._folds if table is not None and table.rows_used <= SMALL else 1
+        return first if is_first else self._folds - first
+
     def _of_protocol(self, protocol: str) -> dict[tuple[str, str], set[tuple[str, int]]]:
         if protocol not in self._done:
             found: dict[tuple[str, str], set[tuple[str, int]]] = {}

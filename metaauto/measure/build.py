@@ -137,7 +137,7 @@ def build_knowledge(
                     continue
                 wanted = [c for c in chosen.get(source.kind, ()) if c.wave == wave]
                 if wanted and done_before.has_all(source, wanted, is_first):
-                    done += len(wanted)
+                    done += len(wanted) * done_before.folds(source, is_first)
                     continue
                 try:
                     table = MeasuredTable(source, store, plugins, plan, origin)

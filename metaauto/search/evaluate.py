@@ -122,9 +122,11 @@ class Evaluator:
 
     def _dump(self, pipeline: Any, file: Any) -> None:
         """Write a fold model; what Python says of one that cannot be written differs by release."""
-        import cloudpickle
+        dump: Any = pickle.dump
+        if self.by_value:
+            import cloudpickle
 
-        dump = cloudpickle.dump if self.by_value else pickle.dump
+            dump = cloudpickle.dump
         try:
             dump(pipeline, file, 5)
         except (OSError, MemoryError):

@@ -91,9 +91,8 @@ def known_configurations(
 def _reason(model: str, plugin: str, space: SearchSpace) -> str:
     if model in space.skipped:
         return f"{model} {space.skipped[model]}"
-    if model in space.registry.names("model"):
-        return f"{model} is not included"
-    return f"{model} is not installed ({plugin})"
+    own = plugin in ("", "metaauto")
+    return f"{model} is left out" if own else f"{model} is left out or not installed ({plugin})"
 
 
 def sizes_of(matrix: KnowledgeMatrix) -> np.ndarray:

@@ -200,9 +200,9 @@ def suggest(
     >>> from metaauto.data import prepare
     >>> from metaauto.plugins import PluginSettings, load_plugins
     >>> registry = load_plugins(PluginSettings(only=())).registry
-    >>> table = pd.DataFrame({"size": range(40), "sold": ["yes", "no"] * 20})
+    >>> table = pd.DataFrame({"size": [1.5, 2, 3, 2.5] * 10, "sold": ["yes", "no"] * 20})
     >>> found = suggest(prepare(table, "sold"), registry, knowledge=False, include=["lda"])
-    >>> [entry.configuration.model for entry in found.configurations][0], found.folds
+    >>> found.configurations[0].configuration.model, found.folds
     ('lda', 8)
     """
     selected = registry.select(include, exclude)
@@ -215,21 +215,20 @@ def suggest(
     runtime = RuntimeModel(space, folds)
     recalled = recollect(dataset, knowledge, selected)
     strategy = choose_strategy(recalled, space, runtime, folds)
-    if isinstance(strategy, KnowledgeStrategy):
-        found = describe(dataset, selected.extractors(), seconds=describe_seconds, seed=seed)
-        strategy.inform(found)
-    is_warm = isinstance(strategy, KnowledgeStrategy)
-    about = strategy.summary() if isinstance(strategy, KnowledgeStrategy) else {}
-    nearest = strategy.similar(similar) if isinstance(strategy, KnowledgeStrategy) else []
+    warm = strategy if isinstance(strategy, KnowledgeStrategy) else None
+    if warm is not None:
+        extractors = selected.extractors()
+        warm.inform(describe(dataset, extractors, seconds=describe_seconds, seed=seed))
+    about = {} if warm is None else warm.summary()
     return Suggestion(
         task=dataset.task,
         folds=folds,
         validation=splits.strategy,
-        stores=dict(recalled.used) if is_warm else {},
-        known_metric=recalled.metric if is_warm else "",
+        stores={} if warm is None else dict(recalled.used),
+        known_metric="" if warm is None else recalled.metric,
         datasets=about.get("datasets", 0),
         known=about.get("configurations", 0),
-        similar=tuple(nearest),
+        similar=() if warm is None else tuple(warm.similar(similar)),
         configurations=_first(strategy, space, recalled, top, folds, cores),
         skipped=about.get("skipped", {}),
         unfit=dict(space.skipped),

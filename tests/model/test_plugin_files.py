@@ -40,6 +40,7 @@ def register_models(register):
 def call(folder, *arguments):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("METAAUTO_")}
     environment |= {"PYTHONPATH": str(HOME), "OMP_NUM_THREADS": "1"}
+    environment["METAAUTO_KNOWLEDGE"] = os.environ["METAAUTO_KNOWLEDGE"]
     return subprocess.run(
         [sys.executable, "-m", "metaauto", *map(str, arguments)],
         cwd=folder,

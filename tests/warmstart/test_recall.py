@@ -94,7 +94,7 @@ def test_models_that_are_not_there_are_counted():
     assert {r.configuration.model for r in drain(found)} == {"tree"}
     summary = found.summary()
     assert summary["configurations"] == 3
-    assert summary["skipped"] == {"line is not installed (metaauto)": 3}
+    assert summary["skipped"] == {"line is left out": 3}
     assert summary["datasets"] == 20
 
 

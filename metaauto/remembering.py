@@ -1,4 +1,4 @@
-"""What a fit takes from knowledge before it begins, and what it gives back when it is over."""
+"""What a fit gives to the user's own store when it is over."""
 
 from __future__ import annotations
 
@@ -7,79 +7,32 @@ from pathlib import Path
 from typing import Any
 
 from metaauto.configuration import Configuration
-from metaauto.data import Dataset
-from metaauto.errors import KnowledgeError
 from metaauto.knowledge import (
     ConfigurationFact,
     DatasetFact,
     EvaluationFact,
     KnowledgeStore,
     MetafeatureFact,
-    Recalled,
     here,
     own_store,
-    recall,
-    stores,
 )
 from metaauto.knowledge.provenance import calibrate
 from metaauto.metafeatures import Metafeatures
 from metaauto.metrics import METRICS
-from metaauto.options import FitOptions
 from metaauto.registry import Registry
 from metaauto.search import Search, Status, Trial
 from metaauto.space import SearchSpace
 from metaauto.task import reference_task
 from metaauto.warmstart import (
-    DefaultPortfolio,
     KnowledgeStrategy,
-    RuntimeModel,
-    Strategy,
     first_glance,
-    known_configurations,
 )
 from metaauto.work import Work
 
-__all__ = ["choose_strategy", "recollect", "remember"]
+__all__ = ["remember"]
 
 _MOST_OF_OWN = 10
 _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "catboost")
-
-
-def recollect(dataset: Dataset, options: FitOptions, registry: Registry) -> Recalled:
-    """What the stores know of tables of this kind, this very table left out.
-
-    Raises
-    ------
-    KnowledgeError
-        If a store that was named cannot be used. Others are left out and named.
-    """
-    if options.knowledge is False:
-        return Recalled(None)
-    named = None if isinstance(options.knowledge, bool) else Path(options.knowledge).expanduser()
-    if named is not None and not named.exists():
-        raise KnowledgeError(f"There is no knowledge store {str(named)!r}.", hint="Check the path.")
-    paths = stores(registry.knowledge()) if named is None else [named]
-    found = recall(
-        paths,
-        dataset.task.kind,
-        dataset.task.metric,
-        without=dataset.fingerprint,
-        extractors={extractor.name: extractor.version for extractor in registry.extractors()},
-    )
-    if named is not None and found.problems:
-        raise KnowledgeError(found.problems[0])
-    return found
-
-
-def choose_strategy(
-    recalled: Recalled, space: SearchSpace, runtime: RuntimeModel, n_folds: int
-) -> Strategy:
-    """The warm start from knowledge, or the portfolio of defaults if nothing is known."""
-    if recalled.matrix is not None:
-        known = known_configurations(recalled.matrix, space, calibrate(1))
-        if known.configurations:
-            return KnowledgeStrategy(space, runtime, known, n_folds)
-    return DefaultPortfolio(space, runtime)
 
 
 def remember(work: Work, search: Search, store: str | Path | None = None) -> int:

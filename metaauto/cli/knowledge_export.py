@@ -1,0 +1,35 @@
+"""``metaauto knowledge export``: a store as text that can be reviewed."""
+
+from __future__ import annotations
+
+import click
+
+from metaauto.cli.stores import named_or_own, read_store, store_option
+from metaauto.cli.terminal import print_line
+
+__all__ = ["command"]
+
+
+@click.command("export", short_help="Write a store as text that can be reviewed.")
+@click.argument("folder")
+@store_option("The store that is written.")
+def command(folder: str, store: str | None) -> None:
+    """Write a store as JSON lines into FOLDER, a file for each table.
+
+    \b
+    metaauto knowledge export exported
+    metaauto knowledge export exported --store team.db
+    metaauto knowledge merge exported --store copy.db
+
+    The same store always gives the same text, so that versions can be compared line by line; a
+    second export into the folder rewrites only what has changed. `merge` reads it again.
+    """
+    from metaauto.knowledge import export_text
+
+    with read_store(named_or_own(store)) as opened:
+        report = export_text(opened, folder)
+    deleted = f", {report.deleted:,} deleted" if report.deleted else ""
+    print_line(
+        f"{report.files:,} files, {report.size / 1e6:.1f} MB, in {folder}: "
+        f"{report.written:,} written{deleted}."
+    )

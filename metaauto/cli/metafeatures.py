@@ -1,0 +1,95 @@
+"""``metaauto metafeatures``: a table described by numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from metaauto.cli.options import (
+    json_option,
+    plugin_settings,
+    plugins_option,
+    read_dataset,
+    target_option,
+    task_option,
+)
+from metaauto.cli.terminal import print_json, print_line
+from metaauto.errors import SettingError
+
+if TYPE_CHECKING:
+    from metaauto.metafeatures import Metafeatures
+
+__all__ = ["command"]
+
+
+@click.command("metafeatures", short_help="Describe a table by numbers.")
+@click.argument("data")
+@target_option()
+@task_option()
+@click.option(
+    "--seconds",
+    metavar="S",
+    type=float,
+    default=5.0,
+    show_default=True,
+    help="Time limit of all extractors together; what does not fit in is skipped.",
+)
+@plugins_option()
+@json_option("the numbers")
+def command(
+    data: str,
+    target: str | None,
+    task: str,
+    seconds: float,
+    plugin_folders: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Describe the table DATA by the numbers that tables are compared by.
+
+    \b
+    metaauto metafeatures train.csv --target price
+    metaauto metafeatures sklearn:iris --seconds 1 --json
+
+    Each extractor, metaauto's own or a plugin's, looks at a sample of at most 2,000 rows and 300
+    columns. A dash stands for what cannot be said of this table. The numbers tell nothing of single
+    rows, names or values; a knowledge store holds no more of a table than these.
+    """
+    if not 0 < seconds < float("inf"):
+        raise SettingError(f"--seconds {seconds:g} is no time.", hint="Give seconds above zero.")
+    settings = plugin_settings(plugin_folders)
+    from metaauto.metafeatures import describe
+    from metaauto.plugins import load_plugins
+
+    registry = load_plugins(settings).registry
+    dataset = read_dataset(data, target, registry, task=task)
+    found = describe(dataset, registry.extractors(), seconds=seconds)
+    if as_json:
+        about = dataset.task
+        shape = {
+            "task": about.kind,
+            "target": about.target,
+            "rows": about.n_rows,
+            "columns": len(about.columns),
+            "fingerprint": dataset.fingerprint,
+        }
+        print_json({**shape, **found.to_json()})
+        return
+    for line in _lines(found):
+        print_line(line)
+
+
+def _lines(found: Metafeatures) -> Iterator[str]:
+    width = max((len(name.partition(".")[2]) for name in found.values), default=0)
+    for extractor, version in found.versions.items():
+        taken = found.seconds.get(extractor)
+        yield f"{extractor} {version}" + ("" if taken is None else f"  ({taken:.3f} s)")
+        if extractor in found.failures:
+            yield f"  FAILED  {' '.join(found.failures[extractor].split())}"
+            continue
+        for name, value in found.values.items():
+            if name.startswith(f"{extractor}."):
+                number = "-" if value != value else f"{value:.6g}"
+                note = f"  ({found.failures[name]})" if name in found.failures else ""
+                yield f"  {name[len(extractor) + 1 :]:<{width}}  {number:>12}{note}"

@@ -1,0 +1,70 @@
+"""Knowledge stores as commands take them: which are in use, to be read, to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metaauto.errors import KnowledgeError
+
+if TYPE_CHECKING:
+    from metaauto.knowledge import KnowledgeStore
+    from metaauto.registry import Registry
+
+__all__ = ["in_use", "named_or_own", "read_store", "store_option", "written_store"]
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def store_option(what: str) -> Decorator:
+    """Return the option ``--store FILE``."""
+    return click.option("--store", metavar="FILE", help=f"{what}  [default: your own]")
+
+
+def named_or_own(store: str | None) -> Path:
+    """The store that was named, or the user's own."""
+    from metaauto.knowledge import own_store
+
+    return own_store() if store is None else Path(store).expanduser().absolute()
+
+
+def in_use(registry: Registry) -> list[tuple[str, Path]]:
+    """The stores that a fit asks, with what they are: shipped, pack or own."""
+    from metaauto.knowledge import own_store, shipped_store
+
+    shipped = shipped_store()
+    found = [] if shipped is None else [("shipped", shipped)]
+    return [*found, *(("pack", path) for path in registry.knowledge()), ("own", own_store())]
+
+
+def read_store(path: Path) -> KnowledgeStore:
+    """Open a store for reading; close it, or use it as a context manager."""
+    from metaauto.knowledge import KnowledgeStore
+
+    if not path.exists():
+        raise KnowledgeError(
+            f"There is no knowledge store {str(path)!r}.",
+            hint="Check the path; fits, `metaauto knowledge build` and `import` make stores.",
+        )
+    return KnowledgeStore.open(path)
+
+
+@contextmanager
+def written_store(path: Path) -> Iterator[KnowledgeStore]:
+    """Open a store for writing, a new one if there is none, which goes again if nothing came in."""
+    from metaauto.knowledge import KnowledgeStore
+
+    is_new, is_empty = not path.exists(), False
+    try:
+        with KnowledgeStore.create(path, exist_ok=True) as store:
+            try:
+                yield store
+            finally:
+                is_empty = is_new and not store.provenances()
+    finally:
+        if is_empty:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,171 @@
+"""``metaauto suggest``: what to try first on a table, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metaauto.cli.options import (
+    exclude_option,
+    include_option,
+    json_option,
+    plugin_settings,
+    plugins_option,
+    read_dataset,
+    target_option,
+    task_option,
+)
+from metaauto.cli.terminal import print_json, print_line, print_table, say
+
+if TYPE_CHECKING:
+    from metaauto.warmstart.suggest import Suggested, Suggestion
+
+__all__ = ["command"]
+
+_VALUES = 3
+_OTHER_TASK = "does not do"
+
+
+@click.command("suggest", short_help="Say what to try first on a table, and why.")
+@click.argument("data")
+@target_option()
+@task_option()
+@click.option(
+    "--metric",
+    metavar="M",
+    help="What is to be optimised, as for fit.  "
+    "[default: roc_auc (two classes), log_loss (more), rmse]",
+)
+@click.option(
+    "--knowledge",
+    metavar="STORE",
+    help="Ask this store alone.  [default: the shipped store, installed packs and your own]",
+)
+@include_option()
+@exclude_option()
+@click.option(
+    "--cores",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Cores that the folds are spread over, for the seconds.  [default: all cores]",
+)
+@click.option(
+    "--top",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="How many configurations.",
+)
+@plugins_option()
+@json_option("all of it, with the whole configurations,")
+def command(
+    data: str,
+    target: str | None,
+    task: str,
+    metric: str | None,
+    cores: int | None,
+    plugin_folders: tuple[str, ...],
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Say which configurations are worth trying first on the table DATA, without fitting any.
+
+    \b
+    metaauto suggest train.csv --target price
+    metaauto suggest shop.parquet --target churn --metric f1 --knowledge team.db --top 5
+    metaauto suggest train.csv --target price --include lightgbm --json
+
+    The table is described by a few dozen numbers and compared with the tables that the knowledge
+    stores tell of. The configurations complement each other: try them in this order. Their values
+    are shown where they differ from the model's default; the seconds are those of all folds on
+    this machine; the score is the mean over similar tables, not a promise for this one.
+
+    A fit follows the same advice, corrects it by each result, and searches on from there.
+    """
+    settings = plugin_settings(plugin_folders)
+    from metaauto.budget import available_cores
+    from metaauto.plugins import load_plugins
+    from metaauto.warmstart.suggest import suggest
+
+    registry = load_plugins(settings).registry
+    dataset = read_dataset(data, target, registry, task=task, metric=metric)
+    found = suggest(
+        dataset,
+        registry,
+        knowledge=True if given["knowledge"] is None else given["knowledge"],
+        include=given["include"],
+        exclude=given["exclude"],
+        top=given["top"],
+        cores=cores or available_cores(),
+    )
+    for problem in found.problems:
+        say(f"Warning: {problem} It is left out.")
+    if as_json:
+        print_json(found.to_json())
+        return
+    for line in _about(found):
+        print_line(line)
+    print_table(
+        [_row(rank, entry, found) for rank, entry in enumerate(found.configurations, start=1)],
+        left=("model", "values", "why"),
+    )
+    for line in _left_out(found):
+        print_line(line)
+
+
+def _about(found: Suggestion) -> Iterator[str]:
+    task = found.task
+    kinds = ", ".join(f"{count:,} {role}" for role, count in found.roles.items())
+    classes = f", {task.n_classes} classes" if task.is_classification else ""
+    unused = len(task.columns) - len(task.features)
+    yield (
+        f"Table    {task.kind} target {task.target!r}{classes}; {task.n_rows:,} rows, "
+        f"{len(task.columns):,} columns: {kinds}{f', {unused:,} unused' if unused else ''}"
+    )
+    yield f"Judged   by {task.metric} on {found.validation}"
+    if not found.stores:
+        yield "Known    nothing of such tables; these are the models' defaults"
+        return
+    yield f"Known    {found.known} configurations on {found.datasets} {task.kind} tables"
+    for path, count in found.stores.items():
+        yield f"         {count} tables in {path}"
+    names = ", ".join(f"{name} {weight:.1%}" for name, weight in found.similar)
+    yield f"Similar  {names}"
+
+
+def _row(rank: int, entry: Suggested, found: Suggestion) -> dict[str, str]:
+    row = {
+        "": str(rank),
+        "model": entry.configuration.model,
+        "values": _values(entry.changes),
+        "seconds": "-" if entry.seconds is None else _seconds(entry.seconds),
+    }
+    if any(other.score is not None for other in found.configurations):
+        row[found.known_metric] = "-" if entry.score is None else f"{entry.score:.4f}"
+    return {**row, "why": entry.why}
+
+
+def _values(changes: Mapping[str, Any]) -> str:
+    texts = [
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in changes.items()
+    ]
+    more = ["..."] if len(texts) > _VALUES else []
+    return ", ".join([*texts[:_VALUES], *more]) or "default"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f}" if seconds < 10 else f"{seconds:,.0f}"
+
+
+def _left_out(found: Suggestion) -> Iterator[str]:
+    total = sum(found.skipped.values())
+    if total:
+        reasons = "; ".join(f"{count} {reason}" for reason, count in found.skipped.items())
+        yield f"Skipped  {total} stored configurations: {reasons}"
+    told = [f"{name} {why}" for name, why in found.unfit.items() if not why.startswith(_OTHER_TASK)]
+    if told:
+        yield f"Unfit    {'; '.join(told)}"

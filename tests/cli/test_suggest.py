@@ -1,0 +1,116 @@
+"""``metaauto suggest``: what to try first."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import Cli, environment, people
+from stores import ADVISED, make_store
+
+BASE = ("suggest", "t.csv", "--target", "buys")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    people().assign(nothing=1).to_csv(tmp_path / "t.csv", index=False)
+    make_store(tmp_path / "k.db", loss=lambda table, column: 0.1 + 0.1 * column)
+    return tmp_path
+
+
+def test_it_tells_the_table_its_like_and_what_to_try(quick_cli: Cli, folder: Path) -> None:
+    models = [option for one in ADVISED for option in ("--include", one.model)]
+    done = quick_cli(*BASE, "--knowledge", "k.db", "--cores", "1", *models)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == (
+        "Table    binary target 'buys', 2 classes; 120 rows, 5 columns: 3 numeric, 1 categorical, "
+        "1 unused"
+    )
+    assert lines[1].startswith("Judged   by roc_auc on 8 stratified folds")
+    assert lines[2] == "Known    4 configurations on 12 binary tables"
+    assert lines[3] == f"         12 tables in {folder / 'k.db'}"
+    assert lines[4].startswith("Similar  table ")
+    assert lines[5].split() == ["model", "values", "seconds", "roc_auc", "why"]
+    rows = {line.split()[1]: line for line in lines[6:] if " 0." in line}
+    assert set(rows) == {one.model for one in ADVISED}
+    assert "n_neighbors=9" in rows["knn"]
+    assert " 0.9000  near the best on table " in rows["knn"]
+    assert " 0.6000  " in rows["extra_trees"]
+
+
+def test_what_is_not_tried_is_told_why(quick_cli: Cli, folder: Path) -> None:
+    done = quick_cli(*BASE, "--knowledge", "k.db", "--exclude", "knn", "--top", "2", "--json")
+    told = json.loads(done.stdout)
+    assert len(told["configurations"]) == 2
+    assert sum(told["skipped"].values()) == 1
+    assert told["known_tables"] == 12
+    assert told["metric"] == told["known_metric"] == "roc_auc"
+    assert told["configurations"][0]["seconds"] >= 0
+    words = quick_cli(*BASE, "--knowledge", "k.db", "--exclude", "knn").stdout
+    assert "\nSkipped  1 stored configurations: 1 knn " in words
+    assert "does not do" not in words
+
+
+def test_without_knowledge_defaults_are_told(quick_cli: Cli, folder: Path) -> None:
+    done = quick_cli("suggest", "t.csv", "--target", "income", "--top", "3")
+    assert done.returncode == 0, done.stderr
+    assert "Known    nothing of such tables" in done.stdout
+    assert "roc_auc" not in done.stdout
+    assert len(done.stdout.splitlines()) >= 7
+
+
+def test_a_store_of_others_that_is_damaged_only_warns(
+    quick_cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "own.db").write_bytes(b"SQLite format 3\0" + b"?" * 5000)
+    monkeypatch.setenv("METAAUTO_KNOWLEDGE", str(folder / "own.db"))
+    done = quick_cli(*BASE, "--top", "1")
+    assert done.returncode == 0
+    assert done.stderr.startswith("Warning: The knowledge store")
+    assert done.stderr.rstrip().endswith("It is left out.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("suggest", "t.csv"), "There is no target column. Name it with --target."),
+        (("suggest", "no.csv", "--target", "buys"), "There is no file 'no.csv'."),
+        ((*BASE, "--knowledge", "no.db"), "There is no knowledge store 'no.db'."),
+        ((*BASE, "--knowledge", "t.csv"), "is no SQLite database"),
+        ((*BASE, "--metric", "rmse"), "rmse"),
+        ((*BASE, "--include", "ridge"), "No model can do this task: ridge does not do binary."),
+    ],
+)
+def test_an_error_is_one_line(
+    quick_cli: Cli, folder: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    done = quick_cli(*arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert words in done.stderr
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_no_search_is_imported(folder: Path) -> None:
+    script = (
+        "import sys\n"
+        "from metaauto.cli import command\n"
+        "from metaauto.cli.terminal import run\n"
+        "assert run(command, sys.argv[1:]) == 0\n"
+        "heavy = [n for n in sys.modules if n.startswith(('metaauto.search', 'smac', 'openml'))]\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *BASE, "--knowledge", "k.db", "--top", "1"],
+        cwd=folder,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "near the best on" in done.stdout
