@@ -73,6 +73,43 @@ def table(results: str, label: str) -> None:
     click.echo(f"Latest fit: {late:+.2f} s against budget x 1.02 + 1 s.")
 
 
+@main.command()
+@click.argument("results", type=click.Path(exists=True))
+@click.argument("first")
+@click.argument("second")
+def pairs(results: str, first: str, second: str) -> None:
+    """Compare two labels on the tables that both have, as Markdown."""
+    found = {(r["label"], r["table"], r["seed"]): r for r in _rows(Path(results))}
+    places = [(table, seed) for label, table, seed in found if label == first]
+    click.echo(f"| table | rows x features | metric | {first} | {second} | gain of {first} |")
+    click.echo("|---|---|---|---|---|---|")
+    gains = []
+    for table, seed in sorted(places):
+        if (second, table, seed) not in found:
+            continue
+        one, other = found[first, table, seed], found[second, table, seed]
+        sign = 1.0 if one["greater_is_better"] else -1.0
+        gains.append(sign * (one["score"] - other["score"]) / max(abs(other["score"]), 1e-12))
+        click.echo(
+            f"| {table} | {one['rows']} x {one['features']} | {one['metric']} | "
+            f"{one['score']:.5g} | {other['score']:.5g} | {100 * gains[-1]:+.2f} % |"
+        )
+    wins, losses = sum(g > 0 for g in gains), sum(g < 0 for g in gains)
+    low, high = _interval(np.array(gains))
+    click.echo(
+        f"\n{first}: {wins} wins, {len(gains) - wins - losses} ties, {losses} losses; median gain "
+        f"{100 * float(np.median(gains)):+.2f} % (95 % bootstrap {100 * low:+.2f} to "
+        f"{100 * high:+.2f})."
+    )
+
+
+def _interval(gains: np.ndarray) -> tuple[float, float]:
+    """Of the median, over tables."""
+    draws = np.random.default_rng(0).choice(gains, (2000, len(gains)))
+    low, high = np.quantile(np.median(draws, axis=1), (0.025, 0.975))
+    return float(low), float(high)
+
+
 def _rows(path: Path) -> list[dict]:
     if not path.exists():
         return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,15 +73,31 @@ def task_option() -> Decorator:
 def include_option() -> Decorator:
     """Return the option ``--include NAME``."""
     return click.option(
-        "--include", metavar="NAME", multiple=True, help="Only this model or plugin. Repeatable."
+        "--include",
+        metavar="NAME",
+        multiple=True,
+        callback=_names,
+        help="Only this model or plugin. Repeatable, or with commas.",
     )
 
 
 def exclude_option() -> Decorator:
     """Return the option ``--exclude NAME``."""
     return click.option(
-        "--exclude", metavar="NAME", multiple=True, help="Not this model or plugin. Repeatable."
+        "--exclude",
+        metavar="NAME",
+        multiple=True,
+        callback=_names,
+        help="Not this model or plugin. Repeatable, or with commas.",
     )
+
+
+def _names(
+    context: click.Context, option: click.Parameter, given: Sequence[str]
+) -> tuple[str, ...]:
+    """Names that were given one by one or with commas between."""
+    names = (name.strip() for text in given for name in text.split(","))
+    return tuple(name for name in names if name)
 
 
 def read_dataset(data: str, target: str | None, registry: Registry, **options: Any) -> Dataset:

@@ -97,7 +97,7 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     people().to_csv(tmp_path / "t.csv", index=False)
     run = tmp_path / "run"
     arguments = ("--target", "buys", "--trials", "6", "--cv", "2", "--seed", "3")
-    models = ("--include", "logistic", "--include", "extra_trees")
+    models = ("--include", "logistic, extra_trees")
     process = _start(tmp_path, "t.csv", *arguments, *models, "--run-dir", "run")
     _await(lambda: _finished(run) >= 2, process)
     process.kill()
