@@ -22,8 +22,8 @@ from metaauto.metrics import Metric
 from metaauto.model import FinalModel, assemble_model, load_members
 from metaauto.options import FitOptions
 from metaauto.plugins import LoadedPlugins, PluginSettings, load_plugins, pack_objects
-from metaauto.remembering import remember
 from metaauto.registry import Registry
+from metaauto.remembering import remember
 from metaauto.report import (
     Narrator,
     build_leaderboard,
