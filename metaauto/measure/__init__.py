@@ -3,6 +3,7 @@
 from metaauto.measure.build import BuildPlan, Progress, build_knowledge
 from metaauto.measure.candidates import Candidate, candidates
 from metaauto.measure.openml_sources import recipe_sources, suite_sources, task_sources
+from metaauto.measure.published import published_candidates
 from metaauto.measure.recipes import Recipe, load_recipe, recipe_names
 from metaauto.measure.sources import Source, folder_sources
 
@@ -15,6 +16,7 @@ __all__ = [
     "build_knowledge",
     "candidates",
     "folder_sources",
+    "published_candidates",
     "load_recipe",
     "recipe_names",
     "recipe_sources",

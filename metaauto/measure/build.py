@@ -10,9 +10,11 @@ from itertools import product
 from metaauto.knowledge import KnowledgeStore, ProvenanceFact
 from metaauto.measure.before import MeasuredBefore
 from metaauto.measure.candidates import Candidate, candidates
+from metaauto.measure.published import published_candidates
 from metaauto.measure.sources import Source
 from metaauto.measure.table import MeasuredTable
 from metaauto.plugins import LoadedPlugins
+from metaauto.registry import Registry
 from metaauto.search import LocalExecutor
 from metaauto.task import TASK_KINDS
 
@@ -33,6 +35,8 @@ class BuildPlan:
         Deadline of one fold for the model itself, and the time after which it is killed.
     draws : int
         Random configurations for each model, besides its default and its portfolio.
+    published : int
+        Configurations of each model that were imported into the store to be measured as well.
     waves : int, optional
         Measure only the first waves of configurations.
     seconds : float
@@ -48,6 +52,7 @@ class BuildPlan:
     soft_seconds: float = 8.0
     hard_seconds: float = 20.0
     draws: int = 2
+    published: int = 10
     waves: int | None = None
     seconds: float = float("inf")
     cores: int = 1
@@ -121,7 +126,7 @@ def build_knowledge(
     """
     began = time.monotonic()
     origin = store.add_provenance(provenance)
-    chosen = {kind: candidates(plugins.registry, kind, plan.draws) for kind in TASK_KINDS}
+    chosen = {kind: _chosen(store, plugins.registry, kind, plan) for kind in TASK_KINDS}
     waves = 1 + max((c.wave for found in chosen.values() for c in found), default=-1)
     waves = waves if plan.waves is None else min(waves, plan.waves)
     unusable: set[str] = set()
@@ -152,6 +157,19 @@ def build_knowledge(
                 done += len(wanted) * len(folds)
                 tell(Progress(done, total, source.label, time.monotonic() - began, fresh))
     return fresh
+
+
+def _chosen(
+    store: KnowledgeStore, registry: Registry, kind: str, plan: BuildPlan
+) -> list[Candidate]:
+    """What to measure: what the models' authors recommend, what others published, and draws."""
+    found = {
+        c.configuration: c for c in published_candidates(store, registry, kind, plan.published)
+    }
+    found.update((c.configuration, c) for c in candidates(registry, kind, plan.draws))
+    return sorted(
+        found.values(), key=lambda c: (c.wave, c.configuration.model, c.configuration.key)
+    )
 
 
 def _total(

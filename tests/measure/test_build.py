@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metaauto.knowledge import KnowledgeStore, check, here
+from metaauto.configuration import Configuration
+from metaauto.knowledge import ConfigurationFact, KnowledgeStore, check, here
 from metaauto.measure import BuildPlan, build_knowledge, candidates, folder_sources
 from metaauto.plugins import LoadedPlugins, PluginSettings, load_plugins
 
@@ -111,6 +112,22 @@ def test_the_progress_comes_to_its_end(tables, tmp_path):
     assert seen[-1].fresh == expected_count()
     assert seen[-1].total >= seen[-1].done
     assert seen[0].seconds_left >= 0
+
+
+def test_published_configurations_that_were_imported_are_measured_too(tables, tmp_path):
+    path = tmp_path / "k.db"
+    published = Configuration("knn", {"n_neighbors": 13})
+    with KnowledgeStore.create(path) as store:
+        origin = store.add_provenance(here("import:flaml", licence="MIT"))
+        store.add_configuration(ConfigurationFact(published, origin, proposed_for=("binary",)))
+    assert build(tables, path) == expected_count() + 2 * PLAN.folds
+    with KnowledgeStore.open(path) as store:
+        neighbours = {
+            f.configuration.values["n_neighbors"]
+            for f in store.configurations("binary")
+            if f.model == "knn"
+        }
+    assert 13 in neighbours
 
 
 SCRIPT = textwrap.dedent(
