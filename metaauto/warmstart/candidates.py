@@ -17,6 +17,7 @@ from metaauto.warmstart.relative import RelativeLosses, relative_losses
 __all__ = ["KnownConfigurations", "known_configurations", "seconds_of_one_fit", "sizes_of"]
 
 _LEAST_MEASURED = 3
+_MOST_FASTER = 3.0
 _FOLDS = re.compile(r"(\d+)-fold")
 
 
@@ -115,5 +116,7 @@ def seconds_of_one_fit(matrix: KnowledgeMatrix, speed: float | None = None) -> n
     with np.errstate(invalid="ignore", divide="ignore"):
         seconds = matrix.seconds / matrix.n_seen
     if speed is not None:
-        seconds = seconds * np.where(np.isfinite(matrix.speed), speed / matrix.speed, 1.0)
+        # A calibration in a busy moment says anything; what the first trials take corrects the rest.
+        ratio = np.clip(speed / matrix.speed, 1.0 / _MOST_FASTER, _MOST_FASTER)
+        seconds = seconds * np.where(np.isfinite(matrix.speed), ratio, 1.0)
     return np.asarray(np.where(matrix.n_seen > 0, seconds, np.nan))
