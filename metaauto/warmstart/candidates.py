@@ -116,7 +116,7 @@ def seconds_of_one_fit(matrix: KnowledgeMatrix, speed: float | None = None) -> n
     with np.errstate(invalid="ignore", divide="ignore"):
         seconds = matrix.seconds / matrix.n_seen
     if speed is not None:
-        # A calibration in a busy moment says anything; what the first trials take corrects the rest.
+        # A busy machine calibrates badly; what the first trials take corrects the rest.
         ratio = np.clip(speed / matrix.speed, 1.0 / _MOST_FASTER, _MOST_FASTER)
         seconds = seconds * np.where(np.isfinite(matrix.speed), ratio, 1.0)
     return np.asarray(np.where(matrix.n_seen > 0, seconds, np.nan))
