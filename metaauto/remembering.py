@@ -163,7 +163,7 @@ def _evaluation_facts(
                 str(outcome.status),
                 origin,
                 losses,
-                outcome.fit_seconds or outcome.seconds,
+                outcome.own_seconds,
                 outcome.predict_seconds,
                 outcome.memory,
             )

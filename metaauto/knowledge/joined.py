@@ -52,6 +52,7 @@ def join(matrices: Sequence[KnowledgeMatrix]) -> KnowledgeMatrix:
         datasets=tuple([fact for m in matrices for fact in m.datasets][row] for row in rows),
         configurations=tuple(facts[key] for key in columns),
         protocols=tuple([name for m in matrices for name in m.protocols][row] for row in rows),
+        metrics=tuple([name for m in matrices for name in m.metrics][row] for row in rows),
         metafeatures=np.concatenate([part["metafeatures"] for part in wide])[rows],
         metafeature_names=tuple(names),
         extractors={k: v for matrix in reversed(matrices) for k, v in matrix.extractors.items()},

@@ -66,6 +66,7 @@ def recall(
     metric: str,
     *,
     without: str | None = None,
+    without_openml_id: int | None = None,
     extractors: Mapping[str, int] | None = None,
 ) -> Recalled:
     """Read what stores know of a kind of task; one that cannot be read is left out and named.
@@ -80,6 +81,8 @@ def recall(
         The stored metric nearest to it is used.
     without : str, optional
         Fingerprint of a table whose rows are left out: a fit learns nothing from itself.
+    without_openml_id : int, optional
+        Data id at OpenML, likewise: published results do not tell fingerprints.
     extractors : mapping of str to int, optional
         Version of each installed metafeature extractor.
     """
@@ -100,6 +103,8 @@ def recall(
             continue
         if without is not None:
             found = found.without(without)
+        if without_openml_id is not None:
+            found = found.rows([fact.openml_id != without_openml_id for fact in found.datasets])
         if len(found.datasets):
             matrices.append(found)
             used[str(path)] = len(found.datasets)

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,15 +30,18 @@ class KnowledgeMatrix:
     kind : str
         Kind of task.
     metric : str
-        Name of the stored metric whose losses these are.
+        Name of the stored metric whose losses these are, mostly.
     datasets : tuple of DatasetFact
         Rows, by fingerprint; without their metafeatures, which stand in the array.
     configurations : tuple of ConfigurationFact
         Columns, by key.
     protocols : tuple of str
         How the folds of each row were made.
+    metrics : tuple of str
+        Metric of each row; where several stores were joined they may differ.
     loss : ndarray of shape (datasets, configurations), float64
-        Mean loss over the folds that succeeded; NaN where none did.
+        Mean loss over the folds that succeeded, less what the folds of a configuration were
+        harder than all of the dataset's; NaN where none did.
     seconds : ndarray of shape (datasets, configurations), float64
         Seconds of fitting and predicting of all folds together, failed ones included; NaN where
         there are no evaluations. With a time-out, it would have taken longer.
@@ -65,6 +69,7 @@ class KnowledgeMatrix:
     datasets: tuple[DatasetFact, ...]
     configurations: tuple[ConfigurationFact, ...]
     protocols: tuple[str, ...]
+    metrics: tuple[str, ...]
     loss: np.ndarray
     seconds: np.ndarray
     n_folds: np.ndarray
@@ -99,6 +104,7 @@ class KnowledgeMatrix:
         parts: dict[str, Any] = {name: getattr(self, name)[places] for name in names}
         parts["datasets"] = tuple(self.datasets[place] for place in places)
         parts["protocols"] = tuple(self.protocols[place] for place in places)
+        parts["metrics"] = tuple(self.metrics[place] for place in places)
         parts["metafeatures"] = self.metafeatures[places]
         return KnowledgeMatrix(**{**self.__dict__, **parts})
 
@@ -133,8 +139,9 @@ def read_matrix(
     def total(values: np.ndarray) -> np.ndarray:
         return np.bincount(cell, weights=values, minlength=shape[0] * shape[1]).reshape(shape)
 
-    status, loss = table["status"], table["loss"]
-    is_scored = (status == _SUCCESS) & ~np.isnan(loss)
+    status = table["status"]
+    is_scored = (status == _SUCCESS) & ~np.isnan(table["loss"])
+    loss = _on_equal_folds(table, is_scored)
     n_folds, n_seen = total(is_scored), total(np.ones(len(table)))
     speeds = _speeds(connection, table["provenance"])
     has_speed = ~np.isnan(speeds)
@@ -145,6 +152,7 @@ def read_matrix(
         datasets=tuple(datasets[number] for number in row_ids),
         configurations=tuple(configurations[number] for number in column_ids),
         protocols=tuple(names[of_row[number]] for number in row_ids),
+        metrics=(metric,) * len(row_ids),
         loss=_ratio(total(np.where(is_scored, loss, 0.0)), n_folds),
         seconds=np.where(n_seen > 0, total(table["microseconds"]) / 1e6, np.nan),
         n_folds=n_folds.astype(np.int64),
@@ -165,6 +173,7 @@ class _Block(NamedTuple):
     protocol: int
     size: int
     configuration: str
+    fold: str
     status: str
     microseconds: str
     provenance: str
@@ -182,7 +191,8 @@ def _blocks(connection: sqlite3.Connection, kind: str, metric: str) -> list[_Blo
     )
     loss = f"CASE metric_set {cases} ELSE '{_NAN}' END" if cases else f"'{_NAN}'"
     columns = (
-        "configuration", "status", "ifnull(fit_us, 0) + ifnull(predict_us, 0)", "provenance",
+        "configuration", "fold", "status", "ifnull(fit_us, 0) + ifnull(predict_us, 0)",
+        "provenance",
     )  # fmt: skip
     texts = ", ".join(f"group_concat(CAST({column} AS INTEGER))" for column in columns)
     rows = connection.execute(
@@ -210,7 +220,7 @@ def _of_protocol(
 def _table(blocks: list[_Block]) -> np.ndarray:
     """The evaluations as one structured array; the loss is NaN where there is none."""
     sizes = [block.size for block in blocks]
-    columns = ("configuration", "status", "microseconds", "provenance")
+    columns = ("configuration", "fold", "status", "microseconds", "provenance")
     kinds = [*((name, np.int64) for name in ("dataset", *columns)), ("loss", np.float64)]
     table = np.empty(sum(sizes), dtype=kinds)
     if not len(table):
@@ -227,6 +237,29 @@ def _table(blocks: list[_Block]) -> np.ndarray:
             "Evaluations hold values that were never written.", hint="Restore a copy of the store."
         )
     return table
+
+
+def _on_equal_folds(table: np.ndarray, is_scored: np.ndarray) -> np.ndarray:
+    """The losses, less how much harder than the others each fold was.
+
+    Configurations that were measured on fewer folds than others could not be compared otherwise.
+    The folds' hardness is the median over those that were measured on all of them.
+    """
+    loss = table["loss"].copy()
+    bounds = np.flatnonzero(np.diff(table["dataset"], prepend=-1, append=-1))
+    for start, stop in pairwise(bounds):
+        rows = np.arange(start, stop)[is_scored[start:stop]]
+        folds, fold = np.unique(table["fold"][rows], return_inverse=True)
+        columns, column = np.unique(table["configuration"][rows], return_inverse=True)
+        if len(rows) == len(folds) * len(columns):
+            continue
+        cells = np.full((len(columns), len(folds)), np.nan)
+        cells[column, fold] = loss[rows]
+        whole = cells[~np.isnan(cells).any(axis=1)]
+        if len(whole):
+            hardness = np.median(whole - whole.mean(axis=1, keepdims=True), axis=0)
+            loss[rows] -= hardness[fold]
+    return loss
 
 
 def _places(values: np.ndarray, order: list[int]) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from metaauto.knowledge import KnowledgeStore
 from metaauto.measure.candidates import Candidate
 from metaauto.measure.sources import Source
-from metaauto.measure.table import SMALL
+from metaauto.measure.table import is_small
 
 __all__ = ["MeasuredBefore"]
 
@@ -54,10 +54,10 @@ class MeasuredBefore:
             return False
         # How many folds an official split has is known from those that were measured.
         count = 1 + max(fold for _, fold in done) if source.scheme else self._folds
-        first = range(count) if table.rows_used <= SMALL else range(1)
         if source.scheme and not is_first and count == 1:
             return False
-        folds = first if is_first else [fold for fold in range(count) if fold not in first]
+        first = count if is_small(table.rows_used, table.n_features) else 1
+        folds = range(first) if is_first else range(first, count)
         models = {self._model[key] for key, _ in done}
         for candidate in wanted:
             model = candidate.configuration.model
@@ -72,7 +72,8 @@ class MeasuredBefore:
     def folds(self, source: Source, is_first: bool) -> int:
         """How many folds of a table that was measured before come first, or after those."""
         table = self._table.get((source.label, source.kind))
-        first = self._folds if table is not None and table.rows_used <= SMALL else 1
+        small = table is not None and is_small(table.rows_used, table.n_features)
+        first = self._folds if small else 1
         return first if is_first else self._folds - first
 
     def _of_protocol(self, protocol: str) -> dict[tuple[str, str], set[tuple[str, int]]]:

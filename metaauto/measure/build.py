@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from threadpoolctl import threadpool_limits
+
 from metaauto.knowledge import KnowledgeStore, ProvenanceFact
 from metaauto.measure.before import MeasuredBefore
 from metaauto.measure.candidates import Candidate, candidates
@@ -52,7 +54,7 @@ class BuildPlan:
     soft_seconds: float = 8.0
     hard_seconds: float = 20.0
     draws: int = 2
-    published: int = 10
+    published: int = 4
     waves: int | None = None
     seconds: float = float("inf")
     cores: int = 1
@@ -132,9 +134,15 @@ def build_knowledge(
     unusable: set[str] = set()
     fresh = done = 0
     total = _total(sources, chosen, plan, waves)
-    with LocalExecutor(plan.cores, threads=1, memory=plan.memory) as executor:
+    # The cores are the workers'; a second thread here would wait for them, spinning.
+    with (
+        threadpool_limits(limits=1),
+        LocalExecutor(plan.cores, threads=1, memory=plan.memory) as executor,
+    ):
         for is_first, wave in product((True, False), range(waves)):
-            done_before = MeasuredBefore(store, plan.protocol, plan.folds, plan.rows)
+            if wave == 0:
+                # No wave measures what another one does, so the beginning of a pass says it all.
+                done_before = MeasuredBefore(store, plan.protocol, plan.folds, plan.rows)
             for source in sources:
                 if time.monotonic() - began > plan.seconds:
                     return fresh

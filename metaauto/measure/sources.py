@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,8 @@ def folder_sources(folder: str | Path, target: str = "target") -> list[Source]:
             f"There is no table in {str(path)!r}.", hint=f"Put {', '.join(_SUFFIXES)} files there."
         )
     catalog = _catalog(path / "catalog.csv")
-    sources = [_source(file, target, catalog.get(file.stem, {})) for file in files]
+    readers = cache(_readers)
+    sources = [_source(file, target, catalog.get(file.stem, {}), readers) for file in files]
     return sorted(sources, key=lambda source: (source.cells, source.label))
 
 
@@ -110,13 +112,15 @@ def _catalog(path: Path) -> dict[str, dict[str, Any]]:
     return {str(row["name"]): row for row in frame.to_dict(orient="records")}
 
 
-def _source(file: Path, target: str, about: dict[str, Any]) -> Source:
+def _source(
+    file: Path, target: str, about: dict[str, Any], readers: Callable[[], list[Any]]
+) -> Source:
     number = about.get("openml_id")
     rows, features = about.get("rows"), about.get("features")
     size = float(rows) * float(features) if rows and features else float(file.stat().st_size)
     return Source(
         label=file.stem,
-        load=lambda: read_table(file, _readers()),
+        load=lambda: read_table(file, readers()),
         target=target,
         kind=str(about.get("task") or "auto"),
         group=str(about.get("group") or file.stem),

@@ -23,7 +23,7 @@ from metaauto.knowledge import (
 from metaauto.measure.candidates import Candidate
 from metaauto.measure.official import official_folds
 from metaauto.measure.sources import Source
-from metaauto.metafeatures import Metafeatures, describe
+from metaauto.metafeatures import describe
 from metaauto.metafeatures.sample import sample_rows
 from metaauto.metrics import Metric, resolve_metric
 from metaauto.plugins import LoadedPlugins, pack_objects
@@ -33,7 +33,7 @@ from metaauto.space import SearchSpace
 if TYPE_CHECKING:
     from metaauto.measure.build import BuildPlan
 
-__all__ = ["METRICS", "SMALL", "MeasuredTable"]
+__all__ = ["METRICS", "MeasuredTable", "is_small"]
 
 METRICS = {
     "binary": ("roc_auc", "log_loss", "accuracy", "balanced_accuracy", "f1"),
@@ -42,10 +42,14 @@ METRICS = {
 }
 """The losses that are stored, by kind of task."""
 
-SMALL = 1500
-"""Rows up to which all folds of a table are measured at once."""
-
+_SMALL_ROWS = 1500
+_SMALL_CELLS = 20_000
 _PATIENCE = 1.0
+
+
+def is_small(rows: int, features: int) -> bool:
+    """Whether all folds of a table are measured at once: one says little, and they are cheap."""
+    return rows <= _SMALL_ROWS and rows * features <= _SMALL_CELLS
 
 
 class MeasuredTable:
@@ -102,9 +106,10 @@ class MeasuredTable:
         self._folder.cleanup()
 
     def first_folds(self) -> tuple[int, ...]:
-        """The folds to measure first: all of a small table, whose single folds say little."""
-        count = len(self._folds)
-        return tuple(range(count)) if len(self.dataset.y) <= SMALL else (0,)
+        """The folds to measure first: all of a small table."""
+        task = self.dataset.task
+        count = len(self._folds) if is_small(task.n_rows, len(task.features)) else 1
+        return tuple(range(count))
 
     def other_folds(self) -> tuple[int, ...]:
         """The folds to measure after that."""
@@ -196,7 +201,7 @@ class MeasuredTable:
             str(status),
             self._provenance,
             losses,
-            outcome.fit_seconds or outcome.seconds,
+            outcome.own_seconds,
             outcome.predict_seconds,
             outcome.memory,
             self._plan.hard_seconds,
@@ -234,22 +239,12 @@ class MeasuredTable:
                 rows_used=len(self.dataset.y),
                 source="build",
                 provenance=self._provenance,
-                metafeatures=tuple(metafeature_facts(found)),
+                metafeatures=MetafeatureFact.all_of(found),
                 openml_id=self.source.openml_id,
                 label=self.source.label,
                 group=self.source.group,
             )
         )
-
-
-def metafeature_facts(found: Metafeatures) -> list[MetafeatureFact]:
-    """Metafeatures as facts."""
-    facts = []
-    for name, value in found.values.items():
-        extractor, key = name.split(".", 1)
-        stored = None if np.isnan(value) else float(value)
-        facts.append(MetafeatureFact(extractor, found.versions.get(extractor, 1), key, stored))
-    return facts
 
 
 def _loss(metric: Metric, y: np.ndarray, prediction: np.ndarray) -> float:

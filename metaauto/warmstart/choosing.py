@@ -47,6 +47,7 @@ def recollect(dataset: Dataset, knowledge: bool | str | Path, registry: Registry
         dataset.task.kind,
         dataset.task.metric,
         without=dataset.fingerprint,
+        without_openml_id=dataset.openml_id,
         extractors={extractor.name: extractor.version for extractor in registry.extractors()},
     )
     if named is not None and found.problems:
@@ -55,11 +56,18 @@ def recollect(dataset: Dataset, knowledge: bool | str | Path, registry: Registry
 
 
 def choose_strategy(
-    recalled: Recalled, space: SearchSpace, runtime: RuntimeModel, n_folds: int
+    recalled: Recalled,
+    space: SearchSpace,
+    runtime: RuntimeModel,
+    n_folds: int,
+    blends: bool = True,
 ) -> Strategy:
-    """The warm start from knowledge, or the portfolio of defaults if nothing is known."""
+    """The warm start from knowledge, or the portfolio of defaults if nothing is known.
+
+    It looks for what an ensemble wants, or for the best single configuration if nothing blends.
+    """
     if recalled.matrix is not None:
         known = known_configurations(recalled.matrix, space, calibrate(1))
         if known.configurations:
-            return KnowledgeStrategy(space, runtime, known, n_folds)
+            return KnowledgeStrategy(space, runtime, known, n_folds, blends)
     return DefaultPortfolio(space, runtime)

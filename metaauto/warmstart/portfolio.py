@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Collection
 
@@ -13,13 +14,16 @@ from metaauto.warmstart.strategy import Observation, Recommendation
 
 __all__ = ["DefaultPortfolio"]
 
+_MODEST_SHARE = 0.125
+
 
 class DefaultPortfolio:
     """The default of every model, then the further configurations their authors recommend.
 
     A cheap model comes first, so that there is an answer soon; then the defaults by the priority
-    their authors give them, then the portfolio entries in turns. What is expected to take longer
-    than is left is put back until the estimate of this machine's speed says otherwise.
+    their authors give them, then the portfolio entries in turns. A default that would take a large
+    part of the time that is left waits until the much cheaper ones were tried. What is expected to
+    take longer than is left is put back until the estimate of this machine's speed says otherwise.
 
     Parameters
     ----------
@@ -29,6 +33,8 @@ class DefaultPortfolio:
         Says what fits into the time that is left.
     without : collection of Configuration
         What is left out, because somebody else recommends it.
+    models : collection of str, optional
+        Recommend nothing of other models.
     """
 
     def __init__(
@@ -36,11 +42,15 @@ class DefaultPortfolio:
         space: SearchSpace,
         runtime: RuntimeModel,
         without: Collection[Configuration] = (),
+        models: Collection[str] | None = None,
     ) -> None:
         self._space = space
         self._runtime = runtime
         left_out = set(without)
-        self._queue = deque(c for c in _order(space) if c not in left_out)
+        self._defaults = {space.default(name) for name in space.models}
+        self._queue = deque(
+            c for c in _order(space) if c not in left_out and (models is None or c.model in models)
+        )
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -50,14 +60,26 @@ class DefaultPortfolio:
 
     def recommend(self, seconds: float) -> Recommendation | None:
         """The first configuration in the queue that is expected to fit into the time."""
-        for configuration in list(self._queue):
-            if self._runtime.least_seconds(configuration) <= seconds:
-                expected = self._runtime.expected_seconds(configuration)
-                self._queue.remove(configuration)
-                is_default = configuration == self._space.default(configuration.model)
-                kind = "default" if is_default else "recommended by its author"
-                return Recommendation(configuration, "portfolio", kind, expected)
-        return None
+        fitting = [c for c in self._queue if self._runtime.least_seconds(c) <= seconds]
+        if not fitting:
+            return None
+        defaults = [c for c in fitting if self._is_default(c)]
+        # Of those that are dear to the same degree, the first.
+        configuration = min(defaults, key=lambda c: self._dearness(c, seconds), default=fitting[0])
+        self._queue.remove(configuration)
+        kind = "default" if self._is_default(configuration) else "recommended by its author"
+        return Recommendation(configuration, "portfolio", kind, self._seconds(configuration))
+
+    def _is_default(self, configuration: Configuration) -> bool:
+        return configuration in self._defaults
+
+    def _dearness(self, configuration: Configuration, seconds: float) -> int:
+        """How often the seconds it takes must be halved to be a modest part of those left."""
+        share = self._seconds(configuration) / (_MODEST_SHARE * seconds)
+        return max(math.ceil(math.log2(share)), 0) if share > 0 else 0
+
+    def _seconds(self, configuration: Configuration) -> float:
+        return self._runtime.expected_seconds(configuration)
 
     def observe(self, observation: Observation) -> None:
         """The order of the portfolio does not depend on results."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from metaauto.configuration import Configuration
 from metaauto.metafeatures import Metafeatures
 from metaauto.space import SearchSpace
 from metaauto.warmstart.candidates import KnownConfigurations
-from metaauto.warmstart.durations import size_features
+from metaauto.warmstart.durations import Timing, size_features
 from metaauto.warmstart.glance import first_glance
 from metaauto.warmstart.portfolio import DefaultPortfolio
 from metaauto.warmstart.runtime import RuntimeModel
@@ -35,9 +34,9 @@ class KnowledgeStrategy:
     The weight of each known table is its likeness by metafeatures (half of it spread evenly). The
     first configurations complement each other on those tables; from the fifth result on, a
     Gaussian belief over all configurations is corrected by what was seen. Seconds are predicted
-    from the stored ones and corrected by this machine's. What the authors of the installed models
-    recommend and the store knows nothing of, such as the models of a new plugin, gets every fourth
-    turn.
+    from the stored ones and corrected by this machine's. Models that the store knows nothing of,
+    such as those of a new plugin, get every fourth turn; what else the authors of the installed
+    models recommend comes last.
 
     Parameters
     ----------
@@ -49,6 +48,9 @@ class KnowledgeStrategy:
         What can be tried, at least one; rows of this very table must have been taken out.
     n_folds : int
         Folds of a whole trial.
+    blends : bool, default=True
+        Whether an ensemble is made of what is tried; then what is unlike the rest is worth
+        more (`metaauto.warmstart.blending`).
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class KnowledgeStrategy:
         runtime: RuntimeModel,
         known: KnownConfigurations,
         n_folds: int,
+        blends: bool = True,
     ) -> None:
         self._known = known
         self._runtime = runtime
@@ -64,32 +67,43 @@ class KnowledgeStrategy:
         self._columns = {c.key: column for column, c in enumerate(self._configurations)}
         self._numbers: dict[str, float] = first_glance(space.task)
         self._weights = self._weigh()
-        self._scheduler = Scheduler(KnownTables(self._known.relative.values, self._weights))
-        self._allowed = np.ones(len(self._configurations), dtype=bool)
+        self._scheduler = Scheduler(
+            KnownTables(self._known.relative.values, self._weights), blends=blends
+        )
         self._is_first = True
         self._turn = 0
-        self._strangers = DefaultPortfolio(space, runtime, without=self._configurations)
-        self._teach(space, runtime, n_folds)
+        self._n_folds = n_folds
+        self._size = _size(space, n_folds)
+        self._timing = Timing(known.durations, self._size, self._weights)
+        runtime.use(self._seconds)
+        models = {c.model for c in self._configurations}
+        self._strangers = DefaultPortfolio(space, runtime, models=set(space.models) - models)
+        self._rest = DefaultPortfolio(space, runtime, self._configurations, models)
 
     def inform(self, metafeatures: Metafeatures) -> None:
         """Weigh the known tables by the whole description."""
         self._numbers = {**self._numbers, **metafeatures.values}
         self._weights = self._weigh()
         self._scheduler.use(KnownTables(self._known.relative.values, self._weights))
+        self._timing.weigh(self._weights)
 
     def recommend(self, seconds: float) -> Recommendation | None:
         """The configuration with the highest expected gain per second, or None."""
-        if self._is_first and (quick := self._pick(seconds, _QUICK_SECONDS)) is not None:
-            self._is_first = False
-            return quick
-        self._is_first = False
+        is_first, self._is_first = self._is_first, False
+        # Where only trials count, no choice may depend on the clock.
+        if is_first and np.isfinite(seconds):
+            quick = self._pick(seconds, _QUICK_SECONDS)
+            if quick is not None:
+                return quick
         self._turn += 1
         if self._turn % _STRANGERS_EVERY == 0 and len(self._strangers):
             stranger = self._strangers.recommend(seconds)
             if stranger is not None:
                 return stranger
-        found = self._pick(seconds)
-        return found if found is not None else self._strangers.recommend(seconds)
+        for found in (self._pick, self._rest.recommend, self._strangers.recommend):
+            if (recommendation := found(seconds)) is not None:
+                return recommendation
+        return None
 
     def observe(self, observation: Observation) -> None:
         """Correct the belief by a result."""
@@ -97,6 +111,9 @@ class KnowledgeStrategy:
         if column is not None:
             loss = np.nan if observation.loss is None else observation.loss
             self._scheduler.observe(column, loss)
+            fits = observation.folds * self._n_folds
+            if fits > 0:
+                self._timing.observe(column, observation.seconds / fits)
 
     def originals(self) -> dict[str, Configuration]:
         """Configurations as they are stored, by the key of what is tried here."""
@@ -126,10 +143,7 @@ class KnowledgeStrategy:
         """The scheduler's choice among what is expected to take no longer than some seconds."""
         expected = np.array([self._runtime.expected_seconds(c) for c in self._configurations])
         least = np.array([self._runtime.least_seconds(c) for c in self._configurations])
-        allowed = self._allowed & (least <= seconds) & (expected <= at_most)
-        # A model that stops at its deadline costs what is left at most.
-        costs = np.minimum(expected, max(seconds, 0.0)) if np.isfinite(seconds) else expected
-        choice = self._scheduler.next(costs, seconds, allowed)
+        choice = self._scheduler.next(expected, seconds, expected <= at_most, needed=least)
         if choice is None:
             return None
         if choice.gain < _LEAST_GAIN and self._scheduler.results >= _PATIENT:
@@ -171,29 +185,25 @@ class KnowledgeStrategy:
         if matrix.kind == "regression" and matrix.metric != "r2":
             return None
         losses = matrix.loss[:, self._known.columns[column]]
-        is_scored = np.isfinite(losses)
+        is_scored = np.isfinite(losses) & np.array([m == matrix.metric for m in matrix.metrics])
         weight = self._weights[is_scored].sum()
         if weight <= 0:
             return None
         return float(self._weights[is_scored] @ losses[is_scored] / weight)
 
-    def _teach(self, space: SearchSpace, runtime: RuntimeModel, n_folds: int) -> None:
-        """Tell the runtime model what the stored seconds say of this table."""
-        task = space.task
-        rows = task.n_rows * (n_folds - 1) / n_folds if n_folds > 1 else task.n_rows
-        size = size_features(
-            np.array([rows]), np.array([len(task.features)]), np.array([task.n_classes])
-        )[0]
-        durations = self._known.durations
-        predicted = durations.predict(size)
-        known: dict[str, float] = {
-            c.key: float(predicted[column]) for column, c in enumerate(self._configurations)
-        }
-        usual: Mapping[str, float | None] = {
-            model: durations.of_model(model, size) for model in set(durations.models)
-        }
+    def _seconds(self, configuration: Configuration) -> float | None:
+        """Expected seconds of one fit, None for a model that nothing is known of."""
+        column = self._columns.get(configuration.key)
+        if column is not None:
+            return float(self._timing.seconds[column])
+        usual = self._known.durations.of_model(configuration.model, self._size)
+        return None if usual is None else usual * self._timing.factor(configuration.model)
 
-        def seconds(configuration: Configuration) -> float | None:
-            return known.get(configuration.key, usual.get(configuration.model))
 
-        runtime.use(seconds)
+def _size(space: SearchSpace, n_folds: int) -> np.ndarray:
+    """`size_features` of what one fit is trained on."""
+    task = space.task
+    rows = task.n_rows * (n_folds - 1) / n_folds if n_folds > 1 else task.n_rows
+    return size_features(
+        np.array([rows]), np.array([len(task.features)]), np.array([task.n_classes])
+    )[0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["WORST", "RelativeLosses", "relative_losses"]
+__all__ = ["WORST", "RelativeLosses", "on_one_scale", "relative_losses"]
 
 WORST = 2.0
 """What a configuration that failed is taken for, and the most that any is."""
@@ -56,14 +56,18 @@ def relative_losses(loss: np.ndarray, n_seen: np.ndarray, models: Sequence[str])
     is_known = is_scored | (n_seen > 0)
     values = np.full(loss.shape, np.nan)
     for row in range(loss.shape[0]):
-        found = loss[row, is_scored[row]]
-        if not len(found):
-            continue
-        best, usual = found.min(), np.median(found)
-        spread = max(usual - best, 1e-12 * max(abs(best), 1e-12))
-        values[row, is_scored[row]] = np.clip((found - best) / spread, 0.0, WORST)
+        if is_scored[row].any():
+            values[row] = on_one_scale(loss[row], WORST)
     values[is_known & ~is_scored] = WORST
     return RelativeLosses(_filled(values, models), is_known)
+
+
+def on_one_scale(loss: np.ndarray, most: float) -> np.ndarray:
+    """Losses of one table: 0 for the best, 1 for the median, at most some figure; NaN stays."""
+    found = loss[np.isfinite(loss)]
+    best, usual = found.min(), np.median(found)
+    spread = max(usual - best, 1e-12 * max(abs(best), 1e-12))
+    return np.asarray(np.clip((loss - best) / spread, 0.0, most))
 
 
 def _filled(values: np.ndarray, models: Sequence[str]) -> np.ndarray:

@@ -9,8 +9,8 @@ import numpy as np
 
 from metaauto.knowledge import KnowledgeMatrix
 from metaauto.warmstart.candidates import seconds_of_one_fit, sizes_of
-from metaauto.warmstart.durations import Durations
-from metaauto.warmstart.relative import relative_losses
+from metaauto.warmstart.durations import Durations, Timing
+from metaauto.warmstart.relative import on_one_scale, relative_losses
 from metaauto.warmstart.scheduler import KnownTables, Scheduler
 from metaauto.warmstart.similar import distances, similarity_weights
 
@@ -45,8 +45,10 @@ class Case:
         What each really took, all folds.
     loss : ndarray of shape (configurations,)
         Its real losses; NaN for failures.
-    predicted : ndarray of shape (configurations,)
-        Seconds predicted from the others.
+    durations : Durations
+        What the others say of seconds.
+    size : ndarray of shape (6,)
+        `size_features` of the table.
     known : KnownTables
         The others, weighed by likeness.
     even : KnownTables
@@ -58,7 +60,8 @@ class Case:
     regret: np.ndarray
     seconds: np.ndarray
     loss: np.ndarray
-    predicted: np.ndarray
+    durations: Durations
+    size: np.ndarray
     known: KnownTables
     even: KnownTables
 
@@ -104,17 +107,15 @@ def cases(matrix: KnowledgeMatrix) -> Iterator[Case]:
                 regret=_regret(loss[row], n_seen[row]),
                 seconds=_FOLDS * seconds[row],
                 loss=loss[row],
-                predicted=_FOLDS * durations.predict(sizes[row]),
+                durations=durations,
+                size=sizes[row],
                 known=KnownTables(relative, similarity_weights(apart)),
                 even=even,
             )
 
 
 def _regret(loss: np.ndarray, n_seen: np.ndarray) -> np.ndarray:
-    found = loss[np.isfinite(loss)]
-    best, usual = found.min(), np.median(found)
-    spread = max(usual - best, 1e-12 * max(abs(best), 1e-12))
-    regret = np.clip((loss - best) / spread, 0.0, 1.0)
+    regret = on_one_scale(loss, 1.0)
     return np.where(np.isfinite(regret), regret, np.where(n_seen > 0, 1.0, np.nan))
 
 
@@ -144,23 +145,30 @@ class _InOrder:
 
 
 class _Scheduled:
-    """The shipped warm start."""
+    """The shipped warm start, which corrects its seconds by those it sees."""
 
-    def __init__(self, case: Case, known: KnownTables, seconds: np.ndarray) -> None:
-        self._scheduler = Scheduler(known)
-        self._seconds = seconds
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._scheduler = Scheduler(case.known)
+        self._timing = Timing(case.durations, case.size, case.known.weights)
         self._allowed = np.isfinite(case.regret)
+        self._longest: float | None = None
 
     def next(self, left: float) -> int | None:
-        choice = self._scheduler.next(self._seconds, left, self._allowed)
+        if self._longest is None:
+            self._longest = left / _CAP
+        seconds = _FOLDS * self._timing.seconds
+        choice = self._scheduler.next(seconds, left, self._allowed, longest=self._longest)
         return None if choice is None else choice.column
 
     def observe(self, column: int, loss: float) -> None:
+        seen = min(float(self._case.seconds[column]), self._longest or np.inf)
+        self._timing.observe(column, seen / _FOLDS)
         self._scheduler.observe(column, loss)
 
 
 def _cheapest(case: Case) -> _InOrder:
-    order = [int(c) for c in np.argsort(case.predicted, kind="stable")]
+    order = [int(c) for c in np.argsort(case.durations.predict(case.size), kind="stable")]
     return _InOrder([c for c in order if np.isfinite(case.regret[c])])
 
 
@@ -182,7 +190,7 @@ POLICIES: Mapping[str, Callable[[Case, int], object]] = {
     "random": _Random,
     "cheapest first": lambda case, seed: _cheapest(case),
     "global portfolio": lambda case, seed: _portfolio(case),
-    "metaauto": lambda case, seed: _Scheduled(case, case.known, case.predicted),
+    "metaauto": lambda case, seed: _Scheduled(case),
 }
 """Policies by name; the oracle is told by `replay` itself."""
 

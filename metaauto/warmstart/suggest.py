@@ -11,7 +11,7 @@ from typing import Any
 
 from metaauto.components import SLOTS
 from metaauto.configuration import Configuration
-from metaauto.data import Dataset, plan_splits
+from metaauto.data import Dataset, Splits, plan_splits
 from metaauto.errors import Refused
 from metaauto.knowledge import Recalled
 from metaauto.metafeatures import describe
@@ -154,6 +154,7 @@ def suggest(
     similar: int = 5,
     describe_seconds: float = _DESCRIBE_SECONDS,
     seed: int = 0,
+    splits: Splits | None = None,
 ) -> Suggestion:
     """Recommend the first configurations of a fit with time enough, without fitting any.
 
@@ -180,6 +181,8 @@ def suggest(
         Time limit of the metafeatures.
     seed : int, default=0
         Seed of the folds and of the sample that is described.
+    splits : Splits, optional
+        How the rows are split; by default as a fit without further options would.
 
     Returns
     -------
@@ -210,7 +213,7 @@ def suggest(
     if not space.models:
         reasons = "; ".join(f"{name} {why}" for name, why in space.skipped.items())
         raise Refused(f"No model can do this task: {reasons}.", hint="Include others.")
-    splits = plan_splits(dataset, seed=seed, cores=cores)
+    splits = splits or plan_splits(dataset, seed=seed, cores=cores)
     folds = len(splits.folds)
     runtime = RuntimeModel(space, folds)
     recalled = recollect(dataset, knowledge, selected)

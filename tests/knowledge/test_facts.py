@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import math
 
@@ -14,6 +15,7 @@ from metaauto.knowledge import (
     EvaluationFact,
     MetafeatureFact,
     ProvenanceFact,
+    provenance,
 )
 from metaauto.knowledge.provenance import calibrate, here
 from metaauto.metafeatures import Metafeatures
@@ -126,3 +128,13 @@ def test_provenance_of_here_and_now():
     assert set(fact.versions) == {"numpy"}
     assert fact.speed is not None
     assert fact.speed > 0
+
+
+@pytest.mark.skipif(
+    provenance.time.get_clock_info("thread_time").resolution > 1e-5,
+    reason="this system tells the time of a thread too coarsely",
+)
+def test_waiting_for_a_processor_does_not_make_a_machine_slow(monkeypatch):
+    hours = itertools.count(step=3600.0)
+    monkeypatch.setattr(provenance.time, "perf_counter", lambda: next(hours))
+    assert 0.0 < calibrate(1) < 60.0

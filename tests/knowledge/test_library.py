@@ -32,6 +32,13 @@ def test_a_table_learns_nothing_from_itself(two_stores, example):
     assert len(found.matrix.datasets) == 5
 
 
+def test_a_table_of_openml_learns_nothing_from_what_others_published_of_it(two_stores, example):
+    known = example(1).datasets[0]
+    found = recall(two_stores, "binary", "log_loss", without_openml_id=known.openml_id)
+    assert known.openml_id not in {fact.openml_id for fact in found.matrix.datasets}
+    assert len(found.matrix.datasets) < 6
+
+
 def test_an_unknown_metric_takes_the_nearest(two_stores):
     found = recall(two_stores, "binary", "average_precision")
     assert found.metric in ("log_loss", "roc_auc")

@@ -134,3 +134,44 @@ def test_the_table_knows_every_metric(kind):
             assert ordered[0] == metric.name
             assert names <= set(ordered) | {"f1", "recall", "precision"}
             assert all(METRICS[name].kinds for name in ordered)
+
+
+def test_a_configuration_with_fewer_folds_is_compared_on_equal_terms(filled, example):
+    """Fold 9 is 3 harder for everybody; who was not measured there gains nothing by it."""
+    dataset = example().datasets[0].key
+    cells = [fact for fact in filled.evaluations() if fact.fingerprint == dataset[0]]
+    keys = sorted({fact.configuration for fact in cells})
+    easy = [
+        replace(
+            cells[0], configuration=key, protocol="uneven", fold=fold, losses={"log_loss": loss}
+        )
+        for key, base in zip(keys, (1.0, 1.5, 2.0), strict=True)
+        for fold, loss in ((0, base), (1, base), (9, base + 3.0))
+    ]
+    filled.add_evaluations(
+        [fact for fact in easy if (fact.configuration, fact.fold) != (keys[2], 9)]
+    )
+    matrix = filled.matrix("binary", "log_loss", "uneven")
+    order = [fact.key for fact in matrix.configurations]
+    found = [matrix.loss[0, order.index(key)] for key in keys]
+    assert np.diff(found) == pytest.approx([0.5, 0.5])
+
+
+def test_folds_of_which_none_was_measured_by_all_are_left_as_they_are(filled, example):
+    dataset = example().datasets[0].key
+    one = next(fact for fact in filled.evaluations() if fact.fingerprint == dataset[0])
+    other = next(f for f in filled.evaluations() if f.configuration != one.configuration)
+    filled.add_evaluations(
+        [
+            replace(one, protocol="apart", fold=0, losses={"log_loss": 1.0}),
+            replace(
+                one,
+                configuration=other.configuration,
+                protocol="apart",
+                fold=1,
+                losses={"log_loss": 4.0},
+            ),
+        ]
+    )
+    matrix = filled.matrix("binary", "log_loss", "apart")
+    assert sorted(matrix.loss[0].tolist()) == [1.0, 4.0]

@@ -166,3 +166,39 @@ class TestRuntime:
         before = runtime.expected_seconds(Configuration("good"))
         runtime.observe(Configuration("good"), seconds, folds)
         assert runtime.expected_seconds(Configuration("good")) == before
+
+
+WIDE = tuple(Column(f"c{i}", Role.NUMERIC, "float64", 9, 0.0) for i in range(10_000))
+
+
+def test_defaults_that_are_dear_for_the_time_left_wait_for_the_cheap_ones():
+    models = (model("boosting", 1.0, priority=9), model("linear", 0.03), model("slow", 8.0, 10))
+    portfolio = portfolio_of(*models, rows=100_000)
+    assert [c.model for c in drain(portfolio, 60.0)] == ["linear", "boosting", "slow"]
+    portfolio = portfolio_of(*models, rows=100_000)
+    assert [c.model for c in drain(portfolio, 10_000.0)] == ["linear", "slow", "boosting"]
+
+
+def test_a_forest_that_looks_at_few_of_many_columns_is_not_taken_for_slow():
+    registry = load_plugins(PluginSettings(only=())).registry
+    few, many = (
+        SearchSpace(registry, Task("binary", "y", columns, "auc", 200, (0, 1)))
+        for columns in (WIDE[:20], WIDE)
+    )
+    forest, boosting = (
+        RuntimeModel(many, 1).expected_seconds(many.default(name))
+        / RuntimeModel(few, 1).expected_seconds(few.default(name))
+        for name in ("extra_trees", "hist_gradient_boosting")
+    )
+    assert forest < boosting / 5
+    whole = Configuration("extra_trees", {"max_features": 1.0})
+    assert RuntimeModel(many, 1).expected_seconds(many.repair(whole).configuration) > 5.0
+
+
+def test_few_rows_of_many_columns_are_not_too_many_for_neighbours_and_kernels():
+    registry = load_plugins(PluginSettings(only=())).registry
+    space = SearchSpace(registry, Task("binary", "y", WIDE, "auc", 200, (0, 1)))
+    assert {"knn", "svm"} <= set(space.models)
+    space = SearchSpace(registry, Task("binary", "y", WIDE, "auc", 5_000, (0, 1)))
+    assert "cells" in space.skipped["knn"]
+    assert "cells" in space.skipped["svm"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ def model(name: str) -> Model:
         name,
         lambda values, context: None,
         space={"c": Float(0.0, 10.0, 0.0)},
+        portfolio=({"c": 9.0},) if name == "line" else (),
         tags=Tags(raw=True),
     )
 
@@ -74,9 +76,35 @@ def test_what_won_on_similar_tables_comes_first(value, wins):
     assert 0.1 <= first.expected_loss <= 0.8
 
 
-def test_all_that_is_known_comes_once():
+def test_losses_of_another_metric_are_not_expected_here():
+    """A joined store may know some tables by another metric alone."""
+    whole = known_matrix()
+    metrics = tuple("log_loss" if row < 10 else "roc_auc" for row in range(20))
+    whole = replace(
+        whole, metrics=metrics, loss=whole.loss + 100.0 * (np.arange(20) >= 10)[:, None]
+    )
+    space = space_of("tree", "line")
+    found = KnowledgeStrategy(space, RuntimeModel(space, 3), known_configurations(whole, space), 3)
+    assert 0.1 <= found.recommend(math.inf).expected_loss <= 1.0
+
+
+def test_all_that_is_known_comes_once_then_what_else_its_authors_recommend():
     found = [r.configuration for r in drain(strategy(space_of("tree", "line")))]
-    assert sorted(c.key for c in found) == sorted(c.key for c in [*FIRST, *OTHERS])
+    assert sorted(c.key for c in found[:6]) == sorted(c.key for c in [*FIRST, *OTHERS])
+    assert found[6:] == [Configuration("line", {"c": 9.0})]
+
+
+def test_what_blends_turns_to_other_models():
+    """Where neither kind is sure to win, an ensemble wants both in turn."""
+    space = space_of("tree", "line")
+    known = known_configurations(known_matrix(40), space)
+    firsts = {}
+    for blends in (False, True):
+        found = KnowledgeStrategy(space, RuntimeModel(space, 3), known, 3, blends)
+        found.inform(Metafeatures({"simple.m0": 4.0}))
+        firsts[blends] = [found.recommend(math.inf).configuration.model for _ in range(4)]
+    assert firsts[False] == ["tree", "line", "tree", "tree"]
+    assert firsts[True] == ["tree", "line", "line", "tree"]
 
 
 def test_results_turn_the_order():
@@ -101,7 +129,7 @@ def test_models_that_are_not_there_are_counted():
 def test_a_model_nobody_knows_gets_its_turn():
     found = [r.configuration.model for r in drain(strategy(space_of("tree", "line", "new")))]
     assert "new" in found[:5]
-    assert len(found) == 7
+    assert len(found) == 8
 
 
 def test_configurations_out_of_range_are_repaired_and_merged():

@@ -45,6 +45,28 @@ def test_what_does_not_fit_is_not_picked():
     assert order(scheduler([[0.0, 0.3]]), [10.0, 0.1], left=0.0) == []
 
 
+def test_what_may_well_be_cut_off_gives_way_to_what_will_be_ready():
+    picks = scheduler([[0.0, 0.1]])
+    everything = np.ones(2, bool)
+    assert picks.next(np.array([2.0, 1.9]), 9.0, everything, longest=9.0).column == 0
+    picks = scheduler([[0.0, 0.1]])
+    assert picks.next(np.array([2.0, 1.5]), 9.0, everything, longest=1.8).column == 1
+
+
+def test_what_stops_early_counts_by_what_it_needs():
+    everything = np.ones(2, bool)
+    seconds = np.array([40.0, 9.0])
+    assert scheduler([[0.0, 0.5]]).next(seconds, 10.0, everything).column == 1
+    needed = np.array([4.0, 9.0])
+    assert scheduler([[0.0, 0.5]]).next(seconds, 10.0, everything, needed=needed).column == 0
+
+
+def test_what_is_stopped_early_counts_less():
+    picks = scheduler([[0.0, 0.2]])
+    soon = np.full(2, 0.1)
+    assert picks.next(np.array([36.0, 9.0]), 9.0, np.ones(2, bool), needed=soon).column == 1
+
+
 def test_a_failure_leaves_its_tables_open():
     relative = [[0.0, 0.1, 0.9], [0.9, 0.9, 0.0]]
     picks = scheduler(relative, [0.6, 0.4])

@@ -13,7 +13,7 @@ from stores import ADVISED, make_store
 from metaauto.configuration import Configuration
 from metaauto.data import plan_splits, prepare
 from metaauto.errors import KnowledgeError, Refused, UnknownName
-from metaauto.knowledge import KnowledgeStore, own_store
+from metaauto.knowledge import KnowledgeStore, own_store, shipped_store
 from metaauto.plugins import PluginSettings, load_plugins
 from metaauto.warmstart.suggest import suggest
 
@@ -90,6 +90,7 @@ def test_losses_of_regression_are_not_compared_across_tables(tmp_path, registry)
     assert [entry.score for entry in found.configurations] == [None, None]
 
 
+@pytest.mark.usefixtures("only_own_knowledge")
 def test_without_knowledge_the_defaults_come_first(registry, dataset) -> None:
     assert not own_store().exists()
     for knowledge in (True, False):
@@ -98,6 +99,14 @@ def test_without_knowledge_the_defaults_come_first(registry, dataset) -> None:
         assert [entry.origin for entry in found.configurations] == ["portfolio"] * 3
         assert found.configurations[0].why == "default"
         assert found.configurations[0].changes == {}
+
+
+def test_what_comes_with_metaauto_is_known_from_the_start(registry, dataset) -> None:
+    assert not own_store().exists()
+    found = suggest(dataset, registry, top=3)
+    assert list(found.stores) == [str(shipped_store())]
+    assert found.datasets >= 50
+    assert {entry.origin for entry in found.configurations} == {"knowledge"}
 
 
 def test_a_table_learns_nothing_from_itself(tmp_path, registry, dataset) -> None:
