@@ -95,7 +95,7 @@ class Budget:
     memory : float
         MiB for all workers together.
     reserve : float
-        Seconds kept at the end for the ensemble and the hand-over.
+        Seconds kept at the end for the ensemble and the hand-over; `keep` adds to them.
 
     Examples
     --------
@@ -112,6 +112,7 @@ class Budget:
     reserve: float = 0.0
     started: float | None = None
     spent: dict[str, float] = field(default_factory=dict)
+    kept: float = 0.0
 
     def start(self, at: float | None = None) -> None:
         """Start the clock, now or at a given reading of `time.monotonic`."""
@@ -134,9 +135,13 @@ class Budget:
         if self.started is not None:
             self.started -= seconds
 
+    def keep(self, seconds: float) -> None:
+        """Keep so many seconds for what comes after the search, a third of the budget at most."""
+        self.kept = min(seconds, self.seconds / 3) if self.is_timed else 0.0
+
     def for_search(self) -> float:
         """Seconds left for trials."""
-        return self.remaining() - self.reserve
+        return self.remaining() - self.reserve - self.kept
 
     @property
     def is_timed(self) -> bool:
@@ -147,7 +152,7 @@ class Budget:
         """The reading of `time.monotonic` at which the search must end."""
         if self.started is None or not self.is_timed:
             return float("inf")
-        return self.started + self.seconds - self.reserve
+        return self.started + self.seconds - self.reserve - self.kept
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:

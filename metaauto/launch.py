@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from metaauto.budget import Budget
-from metaauto.ensemble import AnytimeEnsemble
+from metaauto.ensemble import AnytimeEnsemble, Selection
 from metaauto.options import FitOptions
 from metaauto.search import Executor, Proposals, Search, Setup, Trial, write_inputs
 from metaauto.work import Work
 
-__all__ = ["lay_out", "new_ensemble", "new_search"]
+__all__ = ["holdout_seconds", "lay_out", "new_ensemble", "new_search"]
 
 _MOST_MEMBERS = 15
 _DESCRIBE_FROM = 20.0
 _DESCRIBE_SECONDS = 1.0
+_PREPARATION = 1.5
 
 
 def lay_out(work: Work, executor: Executor, packed: bytes) -> None:
@@ -66,6 +67,19 @@ def new_search(
         describe_seconds=_describe_seconds(clock),
         on_start=on_start,
     )
+
+
+def holdout_seconds(selection: Selection, trials: Sequence[Trial], work: Work) -> float:
+    """What predicting the rows held out may take, by what the folds took."""
+    if work.splits.holdout is None:
+        return 0.0
+    seconds = 0.0
+    for number in selection.weights:
+        for fold, outcome in trials[number].outcomes.items():
+            rows = len(work.splits.folds[fold][1])
+            seconds += outcome.predict_seconds * len(work.splits.holdout) / max(rows, 1)
+    # The folds were predicted from rows that were prepared already.
+    return _PREPARATION * seconds
 
 
 def _describe_seconds(clock: Budget) -> float:

@@ -121,3 +121,19 @@ def test_stages_are_charged_even_if_they_raise():
 def test_the_machine_has_something_to_offer():
     assert available_cores() >= 1
     assert available_memory() > 0
+
+
+def test_what_is_kept_for_the_end_is_not_for_the_search():
+    budget = Budget(seconds=90.0, reserve=5.0)
+    budget.start()
+    budget.keep(10.0)
+    assert budget.for_search() == pytest.approx(75, abs=5)
+    assert budget.deadline() == pytest.approx(time.monotonic() + 75, abs=5)
+    budget.keep(80.0)
+    assert budget.for_search() == pytest.approx(55, abs=5), "a third of the budget at most"
+    budget.keep(0.0)
+    assert budget.for_search() == pytest.approx(85, abs=5)
+    untimed = Budget(trials=3)
+    untimed.start()
+    untimed.keep(10.0)
+    assert untimed.for_search() == math.inf

@@ -1,6 +1,15 @@
 """The run directory: what a fit wrote down, so that it can be watched, resumed and explained."""
 
 from metaauto.run.directory import MARKER, RunDirectory, StoredRun
+from metaauto.run.reading import RunRecord, read_run
 from metaauto.run.settings import check_same, settings_of
 
-__all__ = ["MARKER", "RunDirectory", "StoredRun", "check_same", "settings_of"]
+__all__ = [
+    "MARKER",
+    "RunDirectory",
+    "RunRecord",
+    "StoredRun",
+    "check_same",
+    "read_run",
+    "settings_of",
+]

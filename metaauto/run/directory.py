@@ -135,13 +135,20 @@ class RunDirectory:
         row = {field.name: getattr(outcome, field.name) for field in fields(outcome)}
         row["status"] = str(row["status"])
         with self._using_database(), self._connection:
-            self._db["outcomes"].upsert(row, pk=("trial", "fold"))
+            # Runs of an earlier metaauto lack the newest columns.
+            self._db["outcomes"].upsert(row, pk=("trial", "fold"), alter=True)
 
     def record_status(self, status: str, seconds: float) -> None:
         """Note how the run stands and the seconds it has used so far."""
         with self._using_database(), self._connection:
             for key, value in (("status", status), ("seconds", repr(seconds))):
                 self._db["state"].upsert({"key": key, "value": value}, pk="key")
+
+    def record_answer(self, answer: Mapping[str, Any]) -> None:
+        """Note what the run came to, JSON-ready, for those who compare it with others."""
+        with self._using_database(), self._connection:
+            row = {"key": "answer", "value": json.dumps(answer)}
+            self._db["state"].upsert(row, pk="key")
 
     def stored(self) -> StoredRun:
         """Everything that was noted."""
@@ -227,6 +234,7 @@ class RunDirectory:
                     "seconds": float,
                     "fit_seconds": float,
                     "predict_seconds": float,
+                    "queued_seconds": float,
                     "memory": float,
                     "prediction": str,
                     "model": str,

@@ -1,13 +1,20 @@
 """The search: trials, fold by fold, in worker processes, proposed by the warm start and by SMAC."""
 
-from metaauto.search.baseline import baseline_trial
-from metaauto.search.events import Event
-from metaauto.search.executors import Executor, LocalExecutor, Setup
-from metaauto.search.inputs import Inputs, read_folds, read_inputs, write_inputs
-from metaauto.search.loop import Search
-from metaauto.search.proposals import Proposals
-from metaauto.search.restore import restored_trials
-from metaauto.search.trial import Job, Outcome, Status, Trial
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from metaauto.lazy import attribute_of
+
+if TYPE_CHECKING:
+    from metaauto.search.baseline import baseline_trial
+    from metaauto.search.events import Event
+    from metaauto.search.executors import Executor, LocalExecutor, Setup
+    from metaauto.search.inputs import Inputs, read_folds, read_inputs, write_inputs
+    from metaauto.search.loop import Search
+    from metaauto.search.proposals import Proposals
+    from metaauto.search.restore import restored_trials
+    from metaauto.search.trial import Job, Outcome, Status, Trial
 
 __all__ = [
     "Event",
@@ -27,3 +34,28 @@ __all__ = [
     "restored_trials",
     "write_inputs",
 ]
+
+# Worker processes import this package too, and need little of it.
+_HOMES = {
+    "Event": "events",
+    "Executor": "executors",
+    "Inputs": "inputs",
+    "Job": "trial",
+    "LocalExecutor": "executors",
+    "Outcome": "trial",
+    "Proposals": "proposals",
+    "Search": "loop",
+    "Setup": "executors",
+    "Status": "trial",
+    "Trial": "trial",
+    "baseline_trial": "baseline",
+    "read_folds": "inputs",
+    "read_inputs": "inputs",
+    "restored_trials": "restore",
+    "write_inputs": "inputs",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for, and no more."""
+    return attribute_of(__name__, _HOMES, name)

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from metaauto.metafeatures import describe
 from metaauto.registry import Registry
 from metaauto.search.inputs import Inputs
 from metaauto.search.pipeline import PreparationPlan, plan_preparation
+from metaauto.search.queueing import queued_seconds
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status
 from metaauto.space import SearchSpace
 
@@ -42,6 +43,14 @@ class _Prepared:
     @property
     def size(self) -> int:
         return _bytes(self.X_train) + _bytes(self.X_validation)
+
+
+class _Spent(NamedTuple):
+    """Seconds of a job: fitting, predicting, and of the fit those without a processor."""
+
+    fit: float
+    predict: float
+    queued: float
 
 
 class Evaluator:
@@ -92,7 +101,7 @@ class Evaluator:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                fit_seconds, predict_seconds = self._run(job, Deadline.after(job.soft_seconds))
+                spent = self._run(job, Deadline.after(job.soft_seconds))
         except MemoryError as error:
             return _failure(job, Status.MEMORY, started, error)
         except Exception as error:
@@ -102,23 +111,24 @@ class Evaluator:
             job.fold,
             Status.SUCCESS,
             seconds=time.monotonic() - started,
-            fit_seconds=fit_seconds,
-            predict_seconds=predict_seconds,
+            fit_seconds=spent.fit,
+            predict_seconds=spent.predict,
+            queued_seconds=spent.queued,
             memory=peak_memory(),
             prediction=f"predictions/{job.stem}.npy",
             model=f"models/{job.stem}.pkl",
         )
 
-    def _run(self, job: Job, deadline: Deadline) -> tuple[float, float]:
-        started = time.monotonic()
+    def _run(self, job: Job, deadline: Deadline) -> _Spent:
+        started, queued = time.monotonic(), queued_seconds()
         pipeline, X_validation = self.fit(job.configuration, job.fold, job.seed, deadline)
-        fitted = time.monotonic()
+        fitted, queued = time.monotonic(), queued_seconds() - queued
         final = pipeline.steps[-1][1]
         prediction = predict_fold(final, X_validation, self.inputs.task)
         predicted = time.monotonic()
         _write(self.folder / "predictions" / f"{job.stem}.npy", lambda f: np.save(f, prediction))
         _write(self.folder / "models" / f"{job.stem}.pkl", lambda f: self._dump(pipeline, f))
-        return fitted - started, predicted - fitted
+        return _Spent(fitted - started, predicted - fitted, queued)
 
     def _dump(self, pipeline: Any, file: Any) -> None:
         """Write a fold model; what Python says of one that cannot be written differs by release."""

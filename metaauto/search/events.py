@@ -16,15 +16,15 @@ class Event:
     ----------
     kind : str
         ``"stage"`` (a stage of the fit begins), ``"table"`` (what the table holds, with its
-        ``task``), ``"splits"`` (which rows judge which), ``"trial_started"``,
-        ``"trial_finished"``, ``"incumbent"`` (the current answer got better), ``"warning"`` or
-        ``"finished"``.
+        ``task``), ``"splits"`` (which rows judge which), ``"recalled"`` (what is known of such
+        tables), ``"trial_started"``, ``"trial_finished"``, ``"incumbent"`` (the current answer got
+        better), ``"warning"`` or ``"finished"``.
     seconds : float
         Since the start of the fit.
     message : str
         One line for people.
     data : dict
-        The same for programs.
+        The same for programs; ``docs/events.md`` lists what each kind brings.
     """
 
     kind: str

@@ -14,7 +14,7 @@ UNTIMED_HARD_SECONDS = 3600.0
 
 
 def job_limits(
-    budget: Budget, workers: int, folds_left: int, expected: float = 0.0
+    budget: Budget, workers: int, folds_left: int, expected: float = 0.0, beyond: float = 0.0
 ) -> tuple[float, float]:
     """Soft and hard seconds for one job.
 
@@ -33,11 +33,15 @@ def job_limits(
         Folds of the trial that are still to be run, this one included.
     expected : float
         Seconds that this job is expected to take if it is not cut short.
+    beyond : float
+        Seconds that it will take after its soft ones: a fit may notice them late, and predicting
+        does not mind them.
     """
     if not budget.is_timed:
         return float("inf"), UNTIMED_HARD_SECONDS
     left = max(budget.for_search(), 0.0)
     rounds = -(-max(folds_left, 1) // max(workers, 1))
     soft = max(_SHARE * left / rounds, _CAUTION * expected, _SHORTEST)
-    soft = min(soft, left * (1 - _HAND_OVER) / rounds)
+    room = left / rounds
+    soft = min(soft, room * (1 - _HAND_OVER), room * (1 - 0.5 * _HAND_OVER) - beyond)
     return max(soft, 0.01), max(min(2.0 * soft + 1.0, left), 0.01)

@@ -118,6 +118,7 @@ class Search:
         self._stop = threading.Event()
         self._window = max(_WINDOW, executor.workers)
         self._seen: set[int] = set()
+        self._granted: dict[tuple[int, int], float] = {}
         self._is_dry = False
 
     @property
@@ -255,9 +256,16 @@ class Search:
     def _job(self, trial: Trial, fold: int) -> Job:
         left = len(self._folds) - len(trial.outcomes)
         expected = trial.expected_seconds / len(self._folds)
-        soft, hard = job_limits(self._budget, self._executor.workers, left, expected)
+        beyond = max((self._beyond(outcome) for outcome in trial.outcomes.values()), default=0.0)
+        soft, hard = job_limits(self._budget, self._executor.workers, left, expected, beyond)
+        self._granted[trial.number, fold] = soft
         seed = job_seed(self._seed, trial.number, fold)
         return Job(trial.number, fold, trial.configuration, seed, soft, hard)
+
+    def _beyond(self, outcome: Outcome) -> float:
+        """Seconds that a job took after its fit, or after the deadline of it."""
+        soft = self._granted.get((outcome.trial, outcome.fold), float("inf"))
+        return max(outcome.seconds - min(outcome.fit_seconds, soft), 0.0)
 
     def _start_trial(self) -> Trial | None:
         number = len(self.trials)

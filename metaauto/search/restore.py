@@ -23,7 +23,8 @@ def restored_trials(
     found: list[Trial] = []
     by_trial: dict[int, list[Outcome]] = {}
     for row in outcomes:
-        outcome = Outcome(**{**row, "status": Status(row["status"])})
+        told = {name: value for name, value in row.items() if value is not None}
+        outcome = Outcome(**{**told, "status": Status(row["status"])})
         by_trial.setdefault(outcome.trial, []).append(outcome)
     for row in trials:
         if row["number"] != len(found):

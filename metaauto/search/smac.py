@@ -21,12 +21,8 @@ from typing import Any
 
 from metaauto.configuration import Configuration
 from metaauto.ranges import Range
-from metaauto.search.executors.switchboard import (
-    Child,
-    Switchboard,
-    call_back,
-    thread_environment,
-)
+from metaauto.search.executors.environment import thread_environment
+from metaauto.search.executors.switchboard import Child, Switchboard, call_back
 
 __all__ = ["SmacProposer", "main"]
 

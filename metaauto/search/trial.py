@@ -116,6 +116,9 @@ class Outcome:
         Wall seconds in the worker.
     fit_seconds, predict_seconds : float
         The parts spent on fitting (preprocessing included) and on predicting.
+    queued_seconds : float
+        Of the seconds of fitting those in which a busy machine had no processor for it, where the
+        system tells.
     memory : float
         Highest resident memory of the worker, MiB.
     prediction, model : str
@@ -132,11 +135,17 @@ class Outcome:
     seconds: float = 0.0
     fit_seconds: float = 0.0
     predict_seconds: float = 0.0
+    queued_seconds: float = 0.0
     memory: float = 0.0
     prediction: str = ""
     model: str = ""
     error: str = ""
     detail: str = ""
+
+    @property
+    def own_seconds(self) -> float:
+        """Seconds that fitting takes on an idle machine, or what there was of it if it failed."""
+        return max(self.fit_seconds - self.queued_seconds, 0.0) or self.seconds
 
 
 @dataclass

@@ -10,6 +10,7 @@ import pytest
 from metaauto.configuration import Configuration
 from metaauto.errors import RunError
 from metaauto.run import MARKER, RunDirectory
+from metaauto.search import restored_trials
 from metaauto.search.trial import Outcome, Status, Trial
 
 NO_PERMISSIONS = not hasattr(os, "geteuid") or os.geteuid() == 0
@@ -258,3 +259,19 @@ class TestDeleting:
         run = RunDirectory.create(folder, {})
         run.close()
         run.close()
+
+
+def test_an_older_run_takes_the_outcomes_of_today(folder):
+    """Columns that came later are added, and what was noted before them still reads."""
+    with RunDirectory.create(folder, {}) as run:
+        run.record_outcome(Outcome(0, 0, Status.SUCCESS, seconds=1.0, fit_seconds=0.5))
+    with sqlite3.connect(folder / "run.db") as connection:
+        connection.execute("ALTER TABLE outcomes DROP COLUMN queued_seconds")
+    with RunDirectory.open(folder) as run:
+        run.record_outcome(Outcome(0, 1, Status.SUCCESS, seconds=2.0, queued_seconds=0.25))
+        rows = run.stored().outcomes
+    assert [row["queued_seconds"] for row in rows] == [None, 0.25]
+    trial = {"number": 0, "configuration": {"model": "knn", "values": {}}, "origin": "portfolio"}
+    trial |= {"why": "", "started": 0.0, "finished": 1.0, "error": "", "loss": None}
+    [restored] = restored_trials([{**trial, "status": "success"}], rows, folder)
+    assert {o.queued_seconds for o in restored.outcomes.values()} <= {0.0, 0.25}

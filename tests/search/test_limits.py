@@ -58,6 +58,14 @@ def test_what_is_expected_to_fit_is_given_its_time(left, workers, folds, expecte
         assert soft >= expected
 
 
+@given(st.floats(1, 1e5), st.integers(1, 8), st.integers(1, 10), st.floats(0, 0.5))
+def test_what_comes_after_the_deadline_fits_as_well(left, workers, folds, share):
+    room = left / math.ceil(folds / workers)
+    soft, _ = job_limits(budget_with(left), workers, folds, beyond=share * room)
+    assert soft + share * room <= room
+    assert soft <= job_limits(budget_with(left), workers, folds)[0]
+
+
 def test_the_reserve_is_not_for_trials():
     _, hard = job_limits(budget_with(10.0, reserve=100.0), 1, 1)
     assert hard <= 10.0

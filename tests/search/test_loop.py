@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import threading
 import time
@@ -360,7 +361,22 @@ class TestFailures:
         assert all(np.isfinite(t.loss) for t in search.trials)
 
 
+class SlowEnds(FakeExecutor):
+    """Every job predicts for more than four seconds, which no deadline of a fit ends."""
+
+    def finish(self, job):
+        return dataclasses.replace(super().finish(job), seconds=4.5, fit_seconds=0.1)
+
+
 class TestEnding:
+    def test_the_next_folds_leave_time_for_what_the_first_took_after_its_fit(self, tmp_path):
+        executor = SlowEnds(tmp_path, workers=1)
+        search = make_search(tmp_path, executor, Budget(seconds=4.0 * N_FOLDS, reserve=0.0))
+        search.add_finished(baseline(tmp_path))
+        next(search.run())
+        first, second = [job.soft_seconds for job in executor.jobs[:2]]
+        assert second < 0.7 * first
+
     def test_stop_ends_it_and_what_runs_is_marked(self, tmp_path):
         notes = Notes()
         search = make_search(tmp_path, budget=Budget(trials=1000), recorder=notes)

@@ -11,9 +11,11 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from metaauto.search.executors.switchboard import Child, thread_environment
+from metaauto.search.executors.environment import thread_environment
+from metaauto.search.executors.fork import Fork, may_fork
+from metaauto.search.executors.switchboard import Child
 
-__all__ = ["Nursery", "lease"]
+__all__ = ["Nursery", "fork_nursery", "lease"]
 
 IDLE_SECONDS = 60.0
 """An unused nursery ends after so long; until then it costs memory alone."""
@@ -24,19 +26,15 @@ class Nursery:
 
     Parameters
     ----------
-    line : mapping
-        From `Switchboard.line`; each worker is given one of its own.
-    threads : int
-        Threads that a worker may use.
+    child : Child or Fork
+        Runs `nursery.main`.
     """
 
-    def __init__(self, line: Mapping[str, Any], threads: int) -> None:
+    def __init__(self, child: Child | Fork) -> None:
         self.endings: dict[int, int] = {}
         self.users = 0
         self._lock = threading.Lock()
-        self._child = Child(
-            "metaauto.search.executors.nursery:main", line, thread_environment(threads), listen=True
-        )
+        self._child = child
         self._listener = threading.Thread(target=self._hear, name="metaauto-endings", daemon=True)
         self._listener.start()
 
@@ -74,17 +72,47 @@ _lock = threading.RLock()
 _timer: threading.Timer | None = None
 
 
+def fork_nursery(threads: int = 1) -> bool:
+    """Fork a nursery for the next fits, if this process is fit for it; whether it is.
+
+    It imports first what workers need, so that it is paid for once. This must come before any
+    thread starts and any number is computed.
+    """
+    if not may_fork(threads):
+        return False
+    from metaauto.search.executors import nursery
+    from metaauto.search.executors.worker import import_common
+
+    import_common()
+    with _lock:
+        if _key(threads) in _kept or not may_fork(threads):
+            return False
+        _kept[_key(threads)] = Nursery(Fork(lambda: nursery.main({})))
+    return True
+
+
+def _key(threads: int) -> tuple[Any, ...]:
+    """What two fits must have in common to use one nursery."""
+    surroundings = (os.getpid(), os.getcwd(), tuple(sys.path), frozenset(os.environ.items()))
+    return (threads, *surroundings)
+
+
+def _started(line: Mapping[str, Any], threads: int) -> Child:
+    """A process of its own that becomes a nursery."""
+    target = "metaauto.search.executors.nursery:main"
+    return Child(target, line, thread_environment(threads), listen=True)
+
+
 @contextlib.contextmanager
 def lease(line: Mapping[str, Any], threads: int) -> Iterator[Nursery]:
     """A nursery of this very environment: one that is kept from an earlier fit, or a new one."""
-    surroundings = (os.getpid(), os.getcwd(), tuple(sys.path), frozenset(os.environ.items()))
-    key = (threads, *surroundings)
+    key = _key(threads)
     with _lock:
         _forget(lambda kept, nursery: not nursery.is_alive() or kept[1] != os.getpid())
         nursery = _kept.get(key)
         if nursery is None:
             _forget(lambda kept, nursery: not nursery.users)
-            nursery = _kept[key] = Nursery(line, threads)
+            nursery = _kept[key] = Nursery(_started(line, threads))
         if not nursery.users:
             nursery.endings.clear()
         nursery.users += 1

@@ -2,8 +2,9 @@
 
 A forked worker is ready in milliseconds, so a killed one is replaced at no cost, and the imports
 (more than a second) are paid once and in the background while the table is read. It runs no
-numerical code and no thread, so that forking it is safe. Only on Linux; elsewhere workers are
-started one by one.
+numerical code and no thread, so that forking it is safe. Where the command line was started in the
+environment of workers, the nursery itself is forked from it, and imports nothing again. Only on
+Linux; elsewhere workers are started one by one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import json
 import os
 import select
 import signal
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +20,9 @@ from metaauto.search.executors.switchboard import call_back
 from metaauto.search.executors.worker import import_common, serve
 
 __all__ = ["main"]
+
+# By number, since it may be forked from a process whose standard streams hold other things.
+_COMMANDS, _ANSWERS = 0, 1
 
 
 def main(call: Mapping[str, Any]) -> None:
@@ -31,16 +34,15 @@ def main(call: Mapping[str, Any]) -> None:
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
     import_common()
     children: set[int] = set()
-    commands = sys.stdin.fileno()
     buffer = b""
     while True:
-        ready, _, _ = select.select([commands, wake], [], [])
+        ready, _, _ = select.select([_COMMANDS, wake], [], [])
         if wake in ready:
             os.read(wake, 4096)
             _reap(children)
-        if commands not in ready:
+        if _COMMANDS not in ready:
             continue
-        received = os.read(commands, 65536)
+        received = os.read(_COMMANDS, 65536)
         if not received:
             break
         *lines, buffer = (buffer + received).split(b"\n")
@@ -81,8 +83,7 @@ def _reap(children: set[int]) -> None:
             return
         children.discard(pid)
         ending = {"pid": pid, "code": os.waitstatus_to_exitcode(status)}
-        sys.stdout.write(json.dumps(ending) + "\n")
-        sys.stdout.flush()
+        os.write(_ANSWERS, json.dumps(ending).encode() + b"\n")
 
 
 def _kill(pid: int) -> None:

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from metaauto.errors import WorkerError
 
-__all__ = ["Child", "Switchboard", "call_back", "thread_environment"]
+__all__ = ["Child", "Switchboard", "call_back", "kill_tree"]
 
 # The child imports metaauto from where the parent did, and never runs the user's __main__ again.
 _BOOT = """
@@ -28,14 +28,6 @@ import importlib
 module, function = call["target"].split(":")
 getattr(importlib.import_module(module), function)(call)
 """
-
-
-def thread_environment(threads: int) -> dict[str, str]:
-    """Environment that holds numerical libraries to some threads, and hashes to one order."""
-    names = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "BLIS")
-    limits = {f"{name}_NUM_THREADS": str(threads) for name in names}
-    limits["VECLIB_MAXIMUM_THREADS"] = str(threads)
-    return {**limits, "PYTHONHASHSEED": "0", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def _listener(authkey: bytes) -> Listener:

@@ -180,12 +180,14 @@ def test_what_takes_too_much_memory_is_stopped(healthy):
 
 
 @POSIX
-def test_memory_is_watched_from_outside_too(pool, healthy, monkeypatch):
+def test_memory_is_watched_from_outside_too(setup):
     """Where a process cannot be limited from inside, or its children take the memory."""
-    await_free(healthy, 2)
-    with monkeypatch.context() as patch:
-        patch.setattr(pool, "memory", 0.01)
-        (outcome,) = run(healthy, job("sleeps", 7))
+    # A pool of its own: who is hired after the limit has changed has it from inside as well.
+    with LocalExecutor(1) as unlimited:
+        unlimited.set_up(setup)
+        await_free(unlimited, 1)
+        unlimited.memory = 0.01
+        (outcome,) = run(unlimited, job("sleeps", 7))
     assert outcome.status is Status.MEMORY
     assert "0 MiB are allowed" in outcome.error
     assert "--memory" in outcome.error

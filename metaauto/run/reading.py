@@ -1,0 +1,85 @@
+"""A look into the directory of a run, finished or not, that changes nothing there."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metaauto.errors import RunError
+from metaauto.run.directory import MARKER
+
+__all__ = ["RunRecord", "read_run"]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run directory tells.
+
+    Parameters
+    ----------
+    settings : mapping
+        What the fit was asked for, of which table.
+    status : str
+        ``"running"`` or ``"finished"``.
+    seconds : float
+        Seconds it had used when that was noted.
+    trials : list of dict
+        As `RunDirectory.record_trial` noted them, without their configurations.
+    answer : mapping
+        What it came to; empty as long as it has not.
+    """
+
+    settings: Mapping[str, Any]
+    status: str
+    seconds: float
+    trials: list[dict[str, Any]]
+    answer: Mapping[str, Any]
+
+
+def read_run(path: str | Path) -> RunRecord:
+    """Read what a run has noted so far.
+
+    Parameters
+    ----------
+    path : str or Path
+        The directory of the run, which may go on meanwhile.
+
+    Raises
+    ------
+    RunError
+        It is no run directory, or its database cannot be read.
+    """
+    folder = Path(path).expanduser().resolve()
+    try:
+        record = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        settings = dict(record["settings"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{str(path)!r} is no run directory of metaauto.",
+            hint=f"Give the directory that was passed as --run-dir; it holds {MARKER}.",
+        ) from error
+    try:
+        with closing(sqlite3.connect(f"{(folder / 'run.db').as_uri()}?mode=ro", uri=True)) as db:
+            db.row_factory = sqlite3.Row
+            state = {row["key"]: row["value"] for row in db.execute("SELECT * FROM state")}
+            rows = db.execute(
+                "SELECT number, name, origin, status, loss, started, finished, error FROM trials "
+                "ORDER BY number"
+            ).fetchall()
+    except sqlite3.Error as error:
+        raise RunError(
+            f"The database of the run in {str(path)!r} cannot be read: {error}.",
+            hint="Look whether the directory is complete.",
+        ) from error
+    return RunRecord(
+        settings,
+        state.get("status", "running"),
+        float(state.get("seconds", 0.0)),
+        [dict(row) for row in rows],
+        json.loads(state.get("answer", "{}")),
+    )

@@ -1,0 +1,13 @@
+"""The environment that Python must be started in to become a worker."""
+
+from __future__ import annotations
+
+__all__ = ["thread_environment"]
+
+
+def thread_environment(threads: int) -> dict[str, str]:
+    """Environment that holds numerical libraries to some threads, and hashes to one order."""
+    names = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "BLIS")
+    limits = {f"{name}_NUM_THREADS": str(threads) for name in names}
+    limits["VECLIB_MAXIMUM_THREADS"] = str(threads)
+    return {**limits, "PYTHONHASHSEED": "0", "OMP_WAIT_POLICY": "PASSIVE"}

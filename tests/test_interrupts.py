@@ -1,0 +1,72 @@
+"""Ctrl-C while Python still imports."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import metaauto
+from metaauto.interrupts import leaving_at_once
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
+
+# Ctrl-C comes while a module is imported, and whoever imports it catches everything.
+_INTERRUPT = """
+import os, signal, sys
+
+class Interrupter:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+            except BaseException:
+                raise ImportError(name) from None
+
+sys.meta_path.insert(0, Interrupter())
+sys.argv = ["metaauto", *{arguments!r}]
+import metaauto.__main__
+metaauto.__main__.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("click", ["plugins"]),
+        ("metaauto.cli", ["fit", "sklearn:iris"]),
+        ("pandas", ["fit", "sklearn:iris"]),
+        ("metaauto.search.executors.environment", ["fit", "sklearn:iris"]),
+    ],
+)
+def test_ctrl_c_while_libraries_are_imported(
+    module: str, arguments: list[str], tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPT.format(module=module, arguments=arguments)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(metaauto.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert (done.returncode, done.stderr, done.stdout) == (130, "Interrupted.\n", "")
+
+
+def test_who_handles_ctrl_c_already_goes_on_to() -> None:
+    heard = []
+    before = signal.signal(signal.SIGINT, lambda *_: heard.append(1))
+    try:
+        with leaving_at_once():
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard == [1]
+    with leaving_at_once():
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
