@@ -17,7 +17,7 @@ from metaauto.model import FinalModel
 from metaauto.registry import Registry
 from metaauto.task import Task
 
-__all__ = ["Evaluation", "evaluate", "usual_metrics"]
+__all__ = ["Evaluation", "evaluate", "known_targets", "metrics_for", "usual_metrics"]
 
 logger = logging.getLogger("metaauto")
 
@@ -97,6 +97,38 @@ def evaluate(
         There is no such metric, or it does not measure this kind of task.
     """
     task = model.task
+    present, y = known_targets(frame, task, target)
+    chosen = metrics_for(task, metrics, registry)
+    prediction = model.predict_raw(frame.loc[present])
+    scores = {metric.name: _score(metric, y, prediction, model) for metric in chosen}
+    return Evaluation(
+        scores=scores,
+        greater_is_better={metric.name: metric.greater_is_better for metric in chosen},
+        metric=model.metric_name,
+        rows=int(present.sum()),
+        dropped_rows=int((~present).sum()),
+    )
+
+
+def known_targets(
+    frame: pd.DataFrame, task: Task, target: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows have a target, and these targets as metrics take them.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame of shape (rows, columns)
+        A table with the target.
+    task : Task
+        What the model learned.
+    target : str, optional
+        The column; by default the one of the training table.
+
+    Raises
+    ------
+    TargetError
+        There is no such column, no row has a target, or one of them is unknown to the model.
+    """
     name = task.target if target is None else target
     names = [str(column) for column in frame.columns]
     if names.count(name) != 1:
@@ -110,22 +142,16 @@ def evaluate(
     present = labels.notna().to_numpy()
     if not present.any():
         raise TargetError(
-            f"The target {name!r} is empty in all {len(frame):,} rows.", hint="Name another column."
+            f"The target {name!r} is empty in every row.",
+            hint="Name another column.",
         )
-    chosen = _metrics(task, metrics, registry)
-    y = target_codes(labels[present], task)
-    prediction = model.predict_raw(frame.loc[present])
-    scores = {metric.name: _score(metric, y, prediction, model) for metric in chosen}
-    return Evaluation(
-        scores=scores,
-        greater_is_better={metric.name: metric.greater_is_better for metric in chosen},
-        metric=model.metric_name,
-        rows=int(present.sum()),
-        dropped_rows=int((~present).sum()),
-    )
+    return present, target_codes(labels[present], task)
 
 
-def _metrics(task: Task, asked: Sequence[Any], registry: Registry | None) -> list[Metric]:
+def metrics_for(
+    task: Task, asked: Sequence[Any] = (), registry: Registry | None = None
+) -> list[Metric]:
+    """The metrics that are asked for, or the model's own (if it is known here) and the usual."""
     extra = registry.metrics() if registry is not None else ()
     classes = list(task.classes) if task.classes is not None else None
     chosen: dict[str, Metric] = {}

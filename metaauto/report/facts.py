@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
+from pathlib import PurePath
 from typing import Any
 
 from metaauto.budget import Budget
 from metaauto.ensemble import Selection
-from metaauto.model import FinalModel
 from metaauto.registry import Registry
-from metaauto.search import Search, Trial
+from metaauto.search import Search, Status, Trial
 from metaauto.work import Work
 
-__all__ = ["failure_causes", "fit_facts", "holdout_facts", "no_model_problem", "plugin_failure"]
+__all__ = [
+    "failure_causes",
+    "fit_facts",
+    "no_model_problem",
+    "plugin_failure",
+    "shown_options",
+    "without_folders",
+]
+
+_LOCAL = ("run_dir", "remember", "plugins", "memory")
 
 
 def fit_facts(
-    work: Work, search: Search, selection: Selection, clock: Budget, seed: int
+    work: Work, search: Search, selection: Selection, clock: Budget, options: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The facts of a fit, JSON-ready.
 
@@ -27,6 +36,11 @@ def fit_facts(
     """
     dataset, metric = work.dataset, work.metric
     baseline = search.trials[0]
+    ends = [trial.finished for trial in search.trials if trial.finished is not None]
+    members = [search.trials[number] for number in selection.weights]
+    joined = [member.finished for member in members if member.origin != "baseline"]
+    newest = max((end for end in joined if end is not None), default=None)
+    later = [t for t in search.trials if newest is not None and (t.finished or 0.0) > newest]
     known = search.description.metafeatures if search.description is not None else None
     return {
         "score": metric.loss_to_score(selection.loss),
@@ -48,21 +62,30 @@ def fit_facts(
         "worker_seconds": sum(trial.seconds for trial in search.trials),
         "work_seconds": sum(_work(trial) for trial in search.trials),
         "cores": clock.cores,
-        "seed": seed,
+        "search_seconds": max(ends, default=0.0),
+        "newest_member": newest,
+        "later_trials": sum(t.status in (Status.SUCCESS, Status.DROPPED) for t in later),
+        "seed": options["seed"],
+        "options": shown_options(options),
         "metafeatures": None if known is None else known.to_json(),
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
 
 
-def holdout_facts(model: FinalModel, work: Work) -> dict[str, Any]:
-    """Score of the final model on rows that nothing has seen; empty without a holdout."""
-    rows = work.splits.holdout
-    if rows is None:
-        return {}
-    prediction = model.predict_typed(work.dataset.X.iloc[rows])
-    y, weights = work.answers(rows)
-    score = work.metric.score(y, prediction, weights, model.decision)
-    return {"holdout_score": float(score), "holdout_rows": len(rows)}
+def shown_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for, without what tells of this machine."""
+    shown = {name: value for name, value in options.items() if name not in _LOCAL}
+    if isinstance(shown.get("knowledge"), str):
+        shown["knowledge"] = without_folders(shown["knowledge"])
+    return shown
+
+
+def without_folders(place: str) -> str:
+    """A file or address without the folders it lies in."""
+    scheme, colon, rest = place.partition(":")
+    if not colon or len(scheme) < 2:
+        return PurePath(place.replace("\\", "/")).name
+    return f"{scheme}:{rest.rpartition('/')[2]}"
 
 
 def _notes(work: Work, search: Search, selection: Selection) -> list[str]:

@@ -12,6 +12,7 @@ from metaauto.knowledge import Recalled
 from metaauto.report.facts import plugin_failure
 from metaauto.search import Event, Status, Trial
 from metaauto.warmstart import KnowledgeStrategy, Strategy
+from metaauto.wording import counted
 from metaauto.work import Work
 
 __all__ = ["Narrator"]
@@ -38,24 +39,31 @@ class Narrator:
     def __call__(self, kind: str, message: str, **data: Any) -> None:
         """Tell one thing; see `Event` for the kinds."""
         if self._on_event is not None:
+            if kind == "stage":
+                left = self._clock.remaining() if self._clock.is_timed else None
+                data = {"left": left, "trials": self._clock.trials, **data}
             self._on_event(Event(kind, self._clock.elapsed(), message, data))
+
+    def warn(self, message: str) -> None:
+        """Warn who listens, or the log if nobody does."""
+        if self._on_event is None:
+            _log.warning("%s", message)
+        self("warning", message)
 
     def table(self, dataset: Dataset) -> None:
         """Tell what the table holds, and what is odd about it."""
-        self("table", f"{dataset.task.n_rows:,} rows", task=dataset.task)
+        self("table", counted(dataset.task.n_rows, "row"), task=dataset.task)
         for finding in dataset.findings:
             self("warning", str(finding), code=finding.code, column=finding.column)
 
     def recalled(self, recalled: Recalled, strategy: Strategy) -> None:
         """Tell what is known of similar tables, and which stores cannot be used."""
         for problem in recalled.problems:
-            _log.warning("%s It is left out.", problem)
-            self("warning", f"{problem} It is left out.")
+            self.warn(f"{problem} It is left out.")
         if isinstance(strategy, KnowledgeStrategy):
             about = strategy.summary()
-            message = (
-                f"{about['configurations']} configurations known from {about['datasets']} tables"
-            )
+            n, tables = about["configurations"], about["datasets"]
+            message = f"{counted(n, 'configuration')} known from {counted(tables, 'table')}"
             self("recalled", message, stores=dict(recalled.used), **about)
         else:
             self("recalled", "Nothing is known of such tables; defaults come first.", stores={})
@@ -63,7 +71,16 @@ class Narrator:
     def trial_started(self, trial: Trial) -> None:
         """Tell that a trial begins."""
         message = f"{trial.name} ({trial.origin}: {trial.why})"
-        self("trial_started", message, number=trial.number, origin=trial.origin)
+        self(
+            "trial_started",
+            message,
+            number=trial.number,
+            name=trial.name,
+            model=trial.configuration.model,
+            origin=trial.origin,
+            why=trial.why,
+            expected_seconds=trial.expected_seconds or None,
+        )
 
     def trial_finished(self, trial: Trial, work: Work, best: float | None) -> None:
         """Tell how a trial ended and the best score by then; blame each fault of a plugin once."""

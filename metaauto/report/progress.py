@@ -1,32 +1,35 @@
-"""A running fit in calm lines of text, and what it came to in a few more."""
+"""A running fit in calm lines of text."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
 
+from metaauto.report.words import format_score
 from metaauto.search import Event
 from metaauto.task import Role, Task
+from metaauto.wording import counted
 
-__all__ = ["Progress", "format_score", "summary_lines"]
+__all__ = ["Progress", "table_lines", "without_repeats"]
 
 _SILENCE = 60.0
 _FEW_CLASSES = 6
 _OTHER_TASK = "does not do"
 _SERIOUS = ("leak",)
-_ENDINGS = {
-    "success": "successful",
-    "dropped": "dropped early",
-    "timeout": "over time",
-    "memory": "out of memory",
-    "stopped": "cut off",
-}
 
 
-def format_score(score: float | None) -> str:
-    """A score with five significant digits, ``-`` for none."""
-    return "-" if score is None or score != score else f"{score:.5g}"
+def without_repeats(write: Callable[[str], None]) -> Callable[[str], None]:
+    """A writer that leaves out warnings it has written before, such as by event and by log."""
+    said: set[str] = set()
+
+    def write_once(line: str) -> None:
+        if line.startswith("Warning: "):
+            if line in said:
+                return
+            said.add(line)
+        write(line)
+
+    return write_once
 
 
 class Progress:
@@ -55,6 +58,8 @@ class Progress:
                 self._write(line)
         elif event.kind == "splits":
             self._write(f"Validation: {event.message}")
+        elif event.kind == "recalled":
+            self._write(f"Knowledge: {event.message}")
         elif event.kind == "warning":
             is_note = "code" in event.data and event.data["code"] not in _SERIOUS
             self._write(f"{'Note' if is_note else 'Warning'}: {event.message}")
@@ -85,18 +90,18 @@ class Progress:
         if not is_news and event.seconds - self._last < _SILENCE:
             return
         cause = f"  with {event.data.get('name', '')}" if is_news else ""
-        count = f"{self._trials} trial{'s' if self._trials > 1 else ''}"
+        count = counted(self._trials, "trial")
         self._write(f"{event.seconds:8.1f} s  {self._metric} {best}{cause}  ({count})")
         self._shown, self._last = best, event.seconds
 
 
 def table_lines(task: Task) -> list[str]:
     """What is to be learned from what: rows, target, roles of the columns."""
-    lines = [f"{task.n_rows:,} rows; target {task.target!r}: {_target_words(task)}"]
+    lines = [f"{counted(task.n_rows, 'row')}; target {task.target!r}: {_target_words(task)}"]
     counts = Counter(column.role for column in task.columns)
     kinds = [f"{counts[role]:,} {role}" for role in Role if role.is_used and counts[role]]
     features = len(task.features)
-    lines.append(f"{features:,} feature{'s' if features != 1 else ''}: {', '.join(kinds)}")
+    lines.append(f"{counted(features, 'feature')}: {', '.join(kinds)}")
     if task.groups is not None:
         lines.append(f"Rows with the same {task.groups!r} stay together")
     if task.time is not None:
@@ -114,49 +119,3 @@ def _target_words(task: Task) -> str:
     ]
     more = ", ..." if len(task.classes) > _FEW_CLASSES else ""
     return f"{len(task.classes)} classes ({', '.join(shown)}{more})"
-
-
-def summary_lines(
-    metric: str,
-    facts: Mapping[str, Any],
-    members: Sequence[tuple[str, float]],
-    leaderboard: Sequence[Mapping[str, Any]],
-) -> list[str]:
-    """What a fit came to.
-
-    Parameters
-    ----------
-    metric : str
-        Name of the metric.
-    facts : mapping
-        Of the final model.
-    members : sequence of (str, float)
-        Names and weights of the ensemble.
-    leaderboard : sequence of mapping
-        Of the final model.
-    """
-    singles = [row for row in leaderboard if row["name"] != "ensemble" and row["rank"] is not None]
-    best = singles[0]["name"] if singles else ""
-    total = sum(weight for _, weight in members) or 1.0
-    heaviest = sorted(members, key=lambda member: -member[1])
-    parts = [f"{name} {weight / total:.0%}" for name, weight in heaviest]
-    direction = "" if facts.get("greater_is_better", True) else " (lower is better)"
-    endings = Counter(row["status"] for row in leaderboard if row["name"] != "ensemble")
-    outcomes = ", ".join(f"{n} {_ENDINGS.get(status, status)}" for status, n in endings.items())
-    lines = [
-        f"Score        {metric} {format_score(facts.get('score'))}{direction}",
-        f"Best single  {metric} {format_score(facts.get('single_score'))}  {best}",
-        f"Baseline     {metric} {format_score(facts.get('baseline_score'))}",
-        f"Members      {', '.join(parts)}",
-        f"Trials       {sum(endings.values())} in {facts.get('seconds', 0.0):.1f} s: {outcomes}",
-    ]
-    if facts.get("holdout_score") is not None:
-        held = f"on {facts['holdout_rows']:,} rows that nothing has seen"
-        lines.insert(1, f"Holdout      {metric} {format_score(facts['holdout_score'])}  {held}")
-    else:
-        lines.append(
-            "The score is out-of-fold, but the same rows chose the members, so it is a little "
-            "optimistic; --holdout 0.2 keeps rows apart for an honest one."
-        )
-        lines += facts.get("notes", [])
-    return lines

@@ -37,7 +37,9 @@ def test_without_a_listener_nothing_happens():
 
 def test_events_carry_the_time_and_what_is_given():
     (event,) = heard(lambda tell: tell("stage", "Searching", models=["lda"]))
-    assert (event.kind, event.message, event.data) == ("stage", "Searching", {"models": ["lda"]})
+    assert (event.kind, event.message) == ("stage", "Searching")
+    assert event.data == {"models": ["lda"], "left": event.data["left"], "trials": None}
+    assert 0 < event.data["left"] <= 60
     assert 0 <= event.seconds < 60
 
 
@@ -57,7 +59,10 @@ def test_trials_are_told_when_they_start_and_end():
         lambda tell: (tell.trial_started(done), tell.trial_finished(done, WORK, 0.8))
     )
     assert started.message == "fancy-3 (smac: it is new)"
-    assert started.data == {"number": 3, "origin": "smac"}
+    assert started.data == {
+        "number": 3, "name": "fancy-3", "model": "fancy", "origin": "smac", "why": "it is new",
+        "expected_seconds": None,
+    }  # fmt: skip
     assert finished.message == "fancy-3: success"
     assert finished.data["score"] == 0.75
     assert finished.data["best"] == 0.8

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from metaauto.report.progress import Progress, format_score, summary_lines
+from metaauto.report.progress import Progress, without_repeats
+from metaauto.report.words import clock_time, format_score
 from metaauto.search import Event
 from metaauto.task import Column, Role, Task
 
@@ -88,43 +89,19 @@ def test_models_that_are_left_out_are_told_with_a_reason_that_may_surprise() -> 
     ]
 
 
+def test_a_warning_that_comes_twice_is_told_once() -> None:
+    lines: list[str] = []
+    write = without_repeats(lines.append)
+    for line in ("Warning: a", "Warning: a", "Warning: b", "Note: c", "Note: c"):
+        write(line)
+    assert lines == ["Warning: a", "Warning: b", "Note: c", "Note: c"]
+
+
 def test_scores_are_short() -> None:
     assert [format_score(s) for s in (0.123456789, 123456.7, None, float("nan"))] == [
         "0.12346", "1.2346e+05", "-", "-",
     ]  # fmt: skip
 
 
-BOARD = [
-    {"rank": 1, "name": "ensemble", "status": "success"},
-    {"rank": 2, "name": "svm-4", "status": "success"},
-    {"rank": None, "name": "mlp-2", "status": "dropped"},
-    {"rank": None, "name": "knn-3", "status": "timeout"},
-]
-
-
-def test_the_end_is_summed_up() -> None:
-    facts = {"score": 0.2, "single_score": 0.25, "baseline_score": 0.7, "seconds": 12.34}
-    facts["greater_is_better"] = False
-    lines = summary_lines("log_loss", facts, [("lda-1", 1.0), ("svm-4", 3.0)], BOARD)
-    assert lines[:5] == [
-        "Score        log_loss 0.2 (lower is better)",
-        "Best single  log_loss 0.25  svm-4",
-        "Baseline     log_loss 0.7",
-        "Members      svm-4 75%, lda-1 25%",
-        "Trials       3 in 12.3 s: 1 successful, 1 dropped early, 1 over time",
-    ]
-    assert "optimistic" in lines[5]
-
-
-def test_notes_stand_at_the_end() -> None:
-    facts = {"score": 0.9, "notes": ["mlp stopped training early."]}
-    lines = summary_lines("roc_auc", facts, [("mlp-2", 1.0)], BOARD)
-    assert "optimistic" in lines[-2]
-    assert lines[-1] == "mlp stopped training early."
-
-
-def test_a_holdout_speaks_for_itself() -> None:
-    facts = {"score": 0.9, "holdout_score": 0.85, "holdout_rows": 1000}
-    lines = summary_lines("roc_auc", facts, [("svm-4", 1.0)], BOARD)
-    assert lines[1] == "Holdout      roc_auc 0.85  on 1,000 rows that nothing has seen"
-    assert not any("optimistic" in line for line in lines)
+def test_times_are_those_of_a_clock() -> None:
+    assert [clock_time(s) for s in (0.0, 59.9, 75.0, 3725.0)] == ["0:00", "0:59", "1:15", "1:02:05"]

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metaauto.wording import counted, shortened
+
+
+@pytest.mark.parametrize(
+    ("count", "words", "text"),
+    [
+        (0, ["row"], "0 rows"),
+        (1, ["row"], "1 row"),
+        (2, ["row"], "2 rows"),
+        (12_345, ["row"], "12,345 rows"),
+        (1, ["class", "classes"], "1 class"),
+        (3, ["class", "classes"], "3 classes"),
+    ],
+)
+def test_one_is_singular_and_all_else_plural(count, words, text):
+    assert counted(count, *words) == text
+
+
+@given(st.text(), st.integers(1, 40))
+def test_a_shortened_text_is_one_line_that_fits(text, width):
+    short = shortened(text, width)
+    assert len(short) <= width
+    assert short == " ".join(short.split()) or "…" in short
+
+
+@pytest.mark.parametrize("width", [7, 10, 16])
+def test_names_that_differ_at_the_end_still_do(width):
+    names = [f"species number {number:02d}" for number in range(30)]
+    assert len({shortened(name, width) for name in names}) == 30
+
+
+def test_what_fits_is_left_alone():
+    assert shortened("two\nwords", 9) == "two words"
+    assert shortened(7, 3) == "7"
