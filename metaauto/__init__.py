@@ -10,28 +10,39 @@ Examples
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
+
+from metaauto.lazy import attribute_of
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "AutoClassifier": "metaauto.estimators",
-    "AutoRegressor": "metaauto.estimators",
-    "fit": "metaauto.fit",
-    "hookimpl": "metaauto.hookspecs",
-    "load": "metaauto.estimators",
-    "start": "metaauto.session",
+    "AutoClassifier": "estimators",
+    "AutoRegressor": "estimators",
+    "fit": "fit",
+    "hookimpl": "hookspecs",
+    "load": "estimators",
+    "progress": "report.following",
+    "start": "session",
+    "summary": "report.following",
 }
 
-__all__ = ["AutoClassifier", "AutoRegressor", "__version__", "fit", "hookimpl", "load", "start"]
+__all__ = [
+    "AutoClassifier",
+    "AutoRegressor",
+    "__version__",
+    "fit",
+    "hookimpl",
+    "load",
+    "progress",
+    "start",
+    "summary",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for, and no more."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'metaauto' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return attribute_of(__name__, _HOMES, name)
 
 
 def __dir__() -> list[str]:

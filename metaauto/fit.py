@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -11,26 +10,27 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from metaauto.components import Deadline
 from metaauto.data import Dataset, Splits, plan_splits, read_table
 from metaauto.ensemble import AnytimeEnsemble, Selection
 from metaauto.errors import KnowledgeError, NoModelFitted, Refused, RunError
 from metaauto.intake import new_run, understand
-from metaauto.launch import lay_out, new_ensemble, new_search
+from metaauto.launch import holdout_seconds, lay_out, new_ensemble, new_search
 from metaauto.metrics import Metric
-from metaauto.model import FinalModel, assemble_model, load_members
+from metaauto.model import FinalModel, Member, assemble_model, load_members
 from metaauto.options import FitOptions
 from metaauto.plugins import LoadedPlugins, PluginSettings, load_plugins, pack_objects
 from metaauto.registry import Registry
 from metaauto.remembering import remember
 from metaauto.report import (
     Narrator,
+    answer_of,
     build_leaderboard,
     failure_causes,
-    fit_facts,
-    holdout_facts,
     no_model_problem,
+    outcome_facts,
 )
 from metaauto.run import RunDirectory, check_same
 from metaauto.search import (
@@ -52,7 +52,7 @@ from metaauto.work import Work
 __all__ = ["Conductor", "fit"]
 
 _ENSEMBLE_SHARE = 0.03
-_log = logging.getLogger("metaauto.fit")
+_TOO_LATE = 0.5
 
 
 def fit(
@@ -123,7 +123,8 @@ class Conductor:
     def run(self, data: Any, target: Any = None, resume: Any = None) -> FinalModel:
         """Read, split, recall, search, assemble, remember."""
         self.clock.start()
-        with self.start_workers() as executor:
+        # The cores are the workers'; a second thread here would wait for them, spinning.
+        with threadpool_limits(limits=1), self.start_workers() as executor:
             plugins = self.load_plugins()
             run, dataset, metric = self.read(data, target, resume, plugins.registry)
             # The workers end before their directory goes.
@@ -230,7 +231,8 @@ class Conductor:
         """Choose what to try first, from what is known of other tables."""
         with self.clock.stage("recall"):
             recalled = recollect(dataset, self.options.knowledge, space.registry)
-            strategy = choose_strategy(recalled, space, runtime, n_folds)
+            blends = self.options.ensemble_size > 1
+            strategy = choose_strategy(recalled, space, runtime, n_folds, blends)
         self.tell.recalled(recalled, strategy)
         return strategy
 
@@ -301,6 +303,8 @@ class Conductor:
         self.tell.trial_finished(trial, work, best)
         work.run.record_status("running", self.clock.elapsed())
         work.plugins.notify("trial_finished", trial=trial)
+        if current is not None and self.search is not None:
+            self.clock.keep(holdout_seconds(current, self.search.trials, work))
         wanted = self.ensemble.keys if self.ensemble is not None else frozenset()
         if trial.is_over and trial.number not in wanted:
             work.run.forget_models(o.model for o in trial.outcomes.values() if o.model)
@@ -309,51 +313,79 @@ class Conductor:
         """Select the ensemble a last time, in half the time that is left."""
         if self.ensemble is None:
             raise NoModelFitted("No trial was run.", hint="Raise the budget.")
-        limit = Deadline()
-        if self.clock.is_timed:
-            limit = Deadline.after(max(0.5 * self.clock.remaining(), 0.05))
-        self.ensemble.update(limit, force=True)
+        in_time = self.ensemble.seconds < self.clock.remaining()
+        self.ensemble.update(self.within(0.5), force=in_time)
         selection = self.answer
         if selection is None:
-            causes = "; ".join(failure_causes(search.trials)) or "no trial was finished"
-            raise NoModelFitted(f"No model was fitted: {causes}.", hint="Raise the budget.")
+            causes = [cause.rstrip(".") for cause in failure_causes(search.trials)]
+            raise NoModelFitted(
+                f"No model was fitted: {'; '.join(causes) or 'no trial was finished'}.",
+                hint="Give more rows to the search, or another metric.",
+            )
         if problem := no_model_problem(search.trials):
-            _log.warning("%s", problem)
-            self.tell("warning", problem)
+            self.tell.warn(problem)
         return selection
+
+    def within(self, share: float) -> Deadline:
+        """A share of the time that is left; no limit where only trials count."""
+        if not self.clock.is_timed:
+            return Deadline()
+        return Deadline.after(max(share * self.clock.remaining(), 0.0))
+
+    def load(
+        self, selection: Selection, search: Search, work: Work
+    ) -> tuple[Selection, list[Member]]:
+        """Load the models of a selection; without the light ones if time is up before."""
+        found = load_members(
+            search.trials, selection, work.registry, work.run.path, self.within(0.5)
+        )
+        lacking = len(selection.weights) - len(found)
+        if lacking and self.ensemble is not None:
+            self.tell("warning", f"{lacking} light members are left out: the time is up.")
+            selection = self.ensemble.narrowed(selection, found)
+        members = [replace(found[n], weight=float(w)) for n, w in selection.weights.items()]
+        return selection, members
 
     def assemble(self, search: Search, work: Work) -> FinalModel:
         """Select the ensemble and put the final model together, with the facts of its making."""
         self.tell("stage", "Assembling the model")
         with self.clock.stage("assemble"):
-            selection = self.select(search)
-            trials, seed = search.trials, self.options.seed
+            selection, members = self.load(self.select(search), search, work)
+            trials, options = search.trials, self.options.to_json()
+            out_of_fold = {n: np.asarray(search.out_of_fold(trials[n])) for n in selection.weights}
             model = assemble_model(
                 work.dataset,
                 work.metric,
-                load_members(trials, selection, work.registry, work.run.path),
+                members,
                 selection,
-                {n: np.asarray(search.out_of_fold(trials[n])) for n in selection.weights},
+                out_of_fold,
                 work.splits.evaluated,
                 build_leaderboard(trials, selection, work.metric),
                 {},
-                seed,
+                self.options.seed,
+                self.within(0.6),
             )
-        model.facts.update(holdout_facts(model, work))
-        model.facts.update(fit_facts(work, search, selection, self.clock, seed))
+            model.facts.update(
+                outcome_facts(model, work, search, selection, out_of_fold, self.clock, options)
+            )
+        work.run.record_answer(answer_of(model))
         return model
 
     def remember(self, search: Search, work: Work) -> None:
         """Let the user's own store learn from this fit; one that cannot only warns."""
         if not self.options.remember:
             return
+        problem = ""
         with self.clock.stage("remember"):
-            try:
-                remember(work, search)
-            except (KnowledgeError, OSError) as error:
-                problem = f"This fit is not remembered: {error}"
-                _log.warning("%s", problem)
-                self.tell("warning", problem)
+            if self.clock.is_timed and self.clock.remaining() < -_TOO_LATE:
+                problem = "This fit is not remembered: its time is up."
+            else:
+                try:
+                    remember(work, search)
+                except (KnowledgeError, OSError) as error:
+                    problem = f"This fit is not remembered: {error}"
+        if problem:
+            self.tell.warn(problem)
 
 
 class _CallableModule(ModuleType):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 __all__ = ["TASK_KINDS", "Column", "Role", "Task", "reference_task"]
@@ -65,6 +66,18 @@ class Column:
     categories: tuple[str, ...] | None = None
     format: str = ""
 
+    def to_json(self) -> dict[str, Any]:
+        """As JSON-ready values."""
+        return {**vars(self), "role": self.role.value}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Column:
+        """Rebuild what `to_json` wrote."""
+        values = {**record, "role": Role(record["role"])}
+        if values.get("categories") is not None:
+            values["categories"] = tuple(values["categories"])
+        return cls(**values)
+
 
 @dataclass(frozen=True)
 class Task:
@@ -113,39 +126,38 @@ class Task:
         """Number of classes; 0 in regression."""
         return len(self.classes) if self.classes is not None else 0
 
-    @property
+    @cached_property
     def features(self) -> tuple[Column, ...]:
         """The columns that models see."""
         return tuple(c for c in self.columns if c.role.is_used)
 
+    @cached_property
+    def _places(self) -> dict[Role, list[int]]:
+        places: dict[Role, list[int]] = {}
+        for place, column in enumerate(self.features):
+            places.setdefault(column.role, []).append(place)
+        return places
+
     def positions(self, *roles: Role) -> list[int]:
         """Positions, among the used columns, of those with one of the given roles."""
-        return [i for i, c in enumerate(self.features) if c.role in roles]
+        found = [self._places.get(role, []) for role in dict.fromkeys(roles)]
+        return sorted(place for places in found for place in places)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON-ready values."""
-        record = asdict(self)
-        for column in record["columns"]:
-            column["role"] = column["role"].value
+        record = {field.name: getattr(self, field.name) for field in fields(self)}
+        record["columns"] = tuple(column.to_json() for column in self.columns)
         return record
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Task:
         """Rebuild what `to_json` wrote."""
         values = dict(record)
-        values["columns"] = tuple(_column(c) for c in values["columns"])
+        values["columns"] = tuple(Column.from_json(column) for column in values["columns"])
         for key in ("classes", "class_counts"):
             if values.get(key) is not None:
                 values[key] = tuple(values[key])
         return cls(**values)
-
-
-def _column(record: Mapping[str, Any]) -> Column:
-    values = dict(record)
-    values["role"] = Role(values["role"])
-    if values.get("categories") is not None:
-        values["categories"] = tuple(values["categories"])
-    return Column(**values)
 
 
 def reference_task(kind: str) -> Task:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,12 +17,22 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["METAAUTO_KNOWLEDGE"] = os.path.join(
         tempfile.gettempdir(), "metaauto-tests", "own.db"
     )
+    # A shell that runs the tests in the background has them, and all they start, ignore Ctrl-C.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
 def _own_knowledge_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the store of whoever runs it."""
     monkeypatch.setenv("METAAUTO_KNOWLEDGE", f"{tmp_path}-knowledge/own.db")
+
+
+@pytest.fixture
+def only_own_knowledge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if no store came with metaauto, in this process."""
+    for home in ("metaauto.knowledge", "metaauto.knowledge.library"):
+        monkeypatch.setattr(f"{home}.shipped_store", lambda: None)
 
 
 @pytest.fixture(autouse=True)

@@ -160,6 +160,20 @@ def test_weights_decide_what_is_learned():
     assert (predicted == inverted["y"].to_numpy()).mean() > 0.6
 
 
+@pytest.mark.parametrize(("size", "blends"), [(1, False), (2, True)])
+def test_the_warm_start_knows_whether_there_will_be_an_ensemble(size, blends, monkeypatch):
+    module, asked = sys.modules["metaauto.fit"], []
+    choose = module.choose_strategy
+
+    def asking(recalled, space, runtime, n_folds, wanted):
+        asked.append(wanted)
+        return choose(recalled, space, runtime, n_folds, wanted)
+
+    monkeypatch.setattr(module, "choose_strategy", asking)
+    quick(trials=1, ensemble_size=size)
+    assert asked == [blends]
+
+
 def folds_of(run: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     from metaauto.search import read_folds
 
@@ -191,6 +205,25 @@ def test_later_rows_are_predicted_from_earlier_ones(tmp_path):
     quick(frame, time="day", trials=1, run_dir=tmp_path / "run")
     for train, validation in folds_of(tmp_path / "run"):
         assert frame["day"][train].max() < frame["day"][validation].min()
+
+
+@pytest.mark.parametrize("kind", ["binary", "regression"])
+def test_a_fit_records_what_its_report_shows(kind):
+    model = quick(kind=kind, holdout=0.25)
+    record = model.facts["report"]
+    kept = record["out_of_fold"]
+    assert kept["intervals"]["ensemble"]["score"] == pytest.approx(model.facts["score"])
+    assert kept["intervals"]["baseline"]["score"] == pytest.approx(model.facts["baseline_score"])
+    for line in kept["intervals"].values():
+        assert line["low"] <= line["score"] <= line["high"]
+    assert kept["diagnosis"]["rows"] == 120
+    assert model.facts["holdout"]["diagnosis"]["rows"] == 40
+    assert [trial["at"] for trial in record["history"]] == sorted(
+        trial["at"] for trial in record["history"]
+    )
+    assert len(record["history"]) == model.facts["trials"]
+    assert "--trials" in record["command"]
+    assert len(json.dumps(record, allow_nan=False)) < 20_000
 
 
 def test_a_holdout_is_seen_by_nothing_and_scored_at_the_end(tmp_path):
@@ -355,6 +388,11 @@ class TestEverythingFails:
         warnings = [text for text in story.messages("warning") if "baseline" in text]
         assert len(warnings) == 1
         assert "this model fails on purpose" in warnings[0]
+        assert not any("baseline" in record.getMessage() for record in caplog.records)
+
+    def test_without_a_listener_the_log_says_the_causes(self, caplog):
+        with caplog.at_level(logging.WARNING, logger="metaauto"):
+            quick(plugins=FAULTY, include=["fault_raises", "fault_predicts_nan"])
         assert any("baseline" in record.getMessage() for record in caplog.records)
 
     def test_a_model_that_is_no_better_than_the_baseline_is_no_failure(self):
@@ -621,3 +659,31 @@ def test_a_model_that_needs_what_is_not_installed_is_said(caplog):
     with caplog.at_level(logging.WARNING, logger="metaauto"):
         quick(components=[missing], trials=1)
     assert any("no_such_module" in record.getMessage() for record in caplog.records)
+
+
+class Late(Conductor):
+    """A fit whose time is up, by many seconds, when the search is over."""
+
+    def run_trials(self, search, work):
+        super().run_trials(search, work)
+        self.clock.started -= 1000.0
+
+
+def late(**options):
+    story = Story()
+    settings = {"include": CHEAP["binary"], "plugins": NO_PLUGINS, "memory": 2.0, "cores": 2}
+    frame = table(n_rows=4_000)
+    frame.loc[frame.index % 5 == 0, "y"] = "no"
+    given = FitOptions(budget=60, trials=4, cv=2, metric="f1_macro", **settings, **options)
+    return Late(given, story).run(frame, "y"), story
+
+
+def test_a_fit_whose_time_is_up_does_the_least_it_must():
+    model, story = late(holdout=0.75)
+    weights = {row["name"]: row["weight"] for row in model.leaderboard if row["weight"]}
+    assert weights == {"ensemble": 1.0, model.members[0].name: 1.0}
+    assert len(model.members) == 1
+    assert (model.calibrator.kind, model.decision.kind) == ("identity", "argmax")
+    assert model.facts["holdout_rows"] == 1_500, "one part of the rows held out"
+    assert "This fit is not remembered: its time is up." in story.messages("warning")
+    assert model.predict(table(n_rows=9)).shape == (9,)

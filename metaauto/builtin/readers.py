@@ -263,6 +263,7 @@ def read_openml(source: str) -> Any:
     if target and target in frame.columns:  # several targets are given as one text with commas
         frame = frame[[*(name for name in frame.columns if name != target), target]]
         frame.attrs["target"] = str(target)
+    frame.attrs["openml_id"] = int(dataset.dataset_id)
     return frame
 
 

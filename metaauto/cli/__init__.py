@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from metaauto import __version__
+from metaauto.cli.completers import COMPLETE_VARIABLE
+from metaauto.cli.exit_status import exit_status_help
 from metaauto.cli.terminal import NobodyReads, run
 
 __all__ = ["COMMANDS", "command", "main"]
@@ -18,10 +22,14 @@ COMMANDS = {
     "predict": "metaauto.cli.predict",
     "evaluate": "metaauto.cli.evaluate",
     "leaderboard": "metaauto.cli.leaderboard",
+    "compare": "metaauto.cli.compare",
+    "explain": "metaauto.cli.explain",
+    "report": "metaauto.cli.report",
     "suggest": "metaauto.cli.suggest",
     "metafeatures": "metaauto.cli.metafeatures",
     "knowledge": "metaauto.cli.knowledge",
     "plugins": "metaauto.cli.plugins",
+    "completion": "metaauto.cli.completion",
 }
 """metaauto's own commands in the order of use, and the modules that hold them."""
 
@@ -52,13 +60,29 @@ class _Commands(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find the command that is called, or say what was meant."""
         name = args[0]
-        if self.get_command(ctx, name) is None:
+        if not ctx.resilient_parsing and self.get_command(ctx, name) is None:
             import difflib
 
             near = difflib.get_close_matches(name, COMMANDS, n=1)
             guess = f"Did you mean {near[0]!r}?" if near else f"Commands: {', '.join(COMMANDS)}."
             raise click.UsageError(f"There is no command {name!r}. {guess}", ctx)
-        return super().resolve_command(ctx, args)
+        found = super().resolve_command(ctx, args)
+        _with_defaults(ctx, found[1], args)
+        return found
+
+
+def _with_defaults(ctx: click.Context, command: click.Command | None, args: list[str]) -> None:
+    from metaauto.cli.defaults import use_defaults
+    from metaauto.errors import SettingError
+
+    if command is None or ctx.resilient_parsing:
+        return
+    try:
+        use_defaults(ctx, args[0], command)
+    except SettingError:
+        # A file that is wrong must not keep anybody from the help.
+        if not {"-h", "--help"} & set(args):
+            raise
 
 
 def _of_plugin(name: str) -> click.Command | None:
@@ -71,7 +95,11 @@ def _of_plugin(name: str) -> click.Command | None:
     return found
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=exit_status_help(),
+)
 @click.version_option(__version__, prog_name="metaauto", message="%(prog)s %(version)s")
 @click.option(
     "--traceback", is_flag=True, expose_value=False, help="Show where an error came from."
@@ -84,18 +112,14 @@ def command() -> None:
     metaauto predict model.metaauto new.csv -o predictions.csv
     metaauto evaluate model.metaauto test.csv
 
-    A table is a file (csv, tsv, parquet, feather, json lines, arff), `-` for csv on the standard
-    input, or an address such as sqlite:shop.db?table=orders, openml:31 or sklearn:iris.
+    A table is a file (csv, tsv, parquet, feather, json lines, arff), or an
+    address such as sqlite:shop.db?table=orders, openml:31 or sklearn:iris.
+    Where a file is read or written, - stands for the standard input or output.
     `metaauto COMMAND --help` explains each command. Plugins can add commands; `metaauto plugins`
     lists them.
 
-    \b
-    Exit status:
-      0    done; for fit also when Ctrl-C ended the search early and a model was saved
-      1    an error: one line on the standard error says what happened and what to do
-      2    the command line was wrong
-      70   a defect of metaauto or of a plugin; --traceback shows where
-      130  interrupted before there was a result
+    Options that are not given are taken from metaauto.toml in the working directory, a table for
+    each command, or from [tool.metaauto] in pyproject.toml.
     """
 
 
@@ -107,4 +131,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments : sequence of str, optional
         What follows ``metaauto``; by default that of this process.
     """
-    raise SystemExit(run(command, arguments))
+    if COMPLETE_VARIABLE not in os.environ:
+        raise SystemExit(run(command, arguments))
+    # Whoever asks is a shell, in the middle of a line that is being typed.
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+        status = run(command, arguments)
+    raise SystemExit(status)

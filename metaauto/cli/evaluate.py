@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import click
 
-from metaauto.cli.options import json_option, plugin_settings, plugins_option
+from metaauto.cli.completers import complete_files, complete_metrics
+from metaauto.cli.options import (
+    json_option,
+    plugin_settings,
+    plugins_option,
+    truth_option,
+)
+from metaauto.cli.streams import model_file
 from metaauto.cli.terminal import print_json, print_line, print_table
+from metaauto.wording import counted
 
 __all__ = ["command"]
 
 
 @click.command("evaluate", short_help="Score a saved model on a table with the target.")
-@click.argument("model")
-@click.argument("data")
+@click.argument("model", shell_complete=complete_files)
+@click.argument("data", shell_complete=complete_files)
 @click.option(
     "--metric",
     "metrics",
     metavar="M",
+    shell_complete=complete_metrics,
     multiple=True,
     help="What to measure. Repeatable.  [default: the model's metric and the usual ones]",
 )
-@click.option(
-    "--target", metavar="COL", help="Column of the truth.  [default: as in the training table]"
-)
+@truth_option()
 @plugins_option()
 @json_option("the scores")
 def command(
@@ -33,7 +40,7 @@ def command(
     plugin_folders: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Score the saved MODEL on the table DATA, which holds the target.
+    """Score the saved MODEL on the table DATA, which holds the target; - is the standard input.
 
     \b
     metaauto evaluate price.metaauto test.csv
@@ -49,7 +56,8 @@ def command(
     from metaauto.report import evaluate, format_score
 
     registry = load_plugins(settings).registry
-    loaded = FinalModel.load(model, registry=registry)
+    with model_file(model, data) as path:
+        loaded = FinalModel.load(path, registry=registry)
     frame = read_table(data, registry.readers())
     found = evaluate(loaded, frame, target=target, metrics=metrics, registry=registry)
     if as_json:
@@ -65,7 +73,7 @@ def command(
         )
         return
     dropped = f"; {found.dropped_rows:,} without a target left out" if found.dropped_rows else ""
-    print_line(f"{found.rows:,} rows{dropped}")
+    print_line(f"{counted(found.rows, 'row')}{dropped}")
     print_table(
         [
             {

@@ -3,46 +3,44 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
-import signal
-import tempfile
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from metaauto.cli.completers import complete_files, complete_folders, complete_metrics
+from metaauto.cli.defaults import from_file, options_from_file
+from metaauto.cli.handover import DEFAULT_OUT, hand_over, place_for
 from metaauto.cli.options import (
-    check_writable,
     exclude_option,
     include_option,
     json_option,
     plugin_settings,
     plugins_option,
-    same_file,
+    seed_option,
     target_option,
     task_option,
 )
-from metaauto.cli.terminal import print_json, say
-from metaauto.errors import MetaautoError, SettingError
+from metaauto.cli.streams import STANDARD_STREAM
+from metaauto.cli.terminal import say
+from metaauto.cli.watching import listening, stopping_gently
+from metaauto.errors import SettingError
+from metaauto.interrupts import leaving_at_once
 
 if TYPE_CHECKING:
-    from metaauto.fit import Conductor
-    from metaauto.model import FinalModel
+    from metaauto.options import FitOptions
 
 __all__ = ["command"]
 
-_DEFAULT_OUT = "model.metaauto"
-
 
 @click.command("fit", short_help="Search the best model for a table, and save it.")
-@click.argument("data", required=False)
+@click.argument("data", required=False, shell_complete=complete_files)
 @target_option()
 @task_option()
 @click.option(
     "--metric",
     metavar="M",
+    shell_complete=complete_metrics,
     help="What to optimise, such as roc_auc, log_loss, f1, rmse, mae or quantile@0.9.  "
     "[default: roc_auc (two classes), log_loss (more), rmse]",
 )
@@ -63,7 +61,7 @@ _DEFAULT_OUT = "model.metaauto"
     type=float,
     help="Memory of all workers together.  [default: most of what is free]",
 )
-@click.option("--seed", metavar="S", type=int, default=0, show_default=True, help="Random seed.")
+@seed_option()
 @click.option(
     "--cv",
     metavar="HOW",
@@ -94,6 +92,7 @@ _DEFAULT_OUT = "model.metaauto"
 @click.option(
     "--knowledge",
     metavar="STORE",
+    shell_complete=complete_files,
     help="Start from what this store knows of other tables.  [default: the shipped store, "
     "installed packs and your own]",
 )
@@ -110,22 +109,38 @@ _DEFAULT_OUT = "model.metaauto"
 @click.option(
     "--run-dir",
     metavar="DIR",
+    shell_complete=complete_folders,
     help="Keep the run in this new directory, so that it can be resumed.",
 )
-@click.option("--resume", metavar="DIR", help="Go on with the interrupted run in this directory.")
+@click.option(
+    "--resume",
+    metavar="DIR",
+    shell_complete=complete_folders,
+    help="Go on with the interrupted run in this directory.",
+)
 @click.option(
     "--out",
     metavar="FILE",
-    help=f"Where to save the model.  [default: {_DEFAULT_OUT}, if there is none yet]",
+    shell_complete=complete_files,
+    help=f"Where to save the model; - is the standard output.  "
+    f"[default: {DEFAULT_OUT}, if there is none yet]",
 )
 @plugins_option()
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Show what would be done and tried first, and why, without fitting anything.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress, only warnings and errors.")
 @json_option("what the fit came to")
+@click.pass_context
 def command(
+    ctx: click.Context,
     data: str | None,
     target: str | None,
     resume: str | None,
     out: str | None,
+    dry_run: bool,
     quiet: bool,
     as_json: bool,
     **given: Any,
@@ -138,6 +153,7 @@ def command(
     metaauto fit shop.parquet --target churn --metric f1 --groups customer --holdout 0.2
     metaauto fit visits.csv --target visits --time day --role zip=categorical --run-dir run
     metaauto fit train.csv --target price --knowledge team.db --no-remember
+    metaauto fit train.csv --target price --budget 1h --dry-run
 
     Before the search it tells what it takes each column for and how it validates; then each better
     answer. Ctrl-C ends the search and saves the best model so far; a run with --run-dir that was
@@ -152,47 +168,64 @@ def command(
     The search starts warm, from what knowledge stores tell of other tables (`metaauto knowledge`),
     and afterwards your own store remembers what was tried here, never the rows.
 
-    The lines of progress go to the standard error, the result of --json to the standard output.
+    What goes on is shown on the standard error: as one view on a terminal, as lines elsewhere. The
+    result of --json goes to the standard output. Options that are not given are taken from the
+    table [fit] of metaauto.toml, or [tool.metaauto.fit] of pyproject.toml, in this folder.
     """
+    _settle(ctx, data, resume, given)
+    place = "" if dry_run else place_for(out, data)
+    if place == STANDARD_STREAM and as_json:
+        raise click.UsageError("--out - and --json both write to the standard output.")
+    options = _options(given)
+    if dry_run:
+        from metaauto.cli.fit_plan import print_plan
+        from metaauto.plan import plan_fit
+
+        print_plan(plan_fit(data, target, options), as_json)
+        return
+    file, named = options_from_file(ctx)
+    if named and not quiet:
+        say(f"Defaults from {file}: {', '.join(named)}")
+    with leaving_at_once():
+        from metaauto.fit import Conductor
+        from metaauto.search.executors.nurseries import fork_nursery
+
+        # Whoever misspelt a file need not wait for what workers import.
+        if data in (None, STANDARD_STREAM) or ":" in data or Path(data).exists():
+            fork_nursery()
+    with listening(quiet) as (listener, note):
+        conductor = Conductor(options, listener)
+        with stopping_gently(conductor, note):
+            model = conductor.run(data, target, resume)
+    folders = given["plugin_folders"]
+    hand_over(model, place, data=data, plugin_folders=folders, quiet=quiet, as_json=as_json)
+
+
+def _settle(
+    ctx: click.Context, data: str | None, resume: str | None, given: dict[str, Any]
+) -> None:
+    """Refuse what does not go together; what was typed goes before what a file says."""
+    for one, other in (("knowledge", "no_knowledge"), ("no_knowledge", "knowledge")):
+        if from_file(ctx, one) and given[other] and not from_file(ctx, other):
+            given[one] = None
+    if resume is not None and from_file(ctx, "run_dir"):
+        given["run_dir"] = None
     if data is None and resume is None:
         raise click.UsageError("Name the table: metaauto fit DATA --target COL.")
     if resume is not None and given["run_dir"] is not None:
         raise click.UsageError("--resume and --run-dir exclude each other.")
+    if resume is not None and ctx.params["dry_run"]:
+        raise click.UsageError("--resume and --dry-run exclude each other.")
     if given["knowledge"] is not None and given["no_knowledge"]:
         raise click.UsageError("--knowledge and --no-knowledge exclude each other.")
-    path = _output(out, data)
-    conductor = _conductor(given, quiet)
-    with _stopping_gently(conductor):
-        model = conductor.run(data, target, resume)
-    saved, problem = _save(model, path)
-    _tell(model, saved, given["plugin_folders"], quiet, as_json)
-    if problem is not None:
-        raise problem
 
 
-def _output(out: str | None, data: str | None) -> Path:
-    """Where the model goes, known to be writable before any time is spent."""
-    path = Path(out if out is not None else _DEFAULT_OUT).expanduser()
-    if out is None and path.exists():
-        raise SettingError(
-            f"{_DEFAULT_OUT!r} exists already.", hint="Say where to save the model with --out."
-        )
-    if data is not None and same_file(path, data):
-        raise SettingError(
-            f"--out {str(path)!r} would replace the table.", hint="Name another file."
-        )
-    check_writable(path, "the model")
-    return path
-
-
-def _conductor(given: dict[str, Any], quiet: bool) -> Conductor:
-    """The conductor of this fit; options are checked before anything is started."""
+def _options(given: dict[str, Any]) -> FitOptions:
+    """What the fit is asked for, checked before anything is started."""
     roles = _roles(given["roles"])
     cv = _cv(given["cv"])
     settings = plugin_settings(given["plugin_folders"])
-    from metaauto.fit import Conductor
     from metaauto.options import FitOptions
-    from metaauto.report import Progress
 
     names = (
         *("task", "metric", "budget", "trials", "cores", "memory", "seed", "holdout", "groups"),
@@ -203,8 +236,7 @@ def _conductor(given: dict[str, Any], quiet: bool) -> Conductor:
     if given["knowledge"] is not None:
         # A run that is resumed elsewhere finds the store again.
         knowledge = str(Path(given["knowledge"]).expanduser().absolute())
-    options = FitOptions(**plain, cv=cv, roles=roles, knowledge=knowledge, plugins=settings)
-    return Conductor(options, None if quiet else Progress(say))
+    return FitOptions(**plain, cv=cv, roles=roles, knowledge=knowledge, plugins=settings)
 
 
 def _roles(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -224,72 +256,3 @@ def _cv(text: str) -> str | int | float:
         with contextlib.suppress(ValueError):
             return kind(text)
     return text.strip().lower()
-
-
-@contextlib.contextmanager
-def _stopping_gently(conductor: Conductor) -> Iterator[None]:
-    """Let a first Ctrl-C (or SIGTERM) end the search, and a second one everything."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    asked = False
-
-    def stop(*_: object) -> None:
-        nonlocal asked
-        if asked or conductor.search is None:
-            raise KeyboardInterrupt
-        asked = True
-        conductor.stop()
-        say("Stopping: the best model so far will be saved. Ctrl-C again gives up.")
-
-    kinds = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(kind, stop) for kind in kinds]
-    try:
-        yield
-    finally:
-        for kind, handler in zip(kinds, before, strict=True):
-            signal.signal(kind, handler)
-
-
-def _save(model: FinalModel, path: Path) -> tuple[Path, MetaautoError | None]:
-    """Save the model; if its place cannot be written any more, save it elsewhere, and say so."""
-    try:
-        return model.save(path), None
-    except MetaautoError as error:
-        refuge = Path(tempfile.mkdtemp(prefix="metaauto-")) / path.name
-        try:
-            model.save(refuge)
-        except MetaautoError:
-            refuge.parent.rmdir()
-            raise error from None
-        error.hint = f"The model was saved to {str(refuge)!r} instead."
-        return refuge, error
-
-
-def _tell(
-    model: FinalModel, path: Path, folders: tuple[str, ...], quiet: bool, as_json: bool
-) -> None:
-    """Say what the fit came to, and how to go on."""
-    if not quiet:
-        from metaauto.report import summary_lines
-
-        members = [(member.name, member.weight) for member in model.members]
-        for line in summary_lines(model.metric_name, model.facts, members, model.leaderboard):
-            say(line)
-        file = shlex.quote(str(path))
-        more = "".join(f" --plugins {shlex.quote(folder)}" for folder in folders)
-        say(f"Saved        {path} ({path.stat().st_size / 1e6:.1f} MB)")
-        say(f"  metaauto predict {file} DATA -o predictions.csv{more}")
-        say(f"  metaauto evaluate {file} DATA{more}")
-        say(f"  metaauto leaderboard {file}")
-    if as_json:
-        print_json(
-            {
-                "model": str(path),
-                "task": model.task.kind,
-                "target": model.task.target,
-                "metric": model.metric_name,
-                "members": {member.name: member.weight for member in model.members},
-                **model.facts,
-            }
-        )

@@ -41,7 +41,7 @@ class LazyGroup(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find the command that is called, or say what was meant."""
         name = args[0]
-        if self.get_command(ctx, name) is None:
+        if not ctx.resilient_parsing and self.get_command(ctx, name) is None:
             known = self.list_commands(ctx)
             near = difflib.get_close_matches(name, known, n=1)
             guess = f"Did you mean {near[0]!r}?" if near else f"Commands: {', '.join(known)}."

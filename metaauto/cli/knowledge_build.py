@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metaauto.budget import available_cores, parse_seconds
+from metaauto.cli.completers import complete_folders
+from metaauto.cli.exit_status import ExitStatus
 from metaauto.cli.options import exclude_option, include_option, plugin_settings, plugins_option
 from metaauto.cli.stores import named_or_own, store_option, written_store
-from metaauto.cli.terminal import INTERRUPTED, say
+from metaauto.cli.terminal import say
 from metaauto.errors import KnowledgeError, SettingError
+from metaauto.wording import counted
 
 if TYPE_CHECKING:
     from metaauto.measure import BuildPlan, Progress, Source
@@ -38,7 +41,10 @@ _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "ca
 )
 @click.option("--tasks", metavar="IDS", help="Tasks at OpenML by their numbers: 3,31.")
 @click.option(
-    "--folder", metavar="DIR", help="The tables of a folder: parquet, csv, arff, feather."
+    "--folder",
+    metavar="DIR",
+    shell_complete=complete_folders,
+    help="The tables of a folder: parquet, csv, arff, feather.",
 )
 @click.option(
     "--target",
@@ -53,6 +59,14 @@ _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "ca
     default=2,
     show_default=True,
     help="Random configurations of each model, besides its default and what its author recommends.",
+)
+@click.option(
+    "--published",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=4,
+    show_default=True,
+    help="Configurations of each model that were imported into the store, to be measured as well.",
 )
 @click.option(
     "--waves",
@@ -135,7 +149,8 @@ def command(
     try:
         with _ending_on_sigterm():
             sources = _sources(suite, tasks, folder, target)
-            say(f"{_tables(len(sources))} for {path}. Ctrl-C ends it; the same command goes on.")
+            tables = counted(len(sources), "table")
+            say(f"{tables} for {path}. Ctrl-C ends it; the same command goes on.")
             said = here("build", libraries=_LIBRARIES, cores=1, speed=calibrate())
             lines = _Lines()
             with written_store(path) as opened:
@@ -145,7 +160,7 @@ def command(
                 info = opened.info()
     except KeyboardInterrupt:
         say(f"Interrupted. What was measured is in {path}; the same command goes on from there.")
-        ctx.exit(INTERRUPTED)
+        ctx.exit(ExitStatus.INTERRUPTED)
     if len(lines.unusable) == len(sources):
         raise KnowledgeError(
             "None of the tables can be measured.", hint="See above, and look at --target."
@@ -153,8 +168,8 @@ def command(
     is_spent = time.monotonic() - began > plan.seconds
     ending = "The budget is spent; the same command goes on. " if is_spent else "Done. "
     say(
-        f"{ending}{fresh:,} new evaluations; {path} holds {sum(info.evaluations.values()):,} on "
-        f"{_tables(sum(info.datasets.values()))}."
+        f"{ending}{counted(fresh, 'new evaluation')}; {path} holds "
+        f"{sum(info.evaluations.values()):,} on {counted(sum(info.datasets.values()), 'table')}."
     )
 
 
@@ -173,6 +188,7 @@ def _plan(given: dict[str, Any]) -> BuildPlan:
         soft_seconds=seconds,
         hard_seconds=_HARD * seconds,
         draws=given["configurations"],
+        published=given["published"],
         waves=given["waves"],
         seconds=budget,
         cores=cores,
@@ -257,10 +273,6 @@ def _duration(seconds: float) -> str:
         return f"{seconds:.0f}s"
     minutes = round(seconds / 60)
     return f"{minutes}m" if minutes < 100 else f"{minutes // 60}h{minutes % 60:02d}m"
-
-
-def _tables(count: int) -> str:
-    return f"{count:,} table{'s' if count != 1 else ''}"
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from metaauto.cli.completers import complete_files
 from metaauto.cli.options import plugins_option
 from metaauto.cli.stores import in_use, read_store
 from metaauto.cli.terminal import print_line
@@ -15,7 +16,7 @@ __all__ = ["command"]
 
 
 @click.command("check", short_help="Look whether a store is whole.")
-@click.argument("store", required=False)
+@click.argument("store", required=False, shell_complete=complete_files)
 @plugins_option()
 @click.pass_context
 def command(ctx: click.Context, store: str | None, plugin_folders: tuple[str, ...]) -> None:

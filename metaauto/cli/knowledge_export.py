@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import click
 
+from metaauto.cli.completers import complete_folders
 from metaauto.cli.stores import named_or_own, read_store, store_option
 from metaauto.cli.terminal import print_line
+from metaauto.wording import counted
 
 __all__ = ["command"]
 
 
 @click.command("export", short_help="Write a store as text that can be reviewed.")
-@click.argument("folder")
+@click.argument("folder", shell_complete=complete_folders)
 @store_option("The store that is written.")
 def command(folder: str, store: str | None) -> None:
     """Write a store as JSON lines into FOLDER, a file for each table.
@@ -30,6 +32,6 @@ def command(folder: str, store: str | None) -> None:
         report = export_text(opened, folder)
     deleted = f", {report.deleted:,} deleted" if report.deleted else ""
     print_line(
-        f"{report.files:,} files, {report.size / 1e6:.1f} MB, in {folder}: "
+        f"{counted(report.files, 'file')}, {report.size / 1e6:.1f} MB, in {folder}: "
         f"{report.written:,} written{deleted}."
     )

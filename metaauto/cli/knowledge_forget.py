@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from metaauto.cli.completers import complete_files
 from metaauto.cli.options import (
     plugin_settings,
     plugins_option,
@@ -23,7 +24,12 @@ __all__ = ["command"]
 
 @click.command("forget", short_help="Delete all that is known of one table.")
 @click.argument("fingerprint", required=False)
-@click.option("--data", metavar="DATA", help="The table itself, in place of its fingerprint.")
+@click.option(
+    "--data",
+    metavar="DATA",
+    shell_complete=complete_files,
+    help="The table itself, in place of its fingerprint.",
+)
 @target_option()
 @task_option()
 @click.option("--groups", metavar="COL", help="As in the fit that is to be forgotten.")

@@ -6,16 +6,18 @@ import dataclasses
 
 import click
 
+from metaauto.cli.completers import complete_files
 from metaauto.cli.options import json_option
 from metaauto.cli.stores import named_or_own, store_option, written_store
 from metaauto.cli.terminal import print_json, print_line
+from metaauto.wording import counted
 
 __all__ = ["command"]
 
 
 @click.command("import", short_help="Add published knowledge to a store.")
 @click.argument("source")
-@click.argument("path")
+@click.argument("path", shell_complete=complete_files)
 @store_option("The store it is added to.")
 @json_option("what was read and imported")
 def command(source: str, path: str, store: str | None, as_json: bool) -> None:
@@ -47,4 +49,5 @@ def command(source: str, path: str, store: str | None, as_json: bool) -> None:
             print_line(f"{name:<14} {tally.imported:,} of {tally.read:,} imported")
             for reason, count in tally.skipped.items():
                 print_line(f"  {count:>8,} skipped: {reason}")
-    print_line(f"{report.changed:,} facts of {place} are new or changed.")
+    are = "is" if report.changed == 1 else "are"
+    print_line(f"{counted(report.changed, 'fact')} of {place} {are} new or changed.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from metaauto.cli.completers import complete_files
 from metaauto.cli.options import json_option, plugins_option
 from metaauto.cli.stores import in_use, read_store
 from metaauto.cli.terminal import print_json, print_line
@@ -20,7 +21,7 @@ __all__ = ["command"]
 
 
 @click.command("info", short_help="Show what the stores hold, in numbers.")
-@click.argument("store", required=False)
+@click.argument("store", required=False, shell_complete=complete_files)
 @plugins_option()
 @json_option("the numbers")
 def command(

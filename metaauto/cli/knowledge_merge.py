@@ -6,23 +6,32 @@ from pathlib import Path
 
 import click
 
+from metaauto.cli.completers import complete_files
 from metaauto.cli.options import same_file
 from metaauto.cli.stores import named_or_own, read_store, store_option, written_store
 from metaauto.cli.terminal import print_line
 from metaauto.errors import Refused
+from metaauto.wording import counted
 
 __all__ = ["command"]
 
 
 @click.command("merge", short_help="Add all facts of another store.")
-@click.argument("other")
+@click.argument("other", shell_complete=complete_files)
 @store_option("The store they are added to.")
-def command(other: str, store: str | None) -> None:
+@click.option(
+    "--source",
+    metavar="NAME",
+    help="Only what comes from this source, such as build: without what was imported.",
+)
+@click.option("--compact", is_flag=True, help="Make it one small sealed file, to be passed on.")
+def command(other: str, store: str | None, source: str | None, compact: bool) -> None:
     """Add all facts of OTHER, a store or a folder that `export` wrote, to a store.
 
     \b
     metaauto knowledge merge colleague.db
     metaauto knowledge merge exported --store team.db
+    metaauto knowledge merge mine.db --store pack.db --source build --compact
 
     OTHER is left as it is. Merging twice changes nothing more, and the order of merges does not
     matter. A damaged store is refused, and then nothing is added.
@@ -32,15 +41,23 @@ def command(other: str, store: str | None) -> None:
         raise Refused(f"{other!r} is the store itself.", hint="Name another one.")
     from metaauto.knowledge import import_text, merge
 
-    source = Path(other).expanduser()
-    if source.is_dir():
-        with written_store(place) as opened:
-            count = import_text(source, opened)
-        print_line(f"{count:,} evaluations of {place} are new or changed.")
-        return
-    with read_store(source) as read, written_store(place) as opened:
-        report = merge(opened, read)
-    print_line(
-        f"{report.datasets:,} tables, {report.configurations:,} configurations and "
-        f"{report.evaluations:,} evaluations of {place} are new or changed."
-    )
+    path = Path(other).expanduser()
+    if path.is_dir() and source is not None:
+        raise Refused(
+            "--source goes with a store.", hint="Merge the folder into a new store first."
+        )
+    with written_store(place) as opened:
+        if path.is_dir():
+            count = import_text(path, opened)
+            are = "is" if count == 1 else "are"
+            told = f"{counted(count, 'evaluation')} of {place} {are} new or changed."
+        else:
+            with read_store(path) as read:
+                report = merge(opened, read, source)
+            told = (
+                f"{counted(report.datasets, 'table')}, "
+                f"{counted(report.configurations, 'configuration')} and "
+                f"{counted(report.evaluations, 'evaluation')} of {place} are new or changed."
+            )
+        size = opened.compact() if compact else None
+    print_line(told if size is None else f"{told} It has {size / 1e6:.1f} MB.")

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from metaauto.cli.completers import complete_files
 from metaauto.cli.options import json_option, plugins_option
 from metaauto.cli.stores import in_use, read_store
 from metaauto.cli.terminal import print_json, print_line, print_table, say
 from metaauto.errors import KnowledgeError
+from metaauto.wording import counted
 
 if TYPE_CHECKING:
     from metaauto.warmstart.verdict import Verdict
@@ -22,7 +24,7 @@ _METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 
 
 @click.command("verify", short_help="Replay what is stored: is the warm start worth it?")
-@click.argument("store", required=False)
+@click.argument("store", required=False, shell_complete=complete_files)
 @plugins_option()
 @json_option("the figures and verdicts")
 @click.pass_context
@@ -91,7 +93,7 @@ def _verdicts(paths: list[Path], versions: dict[str, int]) -> Iterator[Verdict]:
 
 def _head(found: Verdict) -> Iterator[str]:
     words = "each taken for new beside those of other groups" if found.is_enough else "replayed"
-    tables = f"{found.cases} table{'s' if found.cases != 1 else ''}"
+    tables = counted(found.cases, "table")
     yield f"{found.kind}, {found.metric}: {tables} {words}"
     yield f"Verdict: {found.words}"
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
+from metaauto.cli.completers import complete_files
 from metaauto.cli.options import json_option
+from metaauto.cli.streams import model_file
 from metaauto.cli.terminal import print_json, print_line, print_table
 
 __all__ = ["command"]
@@ -16,10 +18,10 @@ _ERROR_WIDTH = 60
 
 
 @click.command("leaderboard", short_help="Show what was tried for a saved model.")
-@click.argument("model")
+@click.argument("model", shell_complete=complete_files)
 @json_option("all columns, with the configurations,")
 def command(model: str, as_json: bool) -> None:
-    """Show the ensemble and every trial of the saved MODEL, best first.
+    """Show the ensemble and every trial of the saved MODEL, best first; - is the standard input.
 
     \b
     metaauto leaderboard price.metaauto
@@ -31,7 +33,8 @@ def command(model: str, as_json: bool) -> None:
     from metaauto.model.file import read_manifest
     from metaauto.report import format_score
 
-    manifest = read_manifest(model)
+    with model_file(model) as path:
+        manifest = read_manifest(path)
     facts: Mapping[str, Any] = manifest.get("facts", {})
     rows: list[Mapping[str, Any]] = manifest.get("leaderboard", [])
     if as_json:

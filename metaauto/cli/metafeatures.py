@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from metaauto.cli.completers import complete_files
 from metaauto.cli.options import (
     json_option,
     plugin_settings,
@@ -25,7 +26,7 @@ __all__ = ["command"]
 
 
 @click.command("metafeatures", short_help="Describe a table by numbers.")
-@click.argument("data")
+@click.argument("data", shell_complete=complete_files)
 @target_option()
 @task_option()
 @click.option(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from metaauto.cli.completers import complete_folders, complete_left_out, complete_models
 from metaauto.errors import SettingError
 
 if TYPE_CHECKING:
@@ -23,12 +24,16 @@ __all__ = [
     "exclude_option",
     "include_option",
     "json_option",
+    "looking_budget_option",
     "plugin_settings",
     "plugins_option",
     "read_dataset",
+    "refuse_replacing",
     "same_file",
+    "seed_option",
     "target_option",
     "task_option",
+    "truth_option",
 ]
 
 TASKS = ("auto", "classification", "binary", "multiclass", "regression")
@@ -42,6 +47,7 @@ def plugins_option() -> Decorator:
         "--plugins",
         "plugin_folders",
         metavar="DIR",
+        shell_complete=complete_folders,
         multiple=True,
         help="A folder of plugin files (*.py), besides the installed plugins. Repeatable.",
     )
@@ -56,6 +62,43 @@ def target_option() -> Decorator:
     """Return the option ``--target COL``."""
     return click.option(
         "--target", metavar="COL", help="The column to predict. Some sources name it."
+    )
+
+
+def truth_option(beside: str = "") -> Decorator:
+    """Return the option ``--target COL`` of rows that a model is looked at on.
+
+    Parameters
+    ----------
+    beside : str, default=""
+        The option that it goes with.
+    """
+    return click.option(
+        "--target",
+        metavar="COL",
+        help=_beside(beside, "column of the truth.  [default: as in the training table]"),
+    )
+
+
+def looking_budget_option(what: str, beside: str = "") -> Decorator:
+    """Return the option ``--budget TIME`` of looking at a model; both as in `truth_option`."""
+    return click.option(
+        "--budget",
+        metavar="TIME",
+        default="60s",
+        show_default=True,
+        help=_beside(beside, f"wall time for {what}: 30s, 5m."),
+    )
+
+
+def _beside(option: str, text: str) -> str:
+    return f"With {option}: {text}" if option else text[0].upper() + text[1:]
+
+
+def seed_option() -> Decorator:
+    """Return the option ``--seed S``."""
+    return click.option(
+        "--seed", metavar="S", type=int, default=0, show_default=True, help="Random seed."
     )
 
 
@@ -75,6 +118,7 @@ def include_option() -> Decorator:
     return click.option(
         "--include",
         metavar="NAME",
+        shell_complete=complete_models,
         multiple=True,
         callback=_names,
         help="Only this model or plugin. Repeatable, or with commas.",
@@ -86,6 +130,7 @@ def exclude_option() -> Decorator:
     return click.option(
         "--exclude",
         metavar="NAME",
+        shell_complete=complete_left_out,
         multiple=True,
         callback=_names,
         help="Not this model or plugin. Repeatable, or with commas.",
@@ -143,6 +188,15 @@ def check_writable(path: Path, what: str) -> None:
         ) from error
     if path.exists() and not path.is_file():
         raise SettingError(f"{str(path)!r} is no regular file.", hint="Name another file.")
+
+
+def refuse_replacing(output: str | Path, model: str, data: str | None) -> None:
+    """Raise `SettingError` if an output would replace what it is made from."""
+    for source, what in ((model, "model"), (data, "table")):
+        if source is not None and same_file(output, source):
+            raise SettingError(
+                f"-o {str(output)!r} would replace the {what}.", hint="Name another file."
+            )
 
 
 def same_file(one: str | Path, other: str) -> bool:

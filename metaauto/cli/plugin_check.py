@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from metaauto.cli.completers import complete_folders
 from metaauto.cli.options import json_option
 from metaauto.cli.terminal import print_json, print_line
 from metaauto.errors import SettingError
@@ -20,7 +21,7 @@ __all__ = ["command"]
 
 
 @click.command("check", short_help="Run the contracts on a plugin and print a verdict.")
-@click.argument("package")
+@click.argument("package", shell_complete=complete_folders)
 @click.option(
     "--patience",
     metavar="SECONDS",

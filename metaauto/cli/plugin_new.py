@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from metaauto.cli.completers import complete_folders
 from metaauto.cli.plugins import load_quietly
 from metaauto.cli.template import FILES
 from metaauto.cli.terminal import print_line
@@ -24,6 +25,7 @@ _PREFIX = "metaauto-"
     "--dir",
     "folder",
     metavar="DIR",
+    shell_complete=complete_folders,
     default=".",
     show_default=True,
     help="Where to make the folder of the package.",

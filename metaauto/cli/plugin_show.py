@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from metaauto.cli.completers import complete_plugins
 from metaauto.cli.options import json_option, plugins_option
 from metaauto.cli.plugins import load_quietly
 from metaauto.cli.terminal import print_json, print_line
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _SLOT_FLAGS = ("keeps_missing", "native", "sparse", "centers")
-_LIMITS = ("max_rows", "max_features", "max_classes")
+_LIMITS = ("max_rows", "max_features", "max_classes", "max_cells")
 
 
 @click.command("show", short_help="Show everything about one plugin.")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_plugins)
 @plugins_option()
 @json_option("the plugin")
 @click.pass_obj

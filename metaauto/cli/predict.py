@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from metaauto.cli.options import plugin_settings, plugins_option, same_file
+from metaauto.cli.completers import complete_files
+from metaauto.cli.options import plugin_settings, plugins_option, refuse_replacing
 from metaauto.cli.output import STANDARD_OUTPUT, check_output, write_table
-from metaauto.errors import Refused, SettingError
+from metaauto.cli.streams import model_file
+from metaauto.errors import Refused
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,13 +21,14 @@ __all__ = ["command"]
 
 
 @click.command("predict", short_help="Predict the rows of a table with a saved model.")
-@click.argument("model")
-@click.argument("data")
+@click.argument("model", shell_complete=complete_files)
+@click.argument("data", shell_complete=complete_files)
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
     default=STANDARD_OUTPUT,
+    shell_complete=complete_files,
     show_default=True,
     help="Where to write: .csv, .tsv, .parquet or .jsonl; - is csv on the standard output.",
 )
@@ -36,7 +39,7 @@ __all__ = ["command"]
 def command(
     model: str, data: str, output: str, proba: bool, plugin_folders: tuple[str, ...]
 ) -> None:
-    """Predict each row of the table DATA with the saved MODEL.
+    """Predict each row of the table DATA with the saved MODEL; - is the standard input.
 
     \b
     metaauto predict price.metaauto new.csv -o predictions.csv
@@ -48,18 +51,15 @@ def command(
     of a category that the model has not seen count as missing, with a warning.
     """
     check_output(output)
-    for source, what in ((model, "model"), (data, "table")):
-        if same_file(output, source):
-            raise SettingError(
-                f"-o {output!r} would replace the {what}.", hint="Name another file."
-            )
+    refuse_replacing(output, model, data)
     settings = plugin_settings(plugin_folders)
     from metaauto.data import read_table
     from metaauto.model import FinalModel
     from metaauto.plugins import load_plugins
 
     registry = load_plugins(settings).registry
-    loaded = FinalModel.load(model, registry=registry)
+    with model_file(model, data) as path:
+        loaded = FinalModel.load(path, registry=registry)
     if proba and not loaded.task.is_classification:
         raise Refused("A regression model has no probabilities.", hint="Leave out --proba.")
     write_table(_predictions(loaded, read_table(data, registry.readers()), proba), output)

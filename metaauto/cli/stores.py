@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from metaauto.cli.completers import complete_files
 from metaauto.errors import KnowledgeError
 
 if TYPE_CHECKING:
@@ -22,7 +23,12 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 def store_option(what: str) -> Decorator:
     """Return the option ``--store FILE``."""
-    return click.option("--store", metavar="FILE", help=f"{what}  [default: your own]")
+    return click.option(
+        "--store",
+        metavar="FILE",
+        shell_complete=complete_files,
+        help=f"{what}  [default: your own]",
+    )
 
 
 def named_or_own(store: str | None) -> Path:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from metaauto.cli.completers import complete_files, complete_metrics
 from metaauto.cli.options import (
     exclude_option,
     include_option,
@@ -18,29 +19,32 @@ from metaauto.cli.options import (
     task_option,
 )
 from metaauto.cli.terminal import print_json, print_line, print_table, say
+from metaauto.wording import counted
 
 if TYPE_CHECKING:
     from metaauto.warmstart.suggest import Suggested, Suggestion
 
-__all__ = ["command"]
+__all__ = ["command", "print_suggested"]
 
 _VALUES = 3
 _OTHER_TASK = "does not do"
 
 
 @click.command("suggest", short_help="Say what to try first on a table, and why.")
-@click.argument("data")
+@click.argument("data", shell_complete=complete_files)
 @target_option()
 @task_option()
 @click.option(
     "--metric",
     metavar="M",
+    shell_complete=complete_metrics,
     help="What is to be optimised, as for fit.  "
     "[default: roc_auc (two classes), log_loss (more), rmse]",
 )
 @click.option(
     "--knowledge",
     metavar="STORE",
+    shell_complete=complete_files,
     help="Ask this store alone.  [default: the shipped store, installed packs and your own]",
 )
 @include_option()
@@ -108,32 +112,42 @@ def command(
         return
     for line in _about(found):
         print_line(line)
+    print_suggested(found)
+
+
+def _about(found: Suggestion) -> Iterator[str]:
+    from metaauto.knowledge import shipped_store
+
+    task = found.task
+    kinds = ", ".join(f"{count:,} {role}" for role, count in found.roles.items())
+    classes = f", {counted(task.n_classes, 'class', 'classes')}" if task.is_classification else ""
+    unused = len(task.columns) - len(task.features)
+    yield (
+        f"Table    {task.kind} target {task.target!r}{classes}; {counted(task.n_rows, 'row')}, "
+        f"{counted(len(task.columns), 'column')}: {kinds}{f', {unused:,} unused' if unused else ''}"
+    )
+    yield f"Judged   by {task.metric} on {found.validation}"
+    if not found.stores:
+        yield "Known    nothing of such tables; these are the models' defaults"
+        return
+    tables = counted(found.datasets, f"{task.kind} table")
+    yield f"Known    {counted(found.known, 'configuration')} on {tables}"
+    shipped = str(shipped_store())
+    for path, count in found.stores.items():
+        place = "the store that comes with metaauto" if path == shipped else path
+        yield f"         {counted(count, 'table')} in {place}"
+    names = ", ".join(f"{name} {weight:.1%}" for name, weight in found.similar)
+    yield f"Similar  {names}"
+
+
+def print_suggested(found: Suggestion) -> None:
+    """Write what would be tried first as a table, and what is left out."""
     print_table(
         [_row(rank, entry, found) for rank, entry in enumerate(found.configurations, start=1)],
         left=("model", "values", "why"),
     )
     for line in _left_out(found):
         print_line(line)
-
-
-def _about(found: Suggestion) -> Iterator[str]:
-    task = found.task
-    kinds = ", ".join(f"{count:,} {role}" for role, count in found.roles.items())
-    classes = f", {task.n_classes} classes" if task.is_classification else ""
-    unused = len(task.columns) - len(task.features)
-    yield (
-        f"Table    {task.kind} target {task.target!r}{classes}; {task.n_rows:,} rows, "
-        f"{len(task.columns):,} columns: {kinds}{f', {unused:,} unused' if unused else ''}"
-    )
-    yield f"Judged   by {task.metric} on {found.validation}"
-    if not found.stores:
-        yield "Known    nothing of such tables; these are the models' defaults"
-        return
-    yield f"Known    {found.known} configurations on {found.datasets} {task.kind} tables"
-    for path, count in found.stores.items():
-        yield f"         {count} tables in {path}"
-    names = ", ".join(f"{name} {weight:.1%}" for name, weight in found.similar)
-    yield f"Similar  {names}"
 
 
 def _row(rank: int, entry: Suggested, found: Suggestion) -> dict[str, str]:
@@ -165,7 +179,7 @@ def _left_out(found: Suggestion) -> Iterator[str]:
     total = sum(found.skipped.values())
     if total:
         reasons = "; ".join(f"{count} {reason}" for reason, count in found.skipped.items())
-        yield f"Skipped  {total} stored configurations: {reasons}"
+        yield f"Skipped  {counted(total, 'stored configuration')}: {reasons}"
     told = [f"{name} {why}" for name, why in found.unfit.items() if not why.startswith(_OTHER_TASK)]
     if told:
         yield f"Unfit    {'; '.join(told)}"

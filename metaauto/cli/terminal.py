@@ -7,26 +7,26 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 import click
 
+from metaauto.cli.exit_status import ExitStatus
 from metaauto.errors import MetaautoError
 
 __all__ = [
-    "DEFECT",
-    "INTERRUPTED",
     "NobodyReads",
     "print_json",
     "print_line",
     "print_table",
     "run",
     "say",
+    "say_wrapped",
+    "speaking_through",
+    "write_error",
 ]
 
-INTERRUPTED = 130
-DEFECT = 70
 _TRACEBACK = "--traceback"
 
 
@@ -45,7 +45,7 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except (NobodyReads, BrokenPipeError):
         _abandon(sys.stdout, sys.stderr)
-        return 0
+        return ExitStatus.DONE
     _let_go_of_standard_error()
     return status
 
@@ -63,21 +63,21 @@ def _status(command: click.Command, arguments: list[str], with_traceback: bool) 
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         say("Interrupted.")
-        return INTERRUPTED
+        return ExitStatus.INTERRUPTED
     except NobodyReads:
         raise
     except MetaautoError as error:
         _show_traceback(with_traceback)
         say(f"Error: {_one_line(error)}")
-        return 1
+        return ExitStatus.ERROR
     except Exception as error:
         _show_traceback(with_traceback)
         what = f"{type(error).__name__}: {_one_line(error)}"
         advice = "" if with_traceback else " Please report it; run with --traceback to see where."
         say(f"Error: an unexpected {what.rstrip('. ')}.{advice}")
-        return DEFECT
+        return ExitStatus.DEFECT
     # Outside of its standalone mode, click returns the status of an early exit such as --help.
-    return result if isinstance(result, int) and not isinstance(result, bool) else 0
+    return result if isinstance(result, int) and not isinstance(result, bool) else ExitStatus.DONE
 
 
 def _usage(error: click.UsageError) -> str:
@@ -112,12 +112,50 @@ def _abandon(*streams: TextIO) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+_voices: list[Callable[[str], None]] = []
+
+
+@contextlib.contextmanager
+def speaking_through(write: Callable[[str], None]) -> Iterator[None]:
+    """Let `say` hand its lines to somebody who knows where they fit on the terminal."""
+    _voices.append(write)
+    try:
+        yield
+    finally:
+        _voices.remove(write)
+
+
 def say(line: str) -> None:
     """Write a line to the standard error; nobody reading it must not end the work."""
+    if _voices:
+        _voices[-1](line)
+        return
+    write_error(line)
+
+
+def write_error(line: str) -> None:
+    """Write a line to the standard error, past whoever speaks for `say`."""
     try:
         click.echo(line, err=True)
     except (OSError, ValueError):
         return
+
+
+def say_wrapped(line: str, indent: int) -> None:
+    """Like `say`; on a terminal long lines go on below their text, which begins at `indent`."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        if sys.stderr.isatty():
+            import textwrap
+
+            bullet = 2 if line[indent:].startswith("- ") else 0
+            line = textwrap.fill(
+                line,
+                max(os.get_terminal_size(sys.stderr.fileno()).columns, indent + 20),
+                subsequent_indent=" " * (indent + bullet),
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+    say(line)
 
 
 def print_line(line: str) -> None:

@@ -83,11 +83,14 @@ class Model:
         Hyperparameter values worth trying early, besides the default.
     space_version : int
         Raise it when the meaning of a hyperparameter changes.
-    max_rows, max_features, max_classes : int, optional
-        Beyond these the model is not tried.
+    max_rows, max_features, max_classes, max_cells : int, optional
+        Beyond these the model is not tried; cells are rows times features.
     cost : float
         Rough cost beside a histogram gradient boosting of 100 rounds on the same rows (1.0);
         orders the first trials until real times are known.
+    cost_factor : callable, optional
+        ``cost_factor(values, context) -> float``, by which the cost differs with the values and
+        the shape of the table.
     per_class : bool
         Whether fitting takes longer the more classes there are, as when each class has its trees.
     priority : float
@@ -109,7 +112,9 @@ class Model:
     max_rows: int | None = None
     max_features: int | None = None
     max_classes: int | None = None
+    max_cells: int | None = None
     cost: float = 1.0
+    cost_factor: Callable[[Mapping[str, Any], BuildContext], float] | None = None
     per_class: bool = False
     priority: float = 0.0
     requires: tuple[str, ...] = ()
@@ -120,6 +125,8 @@ class Model:
         check_tasks(self.name, self.tasks)
         if self.fit is not None:
             check_callable(self, "fit")
+        if self.cost_factor is not None:
+            check_callable(self, "cost_factor")
 
     def space_for(self, kind: str) -> dict[str, Range]:
         """The ranges for one kind of task, checked."""
@@ -134,6 +141,7 @@ class Model:
             ("rows", n_rows, self.max_rows),
             ("features", n_features, self.max_features),
             ("classes", n_classes, self.max_classes),
+            ("cells", n_rows * n_features, self.max_cells),
         )
         for what, value, limit in limits:
             if limit is not None and value > limit:

@@ -62,7 +62,7 @@ def check_table(
             raise _no_column(target, names)
         if frame.iloc[:, names.index(target)].isna().all():
             raise TargetError(
-                f"The target {target!r} is empty in all {len(frame):,} rows.",
+                f"The target {target!r} is empty in every row.",
                 hint="Choose another target column.",
             )
     if not [name for name in names if name != target and name not in exclude]:
@@ -92,19 +92,21 @@ def column_findings(columns: Iterable[Column]) -> list[Finding]:
     """
     columns = tuple(columns)
     findings = []
-    for role, what in (
-        (Role.IDENTIFIER, "identify rows"),
-        (Role.CONSTANT, "are constant or empty"),
+    for role, one, many in (
+        (Role.IDENTIFIER, "identifies rows", "identify rows"),
+        (Role.CONSTANT, "is constant or empty", "are constant or empty"),
     ):
         names = [column.name for column in columns if column.role is role]
         if names:
             listed = ", ".join(repr(name) for name in names[:8])
             more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+            what = f"1 column left out that {one}"
+            if len(names) > 1:
+                what = f"{len(names):,} columns left out that {many}"
             findings.append(
                 Finding(
                     f"dropped-{role}",
-                    f"{len(names)} column{'s' if len(names) > 1 else ''} left out that {what}: "
-                    f"{listed}{more}.",
+                    f"{what}: {listed}{more}.",
                     names[0] if len(names) == 1 else None,
                 )
             )

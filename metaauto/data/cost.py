@@ -16,7 +16,7 @@ def boosting_seconds(task: Task, rows: int, per_class: bool = True) -> float:
     A text counts as 50 columns; every class has its own trees, unless told otherwise. The figure
     is rough; the search corrects it by what it sees.
     """
-    texts = sum(column.role is Role.TEXT for column in task.features)
+    texts = len(task.positions(Role.TEXT))
     width = len(task.features) + (_TEXT_WIDTH - 1) * texts
     outputs = max(task.n_classes - 1, 1) if per_class else 1
     return float(_SECONDS_PER_CELL * rows * max(width, 1) * outputs**0.7)

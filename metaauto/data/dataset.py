@@ -21,6 +21,7 @@ from metaauto.data.storage import date_cells, float_cells, storage_of
 from metaauto.data.target import Target, read_target
 from metaauto.errors import ColumnError, DataError, SplitError, TargetError, UnknownName
 from metaauto.task import Role, Task
+from metaauto.wording import counted
 
 __all__ = ["Dataset", "prepare"]
 
@@ -53,6 +54,8 @@ class Dataset:
         Positions of the kept rows in the table as given.
     fingerprint : str
         Tells whether another table holds the same values.
+    openml_id : int, optional
+        Data id at OpenML, where the table was read from there.
     """
 
     task: Task
@@ -66,6 +69,7 @@ class Dataset:
     dropped_rows: int = 0
     rows: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     fingerprint: str = ""
+    openml_id: int | None = None
 
 
 def prepare(
@@ -118,6 +122,7 @@ def prepare(
     """
     table = as_table(frame)
     positional = bool(table.attrs.get("positional", False))
+    openml_id = table.attrs.get("openml_id")
     table = table.copy(deep=False)
     table.columns = [str(name) for name in table.columns]
     target = _name_or_values(target)
@@ -170,6 +175,7 @@ def prepare(
         dropped_rows=dropped,
         rows=rows.astype(np.int64),
         fingerprint=fingerprint(features, read.y),
+        openml_id=openml_id,
     )
 
 
@@ -213,7 +219,7 @@ def _as_series(value: Any, what: str, rows: int, error: type[DataError]) -> pd.S
         value = pd.Series(value)
     if len(value) != rows:
         raise error(
-            f"The {what} has {len(value):,} values, the table {rows:,} rows.",
+            f"The {what} has {counted(len(value), 'value')}, the table {counted(rows, 'row')}.",
             hint="Give one value per row.",
         )
     name = what if value.name is None else str(value.name)
@@ -224,17 +230,18 @@ def _missing_target(labels: pd.Series, dropped: int, drop: bool) -> list[Finding
     name = str(labels.name)
     if dropped == len(labels):
         raise TargetError(
-            f"The target {name!r} is empty in all {dropped:,} rows.",
+            f"The target {name!r} is empty in every row.",
             hint="Choose another target column.",
         )
     if not dropped:
         return []
     if not drop:
         raise TargetError(
-            f"The target {name!r} is missing in {dropped:,} rows.",
+            f"The target {name!r} is missing in {counted(dropped, 'row')}.",
             hint="Drop these rows, or let them be dropped with drop_missing_target=True.",
         )
-    message = f"{dropped:,} rows without a target {name!r} are left out."
+    are = "is" if dropped == 1 else "are"
+    message = f"{counted(dropped, 'row')} without a target {name!r} {are} left out."
     return [Finding("missing-target", message, name)]
 
 
@@ -245,11 +252,11 @@ def _weights(series: pd.Series) -> np.ndarray:
     if wrong:
         problem = f"hold {wrong[0]!r:.40}, which is no number"
     elif np.isnan(values).any():
-        problem = f"are missing in {int(np.isnan(values).sum()):,} rows"
+        problem = f"are missing in {counted(int(np.isnan(values).sum()), 'row')}"
     elif not np.isfinite(values).all():
         problem = "hold infinite values"
     elif (values < 0).any():
-        problem = f"are negative in {int((values < 0).sum()):,} rows"
+        problem = f"are negative in {counted(int((values < 0).sum()), 'row')}"
     elif not values.any():
         problem = "are zero in every row"
     if problem:
@@ -265,10 +272,10 @@ def _class_weights(series: pd.Series, target: Target) -> np.ndarray:
     """The weights, which must leave two classes to tell apart."""
     values = _weights(series)
     if target.classes is not None:
-        counted = np.unique(target.y[values > 0])
-        if len(counted) < 2:
+        weighed = np.unique(target.y[values > 0])
+        if len(weighed) < 2:
             raise TargetError(
-                f"Only the class {target.classes[counted[0]]!r} has rows whose weight is above "
+                f"Only the class {target.classes[weighed[0]]!r} has rows whose weight is above "
                 "zero.",
                 hint="Give rows of another class a weight, or leave the weights out.",
             )
@@ -280,7 +287,7 @@ def _groups(series: pd.Series) -> np.ndarray:
     missing = int((levels.codes < 0).sum())
     if missing:
         raise SplitError(
-            f"The groups {str(series.name)!r} are missing in {missing:,} rows.",
+            f"The groups {str(series.name)!r} are missing in {counted(missing, 'row')}.",
             hint="Give these rows a group, or drop them.",
         )
     return levels.codes.astype(np.int64)
@@ -311,7 +318,7 @@ def _times(series: pd.Series) -> np.ndarray:
     missing = int((times != times).sum())
     if missing:
         raise SplitError(
-            f"The time {name!r} is missing in {missing:,} rows.",
+            f"The time {name!r} is missing in {counted(missing, 'row')}.",
             hint="Give these rows a time, or drop them.",
         )
     return times

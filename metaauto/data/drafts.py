@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,6 +31,7 @@ __all__ = [
     "inferred",
     "missing_share",
     "number_draft",
+    "number_drafts",
     "numbers_as_text",
     "ordered",
 ]
@@ -39,6 +40,8 @@ COUNTED_ROWS = 200_000
 """Distinct numbers are counted in at most this many leading rows."""
 SORTED_ROWS = 2_000
 """Up to so many rows sorting is faster than hashing."""
+SORTED_CELLS = 2_000_000
+"""So many cells are sorted at a time."""
 IDENTIFIER_ROWS = 10
 """Fewer values are never taken for an identifier."""
 TEXT_LEVELS = 50
@@ -101,16 +104,43 @@ def _few(levels: Levels) -> Draft | None:
     return None
 
 
+@dataclass(frozen=True)
+class _Counts:
+    """What is known of a column of numbers before it is judged."""
+
+    n_unique: int
+    missing: float
+    is_constant: bool
+
+
 def number_draft(name: str, values: np.ndarray, whole: bool, duration: bool = False) -> Draft:
     """Judge numbers; ``whole`` says that they are stored as whole numbers."""
     absent = np.isnan(values)
     missing = float(absent.mean()) if len(values) else 0.0
-    n_unique = _count(values, absent)
+    is_constant = len(values) > 0 and missing == 0.0 and bool(values.min() == values.max())
+    counts = _Counts(_count(values, absent), missing, is_constant)
+    return _judged_number(name, values, whole, counts, duration)
+
+
+def number_drafts(names: Sequence[str], block: np.ndarray, whole: Sequence[bool]) -> list[Draft]:
+    """Judge the columns of a block like `number_draft`; those of few rows many at a time."""
+    columns = zip(names, block.T, whole, strict=True)
+    if not 0 < len(block) <= SORTED_ROWS:
+        return [number_draft(*column) for column in columns]
+    counts = _count_columns(block)
+    return [_judged_number(*c, counted) for c, counted in zip(columns, counts, strict=True)]
+
+
+def _judged_number(
+    name: str, values: np.ndarray, whole: bool, counts: _Counts, duration: bool = False
+) -> Draft:
+    n_unique, missing = counts.n_unique, counts.missing
     if n_unique == 0:
         return Draft(Role.CONSTANT, "all values are missing", 0, 1.0)
-    if missing == 0.0 and values.min() == values.max():
+    if counts.is_constant:
         return Draft(Role.CONSTANT, f"every row has the value {values[0]:g}", 1, 0.0)
-    why = _numbers_the_rows(name, values) if whole and missing == 0.0 else None
+    differ = n_unique == min(len(values), COUNTED_ROWS)
+    why = _numbers_the_rows(name, values) if whole and differ and missing == 0.0 else None
     if why:
         return Draft(Role.IDENTIFIER, why, n_unique, 0.0)
     if duration:
@@ -121,10 +151,22 @@ def number_draft(name: str, values: np.ndarray, whole: bool, duration: bool = Fa
 def _count(values: np.ndarray, absent: np.ndarray) -> int:
     counted = values[:COUNTED_ROWS]
     if len(counted) <= SORTED_ROWS:
-        present = np.sort(counted[~absent])
-        return int(np.count_nonzero(present[1:] != present[:-1])) + int(len(present) > 0)
+        return next(_count_columns(counted[:, None])).n_unique if len(counted) else 0
     n_unique = len(pd.unique(counted)) - int(absent[:COUNTED_ROWS].any())
     return n_unique if n_unique or absent.all() else 1
+
+
+def _count_columns(block: np.ndarray) -> Iterator[_Counts]:
+    """Count the columns of a block, a few million cells at a time."""
+    step = max(1, SORTED_CELLS // len(block))
+    for first in range(0, block.shape[1], step):
+        cells = np.sort(block[:, first : first + step], axis=0)  # NaN comes last
+        present = len(cells) - np.isnan(cells).sum(axis=0)
+        steps = (cells[1:] != cells[:-1]) & ~np.isnan(cells[1:])
+        n_unique = steps.sum(axis=0) + (present > 0)
+        missing = (len(cells) - present) / len(cells)
+        constant = (n_unique == 1) & (present == len(cells))
+        yield from map(_Counts, n_unique.tolist(), missing.tolist(), constant.tolist())
 
 
 def _numbers_the_rows(name: str, values: np.ndarray) -> str | None:

@@ -21,6 +21,7 @@ from metaauto.data.drafts import (
     inferred,
     missing_share,
     number_draft,
+    number_drafts,
     numbers_as_text,
     ordered,
 )
@@ -84,13 +85,15 @@ def inspect_columns(
     columns, findings = [], []
     dtypes = list(frame.dtypes)
     plain, block = plain_block(frame)
+    whole = [dtypes[place].kind in "iu" for place in plain]
+    numbers = number_drafts([names[place] for place in plain], block, whole)
     for place, name in enumerate(names):
         if name in exclude:
             continue
         if name in asked:
             draft = _forced(name, frame.iloc[:, place], asked[name])
         elif place in plain:
-            draft = number_draft(name, block[:, plain[place]], dtypes[place].kind in "iu")
+            draft = numbers[plain[place]]
         else:
             draft = inferred(name, frame.iloc[:, place])
         columns.append(_column(name, dtypes[place], draft))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ class TableSchema:
         """Build a schema from what `infer_columns` returned."""
         return cls(tuple(columns), str(target), positional)
 
-    @property
+    @cached_property
     def features(self) -> tuple[Column, ...]:
         """The columns that models see."""
         return tuple(column for column in self.columns if column.role.is_used)
@@ -111,19 +112,14 @@ class TableSchema:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON-ready values."""
-        columns = [{**asdict(column), "role": column.role.value} for column in self.columns]
+        columns = [column.to_json() for column in self.columns]
         return {"target": self.target, "positional": self.positional, "columns": columns}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> TableSchema:
         """Rebuild what `to_json` wrote."""
-        columns = []
-        for values in record["columns"]:
-            values = {**values, "role": Role(values["role"])}
-            if values.get("categories") is not None:
-                values["categories"] = tuple(values["categories"])
-            columns.append(Column(**values))
-        return cls(tuple(columns), record["target"], bool(record.get("positional", False)))
+        columns = tuple(Column.from_json(column) for column in record["columns"])
+        return cls(columns, record["target"], bool(record.get("positional", False)))
 
     def _named(self, frame: Any) -> pd.DataFrame:
         if isinstance(frame, pd.DataFrame):

@@ -22,6 +22,7 @@ from metaauto.data.partition import (
     time_blocks,
 )
 from metaauto.errors import SplitError
+from metaauto.wording import counted
 
 __all__ = ["Splits", "plan_splits"]
 
@@ -106,7 +107,7 @@ def plan_splits(
     kept, aside, words = rows, None, ""
     if holdout:
         kept, aside = _parts(dataset, rows, _share(holdout, "holdout"), rng)
-        words = f"; {len(aside):,} rows held out"
+        words = f"; {counted(len(aside), 'row')} held out"
     if isinstance(cv, str):
         folds, strategy = _named(dataset, kept, cv, rng, budget_seconds, cores)
     elif isinstance(cv, (int, np.integer)) and not isinstance(cv, bool):
@@ -175,7 +176,7 @@ def _auto_folds(
 ) -> tuple[int, str]:
     """Choose the number of folds, 1 for a single validation part, and why."""
     k = next((folds for most, folds in FOLDS_BY_ROWS if n <= most), 1)
-    why = f"{n:,} rows"
+    why = counted(n, "row")
     if budget_seconds is None:
         return k, why
     seconds = boosting_seconds(dataset.task, n)
@@ -183,7 +184,7 @@ def _auto_folds(
         if (k - 1) * seconds <= BOOSTING_SHARE * budget_seconds * max(cores, 1):
             return k, why
         if fewer < k:
-            k, why = fewer, f"{n:,} rows, and boosting takes about {seconds:.2g} s on them"
+            k, why = fewer, f"{counted(n, 'row')}, and boosting takes about {seconds:.2g} s on them"
     return k, why
 
 
@@ -202,16 +203,23 @@ def _fold_count(dataset: Dataset, rows: np.ndarray, k: int) -> int:
         )
     most = _most_folds(dataset, rows)
     if k > most:
-        what = f"{len(rows):,} rows"
+        what = counted(len(rows), "row")
         if dataset.times is not None:
-            what = f"{most + 1:,} distinct times"
+            what = counted(len(np.unique(dataset.times[rows])), "distinct time")
         elif dataset.groups is not None:
-            what = f"{most:,} groups"
+            what = counted(most, "group")
         raise SplitError(
             f"{k} folds cannot be made of {what}.",
-            hint=f"Use at most {most} folds." if most > 1 else "Give more rows.",
+            hint=f"Use at most {most} folds." if most > 1 else _more(dataset),
         )
     return k
+
+
+def _more(dataset: Dataset) -> str:
+    """What to do where not even two folds can be made."""
+    if dataset.times is None and dataset.groups is None:
+        return "Give more rows."
+    return "Name a column with more distinct values, or leave it out."
 
 
 def _folds(
@@ -220,7 +228,7 @@ def _folds(
     """Split the rows into k folds."""
     if dataset.times is not None:
         folds = _expanding(dataset, rows, [1 / (k + 1)] * (k + 1))
-        return folds, f"{len(folds)} folds, each after the rows it learns from"
+        return folds, f"{counted(len(folds), 'fold')}, each after the rows it learns from"
     y, is_class = dataset.y[rows], dataset.task.is_classification
     groups = dataset.groups[rows] if dataset.groups is not None else None
     if groups is not None:
@@ -240,7 +248,7 @@ def _folds(
     kind = "stratified folds" if is_class else "folds with like targets"
     whole = ", groups kept together" if groups is not None else ""
     always = int((parts == TRAINING).sum())
-    rare = f", {always:,} rows always in training" if always else ""
+    rare = f", {counted(always, 'row')} always in training" if always else ""
     return folds, f"{len(folds)} {kind}{whole}{rare}"
 
 
@@ -258,7 +266,7 @@ def _one_part(
     training, validation = _parts(dataset, rows, share, rng)
     how = "the latest rows" if dataset.times is not None else "drawn alike"
     whole = ", groups kept together" if dataset.groups is not None else ""
-    strategy = f"one validation part of {len(validation):,} rows, {how}{whole}"
+    strategy = f"one validation part of {counted(len(validation), 'row')}, {how}{whole}"
     return [(training, validation)], strategy
 
 

@@ -14,6 +14,7 @@ from metaauto.data.findings import Finding
 from metaauto.data.storage import storage_of
 from metaauto.errors import TargetError, UnknownName
 from metaauto.task import TASK_KINDS
+from metaauto.wording import counted
 
 __all__ = ["FEW_NUMBERS", "Target", "read_target"]
 
@@ -214,7 +215,7 @@ def _numbers(name: str, levels: Levels, findings: list[Finding]) -> Target:
     infinite = int(np.isinf(y).sum())
     if infinite:
         raise TargetError(
-            f"The target {name!r} holds {infinite:,} infinite values.",
+            f"The target {name!r} holds {counted(infinite, 'infinite value')}.",
             hint="Drop those rows or leave their target empty.",
         )
     if not len(y) or y.min() == y.max():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from metaauto.components import Deadline
+from metaauto.ensemble.blend import blend
+from metaauto.ensemble.objectives import judged
 from metaauto.ensemble.selection import NO_LIMIT, Selection, select_ensemble
 from metaauto.errors import SettingError
 from metaauto.metrics.metric import Metric
@@ -200,6 +203,31 @@ class AnytimeEnsemble:
         if self._current is None or not cut_short or selection.loss < self._current.loss:
             self._current = selection
         return True
+
+    @property
+    def seconds(self) -> float:
+        """What the last selection took."""
+        return self._seconds
+
+    def narrowed(self, selection: Selection, keys: Collection[Any]) -> Selection:
+        """A selection without the members whose keys are not given, with the loss that it has then.
+
+        Parameters
+        ----------
+        selection : Selection
+            Of candidates that are still kept.
+        keys : collection
+            At least one of its members.
+        """
+        kept = {key: weight for key, weight in selection.weights.items() if key in keys}
+        if len(kept) == len(selection.weights):
+            return selection
+        total = sum(kept.values())
+        weights = {key: weight / total for key, weight in kept.items()}
+        mixed = blend([self._candidates[k].prediction for k in weights], list(weights.values()))
+        decide = self._options["decide"]
+        loss = judged(self.metric, self.y, mixed, self.sample_weight, decide)
+        return Selection(weights, loss, selection.single_loss, selection.trajectory)
 
     def _trim(self) -> None:
         """Keep the best of each family, then the lowest losses, up to the pool's size."""

@@ -14,15 +14,20 @@ from typing import Any
 
 import numpy as np
 
+from metaauto.components import Deadline
 from metaauto.ensemble.folds import stratified_folds
 from metaauto.errors import SettingError
 from metaauto.metrics.probability import EPSILON, true_class_probability
 
 __all__ = ["Calibrator", "fit_calibrator"]
 
+NO_LIMIT = Deadline()
 LENGTHS = {"identity": 0, "temperature": 1, "platt": 2, "beta": 3}
 MIN_ROWS = {"temperature": 100, "platt": 300, "beta": 1_000}
+# Of the rarest class for the richer corrections. One number cannot learn a class by heart: of two
+# classes 5 rows of the rarer will do, of more the rare ones do not matter, for it is all of theirs.
 MIN_CLASS_ROWS = 25
+MIN_OTHER_ROWS = 5
 TINY = float(np.finfo(np.float32).tiny)
 # Half the spacing of float32 below one: the least that 1 - p can mean.
 LEAST_REST = float(np.finfo(np.float32).eps) / 4
@@ -103,13 +108,14 @@ def fit_calibrator(
     y: np.ndarray,
     sample_weight: np.ndarray | None = None,
     seed: int = 0,
+    deadline: Deadline = NO_LIMIT,
 ) -> Calibrator:
     """Choose a correction by cross-validated log loss over out-of-fold rows.
 
     From the plainest to the richest (identity, temperature, Platt, beta), a candidate replaces
     the one before it if its mean gain in log loss over five folds is more than one standard error
-    of that gain. A temperature is tried from 100 rows on, Platt from 300, beta from 1,000, each
-    with 25 rows of the rarest class that occurs.
+    of that gain. A temperature is tried from 100 rows on, 5 of them outside the most frequent
+    class; Platt from 300 and beta from 1,000, both with 25 rows of the rarer class.
 
     Parameters
     ----------
@@ -121,6 +127,8 @@ def fit_calibrator(
         Weight of each row.
     seed : int
         Seed of the folds.
+    deadline : Deadline
+        When it passes, the best correction that is known to pay by then counts.
 
     Returns
     -------
@@ -141,16 +149,18 @@ def fit_calibrator(
     counts = np.bincount(y, minlength=k)
     counts = counts[counts > 0]
     chosen = Calibrator()
-    if len(counts) < 2 or counts.min() < MIN_CLASS_ROWS:
+    if n - counts.max(initial=0) < MIN_OTHER_ROWS:
         return chosen
     weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     folds = stratified_folds(y, 5, seed)
     losses = _row_losses(y, np.asarray(probabilities, dtype=np.float64))
     for kind in ("temperature", "platt", "beta") if k == 2 else ("temperature",):
-        if n < MIN_ROWS[kind]:
+        if n < MIN_ROWS[kind] or (kind != "temperature" and counts.min() < MIN_CLASS_ROWS):
             break
         tried = np.empty(n)
         for rows in folds:
+            if deadline.passed():
+                return chosen
             rest = np.ones(n, dtype=bool)
             rest[rows] = False
             values = FITS[kind](probabilities[rest], y[rest], weight[rest])

@@ -7,25 +7,30 @@ choice of label. The rule is tuned on out-of-fold probabilities and kept only wh
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from metaauto.ensemble.folds import stratified_folds
-from metaauto.ensemble.multipliers import best_factors
+from metaauto.components import Deadline
+from metaauto.ensemble.folds import stratified_folds, stratified_rows
+from metaauto.ensemble.multipliers import MAX_ROWS, best_factors
 from metaauto.errors import SettingError
 from metaauto.metrics.labels import ConfusionMetric
 from metaauto.metrics.metric import Metric, most_probable
 
 __all__ = ["Decision", "fit_decision", "quick_decision"]
 
+NO_LIMIT = Deadline()
 KINDS = ("argmax", "threshold", "multipliers")
 MIN_ROWS = 100
 MIN_CLASS_ROWS = 20
 GENERIC_CUTS = 100
 SEARCH_CUTS = 400
+TUNINGS = 13
+"""Judging a rule takes about so often what tuning it takes."""
 # A threshold alone can drive these to their optimum by saying one class always, or hardly ever.
 ONE_SIDED = frozenset(
     {"precision", "recall", "precision_macro", "precision_weighted", "precision_micro"}
@@ -122,6 +127,7 @@ def fit_decision(
     metric: Metric,
     sample_weight: np.ndarray | None = None,
     seed: int = 0,
+    deadline: Deadline = NO_LIMIT,
 ) -> Decision:
     """Tune how labels come from probabilities; keep it only where it pays.
 
@@ -146,6 +152,9 @@ def fit_decision(
         Weight of each row.
     seed : int
         Seed of the splits.
+    deadline : Deadline
+        Whether the rule pays is judged on a sample of the rows if all would take longer; where
+        not even that is known in time, it is the most probable class.
 
     Returns
     -------
@@ -174,13 +183,21 @@ def fit_decision(
     else:
         tune = _best_multipliers
     plain = metric.loss(y, probabilities, sample_weight)
+    began = time.monotonic()
     best = tune(probabilities, y, metric, sample_weight)
     if not metric.loss(y, probabilities, sample_weight, best) < plain:
         return Decision()
+    judges = _judges(y, k, seed, time.monotonic() - began, deadline)
+    if len(judges) < MIN_ROWS:
+        return Decision()
+    probabilities, y = probabilities[judges], y[judges]
+    sample_weight = None if sample_weight is None else sample_weight[judges]
     for repetition in range(2):
         folds = stratified_folds(y, 5, seed + repetition)
         labels = np.empty(len(y), dtype=np.int64)
         for rows in folds:
+            if deadline.passed():
+                return Decision()
             rest = np.setdiff1d(np.arange(len(y)), rows, assume_unique=True)
             weight = None if sample_weight is None else sample_weight[rest]
             labels[rows] = tune(probabilities[rest], y[rest], metric, weight).labels(
@@ -189,6 +206,16 @@ def fit_decision(
         if not _pays(labels, probabilities, y, metric, sample_weight, folds):
             return Decision()
     return best
+
+
+def _judges(y: np.ndarray, k: int, seed: int, seconds: float, deadline: Deadline) -> np.ndarray:
+    """The rows that say whether a rule pays: all, or as many as can be tuned on in time."""
+    share = deadline.remaining() / max(TUNINGS * seconds, 1e-9)
+    if share >= 1.0:
+        return np.arange(len(y))
+    # Several classes are tuned on a sample anyway, so that fewer rows beyond it save nothing.
+    tuned = len(y) if k == 2 else min(len(y), MAX_ROWS)
+    return stratified_rows(y, max(int(share * tuned), 1), seed, classes=True)
 
 
 def _pays(

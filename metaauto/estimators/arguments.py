@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.utils import check_random_state
 
 from metaauto.components import Model
 from metaauto.errors import DataError, SettingError
+from metaauto.wording import counted
 
 __all__ = [
     "DENSE_CELLS",
@@ -19,6 +22,7 @@ __all__ = [
     "dense",
     "included_of",
     "knowledge_of",
+    "named_as",
     "one_per_row",
     "remembers",
     "seed_of",
@@ -96,8 +100,17 @@ def one_per_row(values: Any, name: str, rows: int) -> np.ndarray:
     if array.ndim != 1:
         raise DataError(f"{name} must be 1D array or scalar, got {array.ndim} dimensions.")
     if len(array) != rows:
-        raise DataError(f"{name} has {len(array):,} values, the table {rows:,} rows.")
+        raise DataError(
+            f"{name} has {counted(len(array), 'value')}, the table {counted(rows, 'row')}."
+        )
     return array
+
+
+def named_as(y: Any, values: np.ndarray, columns: Iterable[Any]) -> Any:
+    """Target values under the name of `y`, where that is a text which no column has."""
+    name = y.columns[0] if isinstance(y, pd.DataFrame) else getattr(y, "name", None)
+    is_free = isinstance(name, str) and name.strip() and name not in set(map(str, columns))
+    return pd.Series(values, name=name) if is_free else values
 
 
 def weights_of(values: Any, rows: int) -> np.ndarray:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +12,14 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from metaauto.data import as_table
 from metaauto.estimators.arguments import (
     budget_of,
     cores_of,
     dense,
     included_of,
     knowledge_of,
+    named_as,
     one_per_row,
     remembers,
     seed_of,
@@ -27,10 +28,7 @@ from metaauto.estimators.arguments import (
 from metaauto.fit import Conductor
 from metaauto.model import FinalModel
 from metaauto.options import FitOptions
-from metaauto.report import Progress
-
-if TYPE_CHECKING:
-    from metaauto.search import Event
+from metaauto.report.following import progress
 
 __all__ = ["AutoEstimator"]
 
@@ -78,7 +76,8 @@ class AutoEstimator(BaseEstimator):
             Numbers, categories, words, dates; missing values are fine, infinite ones are not.
             Sparse tables are made dense.
         y : array-like of shape (n_samples,)
-            Class labels or values, none missing.
+            Class labels or values, none missing. The name of a Series is that of the target in
+            summaries and reports, unless a column of `X` has it.
         sample_weight : array-like of shape (n_samples,), optional
             Weights for training and scoring, not negative.
         groups : array-like of shape (n_samples,), optional
@@ -96,7 +95,7 @@ class AutoEstimator(BaseEstimator):
             Every trial failed.
         """
         table = self._training_table(X, y)
-        target = self._checked_target(y)
+        target = named_as(y, self._checked_target(y), as_table(table[:1]).columns)
         check_consistent_length(X, target)
         conductor = Conductor(self._options(sample_weight, groups, len(target)), self._listener())
         self.model_: FinalModel = conductor.run(table, target)
@@ -161,16 +160,7 @@ class AutoEstimator(BaseEstimator):
         )
 
     def _listener(self) -> Any:
-        if not self.verbose:
-            return None
-        lines = Progress(lambda line: print(line, file=sys.stdout, flush=True))  # noqa: T201
-
-        def listen(event: Event) -> None:
-            lines(event)
-            if self.verbose > 1 and event.kind in ("trial_started", "trial_finished"):
-                print(f"{event.seconds:8.1f} s  {event.message}", flush=True)  # noqa: T201
-
-        return listen
+        return progress(self.verbose) if self.verbose else None
 
     def _training_table(self, X: Any, y: Any) -> Any:
         if y is None:

@@ -46,7 +46,8 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
     run_dir : str or Path, optional
         A new directory in which the run is kept.
     verbose : int, default=0
-        1 prints the better answers, 2 every trial.
+        1 shows what goes on: in one output in a notebook, as lines elsewhere; 2 prints every
+        trial.
 
     Attributes
     ----------
@@ -58,7 +59,7 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
         Class labels in the order of the probabilities.
     n_features_in_ : int
         Columns at training.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (columns,)
         Their names, if they are all texts.
 
     See Also

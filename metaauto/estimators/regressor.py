@@ -45,7 +45,8 @@ class AutoRegressor(RegressorMixin, AutoEstimator):
     run_dir : str or Path, optional
         A new directory in which the run is kept.
     verbose : int, default=0
-        1 prints the better answers, 2 every trial.
+        1 shows what goes on: in one output in a notebook, as lines elsewhere; 2 prints every
+        trial.
 
     Attributes
     ----------
@@ -55,7 +56,7 @@ class AutoRegressor(RegressorMixin, AutoEstimator):
         The ensemble and every trial.
     n_features_in_ : int
         Columns at training.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (columns,)
         Their names, if they are all texts.
 
     Notes

@@ -62,7 +62,7 @@ def write_archive(
     """
     path = Path(path).expanduser()
     try:
-        text = json.dumps(manifest, ensure_ascii=False, allow_nan=False, indent=1)
+        text = _one_line_each(manifest)
         target = Path(os.path.realpath(path))
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -78,6 +78,15 @@ def write_archive(
             hint="Keep numbers, texts, lists and dicts of them in facts and leaderboard.",
         ) from error
     return path
+
+
+def _one_line_each(manifest: Mapping[str, Any]) -> str:
+    """JSON with a line per entry: json is ten times slower where it indents."""
+    parts = [
+        f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}"
+        for key, value in manifest.items()
+    ]
+    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def _write_beside(target: Path, manifest: bytes, blobs: Mapping[str, bytes]) -> None:

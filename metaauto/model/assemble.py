@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from metaauto.components import Deadline
 from metaauto.data import Dataset
 from metaauto.ensemble import (
     Calibrator,
@@ -26,6 +27,9 @@ from metaauto.task import Task
 
 __all__ = ["assemble_model", "load_members"]
 
+NO_LIMIT = Deadline()
+_LEAST_SHARE = 0.3
+
 
 def assemble_model(
     dataset: Dataset,
@@ -37,6 +41,7 @@ def assemble_model(
     leaderboard: list[dict[str, Any]],
     facts: dict[str, Any],
     seed: int,
+    deadline: Deadline = NO_LIMIT,
 ) -> FinalModel:
     """Put the final model together.
 
@@ -58,11 +63,13 @@ def assemble_model(
         Carried by the model.
     seed : int
         Seed of the cross-validations in here.
+    deadline : Deadline
+        What calibration and decision rule come to by then counts.
     """
     y = dataset.y[evaluated]
     weights = None if dataset.weights is None else dataset.weights[evaluated]
     blended = blend([out_of_fold[n] for n in selection.weights], list(selection.weights.values()))
-    calibrator, decision = _tuned(dataset.task, metric, blended, y, weights, seed)
+    calibrator, decision = _tuned(dataset.task, metric, blended, y, weights, seed, deadline)
     fallback = None
     if not dataset.task.is_classification:
         fallback = float(np.average(dataset.y, weights=dataset.weights))
@@ -86,38 +93,68 @@ def _tuned(
     y: np.ndarray,
     weights: np.ndarray | None,
     seed: int,
+    deadline: Deadline,
 ) -> tuple[Calibrator | None, Decision | None]:
     """Calibration and decision rule, where they pay on out-of-fold rows."""
     if not task.is_classification:
         return None, None
-    calibrator = fit_calibrator(blended, y, weights, seed)
+    # Labels decide a metric of labels; probabilities can wait there.
+    share = _LEAST_SHARE if metric.needs == "labels" else 1.0
+    within = Deadline.after(share * deadline.remaining())
+    calibrator = fit_calibrator(blended, y, weights, seed, within)
     calibrated = calibrator.apply(blended)
-    decision = fit_decision(calibrated, y, metric, weights, seed)
+    decision = fit_decision(calibrated, y, metric, weights, seed, deadline)
     return calibrator, decision
 
 
 def load_members(
-    trials: Sequence[Trial], selection: Selection, registry: Registry, folder: Path
-) -> list[Member]:
-    """Load the fold models of the selected trials from the run directory that wrote them."""
-    members = []
-    for number, weight in selection.weights.items():
-        trial = trials[number]
-        estimators = []
-        for path in trial.files(folder, "model"):
-            with open(path, "rb") as file:
-                estimators.append(pickle.load(file))
-        plugin = registry.entry("model", trial.configuration.model).plugin
-        members.append(
-            Member(
-                name=trial.name,
-                model=trial.configuration.model,
-                values=dict(trial.configuration.values),
-                weight=float(weight),
-                estimators=estimators,
-                plugin=plugin.name,
-                distribution=plugin.distribution,
-                version=plugin.version,
-            )
-        )
-    return members
+    trials: Sequence[Trial],
+    selection: Selection,
+    registry: Registry,
+    folder: Path,
+    deadline: Deadline = NO_LIMIT,
+) -> dict[int, Member]:
+    """Load the fold models of the selected trials from the run directory that wrote them.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+        By number.
+    selection : Selection
+        Weights by trial number.
+    registry : Registry
+        Says where the models come from.
+    folder : Path
+        The run directory.
+    deadline : Deadline
+        When it passes, the heaviest members, which come first, must do.
+
+    Returns
+    -------
+    dict of int to Member
+        By trial number, in the order of the selection; at least one.
+    """
+    members: dict[int, Member] = {}
+    for number in sorted(selection.weights, key=lambda n: (-selection.weights[n], n)):
+        if members and deadline.passed():
+            break
+        members[number] = _load(trials[number], selection.weights[number], registry, folder)
+    return {number: members[number] for number in selection.weights if number in members}
+
+
+def _load(trial: Trial, weight: float, registry: Registry, folder: Path) -> Member:
+    estimators = []
+    for path in trial.files(folder, "model"):
+        with open(path, "rb") as file:
+            estimators.append(pickle.load(file))
+    plugin = registry.entry("model", trial.configuration.model).plugin
+    return Member(
+        name=trial.name,
+        model=trial.configuration.model,
+        values=dict(trial.configuration.values),
+        weight=float(weight),
+        estimators=estimators,
+        plugin=plugin.name,
+        distribution=plugin.distribution,
+        version=plugin.version,
+    )

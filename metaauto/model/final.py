@@ -16,6 +16,7 @@ from metaauto.ensemble.decision import Decision
 from metaauto.errors import Refused, SettingError
 from metaauto.model.average import average
 from metaauto.model.rows import CHUNK_ROWS, encoded_chunks
+from metaauto.model.shown import as_html, as_line
 from metaauto.task import Task
 
 __all__ = ["FinalModel", "Member"]
@@ -106,6 +107,12 @@ class FinalModel:
                 raise SettingError(
                     f"Member {member.name!r} has no fold model.", hint="Leave it out."
                 )
+
+    def __repr__(self) -> str:
+        return as_line(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     @property
     def classes_(self) -> np.ndarray:

@@ -17,8 +17,9 @@ Examples
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
+
+from metaauto.lazy import attribute_of
 
 __all__ = [
     "NASTY_TABLES",
@@ -59,9 +60,7 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     # Lazy: workers import `metaauto.testing.faults`, and there pytest may be missing.
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return attribute_of(__name__, _HOMES, name)
 
 
 def __dir__() -> list[str]:

@@ -265,6 +265,7 @@ def test_openml_by_number_and_by_name(openml):
         frame = read(source)
         assert list(frame.columns) == ["x", "class"]
         assert frame.attrs["target"] == "class"
+        assert frame.attrs["openml_id"] == 31
         assert frame["class"].tolist() == colours()["class"].tolist()
         assert frame["x"].tolist() == colours()["x"].tolist()
 

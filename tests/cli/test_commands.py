@@ -34,10 +34,10 @@ def test_a_fit_tells_what_it_does_and_how_to_go_on(cli: Cli, tmp_path: Path) -> 
         "lda-1",
         "Score        roc_auc 0.",
         "Baseline     roc_auc",
-        "Members      lda-",
+        "Ensemble     lda-",
         "Trials       3",
-        "metaauto predict m.metaauto DATA -o predictions.csv",
-        "metaauto evaluate m.metaauto DATA",
+        "metaauto predict m.metaauto NEW.csv -o predictions.csv",
+        "metaauto evaluate m.metaauto TEST.csv",
     ):
         assert words in done.stderr, words
     assert not list((tmp_path / "temporary").glob("metaauto-*"))
@@ -212,7 +212,7 @@ def test_a_note_on_the_scores_is_told_by_fit_and_leaderboard(cli: Cli, tmp_path:
     assert done.returncode == 0, done.stderr
     (note,) = json.loads(done.stdout)["notes"]
     assert note.startswith("hist_gradient_boosting stopped training")
-    assert done.stderr.splitlines().count(note) == 1
+    assert done.stderr.count(note) == 1
     assert cli("leaderboard", "m.metaauto").stdout.splitlines()[-1] == note
     assert json.loads(cli("leaderboard", "m.metaauto", "--json").stdout)["notes"] == [note]
 

@@ -156,6 +156,22 @@ def test_an_export_is_merged_again(quick_cli: Cli, tmp_path: Path, store: Path) 
     assert "is no export of a knowledge store" in refused.stderr
 
 
+def test_a_pack_is_what_was_built_in_one_small_file(
+    quick_cli: Cli, tmp_path: Path, store: Path
+) -> None:
+    done = quick_cli(
+        "knowledge", "merge", "k.db", "--store", "pack.db", "--source", "build", "--compact"
+    )
+    assert done.stdout.startswith("12 tables, 4 configurations and 96 evaluations of ")
+    assert done.stdout.endswith("MB.\n")
+    assert sorted(path.name for path in tmp_path.glob("pack.db*")) == ["pack.db"]
+    assert quick_cli("knowledge", "check", "pack.db").stdout == "pack.db: sound\n"
+    wrong = quick_cli("knowledge", "merge", "k.db", "--store", "other.db", "--source", "rumour")
+    assert wrong.returncode == 1
+    assert "Nothing in " in wrong.stderr
+    assert not (tmp_path / "other.db").exists()
+
+
 def test_a_store_is_not_merged_into_itself(quick_cli: Cli, store: Path) -> None:
     done = quick_cli("knowledge", "merge", "k.db", "--store", str(store))
     assert done.returncode == 1
@@ -181,6 +197,7 @@ def test_a_damaged_store_is_found(quick_cli: Cli, store: Path, damaged: Path) ->
 # verify
 
 
+@pytest.mark.usefixtures("only_own_knowledge")
 def test_a_warm_start_is_praised_only_where_it_wins(quick_cli: Cli, tmp_path: Path) -> None:
     many = neighbours(24)
     make_store(tmp_path / "good.db", many, loss=lambda _, column: 0.1 + 0.01 * (23 - column))

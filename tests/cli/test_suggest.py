@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from command_line import Cli, environment, people
 from stores import ADVISED, make_store
+
+from metaauto.warmstart.suggest import suggest
 
 BASE = ("suggest", "t.csv", "--target", "buys")
 
@@ -51,10 +54,11 @@ def test_what_is_not_tried_is_told_why(quick_cli: Cli, folder: Path) -> None:
     assert told["metric"] == told["known_metric"] == "roc_auc"
     assert told["configurations"][0]["seconds"] >= 0
     words = quick_cli(*BASE, "--knowledge", "k.db", "--exclude", "knn").stdout
-    assert "\nSkipped  1 stored configurations: 1 knn " in words
+    assert "\nSkipped  1 stored configuration: 1 knn " in words
     assert "does not do" not in words
 
 
+@pytest.mark.usefixtures("only_own_knowledge")
 def test_without_knowledge_defaults_are_told(quick_cli: Cli, folder: Path) -> None:
     done = quick_cli("suggest", "t.csv", "--target", "income", "--top", "3")
     assert done.returncode == 0, done.stderr
@@ -114,3 +118,22 @@ def test_no_search_is_imported(folder: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "near the best on" in done.stdout
+
+
+def test_one_is_not_said_as_if_it_were_many(
+    quick_cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def little(*arguments, **options):
+        found = suggest(*arguments, **options)
+        stores = dict.fromkeys(found.stores, 1)
+        return replace(found, known=1, datasets=1, stores=stores, skipped={"of knn": 1})
+
+    monkeypatch.setattr("metaauto.warmstart.suggest.suggest", little)
+    done = quick_cli(*BASE, "--knowledge", "k.db")
+    assert done.returncode == 0, done.stderr
+    assert "\nKnown    1 configuration on 1 binary table\n" in done.stdout
+    assert f"\n         1 table in {folder / 'k.db'}\n" in done.stdout
+    assert "\nSkipped  1 stored configuration: " in done.stdout
+    make_store(folder / "one.db", ADVISED[:1], tables=1)
+    merged = quick_cli("knowledge", "merge", "one.db", "--store", "fresh.db").stdout
+    assert merged.startswith("1 table, 1 configuration and 2 evaluations of ")

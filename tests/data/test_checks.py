@@ -27,7 +27,7 @@ def test_a_sound_table_passes():
         (pd.DataFrame([[1, 2]], columns=[1, "1"]), "1", ColumnError, "same name: '1'"),
         (pd.DataFrame({"x": [1], "price": [2]}), "Prise", TargetError, "mean 'price'"),
         (pd.DataFrame({"x": [1], "z": [2]}), "target", TargetError, "Columns are 'x', 'z'"),
-        (pd.DataFrame({"x": [1], "y": [None]}), "y", TargetError, "'y' is empty in all 1 rows"),
+        (pd.DataFrame({"x": [1], "y": [None]}), "y", TargetError, "'y' is empty in every row"),
         (pd.DataFrame({"y": [1]}), "y", ColumnError, "No feature columns"),
         (pd.DataFrame({"x": [], "y": []}), "y", DataError, "no rows"),
     ],

@@ -100,7 +100,7 @@ def test_labels_of_mixed_types_become_words():
         ([f"id{i}" for i in range(N)], "Every row .* its own class"),
         ([0.5, np.inf] * 30, "30 infinite values"),
         (pd.date_range("2020", periods=N), "holds dates"),
-        ([None] * N, "empty in all 60 rows"),
+        ([None] * N, "empty in every row"),
         ([1, 2], "has 2 values, the table 60 rows"),
         (np.ones((N, 2)), "2 dimensions"),
     ],
@@ -180,15 +180,15 @@ def test_columns_that_steer_are_no_features():
 @pytest.mark.parametrize(
     ("steer", "error", "words"),
     [
-        ({"weights": [-1.0] + [1] * 59}, ColumnError, "'weights' are negative in 1 rows"),
-        ({"weights": [np.nan] + [1] * 59}, ColumnError, "missing in 1 rows"),
+        ({"weights": [-1.0] + [1] * 59}, ColumnError, "'weights' are negative in 1 row"),
+        ({"weights": [np.nan] + [1] * 59}, ColumnError, "missing in 1 row"),
         ({"weights": [np.inf] + [1] * 59}, ColumnError, "infinite"),
         ({"weights": [0.0] * N}, ColumnError, "zero in every row"),
         ({"weights": ["x"] * N}, ColumnError, "'x', which is no number"),
-        ({"weights": [1.0]}, DataError, "weights has 1 values, the table 60 rows"),
+        ({"weights": [1.0]}, DataError, "weights has 1 value, the table 60 rows"),
         ({"weights": "wieght"}, UnknownName, "no column named 'wieght'"),
-        ({"groups": [None] + ["g"] * 59}, SplitError, "missing in 1 rows"),
-        ({"time": [None] + [1.0] * 59}, SplitError, "missing in 1 rows"),
+        ({"groups": [None] + ["g"] * 59}, SplitError, "missing in 1 row"),
+        ({"time": [None] + [1.0] * 59}, SplitError, "missing in 1 row"),
         ({"time": ["soon"] * N}, SplitError, "'soon': neither a number nor a date"),
     ],
 )
@@ -245,3 +245,10 @@ def test_any_labels_are_encoded_or_refused(labels):
     decoded = [str(task.classes[code]) for code in dataset.y]
     assert decoded == [str(v) for v in y.iloc[dataset.rows]]
     assert list(task.classes) == sorted(task.classes)
+
+
+def test_the_number_at_openml_is_kept():
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "y": ["p", "q", "p", "q"]})
+    assert prepare(frame, "y").openml_id is None
+    frame.attrs["openml_id"] = 31
+    assert prepare(frame, "y").openml_id == 31

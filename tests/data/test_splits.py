@@ -147,7 +147,7 @@ def test_rare_classes_stay_in_training():
     assert {60, 61} <= set(splits.evaluated)
     for training, _ in splits.folds:
         assert set(data.y[training]) == {0, 1, 2, 3}
-    assert "1 rows always in training" in splits.strategy
+    assert "1 row always in training" in splits.strategy
 
 
 def test_a_class_that_lives_in_one_group_is_never_validated():
@@ -264,3 +264,15 @@ def test_groups_and_time_that_do_not_suffice():
         plan_splits(dataset(["a", "b"] * 30, groups=["a", "b"] * 30), cv=2)
     with pytest.raises(SplitError, match="no share"):
         plan_splits(few, holdout=1.5)
+
+
+@pytest.mark.parametrize(
+    ("steer", "message"),
+    [("groups", "cannot be made of 1 group"), ("time", "cannot be made of 1 distinct time")],
+)
+def test_a_column_of_one_value_steers_no_folds(steer, message):
+    frame = pd.DataFrame({"x": [1.5, 2, 7, 2] * 10, "y": ["a", "b"] * 20, "s": 1})
+    dataset = prepare(frame, "y", **{steer: "s"})
+    with pytest.raises(SplitError, match=message) as caught:
+        plan_splits(dataset, cv=2)
+    assert "more distinct values" in str(caught.value)

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-from pathlib import Path
 
 import pytest
+from pages import script, text_of
 
 from metaauto import api
 from metaauto.registry import Register
 
-DOCS = Path(__file__).parents[2] / "docs"
-
-
-def load():
-    spec = importlib.util.spec_from_file_location("docs_hooks", DOCS / "hooks.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-PAGE = (DOCS / "hooks.md").read_text("utf-8")
-GENERATOR = load()
+PAGE = text_of("hooks.md")
+GENERATOR = script("hooks")
 
 
 def test_the_page_is_up_to_date():

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metaauto.components import Deadline
 from metaauto.ensemble import Calibrator, fit_calibrator
 from metaauto.errors import SettingError
 from metaauto.metrics import METRICS
@@ -116,8 +117,51 @@ def test_few_rows_are_left_alone():
     y, p = sample(2000, 0, lambda odds: 4 * odds)
     assert fit_calibrator(p, np.zeros(2000, dtype=int)).kind == "identity"
     rare = np.zeros(2000, dtype=int)
-    rare[:10] = 1
+    rare[:4] = 1
     assert fit_calibrator(p, rare).kind == "identity"
+
+
+def classes_of(shares, rows, seed, sharpness):
+    """Labels, and probabilities that are right at a sharpness of 1."""
+    random = np.random.default_rng(seed)
+    y = random.choice(len(shares), p=shares, size=rows)
+    clue = random.normal(size=(rows, len(shares)))
+    clue[np.arange(rows), y] += 1.2
+    logits = sharpness * (1.2 * clue + np.log(shares))
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return y, (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+RARE = [
+    (150, (0.92, 0.08)),
+    (1000, (0.99, 0.01)),
+    (120, (0.32, 0.32, 0.32, 0.02, 0.02)),
+    (300, (*[0.11] * 9, 0.01)),
+]
+
+
+@pytest.mark.parametrize(("rows", "shares"), RARE)
+@pytest.mark.parametrize("sharpness", [0.5, 1.0, 2.5])
+def test_a_temperature_from_few_rows_of_a_class_pays(rows, shares, sharpness):
+    gains, kinds = [], set()
+    loss = METRICS["log_loss"].loss
+    for seed in range(12):
+        y, p = classes_of(shares, rows, seed, sharpness)
+        calibrator = fit_calibrator(p, y, seed=seed)
+        kinds.add(calibrator.kind)
+        y, p = classes_of(shares, 5000, 1000 + seed, sharpness)
+        gains.append(loss(y, p) - loss(y, calibrator.apply(p)))
+    assert kinds <= {"identity", "temperature"}
+    assert np.mean(gains) > (-0.003 if sharpness == 1 else 0.005)
+    assert min(gains) > -0.08
+
+
+def test_richer_corrections_take_more_rows_of_the_rarer_class():
+    y, p = sample(4000, 0, lambda odds: odds + 2)
+    few = np.r_[np.flatnonzero(y == 0)[:1500], np.flatnonzero(y == 1)[:20]]
+    assert fit_calibrator(p[few], y[few]).kind in ("identity", "temperature")
+    more = np.r_[np.flatnonzero(y == 0)[:1500], np.flatnonzero(y == 1)[:60]]
+    assert fit_calibrator(p[more], y[more]).kind in ("platt", "beta")
 
 
 def test_weights_count_as_rows():
@@ -153,3 +197,10 @@ def test_impossible_calibrators(kind, values):
 def test_binary_kinds_refuse_several_classes():
     with pytest.raises(SettingError, match="two classes"):
         Calibrator("platt", (1.0, 0.0)).apply(np.full((2, 3), 1 / 3))
+
+
+def test_a_correction_that_is_not_known_to_pay_in_time_is_left_out():
+    y, probabilities = sample(4_000, 1, lambda odds: 3.0 * odds)
+    assert fit_calibrator(probabilities, y).kind != "identity"
+    assert fit_calibrator(probabilities, y, deadline=Deadline.after(60.0)).kind != "identity"
+    assert fit_calibrator(probabilities, y, deadline=Deadline.after(0.0)).kind == "identity"

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metaauto.components import Deadline
 from metaauto.ensemble import Decision, fit_decision, quick_decision
+from metaauto.ensemble.decision import TUNINGS, _judges
 from metaauto.ensemble.multipliers import _Problem
 from metaauto.errors import SettingError
 from metaauto.metrics import METRICS, resolve_metric
@@ -195,3 +197,20 @@ def test_multipliers_round_trip():
 def test_impossible_decisions(kind, values):
     with pytest.raises(SettingError, match=kind):
         Decision(kind, values)
+
+
+def test_a_rule_that_cannot_be_judged_in_time_is_not_kept():
+    y, p, _ = binary(4_000, 3)
+    assert fit_decision(p, y, METRICS["f1"]).kind == "threshold"
+    assert fit_decision(p, y, METRICS["f1"], deadline=Deadline.after(0.0)) == Decision()
+    assert fit_decision(p, y, METRICS["f1"], deadline=Deadline.after(60.0)).kind == "threshold"
+
+
+@pytest.mark.parametrize(("k", "most"), [(2, 50_000), (4, 20_000)])
+def test_a_rule_is_judged_on_as_many_rows_as_time_allows(k, most):
+    y = np.arange(50_000) % k
+    whole = _judges(y, k, 0, 1.0, Deadline())
+    assert len(whole) == len(y)
+    half = _judges(y, k, 0, 1.0, Deadline.after(TUNINGS / 2))
+    assert len(half) == pytest.approx(most / 2, rel=0.1)
+    assert len(np.unique(y[half])) == k

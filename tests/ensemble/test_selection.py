@@ -316,3 +316,25 @@ def test_folds_and_samples_of_rows():
     assert np.bincount(y[even]).tolist() == [45, 45, 10]
     assert len(stratified_rows(y, 100, 0, classes=False)) == 100
     assert len(stratified_rows(y, 5000, 0, classes=True)) == 1000
+
+
+def test_a_selection_without_some_members_has_the_loss_of_the_others():
+    y, predictions, _ = candidates("binary", 2_000, 12, 0)
+    metric = METRICS["log_loss"]
+    ensemble = AnytimeEnsemble(y, metric)
+    for key, prediction in enumerate(predictions):
+        ensemble.add(key, prediction, metric.loss(y, prediction))
+    ensemble.update()
+    selection = ensemble.current
+    assert len(selection.weights) > 2
+    assert ensemble.narrowed(selection, set(selection.weights)) is selection
+    kept = list(selection.weights)[:2]
+    narrow = ensemble.narrowed(selection, kept)
+    assert list(narrow.weights) == kept
+    assert sum(narrow.weights.values()) == pytest.approx(1.0)
+    first, second = kept
+    ratio = selection.weights[first] / selection.weights[second]
+    assert narrow.weights[first] / narrow.weights[second] == pytest.approx(ratio)
+    mixed = blend([predictions[k] for k in kept], list(narrow.weights.values()))
+    assert narrow.loss == metric.loss(y, mixed)
+    assert narrow.loss > selection.loss

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from command_line import people
 from stores import make_store, neighbours
 
-from metaauto import AutoClassifier
+from metaauto import AutoClassifier, AutoRegressor
 from metaauto.errors import SettingError
-from metaauto.estimators.arguments import knowledge_of, remembers
+from metaauto.estimators.arguments import knowledge_of, named_as, remembers
 from metaauto.knowledge import KnowledgeStore, own_store
 
 TINY = {"budget": "2 trials", "n_jobs": 1, "random_state": 0, "cv": 2, "memory": 2}
@@ -46,3 +47,48 @@ def test_an_estimator_starts_from_a_store_and_remembers(tmp_path, monkeypatch) -
     assert "knowledge" not in set(cold.leaderboard_["origin"])
     with KnowledgeStore.open(own_store()) as remembered:
         assert remembered.info().datasets == {"binary": 1}
+
+
+class _Named(list):
+    """A column of another library."""
+
+    name = "buys"
+
+
+@pytest.mark.parametrize(
+    ("y", "columns", "name"),
+    [
+        (pd.Series([1, 2], name="buys"), ["age"], "buys"),
+        (pd.DataFrame({"buys": [1, 2]}), ["age"], "buys"),
+        (_Named([1, 2]), ["age"], "buys"),
+        (pd.Series([1, 2], name="age"), ["age"], None),
+        (pd.Series([1, 2], name="0"), [0, 1], None),
+        (pd.Series([1, 2], name=" "), ["age"], None),
+        (pd.Series([1, 2], name=7), ["age"], None),
+        (pd.Series([1, 2]), ["age"], None),
+        ([1, 2], ["age"], None),
+    ],
+)
+def test_the_target_keeps_a_name_that_can_be_told_from_the_columns(y, columns, name) -> None:
+    values = np.array([1, 2])
+    named = named_as(y, values, columns)
+    assert getattr(named, "name", None) == name
+    assert np.asarray(named).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("estimator", "target"),
+    [
+        (AutoClassifier(include=["lda"], **TINY), "buys"),
+        (AutoRegressor(include=["ridge"], **TINY), "income"),
+    ],
+)
+def test_a_model_knows_the_name_of_its_target(estimator, target, monkeypatch) -> None:
+    monkeypatch.setenv("METAAUTO_REMEMBER", "0")
+    table = people().dropna()
+    rest = table.drop(columns=target)
+    model = estimator.fit(rest, table[target]).model_
+    assert model.task.target == model.schema.target == target
+    assert estimator.fit(rest, table[target].to_numpy()).model_.task.target == "target"
+    as_array = rest.drop(columns=rest.columns.difference(["age", "house"])).to_numpy()
+    assert estimator.fit(as_array, table[target].rename("x1")).model_.task.target == "target"

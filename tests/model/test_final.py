@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -279,7 +280,7 @@ def test_members_need_fold_models(models):
 )
 def test_labels_come_back_in_their_type(models, new_rows, classes, dtype):
     task = models["binary"].task
-    task = type(task)(**{**vars(task), "classes": classes})
+    task = replace(task, classes=classes)
     model = constant_model(models, "binary", [Constant([0.1, 0.9], [0, 1])], task=task)
     labels = model.predict(new_rows)
     assert labels.dtype == dtype

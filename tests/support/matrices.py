@@ -61,6 +61,7 @@ def matrix(
             ConfigurationFact(c, PROVENANCE, plugin=plugin) for c in configurations
         ),
         protocols=("3-fold/seed0",) * count,
+        metrics=(metric,) * count,
         loss=loss,
         seconds=np.where(seen > 0, 1.0 if seconds is None else seconds, np.nan),
         n_folds=seen,

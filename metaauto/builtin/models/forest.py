@@ -12,6 +12,8 @@ from metaauto.builtin.models.fitting import CLASS_WEIGHT, affordable_rounds
 __all__ = ["EXTRA_TREES", "RANDOM_FOREST"]
 
 N_TREES = 200
+# The tables that costs were measured on have about so many columns.
+USUAL_COLUMNS = 20
 
 
 def _space(features: Mapping[str, Any], leaf: Mapping[str, int]) -> Any:
@@ -27,6 +29,13 @@ def _space(features: Mapping[str, Any], leaf: Mapping[str, int]) -> Any:
         return ranges
 
     return space
+
+
+def _cost_factor(values: Mapping[str, Any], context: BuildContext) -> float:
+    """Trees that look at few of many columns take little longer the more there are."""
+    if values.get("max_features") not in ("sqrt", "log2"):
+        return 1.0
+    return min(1.0, (USUAL_COLUMNS / max(context.n_features, 1)) ** 0.5)
 
 
 def _settings(values: Mapping[str, Any], context: BuildContext) -> dict[str, Any]:
@@ -104,6 +113,7 @@ RANDOM_FOREST = Model(
         {"max_features": "log2", "min_samples_leaf": 1},
     ),
     cost=6.0,
+    cost_factor=_cost_factor,
     priority=7.0,
 )
 
@@ -122,5 +132,6 @@ EXTRA_TREES = Model(
         {"max_features": "sqrt", "min_samples_leaf": 1},
     ),
     cost=3.5,
+    cost_factor=_cost_factor,
     priority=8.0,
 )

@@ -13,6 +13,8 @@ __all__ = ["GAUSSIAN_PROCESS", "SVM"]
 
 # Bounds the worst case (a huge C on noisy rows); normal fits need far fewer.
 SVM_ITERATIONS = 300_000
+# The cost was measured on tables of about so many rows.
+USUAL_ROWS = 3_000
 
 
 def _svm_space(kind: str) -> dict[str, Range]:
@@ -97,6 +99,11 @@ def _set_calibration(estimator: Any, X: Any, y: Any, weight: Any) -> Any:
     return estimator.set_params(estimator=FrozenEstimator(machine), cv=[halves, halves[::-1]])
 
 
+def _svm_cost_factor(values: Mapping[str, Any], context: BuildContext) -> float:
+    """Kernels grow with the square of the rows, so few of them cost little."""
+    return min(1.0, context.n_rows / USUAL_ROWS)
+
+
 SVM = Model(
     name="svm",
     build=_build_svm,
@@ -109,9 +116,10 @@ SVM = Model(
         {"C": 0.1, "kernel": "linear"},
     ),
     max_rows=6_000,
-    max_features=5_000,
+    max_cells=30_000_000,
     max_classes=50,
     cost=2.5,
+    cost_factor=_svm_cost_factor,
     priority=5.0,
 )
 

@@ -42,7 +42,7 @@ KNN = Model(
         {"n_neighbors": 80, "weights": "uniform"},
     ),
     max_rows=50_000,
-    max_features=500,
+    max_cells=25_000_000,
     cost=0.3,
     priority=4.0,
 )

@@ -220,6 +220,26 @@ class ModelContract:
         thin = self.fits(problem.with_columns(sparse.csr_matrix))
         assert dense.shape == thin.shape
 
+    def test_sparse_rows_with_category_codes(self, kind: str) -> None:
+        """Words make rows sparse, and the other columns of the table may be categories."""
+        self.need("sparse")
+        self.need("categories")
+        if self.model.tags.raw:
+            pytest.skip("takes typed frames")
+        from scipy import sparse
+
+        def with_codes(X: Any) -> Any:
+            X = X.copy()
+            X[:, 0] = np.floor(np.clip(X[:, 0] + 2.0, 0.0, 3.0))
+            X[::7, 0] = np.nan
+            X[3::7, 0] = -1.0
+            return X
+
+        problem = replace(self.problem(kind).with_columns(with_codes), categorical=(0,))
+        dense = self.fits(problem)
+        thin = self.fits(problem.with_columns(sparse.csr_matrix))
+        assert dense.shape == thin.shape
+
     def test_many_classes(self) -> None:
         """Twelve classes, if it does so many."""
         limit = self.model.max_classes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from metaauto_shap import EXPLAINER
+from metaauto_shap import EXPLAINER, ROW_PREDICTIONS
 from metaauto_shap.values import Coding, shapley_values
 
 from metaauto.api import ExplainerInput
@@ -61,3 +61,17 @@ def test_cells_come_back_as_they_were():
     coding = Coding(frame.iloc[:1], frame.iloc[1:])
     again = pd.concat([coding.decode(matrix) for matrix in coding.matrices], ignore_index=True)
     pd.testing.assert_frame_equal(again, frame)
+
+
+def test_a_wide_table_does_not_cost_without_bound():
+    table = question(600, rows=1, others=60)
+    asked = []
+
+    def predict(frame):
+        asked.append(len(frame))
+        return table.predict(frame)
+
+    found = EXPLAINER.explain(ExplainerInput(predict, table.X, table.background))
+    assert sum(asked) < 2 * ROW_PREDICTIONS
+    ordered = found.abs().iloc[0].sort_values(ascending=False)
+    assert set(ordered.index[:3]) == {"x0", "x1", "x2"}

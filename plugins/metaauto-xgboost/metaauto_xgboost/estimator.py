@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import xgboost
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from metaauto.api import Deadline
@@ -84,9 +85,7 @@ class XGBoostEstimator(BaseEstimator):
     def _matrix(self, kind: Any, X: Any, y: Any = None, weight: Any = None, **other: Any) -> Any:
         types = None
         if self.categorical:
-            X = np.array(X)
-            codes = X[:, self.categorical]
-            X[:, self.categorical] = np.where(codes < 0, np.nan, codes)
+            X = _with_codes(X, list(self.categorical))
             types = ["c" if i in self.categorical else "q" for i in range(X.shape[1])]
         return kind(
             X,
@@ -113,6 +112,23 @@ class XGBoostEstimator(BaseEstimator):
             booster.load_model(bytearray(state["booster_"]))
             state = {**state, "booster_": booster}
         super().__setstate__(state)
+
+
+def _with_codes(X: Any, columns: list[int]) -> Any:
+    """Rows whose negative codes are missing.
+
+    XGBoost takes what a sparse matrix does not hold for missing, so that its codes begin with 1.
+    """
+    is_sparse = sparse.issparse(X)
+    codes = X[:, columns].toarray() if is_sparse else np.asarray(X)[:, columns]
+    codes = np.where(codes < 0, np.nan, codes + is_sparse)
+    if not is_sparse:
+        X = np.array(X)
+        X[:, columns] = codes
+        return X
+    others = np.setdiff1d(np.arange(X.shape[1]), columns)
+    joined = sparse.hstack([sparse.csc_matrix(codes), X[:, others]], format="csc")
+    return joined[:, np.argsort([*columns, *others])].tocsr()
 
 
 class Stopping(xgboost.callback.TrainingCallback):

@@ -1,0 +1,120 @@
+"""``metaauto compare``: fits side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metaauto.cli.completers import complete_files
+from metaauto.cli.options import json_option
+from metaauto.cli.terminal import print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from metaauto.report.comparison import Compared
+
+__all__ = ["command"]
+
+_MEMBERS = 3
+
+
+@click.command("compare", short_help="Show fits side by side: scores, trials, time, options.")
+@click.argument("runs", metavar="RUN RUN ...", nargs=-1, shell_complete=complete_files)
+@json_option("all of it")
+def command(runs: tuple[str, ...], as_json: bool) -> None:
+    """Show the fits RUN side by side: scores, ensembles, trials, time, and options that differ.
+
+    \b
+    metaauto compare monday.metaauto tuesday.metaauto
+    metaauto compare run-a run-b --json
+
+    A RUN is a model file or the directory of a run (--run-dir), which may still go on. Scores are
+    out-of-fold; intervals say how much they depend on which rows happened to be in the table.
+    Nothing in a model file is loaded.
+    """
+    if len(runs) < 2:
+        raise click.UsageError("Name two or more model files or run directories.")
+    from metaauto.report.comparison import differing_options, read_compared, verdict
+
+    fits = [read_compared(place) for place in runs]
+    differing = differing_options(fits)
+    if as_json:
+        print_json(
+            {
+                "runs": [fit.to_json() for fit in fits],
+                "differing_options": differing,
+                "verdict": verdict(fits),
+            }
+        )
+        return
+    keys = _keys(runs)
+    rows = [_row(label, keys, [tell(fit) for fit in fits]) for label, tell in _LINES.items()]
+    shown = [row for row in rows if any(row[key] != "-" for key in keys)]
+    shown += [
+        _row(f"option {name}", keys, [_value(value) for value in values])
+        for name, values in differing.items()
+    ]
+    print_table(shown, left=("", *keys))
+    print_line(verdict(fits))
+
+
+def _keys(runs: Sequence[str]) -> list[str]:
+    """Headings; the same run twice still has two columns."""
+    return [
+        run if run not in runs[:place] else f"{run} ({place + 1})" for place, run in enumerate(runs)
+    ]
+
+
+def _row(label: str, keys: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    return {"": label, **dict(zip(keys, cells, strict=True))}
+
+
+def _score(name: str, interval: str = "") -> Callable[[Compared], str]:
+    def tell(fit: Compared) -> str:
+        from metaauto.report import format_score
+
+        found: Mapping[str, Any] | None = getattr(fit, interval) if interval else None
+        ends = ""
+        if found:
+            ends = f" ({format_score(found['low'])} to {format_score(found['high'])})"
+        return f"{format_score(getattr(fit, name))}{ends}"
+
+    return tell
+
+
+def _metric(fit: Compared) -> str:
+    return f"{fit.metric}{'' if fit.greater_is_better else ', lower is better'}"
+
+
+def _ensemble(fit: Compared) -> str:
+    total = sum(fit.members.values()) or 1.0
+    heaviest = sorted(fit.members.items(), key=lambda member: -member[1])
+    parts = [f"{name} {weight / total:.0%}" for name, weight in heaviest[:_MEMBERS]]
+    more = [f"{len(heaviest) - _MEMBERS} more"] if len(heaviest) > _MEMBERS else []
+    return ", ".join([*parts, *more]) or "-"
+
+
+def _trials(fit: Compared) -> str:
+    failed = f", {fit.failures} failed" if fit.failures else ""
+    return f"{sum(fit.trials.values())}{failed}"
+
+
+_LINES: dict[str, Callable[[Compared], str]] = {
+    "status": lambda fit: fit.status,
+    "target": lambda fit: fit.target or "-",
+    "metric": _metric,
+    "score": _score("score", "interval"),
+    "holdout": _score("holdout_score", "holdout_interval"),
+    "best single": _score("single_score"),
+    "baseline": _score("baseline_score"),
+    "ensemble": _ensemble,
+    "trials": _trials,
+    "seconds": lambda fit: "-" if fit.seconds is None else f"{fit.seconds:.1f}",
+}
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value)) or "-"
+    return "-" if value is None else str(value)

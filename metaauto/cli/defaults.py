@@ -1,0 +1,174 @@
+"""Defaults of commands from ``metaauto.toml`` or ``pyproject.toml`` in the working directory."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from metaauto.errors import SettingError
+
+__all__ = ["OWN_FILE", "PROJECT_FILE", "from_file", "options_from_file", "use_defaults"]
+
+OWN_FILE = "metaauto.toml"
+PROJECT_FILE = "pyproject.toml"
+_TABLE = "[tool.metaauto]"
+_SOURCE = "metaauto.defaults"
+_NEVER = {
+    "help": "it is for the command line",
+    "plugins": "a file that lies in a folder must not run code; use --plugins or "
+    "METAAUTO_PLUGINS_DIR",
+}
+
+
+def use_defaults(ctx: click.Context, name: str, command: click.Command) -> None:
+    """Let options of a command that are not given take what the working directory's file says.
+
+    Parameters
+    ----------
+    ctx : click.Context
+        Of the group that the command belongs to.
+    name : str
+        Name of the command.
+    command : click.Command
+        The command that is called.
+
+    Raises
+    ------
+    SettingError
+        The file is no TOML, or names what does not exist.
+    """
+    found = _read(Path.cwd())
+    if found is None:
+        return
+    file, tables = found
+    known = ctx.command.list_commands(ctx) if isinstance(ctx.command, click.Group) else [name]
+    for key, table in tables.items():
+        if not isinstance(table, Mapping):
+            hint = f"Write it below the command that it is for, such as {_section(file, 'fit')}."
+            raise SettingError(f"{file}: {key!r} belongs to no command.", hint=hint)
+        if key != name and key not in known and not _is_plugin_command(ctx, key):
+            raise _unknown(file, "command", key, known)
+    ctx.default_map = {name: _translated(file, name, command, tables.get(name, {}), ctx)}
+    ctx.meta[_SOURCE] = file
+
+
+def from_file(ctx: click.Context, name: str) -> bool:
+    """Whether a parameter has its value from the file."""
+    return ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP
+
+
+def options_from_file(ctx: click.Context) -> tuple[str, list[str]]:
+    """The name of the file, and the options that have their values from it."""
+    used = [
+        _long(param) for param in ctx.command.params if param.name and from_file(ctx, param.name)
+    ]
+    return str(ctx.meta.get(_SOURCE, "")), [name for name in used if name]
+
+
+def _read(folder: Path) -> tuple[str, Mapping[str, Any]] | None:
+    """The tables of commands, from the first file that has any."""
+    own = folder / OWN_FILE
+    if own.is_file():
+        return OWN_FILE, _parsed(own)
+    project = folder / PROJECT_FILE
+    if project.is_file():
+        text = project.read_bytes()
+        # A broken file that does not speak of metaauto is none of its business.
+        if b"tool" in text and b"metaauto" in text:
+            tables = _parsed(project).get("tool", {}).get("metaauto")
+            if isinstance(tables, Mapping):
+                return f"{PROJECT_FILE} {_TABLE}", tables
+    return None
+
+
+def _parsed(file: Path) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise SettingError(
+            f"{file.name!r} cannot be read: {error}.", hint="Mend it, or move it away."
+        ) from error
+
+
+def _translated(
+    file: str, path: str, command: click.Command, table: Mapping[str, Any], ctx: click.Context
+) -> dict[str, Any]:
+    """What click takes as its map of defaults; options by their names for programs."""
+    options = dict(_options(command))
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        inner = command.get_command(ctx, key) if isinstance(command, click.Group) else None
+        if inner is not None and isinstance(value, Mapping):
+            found[key] = _translated(file, f"{path} {key}", inner, value, ctx)
+            continue
+        name = key.replace("_", "-")
+        if name in _NEVER:
+            raise SettingError(
+                f"{file}: {key!r} of {path!r} cannot be set there: {_NEVER[name]}.",
+                hint="Take it out.",
+            )
+        if name not in options:
+            raise _unknown(file, f"option of 'metaauto {path}'", key, [*options])
+        option = options[name]
+        found[str(option.name)] = _checked(f"{file}: {key!r} of {path!r}", option, value, ctx)
+    return found
+
+
+def _options(command: click.Command) -> Iterator[tuple[str, click.Option]]:
+    for param in command.params:
+        if isinstance(param, click.Option) and (name := _long(param)) and name not in _NEVER:
+            yield name, param
+
+
+def _long(param: click.Parameter) -> str:
+    """The long name of an option without its dashes."""
+    return next((opt[2:] for opt in param.opts if opt.startswith("--")), "")
+
+
+def _checked(where: str, option: click.Option, value: Any, ctx: click.Context) -> Any:
+    """The value as the option takes it."""
+    if isinstance(value, Mapping):
+        value = [f"{key}={item}" for key, item in value.items()]
+    if option.is_flag:
+        if not isinstance(value, bool):
+            raise SettingError(f"{where} is {value!r}.", hint="Write true or false.")
+        return value
+    if option.multiple:
+        values = value if isinstance(value, list) else [value]
+        return [_one(where, option, item, ctx) for item in values]
+    return _one(where, option, value, ctx)
+
+
+def _one(where: str, option: click.Option, value: Any, ctx: click.Context) -> Any:
+    if isinstance(value, (bool, list, Mapping)):
+        raise SettingError(f"{where} is {value!r}.", hint="Give one number or text.")
+    try:
+        option.type.convert(str(value), option, ctx)
+    except click.BadParameter as error:
+        raise SettingError(f"{where}: {error.message}", hint="Mend it there.") from error
+    return str(value)
+
+
+def _unknown(file: str, what: str, name: str, known: Iterable[str]) -> SettingError:
+    names = sorted(known)
+    near = difflib.get_close_matches(name.replace("_", "-"), names, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(names)}."
+    return SettingError(f"{file}: there is no {what} named {name!r}.", hint=hint)
+
+
+def _section(file: str, command: str) -> str:
+    return f"[{command}]" if file == OWN_FILE else f"[tool.metaauto.{command}]"
+
+
+def _is_plugin_command(ctx: click.Context, name: str) -> bool:
+    return isinstance(ctx.command, click.Group) and ctx.command.get_command(ctx, name) is not None

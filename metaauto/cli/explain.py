@@ -1,0 +1,298 @@
+"""``metaauto explain``: which columns a model's predictions rest on, in all and row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metaauto.cli.completers import complete_explainers, complete_files
+from metaauto.cli.options import (
+    json_option,
+    looking_budget_option,
+    plugin_settings,
+    plugins_option,
+    refuse_replacing,
+    seed_option,
+    truth_option,
+)
+from metaauto.cli.output import STANDARD_OUTPUT, check_output, write_table
+from metaauto.cli.streams import model_file
+from metaauto.cli.terminal import print_json, print_line, print_table
+from metaauto.errors import SettingError
+from metaauto.wording import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from metaauto.model import FinalModel
+    from metaauto.report.importance import Importance
+
+__all__ = ["command", "preferred"]
+
+_PREFERRED = ("shap", "permutation")
+_SHOWN = 20
+_SHOWN_CELLS = 10
+_NAME_WIDTH = 48
+_VALUE_WIDTH = 32
+
+
+@click.command("explain", short_help="Say which columns predictions rest on.")
+@click.argument("model", shell_complete=complete_files)
+@click.argument("data", shell_complete=complete_files)
+@click.option(
+    "--row",
+    "chosen",
+    metavar="N",
+    type=click.IntRange(min=0),
+    multiple=True,
+    help="Explain this row of DATA, counted from 0. Repeatable.",
+)
+@click.option("--rows", "every_row", is_flag=True, help="Explain each row of DATA.")
+@click.option(
+    "--label",
+    metavar="CLASS",
+    help="With --row or --rows: the class whose probability is explained.  "
+    "[default: the second of two, the predicted one of more]",
+)
+@click.option(
+    "--explainer",
+    metavar="NAME",
+    shell_complete=complete_explainers,
+    help="With --row or --rows: how.  [default: shap where it is installed, else permutation]",
+)
+@click.option(
+    "--background",
+    metavar="TABLE",
+    shell_complete=complete_files,
+    help="With --row or --rows: rows to compare with, such as the training table.  [default: DATA]",
+)
+@truth_option()
+@looking_budget_option("the importance of the columns")
+@seed_option()
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=complete_files,
+    help="Write all of it as a table: .csv, .tsv, .parquet or .jsonl; - is csv on the standard "
+    "output.",
+)
+@plugins_option()
+@json_option("all of it")
+def command(
+    model: str,
+    data: str,
+    output: str | None,
+    budget: str,
+    plugin_folders: tuple[str, ...],
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Say which columns of the table DATA the predictions of the saved MODEL rest on.
+
+    One of both can be -, the standard input.
+
+    \b
+    metaauto explain price.metaauto test.csv
+    metaauto explain price.metaauto new.csv --row 0
+    metaauto explain churn.metaauto new.csv --rows -o why.csv
+
+    Without --row: by how much the score becomes worse when the cells of one column change places
+    among the rows, with an interval of 95 %. Rows that the model was not trained on tell most. If
+    DATA has no target, it is said how far predictions move instead.
+
+    With --row: what the value of each column adds to the prediction of this row, compared with
+    other rows.
+    """
+    if output is not None:
+        _check_output(output, as_json, model, data)
+    by_row = bool(given["chosen"]) or given["every_row"]
+    _check_given(given, by_row)
+    settings = plugin_settings(plugin_folders)
+    from metaauto.budget import parse_seconds
+    from metaauto.data import read_table
+    from metaauto.model import FinalModel
+    from metaauto.plugins import load_plugins
+
+    seconds = parse_seconds(budget)
+    registry = load_plugins(settings).registry
+    with model_file(model, data, given["background"]) as path:
+        loaded = FinalModel.load(path, registry=registry)
+    frame = read_table(data, registry.readers())
+    if by_row:
+        _rows(loaded, frame, registry, output, as_json, given)
+    else:
+        _columns(loaded, frame, registry, output, as_json, seconds, given)
+
+
+def _check_output(output: str, as_json: bool, model: str, data: str) -> None:
+    check_output(output)
+    if as_json and output == STANDARD_OUTPUT:
+        raise click.UsageError("--json and -o - both write to the standard output.")
+    refuse_replacing(output, model, data)
+
+
+def _check_given(given: Mapping[str, Any], by_row: bool) -> None:
+    if given["chosen"] and given["every_row"]:
+        raise click.UsageError("--row and --rows exclude each other.")
+    alone = [name for name in ("label", "explainer", "background") if given[name] is not None]
+    if alone and not by_row:
+        raise click.UsageError(f"--{alone[0]} goes with --row or --rows.")
+
+
+def _columns(
+    model: FinalModel,
+    frame: pd.DataFrame,
+    registry: Any,
+    output: str | None,
+    as_json: bool,
+    seconds: float,
+    given: Mapping[str, Any],
+) -> None:
+    """Importance of the columns."""
+    from metaauto.components import Deadline
+    from metaauto.report.examine import importance_of, known_rows
+
+    rows = known_rows(model, frame, given["target"])
+    found = importance_of(
+        model, rows, registry, seed=given["seed"], deadline=Deadline.after(seconds)
+    )
+    records = [dict(vars(column)) for column in found.columns]
+    if output is not None:
+        import pandas as pd
+
+        names = ["column", "importance", "low", "high"]
+        write_table(pd.DataFrame(records, columns=names), output)
+    if as_json:
+        about = {"has_target": rows.y is not None, "dropped_rows": rows.dropped}
+        print_json({"target": model.task.target, **about, **found.to_json()})
+    elif output is None:
+        for line in _about_columns(model, found):
+            print_line(line)
+        print_table([_column_row(record) for record in records[:_SHOWN]], left=("column",))
+        for line in _more_columns(found):
+            print_line(line)
+
+
+def _about_columns(model: FinalModel, found: Importance) -> Iterator[str]:
+    repeats = f"each column permuted {found.repeats or 'up to 5'} times"
+    if found.measure:
+        yield f"How much worse {found.measure} becomes on {counted(found.rows, 'row')}, {repeats}"
+    else:
+        what = "probabilities (of 1)" if model.task.is_classification else "predictions"
+        yield f"How far {what} move on {counted(found.rows, 'row')}, {repeats}"
+        yield (
+            f"The table has no target {model.task.target!r}: with it, it is said how much worse "
+            f"{model.metric_name} becomes."
+        )
+
+
+def _column_row(record: Mapping[str, Any]) -> dict[str, str]:
+    low, high = record["low"], record["high"]
+    between = "-" if low is None else f"{low:.3g} to {high:.3g}"
+    size = record["importance"]
+    return {
+        "column": _short(record["column"], _NAME_WIDTH),
+        "importance": "-" if size is None else f"{size:.4g}",
+        "95 % interval": between,
+    }
+
+
+def _more_columns(found: Importance) -> Iterator[str]:
+    if len(found.columns) > _SHOWN:
+        more = counted(len(found.columns) - _SHOWN, "column")
+        yield f"{more} of less importance: --json shows all."
+    if found.screened:
+        weak = counted(len(found.screened), "column")
+        yield f"Not looked at: {weak} that can hardly move predictions."
+    if found.missed:
+        yield f"There was no time for {counted(len(found.missed), 'column')}: raise --budget."
+    yield (
+        "Columns that tell the same as others look less important than they are; none of this "
+        "says what causes the target."
+    )
+
+
+def _rows(
+    model: FinalModel,
+    frame: pd.DataFrame,
+    registry: Any,
+    output: str | None,
+    as_json: bool,
+    given: Mapping[str, Any],
+) -> None:
+    """Contributions to the predictions of rows."""
+    from metaauto.data import read_table
+    from metaauto.report.row_by_row import explain_rows
+
+    chosen = list(range(len(frame))) if given["every_row"] else list(given["chosen"])
+    for number in chosen:
+        if number >= len(frame):
+            raise SettingError(
+                f"There is no row {number}: the table has {counted(len(frame), 'row')}.",
+                hint="Rows are counted from 0.",
+            )
+    place = given["background"]
+    background = frame if place is None else read_table(place, registry.readers())
+    installed = registry.names("explainer")
+    name = given["explainer"] or preferred(installed)
+    found = explain_rows(
+        model, frame, chosen, background, name, given["label"], given["seed"], registry
+    )
+    if output is not None:
+        import pandas as pd
+
+        cells = [
+            {
+                "row": row["row"],
+                "prediction": row["prediction"],
+                "explained": row["explained"],
+                **cell,
+            }
+            for row in found
+            for cell in row["cells"]
+        ]
+        names = ["row", "prediction", "explained", "column", "value", "contribution"]
+        write_table(pd.DataFrame(cells, columns=names), output)
+    if as_json:
+        meaning = registry.entry("explainer", name).component.description
+        print_json({"explainer": name, "meaning": meaning, "rows": found})
+    elif output is None:
+        for row in found:
+            _show(model, row)
+        print_line(f"By {name}: {registry.entry('explainer', name).component.description}")
+
+
+def preferred(installed: Sequence[str]) -> str:
+    """The explainer that is used if none is named."""
+    return next(name for name in _PREFERRED if name in installed)
+
+
+def _show(model: FinalModel, row: Mapping[str, Any]) -> None:
+    about = (
+        f"Row {row['row']}: {model.task.target} = {_short(str(row['prediction']), _VALUE_WIDTH)}"
+    )
+    if row["explained"]:
+        label = _short(row["explained"], _VALUE_WIDTH)
+        about += f"; probability of {label} {row['value']:.3f}, usually {row['usual']:.3f}"
+    else:
+        about += f", usually {row['usual']:.5g}"
+    print_line(about)
+    print_table(
+        [
+            {
+                "column": _short(cell["column"], _NAME_WIDTH),
+                "value": _short(cell["value"], _VALUE_WIDTH),
+                "adds": f"{cell['contribution']:+.4g}",
+            }
+            for cell in row["cells"][:_SHOWN_CELLS]
+        ],
+        left=("column", "value"),
+    )
+
+
+def _short(text: str, width: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= width else f"{line[: width - 3]}..."

@@ -1,0 +1,137 @@
+"""``metaauto report``: all that is known of a model, as one HTML file."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import click
+
+from metaauto.cli.completers import complete_files
+from metaauto.cli.options import (
+    check_writable,
+    looking_budget_option,
+    plugin_settings,
+    plugins_option,
+    refuse_replacing,
+    seed_option,
+    truth_option,
+)
+from metaauto.cli.streams import STANDARD_STREAM, model_file
+from metaauto.cli.terminal import print_line, say
+from metaauto.errors import SettingError
+
+__all__ = ["command"]
+
+_SUFFIX = ".html"
+
+
+@click.command("report", short_help="Write a report of a saved model as one HTML file.")
+@click.argument("model", shell_complete=complete_files)
+@click.option(
+    "--data",
+    metavar="TEST",
+    shell_complete=complete_files,
+    help="Rows to look at the model on, best ones that it was not trained on and with the target.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=complete_files,
+    help="Where to write; - is the standard output.  [default: the model's name with .html, or - "
+    "if it comes from the standard input]",
+)
+@truth_option("--data")
+@looking_budget_option("importance and dependence", "--data")
+@seed_option()
+@plugins_option()
+def command(
+    model: str,
+    data: str | None,
+    output: str | None,
+    target: str | None,
+    budget: str,
+    seed: int,
+    plugin_folders: tuple[str, ...],
+) -> None:
+    """Write a report of the saved MODEL: scores, leaderboard, plots, importance, model card.
+
+    MODEL, or TEST, can be -, the standard input.
+
+    \b
+    metaauto report price.metaauto --data test.csv
+    metaauto report churn.metaauto -o - > churn.html
+
+    The report is one HTML file that loads nothing from elsewhere. A model file holds no rows:
+    which columns matter and where the model errs most is shown with --data alone. Without it only
+    the description in the file is read, nothing in it is loaded.
+    """
+    if target is not None and data is None:
+        raise click.UsageError("--target goes with --data.")
+    place = _place(output, model, data)
+    from metaauto.model.file import read_manifest
+
+    examined = None
+    with model_file(model, data) as file:
+        manifest = read_manifest(file)
+        if data is not None:
+            examined = _examined(file, data, target, budget, seed, plugin_folders)
+    from metaauto.report.page import report_html
+
+    text = report_html(manifest, examined)
+    if place is None:
+        print_line(text)
+        return
+    _write(text, place)
+    say(f"Saved {place} ({place.stat().st_size / 1e3:.0f} kB)")
+    if data is None:
+        say("It shows which columns matter with rows to look at: --data TEST")
+
+
+def _place(output: str | None, model: str, data: str | None) -> Path | None:
+    """Where to write, known to be writable; None for the standard output."""
+    if output is None and model == STANDARD_STREAM:
+        output = STANDARD_STREAM
+    if output == STANDARD_STREAM:
+        return None
+    path = Path(model).with_suffix(_SUFFIX) if output is None else Path(output).expanduser()
+    refuse_replacing(path, model, data)
+    check_writable(path, "the report")
+    return path
+
+
+def _examined(
+    model: str, data: str, target: str | None, budget: str, seed: int, folders: tuple[str, ...]
+) -> dict[str, Any]:
+    settings = plugin_settings(folders)
+    from metaauto.budget import parse_seconds
+    from metaauto.data import read_table
+    from metaauto.model import FinalModel
+    from metaauto.plugins import load_plugins
+    from metaauto.report.examine import examine
+
+    seconds = parse_seconds(budget)
+    registry = load_plugins(settings).registry
+    loaded = FinalModel.load(model, registry=registry)
+    frame = read_table(data, registry.readers())
+    return examine(loaded, frame, target=target, registry=registry, seconds=seconds, seed=seed)
+
+
+def _write(text: str, path: Path) -> None:
+    """Write the file whole or not at all."""
+    path = Path(os.path.realpath(path))
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with open(part, "x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.replace(part, path)
+    except OSError as error:
+        raise SettingError(
+            f"The report cannot be written to {str(path)!r}: {error.strerror or error}.",
+            hint="Choose another place.",
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,67 @@
+"""Models that come from the standard input or go to the standard output."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from metaauto.errors import SettingError
+
+__all__ = ["STANDARD_STREAM", "model_file", "refuse_terminal", "to_standard_output"]
+
+STANDARD_STREAM = "-"
+"""Stands for the standard input where files are read, for the standard output where written."""
+
+
+@contextlib.contextmanager
+def model_file(model: str, data: str | None = None, background: str | None = None) -> Iterator[str]:
+    """The path of a model file; the standard input becomes a file for a while.
+
+    Parameters
+    ----------
+    model : str
+        A path, or ``-``.
+    data, background : str, optional
+        What else is read; one alone of them all can come from there.
+
+    Raises
+    ------
+    click.UsageError
+        More than one does.
+    """
+    sources = {"model": model, "table": data, "background": background}
+    piped = [what for what, source in sources.items() if source == STANDARD_STREAM]
+    if len(piped) > 1:
+        raise click.UsageError(
+            f"The {piped[0]} and the {piped[1]} cannot both come from the standard input."
+        )
+    if model != STANDARD_STREAM:
+        yield model
+        return
+    with tempfile.TemporaryDirectory(prefix="metaauto-") as folder:
+        path = Path(folder) / "standard-input"
+        with open(path, "wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield str(path)
+
+
+def to_standard_output(path: Path) -> None:
+    """Write the bytes of a file to the standard output."""
+    with open(path, "rb") as file:
+        shutil.copyfileobj(file, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
+
+
+def refuse_terminal(what: str) -> None:
+    """Raise `SettingError` if the standard output is a terminal, which bytes would upset."""
+    if sys.stdout.isatty():
+        raise SettingError(
+            f"{what[0].upper()}{what[1:]} is no text for a terminal.",
+            hint="Send the standard output to a file or another program.",
+        )

@@ -1,0 +1,115 @@
+"""Standard streams, completion and exit statuses."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from command_line import QUICK, Cli, command_line, environment, people
+
+from metaauto.cli.exit_status import ExitStatus
+
+
+def piped(folder: Path, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        command_line(*arguments),
+        check=False,
+        cwd=folder,
+        env=environment(folder),
+        input=stdin,
+        capture_output=True,
+        timeout=200,
+    )
+
+
+def test_a_model_goes_through_standard_streams(trained: Path, tmp_path: Path) -> None:
+    people().to_csv(tmp_path / "t.csv", index=False)
+    arguments = ("--target", "buys", *QUICK, "--include", "lda", "--out", "-")
+    made = piped(tmp_path, "fit", "t.csv", *arguments)
+    assert made.returncode == 0, made.stderr
+    assert b"Saved        the standard output" in made.stderr
+    assert b"metaauto predict MODEL NEW.csv" in made.stderr
+    board = piped(tmp_path, "leaderboard", "-", stdin=made.stdout)
+    assert board.returncode == 0, board.stderr
+    assert b"lda-1" in board.stdout
+    predicted = piped(tmp_path, "predict", "-", "t.csv", stdin=made.stdout)
+    assert len(predicted.stdout.splitlines()) == 121
+    scored = piped(tmp_path, "evaluate", "-", "t.csv", "--metric", "f1", stdin=made.stdout)
+    assert b"f1" in scored.stdout
+    assert not list((tmp_path / "temporary").glob("metaauto-*"))
+    assert not (tmp_path / "model.metaauto").exists()
+
+
+def test_tables_and_models_to_look_at_go_through_standard_streams(
+    trained: Path, tmp_path: Path
+) -> None:
+    model, new = str(trained / "buys.metaauto"), str(trained / "new.csv")
+    table, packed = Path(new).read_bytes(), Path(model).read_bytes()
+    by_row = ("--row", "0", "--explainer", "permutation", "--json")
+    wanted = piped(tmp_path, "explain", model, new, *by_row)
+    assert wanted.returncode == 0, wanted.stderr
+    for stdin, arguments in (
+        (table, (model, "-")),
+        (packed, ("-", new)),
+        (table, (model, new, "--background", "-")),
+    ):
+        done = piped(tmp_path, "explain", *arguments, *by_row, stdin=stdin)
+        assert (done.returncode, done.stdout) == (0, wanted.stdout), done.stderr
+    few = ("--budget", "1s")
+    told = piped(tmp_path, "report", model, "--data", "-", "-o", "-", *few, stdin=table)
+    assert told.returncode == 0, told.stderr
+    assert b"the 40 rows given with --data" in told.stdout
+    # A model without a name gives its report no name either.
+    for arguments in (("-",), ("-", "--data", new, *few)):
+        told = piped(tmp_path, "report", *arguments, stdin=packed)
+        assert told.returncode == 0, told.stderr
+        assert told.stdout.startswith(b"<!DOCTYPE html>")
+    assert [path.name for path in tmp_path.iterdir()] == ["temporary"]
+    assert not list((tmp_path / "temporary").glob("metaauto-*"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("predict", "-", "-"),
+        ("explain", "-", "-"),
+        ("explain", "m.metaauto", "-", "--row", "0", "--background", "-"),
+        ("report", "-", "--data", "-"),
+    ],
+)
+def test_one_stream_cannot_be_two_sources(arguments: tuple[str, ...], quick_cli: Cli) -> None:
+    both = quick_cli(*arguments)
+    assert (both.returncode, both.stdout) == (ExitStatus.USAGE, "")
+    assert "cannot both come from the standard input" in both.stderr
+
+
+def test_one_stream_cannot_be_two_results(quick_cli: Cli) -> None:
+    fit = quick_cli("fit", "t.csv", "--out", "-", "--json")
+    assert fit.returncode == ExitStatus.USAGE
+
+
+def test_every_exit_status_is_in_the_help(quick_cli: Cli) -> None:
+    lines = [line.strip() for line in quick_cli("--help").stdout.splitlines()]
+    for status in ExitStatus:
+        assert f"{status.value:<5}{status.meaning}" in lines
+
+
+def test_exit_statuses_are_those_that_are_told(quick_cli: Cli) -> None:
+    assert quick_cli("--version").returncode == ExitStatus.DONE
+    assert quick_cli("predict", "missing.metaauto", "t.csv").returncode == ExitStatus.ERROR
+    assert quick_cli("predict").returncode == ExitStatus.USAGE
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_its_script(shell: str, quick_cli: Cli) -> None:
+    if shell == "bash" and shutil.which("bash") is None:
+        pytest.skip("needs bash")
+    done = quick_cli("completion", shell)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{shell}_complete" in done.stdout
+
+
+def test_an_unknown_shell_is_refused(quick_cli: Cli) -> None:
+    assert quick_cli("completion", "tcsh").returncode == ExitStatus.USAGE

@@ -1,0 +1,57 @@
+"""The page on events names every event and fact that a fit gives, and no other."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import metaauto
+from metaauto.plugins import PluginSettings
+
+PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text("utf-8")
+EVENTS, FACTS = PAGE.split("## The facts of a model")
+
+
+def rows(part: str) -> dict[str, str]:
+    lines = re.findall(r"^\| (`.*?) \|(.*)\|$", part, flags=re.MULTILINE)
+    return dict(lines)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"size": random.normal(size=80), "land": "D"})
+    frame["y"] = np.where(frame["size"] + random.normal(size=80) > 0, "yes", "no")
+    events: list = []
+    settings = {"trials": 1, "cores": 1, "cv": 2, "include": ["lda"], "holdout": 0.2}
+    alone = PluginSettings(only=())
+    model = metaauto.fit(
+        frame, "y", on_event=events.append, plugins=alone, remember=False, **settings
+    )
+    return events, model.facts
+
+
+def test_every_event_is_told_with_its_data(fitted) -> None:
+    told = rows(EVENTS)
+    for event in fitted[0]:
+        text = told[f"`{event.kind}`"]
+        missing = [name for name in event.data if f"`{name}`" not in text]
+        assert event.kind == "recalled" or not missing, (event.kind, missing)
+    assert {f"`{event.kind}`" for event in fitted[0]} <= set(told)
+
+
+def test_no_fact_is_told_that_is_not_there(fitted) -> None:
+    names = [name for cell in rows(FACTS) for name in re.findall(r"`(\w+)`", cell)]
+    assert [name for name in names if name not in fitted[1]] == []
+    assert len(names) >= 25
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL))
+def test_python_is_python(block: str) -> None:
+    compile(block, "events.md", "exec")
