@@ -1,7 +1,7 @@
 """Where the core-seconds of a fit went.
 
-python benchmarks/overhead.py --rows 10000 --features 20 --budget 60
-python benchmarks/overhead.py --table FILE.parquet --target target --budget 60
+python -m benchmarks.overhead --rows 10000 --features 20 --budget 60
+python -m benchmarks.overhead --table FILE.parquet --target target --budget 60
 """
 
 from __future__ import annotations

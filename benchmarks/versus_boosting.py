@@ -1,7 +1,7 @@
 """metaauto's command line against HistGradientBoosting with plain encoding, on the same splits.
 
-python benchmarks/versus_boosting.py run --tables FOLDER --names titanic,iris --out results.jsonl
-python benchmarks/versus_boosting.py table results.jsonl
+python -m benchmarks.versus_boosting run --tables FOLDER --names a,b --store STORE --out R.jsonl
+python -m benchmarks.versus_boosting table R.jsonl
 """
 
 from __future__ import annotations
@@ -17,6 +17,18 @@ import click
 import numpy as np
 import pandas as pd
 
+from benchmarks.tables import (
+    GIVEN_NAMES,
+    GIVEN_OUT,
+    GIVEN_SEED,
+    GIVEN_TABLES,
+    append_row,
+    read_rows,
+    relative_gain,
+    split_table,
+)
+from benchmarks.warmstart.warm_versus_cold import without_group
+
 
 @click.group()
 def main() -> None:
@@ -24,25 +36,43 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--tables", type=click.Path(exists=True, file_okay=False), required=True)
-@click.option("--names", required=True, help="Comma-separated file names without .parquet.")
+@GIVEN_TABLES
+@GIVEN_NAMES
 @click.option("--budget", default=30.0, show_default=True, help="Seconds of a fit.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the split and of the fit.")
+@GIVEN_SEED
+@click.option(
+    "--store",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Start warm from this store without the table and its group.",
+)
 @click.option("--label", default="metaauto", show_default=True)
 @click.option("--fit-args", default="", help="Further arguments of `metaauto fit`.")
-@click.option("--out", type=click.Path(dir_okay=False), required=True)
+@GIVEN_OUT
 def run(
-    tables: str, names: str, budget: float, seed: int, label: str, fit_args: str, out: str
+    tables: str,
+    names: str,
+    budget: float,
+    seed: int,
+    store: str | None,
+    label: str,
+    fit_args: str,
+    out: str,
 ) -> None:
     """Fit, predict and evaluate each table by the command line."""
-    done = {(r["table"], r["seed"], r["label"]) for r in _rows(Path(out))}
+    done = {(r["table"], r["seed"], r["label"]) for r in read_rows(Path(out))}
     for name in names.split(","):
         if (name, seed, label) in done:
             continue
-        row = _compare(Path(tables) / f"{name}.parquet", budget, seed, fit_args.split())
+        with tempfile.TemporaryDirectory() as folder:
+            knowledge = ["--no-knowledge"]
+            if store is not None:
+                known = Path(folder) / "others.db"
+                without_group(Path(store), known, name)
+                knowledge = ["--knowledge", str(known)]
+            more = [*knowledge, *fit_args.split()]
+            row = _compare(Path(tables) / f"{name}.parquet", budget, seed, more)
         row.update(table=name, seed=seed, label=label, budget=budget)
-        with open(out, "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        append_row(Path(out), row)
         click.echo(json.dumps(row))
 
 
@@ -51,13 +81,12 @@ def run(
 @click.option("--label", default="metaauto", show_default=True)
 def table(results: str, label: str) -> None:
     """Print the comparison as Markdown."""
-    rows = [r for r in _rows(Path(results)) if r["label"] == label]
+    rows = [r for r in read_rows(Path(results)) if r["label"] == label]
     click.echo("| table | rows x features | metric | metaauto | boosting | gain | fit s | wall s |")
     click.echo("|---|---|---|---|---|---|---|---|")
     gains = []
     for r in sorted(rows, key=lambda r: (r["metric"], r["table"])):
-        sign = 1.0 if r["greater_is_better"] else -1.0
-        gain = sign * (r["score"] - r["boosting"]) / max(abs(r["boosting"]), 1e-12)
+        gain = relative_gain(r["score"], r["boosting"], r["greater_is_better"])
         gains.append(gain)
         click.echo(
             f"| {r['table']} | {r['rows']} x {r['features']} | {r['metric']} | {r['score']:.5g} | "
@@ -73,60 +102,11 @@ def table(results: str, label: str) -> None:
     click.echo(f"Latest fit: {late:+.2f} s against budget x 1.02 + 1 s.")
 
 
-@main.command()
-@click.argument("results", type=click.Path(exists=True))
-@click.argument("first")
-@click.argument("second")
-def pairs(results: str, first: str, second: str) -> None:
-    """Compare two labels on the tables that both have, as Markdown."""
-    found = {(r["label"], r["table"], r["seed"]): r for r in _rows(Path(results))}
-    places = [(table, seed) for label, table, seed in found if label == first]
-    click.echo(f"| table | rows x features | metric | {first} | {second} | gain of {first} |")
-    click.echo("|---|---|---|---|---|---|")
-    gains = []
-    for table, seed in sorted(places):
-        if (second, table, seed) not in found:
-            continue
-        one, other = found[first, table, seed], found[second, table, seed]
-        sign = 1.0 if one["greater_is_better"] else -1.0
-        gains.append(sign * (one["score"] - other["score"]) / max(abs(other["score"]), 1e-12))
-        click.echo(
-            f"| {table} | {one['rows']} x {one['features']} | {one['metric']} | "
-            f"{one['score']:.5g} | {other['score']:.5g} | {100 * gains[-1]:+.2f} % |"
-        )
-    wins, losses = sum(g > 0 for g in gains), sum(g < 0 for g in gains)
-    low, high = _interval(np.array(gains))
-    click.echo(
-        f"\n{first}: {wins} wins, {len(gains) - wins - losses} ties, {losses} losses; median gain "
-        f"{100 * float(np.median(gains)):+.2f} % (95 % bootstrap {100 * low:+.2f} to "
-        f"{100 * high:+.2f})."
-    )
-
-
-def _interval(gains: np.ndarray) -> tuple[float, float]:
-    """Of the median, over tables."""
-    draws = np.random.default_rng(0).choice(gains, (2000, len(gains)))
-    low, high = np.quantile(np.median(draws, axis=1), (0.025, 0.975))
-    return float(low), float(high)
-
-
-def _rows(path: Path) -> list[dict]:
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
 def _compare(path: Path, budget: float, seed: int, fit_args: list[str]) -> dict:
-    from sklearn.model_selection import train_test_split
-
     from metaauto.metrics import resolve_metric
     from metaauto.model import read_manifest
 
-    frame = pd.read_parquet(path)
-    frame = frame[frame["target"].notna()].reset_index(drop=True)
-    is_class = not pd.api.types.is_float_dtype(frame["target"]) and frame["target"].nunique() <= 50
-    strata = frame["target"] if is_class else None
-    train, test = train_test_split(frame, test_size=0.2, random_state=seed, stratify=strata)
+    train, test = split_table(path, seed)
     with tempfile.TemporaryDirectory() as folder:
         files = {part: f"{folder}/{part}.parquet" for part in ("train", "test", "predictions")}
         train.to_parquet(files["train"])
@@ -134,7 +114,9 @@ def _compare(path: Path, budget: float, seed: int, fit_args: list[str]) -> dict:
         model = f"{folder}/model.metaauto"
         began = time.monotonic()
         command = ["fit", files["train"], "--target", "target", "--budget", f"{budget}s"]
-        _metaauto(*command, "--seed", str(seed), "--out", model, "--quiet", *fit_args)
+        _metaauto(
+            *command, "--seed", str(seed), "--out", model, "--quiet", "--no-remember", *fit_args
+        )
         wall = time.monotonic() - began
         _metaauto("predict", model, files["test"], "-o", files["predictions"])
         if len(pd.read_parquet(files["predictions"])) != len(test):
@@ -144,7 +126,7 @@ def _compare(path: Path, budget: float, seed: int, fit_args: list[str]) -> dict:
     metric = resolve_metric(report["metric"], manifest["task"]["kind"])
     return {
         "rows": len(train),
-        "features": frame.shape[1] - 1,
+        "features": train.shape[1] - 1,
         "task": manifest["task"]["kind"],
         "metric": metric.name,
         "greater_is_better": metric.greater_is_better,

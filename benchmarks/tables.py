@@ -1,0 +1,77 @@
+"""Tables to measure on, split the same way for everybody, and paired summaries."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+
+__all__ = [
+    "GIVEN_NAMES",
+    "GIVEN_OUT",
+    "GIVEN_SEED",
+    "GIVEN_STORE",
+    "GIVEN_TABLES",
+    "append_row",
+    "median_interval",
+    "read_rows",
+    "relative_gain",
+    "split_table",
+]
+
+GIVEN_STORE = click.argument("store", type=click.Path(exists=True, dir_okay=False))
+GIVEN_TABLES = click.option(
+    "--tables", type=click.Path(exists=True, file_okay=False), required=True
+)
+GIVEN_NAMES = click.option(
+    "--names", required=True, help="Comma-separated file names without .parquet."
+)
+GIVEN_SEED = click.option(
+    "--seed", default=0, show_default=True, help="Seed of the split and of the fits."
+)
+GIVEN_OUT = click.option("--out", type=click.Path(dir_okay=False), required=True)
+
+_MOST_CLASSES = 50
+
+
+def split_table(path: Path, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Four fifths of a table to train on and one to test on; classes keep their shares."""
+    from sklearn.model_selection import train_test_split
+
+    frame = pd.read_parquet(path)
+    frame = frame[frame["target"].notna()].reset_index(drop=True)
+    is_number = pd.api.types.is_float_dtype(frame["target"])
+    is_class = not is_number and frame["target"].nunique() <= _MOST_CLASSES
+    strata = frame["target"] if is_class else None
+    train, test = train_test_split(frame, test_size=0.2, random_state=seed, stratify=strata)
+    return train, test
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Rows of a file of JSON lines; none if it does not exist."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def append_row(path: Path, row: dict[str, Any]) -> None:
+    """Add a row to a file of JSON lines."""
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def median_interval(values: np.ndarray) -> tuple[float, float]:
+    """The 95 % bootstrap interval of the median."""
+    draws = np.random.default_rng(0).choice(values, (2000, len(values)))
+    low, high = np.quantile(np.median(draws, axis=1), (0.025, 0.975))
+    return float(low), float(high)
+
+
+def relative_gain(score: float, other: float, greater_is_better: bool) -> float:
+    """By which share of another score one is better."""
+    sign = 1.0 if greater_is_better else -1.0
+    return sign * (score - other) / max(abs(other), 1e-12)

@@ -1,0 +1,233 @@
+"""Replay fits on collected predictions: how soon the ensemble is good, by who orders the trials.
+
+python -m benchmarks.warmstart.ensembles replay STORE FOLDER --out R.json
+python -m benchmarks.warmstart.ensembles gains STORE FOLDER
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import click
+import numpy as np
+
+from benchmarks.warmstart.collected import Collected, Tried, read_collected
+from benchmarks.warmstart.replay import METRICS
+from metaauto.ensemble import AnytimeEnsemble
+from metaauto.knowledge import KnowledgeMatrix, KnowledgeStore
+from metaauto.metafeatures import Metafeatures
+from metaauto.plugins import load_plugins
+from metaauto.search import Status, Trial
+from metaauto.search.racing import lost_at, projected_loss
+from metaauto.space import SearchSpace
+from metaauto.warmstart import Observation, RuntimeModel, Strategy
+from metaauto.warmstart.blending import kinship
+from metaauto.warmstart.candidates import known_configurations
+from metaauto.warmstart.portfolio import DefaultPortfolio
+from metaauto.warmstart.recall import KnowledgeStrategy
+from metaauto.warmstart.relative import relative_losses
+from metaauto.warmstart.verdict import interval
+
+BUDGETS = (4.0, 8.0, 16.0, 32.0, 60.0)
+ARMS = ("cold", "best single", "ensemble")
+_CAUTION = 1.3
+_DRAWS = 60
+_MORE = 6
+_MOST = 12
+_GAPS = (0.0, 0.1, 0.25, 0.5, 1.0)
+_KIN = (0.0, 0.25, 0.75, 1.5, 12.0)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A collected table, and what a store knows of others."""
+
+    table: Collected
+    others: KnowledgeMatrix
+    metafeatures: Metafeatures
+
+
+@click.group()
+def main() -> None:
+    """Replay fits, or tabulate what one more configuration brings an ensemble."""
+
+
+@main.command()
+@click.argument("store", type=click.Path(exists=True, dir_okay=False))
+@click.argument("folder", type=click.Path(exists=True, file_okay=False))
+@click.option("--cores", default=2, show_default=True)
+@click.option("--out", type=click.Path(dir_okay=False), help="A JSON file.")
+def replay(store: str, folder: str, cores: int, out: str | None) -> None:
+    """How far from the best ensemble each way of ordering is after some worker seconds."""
+    found = list(benches(Path(store), Path(folder)))
+    with ProcessPoolExecutor(cores) as pool:
+        regrets = np.array(list(pool.map(_regrets, found)))
+    if out is not None:
+        labels = [bench.table.label for bench in found]
+        rows = {"budgets": BUDGETS, "arms": ARMS, "tables": labels, "regrets": regrets.tolist()}
+        Path(out).write_text(json.dumps(rows) + "\n", encoding="utf-8")
+    click.echo(f"{len(found)} tables. Regret: 0 the ensemble of all, 1 the baseline.")
+    click.echo("| order | worker seconds | mean regret | median | better / worse than cold |")
+    click.echo("|---|---|---|---|---|")
+    for arm, name in enumerate(ARMS):
+        for place, budget in enumerate(BUDGETS):
+            values, cold = regrets[:, arm, place], regrets[:, 0, place]
+            better = f"{(values < cold - 1e-4).sum()} / {(values > cold + 1e-4).sum()}"
+            low, high = interval(cold - values)
+            better += f" ({100 * low:+.1f} to {100 * high:+.1f})" if arm else ""
+            mean, middle = 100 * values.mean(), 100 * np.median(values)
+            click.echo(f"| {name} | {budget:g} | {mean:.2f} % | {middle:.2f} % | {better} |")
+
+
+@main.command()
+@click.argument("store", type=click.Path(exists=True, dir_okay=False))
+@click.argument("folder", type=click.Path(exists=True, file_okay=False))
+def gains(store: str, folder: str) -> None:
+    """Mean gain of an ensemble by one more configuration, by gap and kinship to what it has."""
+    rows = np.concatenate([_gains(bench) for bench in benches(Path(store), Path(folder))])
+    click.echo("| gap to the best of it | " + " | ".join(f"kin {k:g} on" for k in _KIN[:-1]) + " |")
+    click.echo("|---" * len(_KIN) + "|")
+    for low, high in pairwise(_GAPS):
+        cells = []
+        for least, most in pairwise(_KIN):
+            of = (rows[:, 0] >= low) & (rows[:, 0] < high)
+            of &= (rows[:, 1] >= least) & (rows[:, 1] < most)
+            cells.append(f"{rows[of, 2].mean():.3f} ({of.sum()})" if of.any() else "")
+        click.echo(f"| {low:g} to {high:g} | " + " | ".join(cells) + " |")
+
+
+def benches(store: Path, folder: Path) -> Iterator[Bench]:
+    """Each collected table with the store, its own group taken out."""
+    with KnowledgeStore.open(store) as opened:
+        matrices = {kind: opened.matrix(kind, metric) for kind, metric in METRICS.items()}
+    for table in read_collected(folder):
+        matrix = matrices[table.task.kind]
+        labels = np.array([fact.label for fact in matrix.datasets])
+        place = int(np.flatnonzero(labels == table.label)[0])
+        names = matrix.metafeature_names
+        values = dict(zip(names, map(float, matrix.metafeatures[place]), strict=True))
+        others = matrix.rows((labels != table.label) & (matrix.groups != table.group))
+        yield Bench(table, others, Metafeatures(values, dict(matrix.extractors)))
+
+
+def _regrets(bench: Bench) -> list[list[float]]:
+    table = bench.table
+    registry = load_plugins().registry
+    space = SearchSpace(registry, table.task)
+    known = known_configurations(bench.others, space)
+    folds = len(table.working[0].seconds)
+    arms: list[Callable[[RuntimeModel], Strategy]] = [partial(DefaultPortfolio, space)]
+    for blends in (False, True):
+        arms.append(partial(_warm, space, known, folds, blends))
+    best = blended(table, table.working)
+    return [
+        [
+            _regret(table, best, _fit(bench, make, RuntimeModel(space, folds), budget))
+            for budget in BUDGETS
+        ]
+        for make in arms
+    ]
+
+
+def _warm(space, known, folds, blends, runtime) -> Strategy:  # type: ignore[no-untyped-def]
+    return KnowledgeStrategy(space, runtime, known, folds, blends)
+
+
+def _regret(table: Collected, best: float, loss: float) -> float:
+    return float(np.clip((loss - best) / max(table.baseline - best, 1e-12), 0.0, 1.0))
+
+
+def _fit(
+    bench: Bench, make: Callable[[RuntimeModel], Strategy], runtime: RuntimeModel, budget: float
+) -> float:
+    """Loss of the ensemble at the end of a fit whose trials take their measured seconds."""
+    table, strategy = bench.table, make(runtime)
+    known = {one.configuration.key: one for one in table.tried}
+    members: list[Tried] = []
+    trials: list[Trial] = []
+    spent = 0.0
+    while spent < budget:
+        found = strategy.recommend((budget - spent) / _CAUTION)
+        if found is None:
+            break
+        one = known.pop(found.configuration.key, None)
+        if one is None:
+            continue
+        trial, share = _run(one, trials)
+        seconds = sum(one.seconds[: round(share * len(one.seconds))])
+        spent += seconds
+        if spent > budget:
+            break
+        if trial.status is Status.SUCCESS:
+            members.append(one)
+        if not trials:
+            strategy.inform(bench.metafeatures)
+        trials.append(trial)
+        strategy.observe(Observation(found.configuration, trial.loss, seconds, share))
+        runtime.observe(found.configuration, seconds, share)
+    return blended(table, members)
+
+
+def blended(table: Collected, members: Sequence[Tried]) -> float:
+    """Loss of the ensemble selected from some; the baseline's of none."""
+    ensemble = AnytimeEnsemble(table.y, table.metric, pool=max(len(members), 1))
+    for number, one in enumerate(members):
+        if one.prediction is not None:
+            ensemble.add(number, one.prediction, one.loss, one.configuration.model)
+    ensemble.update()
+    return ensemble.current.loss if ensemble.current else table.baseline
+
+
+def _run(one: Tried, trials: list[Trial]) -> tuple[Trial, float]:
+    """The trial as the search would see it, and the share of its folds that it ran."""
+    trial = Trial(len(trials), one.configuration, "replay")
+    if not one.works:
+        trial.status = Status.FAILED
+        return trial, 1.0
+    trial.fold_losses = dict(enumerate(one.fold_losses))
+    folds = len(one.fold_losses)
+    lost = lost_at(trial, trials, folds - 1)
+    if lost is None:
+        trial.status, trial.loss = Status.SUCCESS, one.loss
+        return trial, 1.0
+    trial.fold_losses = {fold: trial.fold_losses[fold] for fold in range(lost)}
+    trial.status, trial.loss = Status.DROPPED, projected_loss(trial, trials)
+    return trial, lost / folds
+
+
+def _gains(bench: Bench) -> np.ndarray:
+    """Gap, kinship and gain of draws, in relative loss; shape (draws, 3)."""
+    table = bench.table
+    space = SearchSpace(load_plugins().registry, table.task)
+    known = known_configurations(bench.others, space)
+    columns = {c.key: column for column, c in enumerate(known.configurations)}
+    working = [one for one in table.working if one.configuration.key in columns]
+    place = np.array([columns[one.configuration.key] for one in working])
+    kin = kinship(known.relative.values)[np.ix_(place, place)]
+    losses = np.array([one.loss for one in working])
+    relative = relative_losses(losses[None], np.ones((1, len(losses)), int), [""] * len(losses))
+    spread = max(float(np.median(losses) - losses.min()), 1e-12)
+    likely = np.exp(-relative.values[0])
+    random = np.random.default_rng(0)
+    rows = []
+    for _ in range(_DRAWS):
+        size = int(random.integers(2, _MOST))
+        members = list(random.choice(len(working), size, replace=False, p=likely / likely.sum()))
+        drawn = [working[member] for member in members]
+        before, best = blended(table, drawn), losses[members].min()
+        rest = np.setdiff1d(np.arange(len(working)), members)
+        for other in random.choice(rest, _MORE, replace=False):
+            gain = max(before - blended(table, [*drawn, working[other]]), 0.0) / spread
+            gap = (losses[other] - best) / spread
+            rows.append((gap, kin[other, members].sum(), gain))
+    return np.array(rows)
+
+
+if __name__ == "__main__":
+    main()

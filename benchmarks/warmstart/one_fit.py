@@ -1,0 +1,44 @@
+"""One fit in a process of its own: its score on unseen rows, and its answer over time, as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import pandas as pd
+
+from metaauto.fit import Conductor
+from metaauto.options import FitOptions
+from metaauto.report import evaluate
+
+
+def main() -> None:
+    """Take the order as JSON on the command line."""
+    order = json.loads(sys.argv[1])
+    curve: list[tuple[float, float]] = []
+
+    def note(event: Any) -> None:
+        best = event.data.get("best") if event.kind == "trial_finished" else None
+        if best is not None and (not curve or best != curve[-1][1]):
+            curve.append((round(event.seconds, 3), best))
+
+    options = FitOptions(remember=False, **order["options"])
+    model = Conductor(options, note).run(order["train"], "target")
+    found = evaluate(model, pd.read_parquet(order["test"]))
+    facts = model.facts
+    report = {
+        "metric": found.metric,
+        "greater_is_better": found.greater_is_better[found.metric],
+        "score": found.scores[found.metric],
+        "baseline": facts["baseline_score"],
+        "out_of_fold": facts["score"],
+        "seconds": facts["seconds"],
+        "trials": facts["trials"],
+        "curve": curve,
+    }
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""The same fits with and without knowledge of other tables, side by side on a core each.
+
+python -m benchmarks.warmstart.warm_versus_cold run STORE --tables FOLDER --names a,b --out R.jsonl
+python -m benchmarks.warmstart.warm_versus_cold table R.jsonl
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from benchmarks.tables import (
+    GIVEN_NAMES,
+    GIVEN_OUT,
+    GIVEN_SEED,
+    GIVEN_STORE,
+    GIVEN_TABLES,
+    append_row,
+    median_interval,
+    read_rows,
+    split_table,
+)
+from metaauto.knowledge import KnowledgeStore, merge
+from metaauto.warmstart.verdict import interval
+
+WARM, COLD = "warm", "cold"
+_TIE = 1e-4
+
+
+@click.group()
+def main() -> None:
+    """Compare, then tabulate."""
+
+
+@main.command()
+@GIVEN_STORE
+@GIVEN_TABLES
+@GIVEN_NAMES
+@click.option("--budgets", default="10,30,60", show_default=True, help="Seconds, with commas.")
+@GIVEN_SEED
+@GIVEN_OUT
+def run(store: str, tables: str, names: str, budgets: str, seed: int, out: str) -> None:
+    """Fit each table warm and cold at the same time; its group is taken out of the store."""
+    path = Path(out)
+    done = {(r["table"], r["budget"], r["seed"]) for r in read_rows(path)}
+    for name, budget in product(names.split(","), map(float, budgets.split(","))):
+        if (name, budget, seed) in done:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            fits = _side_by_side(Path(store), Path(tables), name, budget, seed, Path(folder))
+        row = {"table": name, "budget": budget, "seed": seed, **fits}
+        append_row(path, row)
+        scores = {arm: fits[arm].get("score", fits[arm].get("error")) for arm in (WARM, COLD)}
+        click.echo(json.dumps({"table": name, "budget": budget, **scores}))
+
+
+@main.command()
+@click.argument("results", type=click.Path(exists=True))
+def table(results: str) -> None:
+    """Print the comparison as Markdown."""
+    rows = [r for r in read_rows(Path(results)) if "score" in r[WARM] and "score" in r[COLD]]
+    for line in (*_by_budget(rows), "", *_time_to_cold(rows), "", *_by_table(rows)):
+        click.echo(line)
+
+
+def _side_by_side(
+    store: Path, tables: Path, name: str, budget: float, seed: int, folder: Path
+) -> dict[str, Any]:
+    known = folder / "others.db"
+    without_group(store, known, name)
+    options = {"budget": budget, "seed": seed, "cores": 1}
+    arms = {
+        arm: {**options, "knowledge": knowledge}
+        for arm, knowledge in ((WARM, str(known)), (COLD, False))
+    }
+    return side_by_side(tables / f"{name}.parquet", arms, folder)
+
+
+def side_by_side(path: Path, arms: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Fit four fifths of a table with the options of each arm, all at the same time."""
+    train, test = split_table(path, next(iter(arms.values()))["seed"])
+    files = {"train": f"{folder}/train.parquet", "test": f"{folder}/test.parquet"}
+    train.to_parquet(files["train"])
+    test.to_parquet(files["test"])
+    running = {}
+    for arm, options in arms.items():
+        order = json.dumps({**files, "options": options})
+        command = [sys.executable, "-m", "benchmarks.warmstart.one_fit", order]
+        running[arm] = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+    return {arm: _report(*process.communicate()) for arm, process in running.items()}
+
+
+def _report(output: str, errors: str) -> dict[str, Any]:
+    if not output:
+        return {"error": errors.strip().splitlines()[-1] if errors.strip() else "no output"}
+    return dict(json.loads(output.splitlines()[-1]))
+
+
+def without_group(store: Path, copy: Path, label: str) -> None:
+    """Copy a store without a table and all others of its group."""
+    with KnowledgeStore.open(store) as source, closing(KnowledgeStore.create(copy)) as target:
+        facts = source.datasets()
+        groups = {fact.group for fact in facts if fact.label == label and fact.group}
+        merge(target, source)
+        for fact in facts:
+            if fact.label == label or fact.group in groups:
+                target.forget(fact.fingerprint)
+        left = target.datasets()
+    if any(fact.label == label or fact.group in groups for fact in left):
+        raise SystemExit(f"{label} is still in {copy}")
+
+
+def _by_budget(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield "| budget | tables | warm wins | ties | losses | mean improvement (95 %) | median |"
+    yield "|---|---|---|---|---|---|---|"
+    for budget in sorted({row["budget"] for row in rows}):
+        gains = np.array([improvement(row) for row in rows if row["budget"] == budget])
+        wins, losses = int((gains > _TIE).sum()), int((gains < -_TIE).sum())
+        low, high = interval(gains)
+        yield (
+            f"| {budget:g} s | {len(gains)} | {wins} | {len(gains) - wins - losses} | {losses} | "
+            f"{100 * gains.mean():+.2f} % ({100 * low:+.2f}, {100 * high:+.2f}) | "
+            f"{100 * float(np.median(gains)):+.2f} % |"
+        )
+
+
+def improvement(row: Mapping[str, Any]) -> float:
+    """How much of the way from the baseline to the better of both the warm fit is ahead."""
+    warm, cold = row[WARM], row[COLD]
+    sign = 1.0 if warm["greater_is_better"] else -1.0
+    best = max(sign * warm["score"], sign * cold["score"])
+    way = best - sign * cold["baseline"]
+    return float(np.clip(sign * (warm["score"] - cold["score"]) / max(way, 1e-12), -1.0, 1.0))
+
+
+def _time_to_cold(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """When the warm fit's answer was as good as the last one of the cold fit, out-of-fold."""
+    longest = max(row["budget"] for row in rows)
+    times = np.array([_reached(row) for row in rows if row["budget"] == longest])
+    never = int(np.isinf(times).sum())
+    low, high = median_interval(np.where(np.isinf(times), longest, times))
+    yield (
+        f"Within {longest:g} s the warm fit reaches the cold one's last out-of-fold answer after "
+        f"{np.median(times):.1f} s in the median (95 % {low:.1f} to {high:.1f}); on {never} of "
+        f"{len(times)} tables it does not."
+    )
+
+
+def _reached(row: Mapping[str, Any]) -> float:
+    warm, cold = row[WARM], row[COLD]
+    sign = 1.0 if warm["greater_is_better"] else -1.0
+    goal = sign * cold["curve"][-1][1] if cold["curve"] else -np.inf
+    slack = 1e-4 * max(abs(goal), 1e-9) if np.isfinite(goal) else 0.0
+    return next((s for s, score in warm["curve"] if sign * score >= goal - slack), np.inf)
+
+
+def _by_table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    budgets = sorted({row["budget"] for row in rows})
+    yield "| table | metric | " + " | ".join(f"warm / cold {b:g} s" for b in budgets) + " |"
+    yield "|---" * (2 + len(budgets)) + "|"
+    found = {(row["table"], row["budget"]): row for row in rows}
+    for name in sorted({row["table"] for row in rows}):
+        cells = []
+        for budget in budgets:
+            row = found.get((name, budget))
+            cells.append(
+                f"{row[WARM]['score']:.5g} / {row[COLD]['score']:.5g}" if row is not None else ""
+            )
+        metric = next(row[WARM]["metric"] for row in rows if row["table"] == name)
+        yield f"| {name} | {metric} | " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    main()
