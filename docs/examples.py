@@ -1,0 +1,179 @@
+"""The code blocks of the pages, and how they are run: by the tests, and by docs/record.py.
+
+A block is run where its language is ``console`` or ``python``; one page is one folder and one
+Python namespace, from top to bottom.
+
+- In ``console`` blocks the lines that begin with ``$ `` are commands and the others are what they
+  print; without any ``$ `` each line is a command.
+- A block with ``file=NAME`` is written into the file; a ``python`` block without it is executed.
+- ``<!-- not run: REASON -->`` before a block leaves it out, and commands of pip are always left
+  out. The tests pin how many there are.
+- ``<!-- exit STATUS -->`` before a block says how its last command ends, if not with 0.
+- Tests shorten: a fit tries `TRIALS` configurations whatever its budget, so that a busy machine
+  changes nothing, and leaves out models that take long where only trials count;
+  ``metaauto knowledge build`` gets `BUDGET` where it names no other limit.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+HOME = DOCS.parent
+GENERATED = ("commands.md", "hooks.md")
+BUDGET = "3s"
+TRIALS = 2
+SLOW = "mlp,gaussian_process"
+
+_BLOCK = re.compile(
+    r"(?:^<!-- (?P<mark>[^>]*) -->\n+)?^```(?P<language>[a-z]+)(?P<options>[^\n]*)\n"
+    r"(?P<text>.*?)^```",
+    re.MULTILINE | re.DOTALL,
+)
+_LIMIT = re.compile(r"--(budget|trials|waves|resume)\b")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block of a page.
+
+    Parameters
+    ----------
+    language : str
+        ``"console"``, ``"python"``, ``"text"``, ...
+    options : mapping of str to str
+        What follows the language: ``file=x.py``, ``lines=12``.
+    mark : str
+        The HTML comment before it.
+    text : str
+        What is in it.
+    start, end : int
+        Where the text stands in the page.
+    """
+
+    language: str
+    options: Mapping[str, str]
+    mark: str
+    text: str
+    start: int = 0
+    end: int = 0
+
+    @property
+    def is_run(self) -> bool:
+        """Whether it is to be run."""
+        return self.language in ("console", "python") and not self.mark.startswith("not run")
+
+    @property
+    def status(self) -> int:
+        """How its last command ends."""
+        return int(self.mark.removeprefix("exit ")) if self.mark.startswith("exit ") else 0
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands of a console block."""
+        lines = self.text.splitlines()
+        typed = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+        return typed or [line for line in lines if line]
+
+    @property
+    def printed(self) -> list[str]:
+        """What the commands of a console block print."""
+        lines = self.text.splitlines()
+        has_commands = any(line.startswith("$ ") for line in lines)
+        return [line for line in lines if has_commands and not line.startswith("$ ")]
+
+
+def pages() -> list[Path]:
+    """Every page that people write, the README first."""
+    written = [path for path in sorted(DOCS.glob("*.md")) if path.name not in GENERATED]
+    return [HOME / "README.md", *written]
+
+
+def blocks(page: str) -> list[Block]:
+    """The blocks in the text of a page."""
+    found = []
+    for match in _BLOCK.finditer(page):
+        options = dict(word.split("=", 1) for word in match["options"].split() if "=" in word)
+        mark = (match["mark"] or "").strip()
+        start, end = match.span("text")
+        found.append(Block(match["language"], options, mark, match["text"], start, end))
+    return found
+
+
+def parts(command: str) -> Iterator[tuple[str, bool]]:
+    """The commands between ``&&``, and whether each may be run: pip would change the machine."""
+    for part in command.split(" && "):
+        yield part, not part.startswith(("pip ", "python -m pip ", "tox"))
+
+
+def shorter(code: str) -> str:
+    """The same command or code with less to do."""
+    if code.startswith("metaauto knowledge build "):
+        code = re.sub(r"--budget \S+", f"--budget {BUDGET}", code)
+        return code if _LIMIT.search(code) else f"{code} --budget {BUDGET}"
+    code = re.sub(r"--(budget|trials) \S+", f"--trials {TRIALS}", code)
+    code = re.sub(r'(Auto\w+\()budget="[^"]*"', rf'\g<1>budget="{TRIALS} trials"', code)
+    code = re.sub(r'\bbudget="[0-9.hms]+"', f"trials={TRIALS}", code)
+    code = re.sub(r"\btrials=\d+", f"trials={TRIALS}", code)
+    if code.startswith("metaauto fit "):
+        code = code if _LIMIT.search(code) else f"{code} --trials {TRIALS}"
+        code = re.sub(r"^metaauto fit (?!.*--(?:include|resume))", rf"\g<0>--exclude {SLOW} ", code)
+    return code
+
+
+class Shell:
+    """Runs commands in a folder, with the ``metaauto`` and ``python`` of this interpreter.
+
+    Parameters
+    ----------
+    place : Path
+        The folder.
+    variables : mapping of str to str
+        Added to the environment, in which no other variable of metaauto is left.
+    """
+
+    def __init__(self, place: Path, variables: Mapping[str, str] = {}) -> None:
+        self.place = place
+        programs = place / ".bin"
+        programs.mkdir(exist_ok=True)
+        for name, call in (("metaauto", "-m metaauto"), ("pytest", "-m pytest"), ("python", "")):
+            script = programs / name
+            script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {call} "$@"\n', "utf-8")
+            script.chmod(0o755)
+        kept = {name: v for name, v in os.environ.items() if not name.startswith("METAAUTO_")}
+        self.environment = {
+            **kept,
+            "PYTHONPATH": str(HOME),
+            "PATH": f"{programs}{os.pathsep}{kept['PATH']}",
+            "OMP_NUM_THREADS": "1",
+            "METAAUTO_KNOWLEDGE": str(place / ".own" / "knowledge.db"),
+            **variables,
+        }
+
+    def run(self, command: str, timeout: float = 600.0) -> tuple[int, str]:
+        """Run a command; its exit status, and all that it wrote."""
+        started = subprocess.Popen(
+            command,
+            shell=True,
+            cwd=self.place,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            output, _ = started.communicate(timeout=timeout)
+        except BaseException:
+            # Whatever the command has started must not outlive it.
+            os.killpg(started.pid, signal.SIGKILL)
+            started.communicate()
+            raise
+        return started.returncode, output

@@ -1,0 +1,50 @@
+"""Record the picture of a terminal in the README from a real fit: ``python docs/picture.py``."""
+
+from __future__ import annotations
+
+import io
+import re
+import tempfile
+from pathlib import Path
+
+from examples import Shell
+from rich.console import Console
+from rich.text import Text
+
+PICTURE = Path(__file__).with_name("images") / "fit.svg"
+COMMAND = "metaauto fit sklearn:breast_cancer --budget 60s --out model.metaauto"
+WIDTH = 100
+_FONT = re.compile(r" *@font-face \{.*?\}\n", re.DOTALL)
+
+
+def draw(output: str, command: str = COMMAND) -> str:
+    """The picture of a command and what it wrote."""
+    console = Console(
+        record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor"
+    )
+    console.print(Text(f"$ {command}", style="bold"))
+    console.print(Text.from_ansi(output.rstrip()))
+    # The reader's own font: a picture in a page may not load one from elsewhere.
+    svg = _FONT.sub("", console.export_svg(title="metaauto", unique_id="fit"))
+    return "".join(f"{line.rstrip()}\n" for line in svg.splitlines())
+
+
+def main() -> None:
+    """Fit, and draw what was written."""
+    with tempfile.TemporaryDirectory() as folder:
+        # The template of a plugin is there for developers only.
+        variables = {
+            "FORCE_COLOR": "1",
+            "COLUMNS": str(WIDTH),
+            "METAAUTO_DISABLE_PLUGINS": "example",
+        }
+        shell = Shell(Path(folder), variables)
+        status, output = shell.run(COMMAND)
+    if status:
+        raise SystemExit(output)
+    PICTURE.parent.mkdir(exist_ok=True)
+    PICTURE.write_text(draw(output), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
