@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from typing import TYPE_CHECKING, Any, TextIO
 
 from metaauto.report.progress import Progress, without_repeats
@@ -52,12 +53,16 @@ class LiveView:
         self._console = Console(
             file=stream, stderr=stream is None, highlight=False, markup=False, emoji=False
         )
+        # rich asks where the view stands before it writes: a line and a redraw must not cross.
+        self._drawing = threading.RLock()
+        self._is_over = threading.Event()
+        self._redraws = threading.Thread(target=self._redraw, name="metaauto-view", daemon=True)
         self._write = without_repeats(self._print)
         self._lines = Progress(self.say)
         self._live = Live(
             get_renderable=self._view,
             console=self._console,
-            refresh_per_second=_REDRAWS,
+            auto_refresh=False,
             transient=True,
             redirect_stdout=stream is None and sys.stdout.isatty(),
             redirect_stderr=stream is None,
@@ -66,9 +71,12 @@ class LiveView:
     def __enter__(self) -> LiveView:
         self._live.start()
         self._is_shown = True
+        self._redraws.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._redraws.join()
         self._is_shown = False
         self._live.stop()
 
@@ -85,9 +93,18 @@ class LiveView:
     def _print(self, line: str) -> None:
         style = {"Note": "dim", "Warning": "yellow"}.get(line.partition(":")[0], "")
         try:
-            self._console.print(line, style=style)
+            with self._drawing:
+                self._console.print(line, style=style)
         except (OSError, ValueError):
             return
+
+    def _redraw(self) -> None:
+        while not self._is_over.wait(1 / _REDRAWS):
+            try:
+                with self._drawing:
+                    self._live.refresh()
+            except (OSError, ValueError):
+                return
 
     def note(self, line: str) -> None:
         """Show a line in the view at its next redraw; may be called by a signal handler."""
