@@ -55,6 +55,8 @@ class LiveView:
         )
         # rich asks where the view stands before it writes: a line and a redraw must not cross.
         self._drawing = threading.RLock()
+        # Not held while anything is written: a terminal that is stopped must not stop the fit.
+        self._reading = threading.Lock()
         self._is_over = threading.Event()
         self._redraws = threading.Thread(target=self._redraw, name="metaauto-view", daemon=True)
         self._write = without_repeats(self._print)
@@ -82,7 +84,8 @@ class LiveView:
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
-        self.standing(event)
+        with self._reading:
+            self.standing(event)
         if event.kind in _LASTING or event.data.get("models"):
             self._lines(event)
 
@@ -116,7 +119,9 @@ class LiveView:
         if not self._is_shown:
             return ""
         width, height = self._console.size
-        rows = standing_rows(self.standing, min(width, _WIDEST), self._console.options.ascii_only)
+        plain = self._console.options.ascii_only
+        with self._reading:
+            rows = standing_rows(self.standing, min(width, _WIDEST), plain)
         return Group(*[_line(row.label, row.text, row.style) for row in rows[: max(height - 2, 1)]])
 
 
