@@ -241,7 +241,8 @@ class Conductor:
         with self.clock.stage("prepare"):
             lay_out(work, executor, pack_objects(self.options.plugin_objects))
             self.ensemble = new_ensemble(work, self.options)
-            search = new_search(work, self.options, self.clock, executor, self.tell.trial_started)
+            tell = self.tell.trial_started
+            search = new_search(work, self.options, self.clock, executor, tell, self.ensemble)
             self.take_over(search, work.run)
             if not search.trials:
                 baseline = baseline_trial(work.inputs, work.registry, work.run.path, 0)

@@ -44,8 +44,10 @@ def new_search(
     clock: Budget,
     executor: Executor,
     on_start: Callable[[Trial], None],
+    ensemble: AnytimeEnsemble,
 ) -> Search:
-    """A search that has tried nothing yet."""
+    """A search that has tried nothing yet, for an ensemble that it will make better."""
+    blends = options.ensemble_size > 1
     proposals = Proposals(
         work.space,
         work.strategy,
@@ -66,6 +68,8 @@ def new_search(
         recorder=work.run,
         describe_seconds=_describe_seconds(clock),
         on_start=on_start,
+        # An error of regression is mostly what no model takes away: its shares say little.
+        gain=ensemble.relative_gain if blends and work.dataset.task.is_classification else None,
     )
 
 

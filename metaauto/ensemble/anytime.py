@@ -18,6 +18,9 @@ from metaauto.metrics.metric import Metric
 
 __all__ = ["AnytimeEnsemble"]
 
+SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
+"""Weights at which a new member is tried, the first for none."""
+
 
 @dataclass(frozen=True)
 class _Candidate:
@@ -228,6 +231,35 @@ class AnytimeEnsemble:
         decide = self._options["decide"]
         loss = judged(self.metric, self.y, mixed, self.sample_weight, decide)
         return Selection(weights, loss, selection.single_loss, selection.trajectory)
+
+    def relative_gain(self, rows: np.ndarray, prediction: np.ndarray) -> float:
+        """What share of its loss on some rows the current answer would lose by a new member.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (m,), int
+            Positions among the rows of the target.
+        prediction : ndarray of shape (m, k) or (m,)
+            The new member's prediction of them.
+
+        Returns
+        -------
+        float
+            For the best of a few weights; infinite before the first candidate.
+        """
+        if self._current is None or not self._candidates.keys() >= self._current.weights.keys():
+            return np.inf
+        members = [self._candidates[key].prediction[rows] for key in self._current.weights]
+        mixed = blend(members, list(self._current.weights.values()))
+        weight = None if self.sample_weight is None else self.sample_weight[rows]
+        y, decide = self.y[rows], self._options["decide"]
+        losses = [
+            judged(self.metric, y, blend([mixed, prediction], [1 - share, share]), weight, decide)
+            for share in SHARES
+        ]
+        if not np.isfinite(losses).all():
+            return np.inf
+        return (losses[0] - min(losses)) / max(abs(losses[0]), 1e-12)
 
     def _trim(self) -> None:
         """Keep the best of each family, then the lowest losses, up to the pool's size."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,8 +14,9 @@ import numpy as np
 from metaauto.budget import Budget
 from metaauto.search.executors import Executor
 from metaauto.search.limits import UNTIMED_HARD_SECONDS, job_limits
+from metaauto.search.out_of_fold import OutOfFold
 from metaauto.search.proposals import Proposals
-from metaauto.search.racing import lost_at, projected_loss
+from metaauto.search.racing import least_gain, lost_at, projected_loss
 from metaauto.search.trial import (
     DescribeJob,
     Description,
@@ -84,6 +84,10 @@ class Search:
         Time for metafeatures, which a worker computes beside the first trial; 0 for none.
     on_start : callable
         Called with each trial that starts.
+    gain : callable, optional
+        ``gain(positions, prediction) -> float``: what share of its loss on some of the evaluated
+        rows the answer would lose by a trial that predicts this. Without it only the race ends
+        trials early.
     """
 
     def __init__(
@@ -100,6 +104,7 @@ class Search:
         recorder: Recorder,
         describe_seconds: float = 0.0,
         on_start: Callable[[Trial], None] = lambda trial: None,
+        gain: Callable[[np.ndarray, np.ndarray], float] | None = None,
     ) -> None:
         self.trials: list[Trial] = []
         self.description: Description | None = None
@@ -108,13 +113,14 @@ class Search:
         self._proposals = proposals
         self._executor = executor
         self._budget = budget
-        self._folder = folder
         self._folds = folds
         self._evaluated = evaluated
+        self._predictions = OutOfFold(folder, folds, evaluated)
         self._loss = loss
         self._seed = seed
         self._recorder = recorder
         self._on_start = on_start
+        self._gain = gain
         self._stop = threading.Event()
         self._window = max(_WINDOW, executor.workers)
         self._seen: set[int] = set()
@@ -190,10 +196,7 @@ class Search:
 
     def out_of_fold(self, trial: Trial) -> np.ndarray:
         """The out-of-fold predictions of a successful trial, memory-mapped."""
-        path = self._folder / "predictions" / f"{trial.number:05d}.npy"
-        if not path.exists():
-            self._assemble(trial, path)
-        return np.load(path, mmap_mode="r")
+        return self._predictions.whole(trial)
 
     def _is_over(self) -> bool:
         return self._stop.is_set() or self._budget.for_search() <= 0
@@ -319,8 +322,8 @@ class Search:
         """Note the loss of a fold; where the metric breaks on its prediction, the fold failed."""
         outcome = trial.outcomes[fold]
         try:
-            prediction = np.load(self._folder / outcome.prediction, mmap_mode="r")
-            loss = float(self._loss(self._folds[fold][1], np.asarray(prediction)))
+            prediction = np.asarray(self._predictions.fold(trial, fold))
+            loss = float(self._loss(self._folds[fold][1], prediction))
         except Exception as error:
             cause = f"The metric raised {type(error).__name__}: {error}"
         else:
@@ -348,12 +351,25 @@ class Search:
         lost = lost_at(trial, self._comparable(trial), min(done, len(self._folds) - 1))
         if lost is not None:
             trial.fold_losses = {fold: trial.fold_losses[fold] for fold in range(lost)}
+            trial.error = "Clearly worse than the best trials on its first folds."
             self._finish(trial, Status.DROPPED)
         elif bad:
             trial.error = trial.outcomes[bad[0]].error
             self._finish(trial, trial.outcomes[bad[0]].status)
         elif done == len(self._folds):
             self._finish(trial, Status.SUCCESS)
+        elif done and not self._is_worth_more(trial, done):
+            trial.error = "It adds too little to the answer on its first folds."
+            self._finish(trial, Status.DROPPED)
+
+    def _is_worth_more(self, trial: Trial, done: int) -> bool:
+        """Whether what it adds to the answer on its first folds is worth the time of the others."""
+        if self.is_reproducible or self._gain is None:
+            return True
+        spent = sum(trial.outcomes[fold].seconds for fold in range(done))
+        rest = spent * (len(self._folds) - done) / done
+        worth = least_gain(rest / (self._budget.seconds * self._executor.workers))
+        return not worth or self._gain(*self._predictions.first(trial, range(done))) >= worth
 
     def _comparable(self, trial: Trial) -> list[Trial]:
         """The finished trials that this trial may be compared with."""
@@ -370,21 +386,5 @@ class Search:
                 trial.error = "The metric is not finite on its predictions."
         elif status is Status.DROPPED:
             trial.loss = projected_loss(trial, self._comparable(trial))
-            trial.error = "Clearly worse than the best trials on its first folds."
         trial.status = status
         self._recorder.record_trial(trial.to_json())
-
-    def _assemble(self, trial: Trial, path: Path) -> None:
-        """Put the folds' predictions together in the order of the evaluated rows."""
-        parts = []
-        for fold in sorted(trial.outcomes):
-            rows = np.searchsorted(self._evaluated, self._folds[fold][1])
-            parts.append((rows, np.load(self._folder / trial.outcomes[fold].prediction)))
-        shape = (len(self._evaluated), *parts[0][1].shape[1:])
-        whole = np.full(shape, np.nan, dtype=np.float32)
-        for rows, prediction in parts:
-            whole[rows] = prediction
-        partial = path.with_suffix(".partial")
-        with open(partial, "wb") as file:
-            np.save(file, whole)
-        os.replace(partial, path)

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 
 from metaauto.search.trial import Status, Trial
 
-__all__ = ["deserves_more", "lost_at", "projected_loss"]
+__all__ = ["deserves_more", "least_gain", "lost_at", "projected_loss"]
 
 _MIN_FINISHED = 3
 _REFERENCE_RANK = 8
 _DEVIATIONS = 1.0
+_CHEAP = 0.03
+_WORTH = 0.02
 
 
 def deserves_more(trial: Trial, others: Sequence[Trial]) -> bool:
@@ -65,6 +67,26 @@ def projected_loss(trial: Trial, others: Sequence[Trial]) -> float | None:
         return None
     gaps = _gaps(trial, best)
     return best.loss + max(statistics.fmean(gaps), 0.0) if gaps else best.loss
+
+
+def least_gain(share: float) -> float:
+    """What remaining folds must bring to be worth a share of the whole budget.
+
+    A search as a whole takes some hundredths off the loss of the ensemble that its first trials
+    make; whoever wants a large part of its time must bring a like part of that.
+
+    Parameters
+    ----------
+    share : float
+        Of the worker seconds of the budget, 0 to 1.
+
+    Returns
+    -------
+    float
+        Share of its loss that the ensemble must lose by the trial on the folds that were run; 0 for
+        what costs next to nothing.
+    """
+    return _WORTH * share if share >= _CHEAP else 0.0
 
 
 def _gaps(trial: Trial, other: Trial) -> list[float]:

@@ -269,6 +269,27 @@ def test_anytime_leaves_out_what_takes_too_long():
     assert ensemble.update()
 
 
+def test_anytime_says_what_a_new_member_would_gain():
+    y = np.arange(8.0)
+    ensemble = AnytimeEnsemble(y, METRICS["mae"])
+    rows = np.array([5, 1, 2])
+    assert ensemble.relative_gain(rows, y[rows]) == np.inf
+    ensemble.add(3, y + 1, 1.0)
+    assert ensemble.relative_gain(rows, y[rows]) == pytest.approx(1.0)
+    # Errors that cancel out, the same errors, and more of them.
+    assert ensemble.relative_gain(rows, y[rows] - 1) == pytest.approx(1.0)
+    assert ensemble.relative_gain(rows, y[rows] + 1) == pytest.approx(0.0, abs=1e-6)
+    assert ensemble.relative_gain(rows, y[rows] + 2) == 0.0
+
+
+def test_anytime_knows_no_gain_where_the_metric_has_no_value():
+    y = np.array([0, 0, 0, 1, 1])
+    given = np.column_stack([1 - 0.2 * y, 0.2 * y])
+    ensemble = AnytimeEnsemble(y, METRICS["roc_auc"])
+    ensemble.add(0, given, 0.0)
+    assert ensemble.relative_gain(np.array([0, 1]), given[:2]) == np.inf
+
+
 def test_anytime_falls_back_on_an_answer_that_it_never_mixes_in():
     y = np.array([1.0, 2.0, 3.0])
     ensemble = AnytimeEnsemble(y, METRICS["mae"])

@@ -156,7 +156,7 @@ def story(search: Search) -> list[tuple]:
 
 
 def all_of(search: Search) -> list[Trial]:
-    search.add_finished(baseline(search._folder))
+    search.add_finished(baseline(search._predictions.folder))
     return list(search.run())
 
 
@@ -432,6 +432,33 @@ class TestEnding:
         executor = FakeExecutor(tmp_path)
         assert all_of(make_search(tmp_path, executor, budget)) == []
         assert executor.jobs == []
+
+    @pytest.mark.parametrize(("seconds", "gain"), [(100.0, 0.0), (100.0, 1.0), (1e6, 0.0)])
+    def test_what_adds_nothing_to_the_answer_ends_early(self, tmp_path, seconds, gain):
+        """Unless its other folds cost next to nothing."""
+        asked = []
+
+        def gain_of(positions, prediction):
+            asked.append(len(positions))
+            assert len(prediction) == len(positions)
+            return gain
+
+        class Slow(FakeExecutor):
+            def finish(self, job):
+                return replace(super().finish(job), seconds=5.0)
+
+        budget = Budget(seconds=seconds, trials=3)
+        search = make_search(tmp_path, Slow(tmp_path, workers=1), budget, gain=gain_of)
+        tried = all_of(search)
+        assert len(tried) == 3
+        wanted = gain > 0 or seconds > 1000
+        ending = Status.SUCCESS if wanted else Status.DROPPED
+        assert {trial.status for trial in tried} == {ending}
+        assert {len(trial.outcomes) for trial in tried} == {N_FOLDS if wanted else 1}
+        assert bool(asked) == (seconds < 1000)
+        if not wanted:
+            assert "adds too little" in tried[0].error
+            assert all(np.isfinite(trial.loss) for trial in tried)
 
     def test_a_busy_moment_is_not_the_end(self, tmp_path):
         """Nothing to propose at one moment, and no free worker at the next, is no reason to end."""

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaauto.configuration import Configuration
-from metaauto.search.racing import deserves_more
+from metaauto.search.racing import deserves_more, least_gain
 from metaauto.search.trial import Status, Trial
 
 LOSS = st.floats(-10, 10)
@@ -109,3 +109,8 @@ def test_a_trial_restored_without_its_folds_is_no_reference():
     bare.loss, bare.status = 5.0, Status.SUCCESS
     assert deserves_more(trial(9, [1.0], Status.RUNNING), [*others, bare])
     assert not deserves_more(trial(9, [7.0], Status.RUNNING), [*others, bare])
+
+
+def test_who_wants_more_time_must_bring_more():
+    assert least_gain(0.0) == least_gain(0.02) == 0.0
+    assert 0 < least_gain(0.05) < least_gain(0.3) < 0.1
