@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ __all__ = [
     "GIVEN_TABLES",
     "append_row",
     "median_interval",
+    "over_splits",
     "read_rows",
     "relative_gain",
     "split_table",
@@ -62,6 +64,21 @@ def append_row(path: Path, row: dict[str, Any]) -> None:
     """Add a row to a file of JSON lines."""
     with open(path, "a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
+
+
+def over_splits(rows: Iterable[Mapping[str, Any]], means: Sequence[str]) -> list[dict[str, Any]]:
+    """One row for each table: means over its splits, and how many there are."""
+    of_table: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        of_table.setdefault(row["table"], []).append(row)
+    return [
+        {
+            **splits[0],
+            **{name: float(np.mean([row[name] for row in splits])) for name in means},
+            "splits": len(splits),
+        }
+        for splits in of_table.values()
+    ]
 
 
 def median_interval(values: np.ndarray) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -11,6 +11,10 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 
 HOME = Path(__file__).parents[1]
+sys.path.insert(0, str(HOME))
+
+from benchmarks.tables import over_splits, read_rows, relative_gain  # noqa: E402
+
 RESULTS = HOME / "benchmarks" / "results"
 IMAGES = Path(__file__).with_name("images")
 BETTER, WORSE, INK = "#2b6cb0", "#c05621", "#333333"
@@ -19,21 +23,15 @@ STYLE = {"svg.fonttype": "none", "svg.hashsalt": "metaauto", "font.family": "san
          "ytick.color": INK}  # fmt: skip
 
 
-def rows(name: str) -> list[dict]:
-    """The rows of one file of results."""
-    lines = (RESULTS / f"{name}.jsonl").read_text("utf-8").splitlines()
-    return [json.loads(line) for line in lines]
-
-
 def gain(row: dict) -> float:
     """Per cent by which metaauto's score is better than that of boosting."""
-    sign = 1.0 if row["greater_is_better"] else -1.0
-    return 100.0 * sign * (row["score"] - row["boosting"]) / max(abs(row["boosting"]), 1e-12)
+    return 100.0 * relative_gain(row["score"], row["boosting"], row["greater_is_better"])
 
 
 def versus_boosting(name: str = "versus_boosting_30s") -> Path:
     """A bar for each table: gain over histogram gradient boosting on the same held-out rows."""
-    found = sorted(rows(name), key=gain)
+    rows = over_splits(read_rows(RESULTS / f"{name}.jsonl"), ("score", "boosting"))
+    found = sorted(rows, key=gain)
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7.2, 0.22 * len(found) + 1.1))
         gains = [gain(row) for row in found]

@@ -28,10 +28,14 @@ def gains():
     import json
 
     lines = (HOME / "benchmarks/results/versus_boosting_30s.jsonl").read_text("utf-8").splitlines()
-    found = {}
+    splits = {}
     for row in map(json.loads, lines):
-        sign = 1 if row["greater_is_better"] else -1
-        found[row["table"]] = 100 * sign * (row["score"] / row["boosting"] - 1)
+        splits.setdefault(row["table"], []).append(row)
+    found = {}
+    for table, rows in splits.items():
+        sign = 1 if rows[0]["greater_is_better"] else -1
+        ratio = sum(row["score"] for row in rows) / sum(row["boosting"] for row in rows)
+        found[table] = 100 * sign * (ratio - 1)
     return found
 
 
