@@ -11,12 +11,13 @@ from markupsafe import Markup
 
 from metaauto.report.charts import Chart
 from metaauto.report.words import format_score
-from metaauto.wording import counted
+from metaauto.wording import counted, shortened
 
 __all__ = ["Figure", "dependence_figure", "diagnosis_figures", "history_figure"]
 
 _ORIGINS = ("knowledge", "portfolio", "smac", "random")
 _QUIET = 9
+_NAME_WIDTH = 32
 _SLOWEST_SHARE = 0.75
 
 
@@ -105,7 +106,7 @@ def _roc(curves: Sequence[Mapping[str, Any]]) -> Figure:
     chart.line([0, 1], [0, 1], _QUIET, "dashed")
     for series, curve in enumerate(curves):
         chart.line(curve["roc"][0], curve["roc"][1], series)
-    areas = [(s, f"{curve['class']}: area {curve['auc']:.3f}") for s, curve in enumerate(curves)]
+    areas = [(s, f"{_name(curve)}: area {curve['auc']:.3f}") for s, curve in enumerate(curves)]
     words = "ROC: how many of a class are found at which rate of false alarms."
     return Figure(chart.svg("; ".join(text for _, text in areas)), words, tuple(areas))
 
@@ -120,11 +121,16 @@ def _precision_recall(curves: Sequence[Mapping[str, Any]]) -> Figure:
         if len(curves) == 1:
             chart.line([0, 1], [curve["share"], curve["share"]], _QUIET, "dashed")
     areas = [
-        (series, f"{curve['class']}: average precision {curve['average_precision']:.3f}")
+        (series, f"{_name(curve)}: average precision {curve['average_precision']:.3f}")
         for series, curve in enumerate(curves)
     ]
     words = "Precision and recall: how many of the found are right."
     return Figure(chart.svg("; ".join(text for _, text in areas)), words, tuple(areas))
+
+
+def _name(curve: Mapping[str, Any]) -> str:
+    """The class of a curve, so short that there is room for its figure beside it."""
+    return shortened(curve["class"], _NAME_WIDTH)
 
 
 def _calibration(calibration: Mapping[str, Any]) -> Figure:
