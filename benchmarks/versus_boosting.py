@@ -17,6 +17,7 @@ import click
 import numpy as np
 import pandas as pd
 
+from benchmarks.side_by_side import without_group
 from benchmarks.tables import (
     GIVEN_NAMES,
     GIVEN_OUT,
@@ -28,7 +29,6 @@ from benchmarks.tables import (
     relative_gain,
     split_table,
 )
-from benchmarks.warmstart.warm_versus_cold import without_group
 
 
 @click.group()

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from benchmarks.side_by_side import side_by_side, without_group
 from benchmarks.tables import (
     GIVEN_NAMES,
     GIVEN_OUT,
@@ -24,7 +25,6 @@ from benchmarks.tables import (
     read_rows,
     relative_gain,
 )
-from benchmarks.warmstart.warm_versus_cold import side_by_side, without_group
 
 WITH, WITHOUT = "with", "without"
 
