@@ -231,8 +231,7 @@ class Conductor:
         """Choose what to try first, from what is known of other tables."""
         with self.clock.stage("recall"):
             recalled = recollect(dataset, self.options.knowledge, space.registry)
-            blends = self.options.ensemble_size > 1
-            strategy = choose_strategy(recalled, space, runtime, n_folds, blends)
+            strategy = choose_strategy(recalled, space, runtime, n_folds, self.options.blends)
         self.tell.recalled(recalled, strategy)
         return strategy
 

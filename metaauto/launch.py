@@ -47,7 +47,6 @@ def new_search(
     ensemble: AnytimeEnsemble,
 ) -> Search:
     """A search that has tried nothing yet, for an ensemble that it will make better."""
-    blends = options.ensemble_size > 1
     proposals = Proposals(
         work.space,
         work.strategy,
@@ -69,7 +68,9 @@ def new_search(
         describe_seconds=_describe_seconds(clock),
         on_start=on_start,
         # An error of regression is mostly what no model takes away: its shares say little.
-        gain=ensemble.relative_gain if blends and work.dataset.task.is_classification else None,
+        gain=ensemble.relative_gain
+        if options.blends and work.dataset.task.is_classification
+        else None,
     )
 
 

@@ -111,6 +111,11 @@ class FitOptions:
             return float(self.budget)
         return math.inf if self.trials is not None else _DEFAULT_BUDGET
 
+    @property
+    def blends(self) -> bool:
+        """Whether an ensemble is made, rather than one model chosen."""
+        return self.ensemble_size > 1
+
     def clock(self) -> Budget:
         """A budget for these options, not started yet."""
         seconds = self.seconds

@@ -174,6 +174,23 @@ def test_the_warm_start_knows_whether_there_will_be_an_ensemble(size, blends, mo
     assert asked == [blends]
 
 
+@pytest.mark.parametrize(
+    ("kind", "size", "weighs"),
+    [("binary", 2, True), ("binary", 1, False), ("regression", 2, False)],
+)
+def test_gains_are_weighed_for_ensembles_of_classification_alone(kind, size, weighs, monkeypatch):
+    module, asked = sys.modules["metaauto.launch"], []
+    search = module.Search
+
+    def asking(**given):
+        asked.append(given["gain"] is not None)
+        return search(**given)
+
+    monkeypatch.setattr(module, "Search", asking)
+    quick(kind=kind, trials=1, ensemble_size=size)
+    assert asked == [weighs]
+
+
 def folds_of(run: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     from metaauto.search import read_folds
 

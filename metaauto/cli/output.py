@@ -1,11 +1,12 @@
-"""Predictions written as a table, whole or not at all."""
+"""Files written whole or not at all, and predictions as a table."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from metaauto.errors import SettingError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["STANDARD_OUTPUT", "check_output", "write_table"]
+__all__ = ["STANDARD_OUTPUT", "check_output", "write_table", "written_whole"]
 
 STANDARD_OUTPUT = "-"
 Writer = Callable[["pd.DataFrame", Any], None]
@@ -72,16 +73,30 @@ def write_table(frame: pd.DataFrame, place: str) -> None:
     if place == STANDARD_OUTPUT:
         _csv(frame, sys.stdout)
         return
-    path = Path(os.path.realpath(Path(place).expanduser()))
+    path = Path(place).expanduser()
+    with written_whole(path, place, "predictions") as part:
+        _WRITERS[path.suffix.lower()](frame, part)
+
+
+@contextlib.contextmanager
+def written_whole(path: Path, place: str, what: str) -> Iterator[Path]:
+    """An empty file to write into, which takes the place of another if all goes well.
+
+    Raises
+    ------
+    SettingError
+        The file cannot be written; what stood there before still does.
+    """
+    path = Path(os.path.realpath(path))
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         # os.open honours the umask, which temporary files of the standard library do not.
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-        _WRITERS[path.suffix.lower()](frame, part)
+        yield part
         os.replace(part, path)
     except OSError as error:
         raise SettingError(
-            f"The predictions cannot be written to {place!r}: {error.strerror or error}.",
+            f"The {what} cannot be written to {place!r}: {error.strerror or error}.",
             hint="Choose another place.",
         ) from error
     finally:

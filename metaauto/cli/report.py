@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ from metaauto.cli.options import (
     seed_option,
     truth_option,
 )
+from metaauto.cli.output import written_whole
 from metaauto.cli.streams import STANDARD_STREAM, model_file
 from metaauto.cli.terminal import print_line, say
-from metaauto.errors import SettingError
 
 __all__ = ["command"]
 
@@ -85,7 +84,8 @@ def command(
     if place is None:
         print_line(text)
         return
-    _write(text, place)
+    with written_whole(place, os.path.realpath(place), "report") as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
     say(f"Saved {place} ({place.stat().st_size / 1e3:.0f} kB)")
     if data is None:
         say("It shows which columns matter with rows to look at: --data TEST")
@@ -118,20 +118,3 @@ def _examined(
     loaded = FinalModel.load(model, registry=registry)
     frame = read_table(data, registry.readers())
     return examine(loaded, frame, target=target, registry=registry, seconds=seconds, seed=seed)
-
-
-def _write(text: str, path: Path) -> None:
-    """Write the file whole or not at all."""
-    path = Path(os.path.realpath(path))
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with open(part, "x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.replace(part, path)
-    except OSError as error:
-        raise SettingError(
-            f"The report cannot be written to {str(path)!r}: {error.strerror or error}.",
-            hint="Choose another place.",
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
