@@ -154,7 +154,7 @@ class DatasetFact:
     n_rows, n_features, n_classes : int
         Shape of the whole table; no classes in regression.
     rows_used : int
-        Rows that were evaluated, where they were capped.
+        Rows that were evaluated, where they were capped; the most of all protocols.
     source : str
         Where the table comes from: ``"openml:31"``, ``"folder"``; ``"fit"`` for a user's own.
     provenance : str

@@ -23,7 +23,7 @@ _ABSENT: dict[str, Any] = {
 
 
 def join(matrices: Sequence[KnowledgeMatrix]) -> KnowledgeMatrix:
-    """One matrix with the rows of all; a table that several know keeps its fullest row.
+    """One matrix with the rows of all; of one table and protocol the fullest row is kept.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def _widened(
     """The arrays with a column for everything that any matrix knows."""
     places = [columns[fact.key] for fact in matrix.configurations]
     count = len(matrix.datasets)
-    wide: dict[str, Any] = {"fingerprints": list(matrix.fingerprints)}
+    wide: dict[str, Any] = {"keys": list(zip(matrix.fingerprints, matrix.protocols, strict=True))}
     for name, absent in _ABSENT.items():
         values = getattr(matrix, name)
         wide[name] = np.full((count, len(columns)), absent, dtype=values.dtype)
@@ -78,12 +78,12 @@ def _widened(
 
 
 def _fullest(wide: Sequence[dict[str, Any]]) -> list[int]:
-    """Rows to keep: of each table the one with the most evaluations, the first of equals."""
-    best: dict[str, tuple[int, int]] = {}
+    """Rows to keep: of each table and protocol the one with the most evaluations, or the first."""
+    best: dict[tuple[str, str], tuple[int, int]] = {}
     row = 0
     for part in wide:
-        for fingerprint, seen in zip(part["fingerprints"], part["n_seen"].sum(axis=1), strict=True):
-            if fingerprint not in best or seen > best[fingerprint][0]:
-                best[fingerprint] = (int(seen), row)
+        for key, seen in zip(part["keys"], part["n_seen"].sum(axis=1), strict=True):
+            if key not in best or seen > best[key][0]:
+                best[key] = (int(seen), row)
             row += 1
     return sorted(place for _, place in best.values())

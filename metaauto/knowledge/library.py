@@ -107,7 +107,7 @@ def recall(
             found = found.rows([fact.openml_id != without_openml_id for fact in found.datasets])
         if len(found.datasets):
             matrices.append(found)
-            used[str(path)] = len(found.datasets)
+            used[str(path)] = len(set(found.fingerprints))
     whole = join(matrices) if matrices else None
     name = whole.metric if whole is not None else ""
     return Recalled(whole, used, name, tuple(problems))

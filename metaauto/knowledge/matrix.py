@@ -1,4 +1,8 @@
-"""Dense views of a store: datasets by configurations, for strategies to compute with."""
+"""Dense views of a store: datasets by configurations, for strategies to compute with.
+
+A table that was measured under several protocols has a row for each: on more of its rows, losses
+and seconds are others.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ import numpy as np
 
 from metaauto.errors import KnowledgeError
 from metaauto.knowledge.facts import STATUSES, ConfigurationFact, DatasetFact
+from metaauto.knowledge.protocol import training_rows
 
 __all__ = ["KnowledgeMatrix", "read_matrix"]
 
@@ -32,31 +37,32 @@ class KnowledgeMatrix:
     metric : str
         Name of the stored metric whose losses these are, mostly.
     datasets : tuple of DatasetFact
-        Rows, by fingerprint; without their metafeatures, which stand in the array.
+        The table of each row, by fingerprint and protocol; without metafeatures, which stand in the
+        array.
     configurations : tuple of ConfigurationFact
         Columns, by key.
     protocols : tuple of str
-        How the folds of each row were made.
+        How the folds of each row were made, and of how many rows of the table.
     metrics : tuple of str
         Metric of each row; where several stores were joined they may differ.
-    loss : ndarray of shape (datasets, configurations), float64
+    loss : ndarray of shape (rows, configurations), float64
         Mean loss over the folds that succeeded, less what the folds of a configuration were
         harder than all of the dataset's; NaN where none did.
-    seconds : ndarray of shape (datasets, configurations), float64
+    seconds : ndarray of shape (rows, configurations), float64
         Seconds of fitting and predicting of all folds together, failed ones included; NaN where
         there are no evaluations. With a time-out, it would have taken longer.
-    n_folds : ndarray of shape (datasets, configurations), int64
+    n_folds : ndarray of shape (rows, configurations), int64
         Folds that succeeded and have the metric.
-    n_seen : ndarray of shape (datasets, configurations), int64
+    n_seen : ndarray of shape (rows, configurations), int64
         Folds that were evaluated, however they ended.
-    timed_out : ndarray of shape (datasets, configurations), bool
+    timed_out : ndarray of shape (rows, configurations), bool
         Whether any fold ran out of time.
-    failed : ndarray of shape (datasets, configurations), bool
+    failed : ndarray of shape (rows, configurations), bool
         Whether any fold failed, crashed or ran out of memory.
-    speed : ndarray of shape (datasets, configurations), float64
+    speed : ndarray of shape (rows, configurations), float64
         Mean seconds of the calibration on the machines that said so; NaN where unknown. Divide
         `seconds` by it to compare machines.
-    metafeatures : ndarray of shape (datasets, metafeatures), float64
+    metafeatures : ndarray of shape (rows, metafeatures), float64
         NaN where it cannot be said.
     metafeature_names : tuple of str
         ``extractor.key``, sorted.
@@ -83,20 +89,33 @@ class KnowledgeMatrix:
 
     @property
     def groups(self) -> np.ndarray:
-        """Shape (datasets,): the group of each row, its fingerprint if it belongs to none."""
+        """Shape (rows,): the group of each row, its fingerprint if it belongs to none."""
         return np.array([fact.group or fact.fingerprint for fact in self.datasets], dtype=object)
 
     @property
     def fingerprints(self) -> np.ndarray:
-        """Shape (datasets,): the fingerprint of each row."""
+        """Shape (rows,): the fingerprint of each row's table."""
         return np.array([fact.fingerprint for fact in self.datasets], dtype=object)
+
+    @property
+    def tables(self) -> np.ndarray:
+        """Shape (rows,), int: which table each row is of, numbered as they first appear."""
+        numbers: dict[str, int] = {}
+        found = [numbers.setdefault(f.fingerprint, len(numbers)) for f in self.datasets]
+        return np.array(found, dtype=np.int64)
+
+    @property
+    def training_rows(self) -> np.ndarray:
+        """Shape (rows,), float64: on how many rows of its table each row's models were trained."""
+        pairs = zip(self.protocols, self.datasets, strict=True)
+        return np.array([training_rows(*pair) for pair in pairs], dtype=np.float64)
 
     def rows(self, keep: Any) -> KnowledgeMatrix:
         """The matrix with some of its rows.
 
         Parameters
         ----------
-        keep : array of shape (datasets,) of bool, or of int
+        keep : array of shape (rows,) of bool, or of int
             Which rows.
         """
         places = np.arange(len(self.datasets))[np.asarray(keep)]
@@ -127,13 +146,17 @@ def read_matrix(
 ) -> KnowledgeMatrix:
     """Read what `KnowledgeMatrix` holds; `datasets` (of the kind) and `configurations` by id."""
     names = dict(connection.execute("SELECT id, name FROM protocol").fetchall())
-    blocks = _of_protocol(_blocks(connection, kind, metric), names, protocol)
-    of_row = {block.dataset: block.protocol for block in blocks}
+    blocks = [
+        block
+        for block in _blocks(connection, kind, metric)
+        if protocol is None or names[block.protocol] == protocol
+    ]
+    blocks.sort(key=lambda block: (datasets[block.dataset].fingerprint, names[block.protocol]))
+    row_ids = [block.dataset for block in blocks]
     table = _table(blocks)
-    row_ids = sorted(of_row, key=lambda n: datasets[n].fingerprint)
     column_ids = sorted(set(table["configuration"].tolist()), key=lambda n: configurations[n].key)
     shape = (len(row_ids), len(column_ids))
-    cell = _places(table["dataset"], row_ids) * shape[1]
+    cell = table["row"] * shape[1]
     cell += _places(table["configuration"], column_ids)
 
     def total(values: np.ndarray) -> np.ndarray:
@@ -151,7 +174,7 @@ def read_matrix(
         metric=metric,
         datasets=tuple(datasets[number] for number in row_ids),
         configurations=tuple(configurations[number] for number in column_ids),
-        protocols=tuple(names[of_row[number]] for number in row_ids),
+        protocols=tuple(names[block.protocol] for block in blocks),
         metrics=(metric,) * len(row_ids),
         loss=_ratio(total(np.where(is_scored, loss, 0.0)), n_folds),
         seconds=np.where(n_seen > 0, total(table["microseconds"]) / 1e6, np.nan),
@@ -203,29 +226,15 @@ def _blocks(connection: sqlite3.Connection, kind: str, metric: str) -> list[_Blo
     return [_Block(*row) for row in rows]
 
 
-def _of_protocol(
-    blocks: list[_Block], names: Mapping[int, str], protocol: str | None
-) -> list[_Block]:
-    """The blocks of a protocol, or the largest one of each dataset."""
-    if protocol is not None:
-        return [block for block in blocks if names[block.protocol] == protocol]
-    # Of equally many, the protocol whose name comes first.
-    ordered = sorted(blocks, key=lambda block: (-block.size, names[block.protocol]))
-    main: dict[int, _Block] = {}
-    for block in ordered:
-        main.setdefault(block.dataset, block)
-    return list(main.values())
-
-
 def _table(blocks: list[_Block]) -> np.ndarray:
     """The evaluations as one structured array; the loss is NaN where there is none."""
     sizes = [block.size for block in blocks]
     columns = ("configuration", "fold", "status", "microseconds", "provenance")
-    kinds = [*((name, np.int64) for name in ("dataset", *columns)), ("loss", np.float64)]
+    kinds = [*((name, np.int64) for name in ("row", *columns)), ("loss", np.float64)]
     table = np.empty(sum(sizes), dtype=kinds)
     if not len(table):
         return table
-    table["dataset"] = np.repeat([block.dataset for block in blocks], sizes)
+    table["row"] = np.repeat(np.arange(len(blocks)), sizes)
     for name in columns:
         text = ",".join(getattr(block, name) for block in blocks)
         table[name] = np.fromstring(text, dtype=np.int64, sep=",")
@@ -246,7 +255,7 @@ def _on_equal_folds(table: np.ndarray, is_scored: np.ndarray) -> np.ndarray:
     The folds' hardness is the median over those that were measured on all of them.
     """
     loss = table["loss"].copy()
-    bounds = np.flatnonzero(np.diff(table["dataset"], prepend=-1, append=-1))
+    bounds = np.flatnonzero(np.diff(table["row"], prepend=-1, append=-1))
     for start, stop in pairwise(bounds):
         rows = np.arange(start, stop)[is_scored[start:stop]]
         folds, fold = np.unique(table["fold"][rows], return_inverse=True)
@@ -288,14 +297,16 @@ def _metafeatures(
     row_ids: list[int],
     extractors: Mapping[str, int] | None,
 ) -> tuple[np.ndarray, tuple[str, ...], dict[str, int]]:
-    """Values by dataset, their names, and the version of each extractor."""
+    """Values by row, their names, and the version of each extractor."""
     stored = connection.execute("SELECT id, extractor, version, name FROM metafeature").fetchall()
     about = {number: entry for number, *entry in stored}
-    place = {number: row for row, number in enumerate(row_ids)}
+    places: dict[int, list[int]] = {}
+    for row, number in enumerate(row_ids):
+        places.setdefault(number, []).append(row)
     rows = connection.execute(
         "SELECT dataset, metafeature, value FROM metafeature_value"
     ).fetchall()
-    rows = [row for row in rows if row[0] in place]
+    rows = [row for row in rows if row[0] in places]
     having: dict[tuple[str, int], set[int]] = {}
     for dataset, number, _ in rows:
         having.setdefault((about[number][0], about[number][1]), set()).add(dataset)
@@ -314,5 +325,5 @@ def _metafeatures(
     values = np.full((len(row_ids), len(ordered)), np.nan)
     for dataset, number, value in rows:
         if number in column and value is not None:
-            values[place[dataset], column[number]] = value
+            values[places[dataset], column[number]] = value
     return values, ordered, dict(sorted(versions.items()))

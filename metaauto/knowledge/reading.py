@@ -188,8 +188,8 @@ class StoredFacts:
             Name of a stored metric, or another name of the same loss; under any other name all
             losses are NaN (`metrics_like` tells which are related).
         protocol : str, optional
-            Only evaluations made so. By default, of each dataset those of the protocol that it has
-            the most evaluations of: losses of one row are always comparable.
+            Only evaluations made so. By default all; a dataset has a row for each of its protocols,
+            so that losses of one row are always comparable.
         extractors : mapping of str to int, optional
             The version of each extractor to take metafeatures from. By default, of each extractor
             the version that most datasets have.

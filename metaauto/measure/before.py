@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from metaauto.knowledge import KnowledgeStore
+from metaauto.knowledge import DatasetFact, KnowledgeStore
 from metaauto.measure.candidates import Candidate
 from metaauto.measure.sources import Source
 from metaauto.measure.table import is_small
@@ -39,7 +39,7 @@ class MeasuredBefore:
         self._key = {(fact.model, fact.configuration.key): fact.key for fact in facts}
         self._done: dict[str, dict[tuple[str, str], set[tuple[str, int]]]] = {}
         self._timed_out = {
-            (fact.fingerprint, fact.kind, self._model[fact.configuration])
+            (fact.fingerprint, fact.kind, fact.protocol, self._model[fact.configuration])
             for fact in store.evaluations()
             if fact.status == "timeout"
         }
@@ -49,20 +49,21 @@ class MeasuredBefore:
         table = self._table.get((source.label, source.kind))
         if table is None:
             return False
-        done = self._of_protocol(source.protocol(self._protocol, self._rows)).get(table.key)
+        protocol = source.protocol(self._protocol, self._rows)
+        done = self._of_protocol(protocol).get(table.key)
         if not done:
             return False
         # How many folds an official split has is known from those that were measured.
         count = 1 + max(fold for _, fold in done) if source.scheme else self._folds
         if source.scheme and not is_first and count == 1:
             return False
-        first = count if is_small(table.rows_used, table.n_features) else 1
+        first = count if self._is_small(table) else 1
         folds = range(first) if is_first else range(first, count)
         models = {self._model[key] for key, _ in done}
         for candidate in wanted:
             model = candidate.configuration.model
             cannot_run = model not in models and candidate.wave > 0
-            if cannot_run or (*table.key, model) in self._timed_out:
+            if cannot_run or (*table.key, protocol, model) in self._timed_out:
                 continue
             key = self._key.get((model, candidate.configuration.key), "")
             if not all((key, fold) in done for fold in folds):
@@ -72,9 +73,12 @@ class MeasuredBefore:
     def folds(self, source: Source, is_first: bool) -> int:
         """How many folds of a table that was measured before come first, or after those."""
         table = self._table.get((source.label, source.kind))
-        small = table is not None and is_small(table.rows_used, table.n_features)
+        small = table is not None and self._is_small(table)
         first = self._folds if small else 1
         return first if is_first else self._folds - first
+
+    def _is_small(self, table: DatasetFact) -> bool:
+        return is_small(min(table.n_rows, self._rows), table.n_features)
 
     def _of_protocol(self, protocol: str) -> dict[tuple[str, str], set[tuple[str, int]]]:
         if protocol not in self._done:

@@ -224,8 +224,11 @@ class MeasuredTable:
         return found
 
     def _describe(self, whole: Dataset) -> None:
-        known = {fact.key for fact in self._store.datasets(self.kind)}
-        if (self._fingerprint, self.kind) in known:
+        known = {fact.key: fact for fact in self._store.datasets(self.kind)}
+        before = known.get((self._fingerprint, self.kind))
+        if before is not None:
+            if before.rows_used < len(self.dataset.y):
+                self._store.add_dataset(replace(before, rows_used=len(self.dataset.y)))
             return
         found = describe(whole, self._plugins.registry.extractors(), seconds=60.0, seed=0)
         task = whole.task

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -18,7 +17,6 @@ __all__ = ["KnownConfigurations", "known_configurations", "seconds_of_one_fit", 
 
 _LEAST_MEASURED = 3
 _MOST_FASTER = 3.0
-_FOLDS = re.compile(r"(\d+)-fold")
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class KnownConfigurations:
     columns : ndarray of shape (configurations,), int
         Column of each configuration in the matrix.
     relative : RelativeLosses
-        Of shape (datasets, configurations).
+        Of shape (rows, configurations).
     durations : Durations
         Predicts the seconds of one fit of each.
     skipped : mapping of str to int
@@ -82,7 +80,9 @@ def known_configurations(
             chosen[repaired] = int(column)
     columns = np.array(list(chosen.values()), dtype=np.int64)
     models = [configuration.model for configuration in chosen]
-    relative = relative_losses(matrix.loss[:, columns], matrix.n_seen[:, columns], models)
+    relative = relative_losses(
+        matrix.loss[:, columns], matrix.n_seen[:, columns], models, matrix.tables
+    )
     durations = Durations(sizes_of(matrix), seconds_of_one_fit(matrix, speed)[:, columns], models)
     return KnownConfigurations(
         tuple(chosen), matrix, columns, relative, durations, dict(skipped.most_common())
@@ -98,17 +98,9 @@ def _reason(model: str, plugin: str, space: SearchSpace) -> str:
 
 def sizes_of(matrix: KnowledgeMatrix) -> np.ndarray:
     """`size_features` of the rows that each table's models were trained on."""
-    shares = np.array([_training_share(protocol) for protocol in matrix.protocols])
-    rows = np.array([fact.rows_used for fact in matrix.datasets], dtype=np.float64)
     features = np.array([fact.n_features for fact in matrix.datasets], dtype=np.float64)
     classes = np.array([fact.n_classes for fact in matrix.datasets], dtype=np.float64)
-    return size_features(rows * shares, features, classes)
-
-
-def _training_share(protocol: str) -> float:
-    found = _FOLDS.search(protocol)
-    folds = max(int(found[1]), 2) if found else 3
-    return (folds - 1) / folds
+    return size_features(matrix.training_rows, features, classes)
 
 
 def seconds_of_one_fit(matrix: KnowledgeMatrix, speed: float | None = None) -> np.ndarray:

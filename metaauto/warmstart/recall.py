@@ -9,13 +9,14 @@ import numpy as np
 from metaauto.configuration import Configuration
 from metaauto.metafeatures import Metafeatures
 from metaauto.space import SearchSpace
+from metaauto.task import Task
 from metaauto.warmstart.candidates import KnownConfigurations
 from metaauto.warmstart.durations import Timing, size_features
 from metaauto.warmstart.glance import first_glance
 from metaauto.warmstart.portfolio import DefaultPortfolio
 from metaauto.warmstart.runtime import RuntimeModel
 from metaauto.warmstart.scheduler import Choice, KnownTables, Scheduler
-from metaauto.warmstart.similar import distances, similarity_weights
+from metaauto.warmstart.similar import row_weights
 from metaauto.warmstart.strategy import Observation, Recommendation
 
 __all__ = ["KnowledgeStrategy"]
@@ -66,14 +67,15 @@ class KnowledgeStrategy:
         self._configurations = self._known.configurations
         self._columns = {c.key: column for column, c in enumerate(self._configurations)}
         self._numbers: dict[str, float] = first_glance(space.task)
+        self._n_folds = n_folds
+        self._training_rows = _training_rows(space.task, n_folds)
         self._weights = self._weigh()
         self._scheduler = Scheduler(
             KnownTables(self._known.relative.values, self._weights), blends=blends
         )
         self._is_first = True
         self._turn = 0
-        self._n_folds = n_folds
-        self._size = _size(space, n_folds)
+        self._size = _size(space.task, self._training_rows)
         self._timing = Timing(known.durations, self._size, self._weights)
         runtime.use(self._seconds)
         models = {c.model for c in self._configurations}
@@ -126,7 +128,7 @@ class KnowledgeStrategy:
     def summary(self) -> dict[str, Any]:
         """What was used and what was skipped, as JSON-ready values."""
         return {
-            "datasets": len(self._known.matrix.datasets),
+            "datasets": len(np.unique(self._known.matrix.tables)),
             "configurations": len(self._configurations),
             "skipped": dict(self._known.skipped),
             "similar": [
@@ -136,8 +138,11 @@ class KnowledgeStrategy:
 
     def similar(self, count: int = 5) -> list[tuple[str, float]]:
         """Names and weights of the known tables most like this one."""
-        places = np.argsort(-self._weights, kind="stable")[:count]
-        return [(self._label(place), float(self._weights[place])) for place in places]
+        tables = self._known.matrix.tables
+        weights = np.bincount(tables, self._weights)
+        _, first = np.unique(tables, return_index=True)
+        nearest = np.argsort(-weights, kind="stable")[:count]
+        return [(self._label(first[table]), float(weights[table])) for table in nearest]
 
     def _pick(self, seconds: float, at_most: float = np.inf) -> Recommendation | None:
         """The scheduler's choice among what is expected to take no longer than some seconds."""
@@ -161,7 +166,7 @@ class KnowledgeStrategy:
     def _weigh(self) -> np.ndarray:
         matrix = self._known.matrix
         new = np.array([self._numbers.get(name, np.nan) for name in matrix.metafeature_names])
-        return similarity_weights(distances(matrix.metafeatures, new))
+        return row_weights(matrix, new, self._training_rows)
 
     def _why(self, choice: Choice) -> str:
         """Where it was near the best, the most similar tables first."""
@@ -169,7 +174,9 @@ class KnowledgeStrategy:
         column = choice.column
         good = is_known[:, column] & (relative[:, column] <= _NEAR_BEST)
         order = np.argsort(-self._weights, kind="stable")
-        near = [place for place in order if good[place]]
+        tables = self._known.matrix.tables
+        near = list({tables[place]: place for place in reversed(order) if good[place]}.values())
+        near.reverse()
         if not near:
             return "complements what was tried"
         names = ", ".join(self._label(place) for place in near[:_SHOWN])
@@ -200,10 +207,13 @@ class KnowledgeStrategy:
         return None if usual is None else usual * self._timing.factor(configuration.model)
 
 
-def _size(space: SearchSpace, n_folds: int) -> np.ndarray:
+def _training_rows(task: Task, n_folds: int) -> float:
+    """Rows that one fit is trained on."""
+    return task.n_rows * (n_folds - 1) / n_folds if n_folds > 1 else task.n_rows
+
+
+def _size(task: Task, rows: float) -> np.ndarray:
     """`size_features` of what one fit is trained on."""
-    task = space.task
-    rows = task.n_rows * (n_folds - 1) / n_folds if n_folds > 1 else task.n_rows
     return size_features(
         np.array([rows]), np.array([len(task.features)]), np.array([task.n_classes])
     )[0]

@@ -12,7 +12,7 @@ from metaauto.warmstart.candidates import seconds_of_one_fit, sizes_of
 from metaauto.warmstart.durations import Durations, Timing
 from metaauto.warmstart.relative import on_one_scale, relative_losses
 from metaauto.warmstart.scheduler import KnownTables, Scheduler
-from metaauto.warmstart.similar import distances, similarity_weights
+from metaauto.warmstart.similar import row_weights, spread_by_size
 
 __all__ = ["POLICIES", "SECONDS", "TRIALS", "Case", "Regrets", "cases", "replay"]
 
@@ -83,24 +83,29 @@ class Regrets:
 
 
 def cases(matrix: KnowledgeMatrix) -> Iterator[Case]:
-    """Each table with enough measurements, beside all tables of other groups."""
+    """Each table with enough measurements, beside all tables of other groups.
+
+    Of a table that was measured under several protocols the fullest row is the case.
+    """
     measured = (matrix.n_seen > 0).sum(axis=0) >= _LEAST_MEASURED
-    models = np.array([fact.model for fact in matrix.configurations], dtype=object)[measured]
+    models = [fact.model for fact in np.array(matrix.configurations, dtype=object)[measured]]
     loss, n_seen = matrix.loss[:, measured], matrix.n_seen[:, measured]
     seconds, sizes = seconds_of_one_fit(matrix)[:, measured], sizes_of(matrix)
+    enough = np.isfinite(loss).sum(axis=1) >= _LEAST_MEASURED
+    fullest = _fullest(matrix.tables, n_seen)
     for group in dict.fromkeys(matrix.groups):
         inside = matrix.groups == group
-        others = ~inside & (np.isfinite(loss).sum(axis=1) >= _LEAST_MEASURED)
+        others = ~inside & enough
         if not others.any():
             continue
-        relative = relative_losses(loss[others], n_seen[others], list(models)).values
-        durations = Durations(sizes[others], seconds[others], list(models))
-        count = int(others.sum())
-        even = KnownTables(relative, np.full(count, 1.0 / count))
-        for row in np.flatnonzero(inside):
-            if np.isfinite(loss[row]).sum() < _LEAST_MEASURED:
-                continue
-            apart = distances(matrix.metafeatures[others], matrix.metafeatures[row])
+        known = matrix.rows(others)
+        relative = relative_losses(loss[others], n_seen[others], models, known.tables).values
+        durations = Durations(sizes[others], seconds[others], models)
+        tables = int(known.tables.max()) + 1
+        even = np.full(tables, 1.0 / tables)
+        for row in np.flatnonzero(inside & enough & fullest):
+            rows = matrix.training_rows[row]
+            weights = row_weights(known, matrix.metafeatures[row], rows)
             yield Case(
                 label=matrix.datasets[row].label or "",
                 group=str(group),
@@ -109,9 +114,18 @@ def cases(matrix: KnowledgeMatrix) -> Iterator[Case]:
                 loss=loss[row],
                 durations=durations,
                 size=sizes[row],
-                known=KnownTables(relative, similarity_weights(apart)),
-                even=even,
+                known=KnownTables(relative, weights),
+                even=KnownTables(relative, spread_by_size(known, even, rows)),
             )
+
+
+def _fullest(tables: np.ndarray, n_seen: np.ndarray) -> np.ndarray:
+    """Shape (rows,), bool: the row of each table with the most measurements, the first of them."""
+    counts = (n_seen > 0).sum(axis=1)
+    order = np.lexsort((np.arange(len(tables)), -counts, tables))
+    found = np.zeros(len(tables), dtype=bool)
+    found[order[np.unique(tables[order], return_index=True)[1]]] = True
+    return found
 
 
 def _regret(loss: np.ndarray, n_seen: np.ndarray) -> np.ndarray:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["distances", "similarity_weights"]
+from metaauto.knowledge import KnowledgeMatrix
+
+__all__ = ["distances", "row_weights", "similarity_weights", "spread_by_size"]
 
 _NEIGHBOURS = 15
+# Standard deviation of the logarithm of rows between measurements that say much of each other.
+_LIKE_SIZE = 0.7
 _UNKNOWN = 0.15
 _UNIFORM_SHARE = 0.5
 
@@ -69,3 +73,51 @@ def similarity_weights(distance: np.ndarray, uniform: float = _UNIFORM_SHARE) ->
     scale = max(float(ordered[min(_NEIGHBOURS, count) - 1] - ordered[0]), 1e-6)
     near = np.exp(-0.5 * ((distance - ordered[0]) / (0.5 * scale)) ** 2)
     return np.asarray(uniform / count + (1.0 - uniform) * near / near.sum())
+
+
+def row_weights(matrix: KnowledgeMatrix, new: np.ndarray, rows: float) -> np.ndarray:
+    """Weights of what is known, for a new table; they sum to one.
+
+    A table has its weight by likeness, however often it was measured.
+
+    Parameters
+    ----------
+    matrix : KnowledgeMatrix
+        Of known tables.
+    new : ndarray of shape (metafeatures,), float64
+        Of the new table, in the order of the matrix; NaN where unknown.
+    rows : float
+        Rows that models will be trained on.
+
+    Returns
+    -------
+    ndarray of shape (rows of the matrix,)
+    """
+    _, first = np.unique(matrix.tables, return_index=True)
+    weights = similarity_weights(distances(matrix.metafeatures[first], new))
+    return spread_by_size(matrix, weights, rows)
+
+
+def spread_by_size(matrix: KnowledgeMatrix, weights: np.ndarray, rows: float) -> np.ndarray:
+    """Give the weight of each table to its rows in the matrix, most to those of a like size.
+
+    Parameters
+    ----------
+    matrix : KnowledgeMatrix
+        Of known tables.
+    weights : ndarray of shape (tables,)
+        Of each table, by its number in ``matrix.tables``.
+    rows : float
+        Rows that models will be trained on.
+
+    Returns
+    -------
+    ndarray of shape (rows of the matrix,)
+    """
+    tables = matrix.tables
+    apart = np.log(np.maximum(matrix.training_rows, 1.0)) - np.log(max(rows, 1.0))
+    squares = 0.5 * (apart / _LIKE_SIZE) ** 2
+    nearest = np.full(len(weights), np.inf)
+    np.minimum.at(nearest, tables, squares)
+    likeness = np.exp(nearest[tables] - squares)
+    return np.asarray(weights[tables] * likeness / np.bincount(tables, likeness)[tables])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matrices import matrix
@@ -30,6 +32,15 @@ def test_of_one_table_the_fullest_row_is_kept():
     for parts in ([one, other], [other, one]):
         whole = join(parts)
         assert whole.loss.tolist() == [[3.0, 4.0]]
+
+
+def test_rows_of_other_protocols_stay():
+    one = matrix(np.array([[1.0, np.nan]]), [A, B], labels=["x"])
+    other = replace(matrix(np.array([[3.0, 4.0]]), [A, B], labels=["x"]), protocols=("rows<=9",))
+    whole = join([one, other])
+    assert whole.loss[:, 0].tolist() == [1.0, 3.0]
+    assert whole.tables.tolist() == [0, 0]
+    assert whole.protocols == (*one.protocols, "rows<=9")
 
 
 def test_metafeatures_keep_their_names():

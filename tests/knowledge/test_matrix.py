@@ -54,19 +54,28 @@ def test_unknown_cells_and_metrics_are_nan(filled, example):
     assert filled.matrix("regression", "rmse").loss.shape == (0, 0)
 
 
-def test_the_main_protocol_of_each_dataset(filled, example):
-    one, two = example().evaluations[0], example().evaluations[6]
-    filled.add_evaluations([replace(one, protocol="other", losses={"log_loss": 9.0})])
-    more = [replace(two, protocol="b", fold=fold) for fold in range(20)]
-    filled.add_evaluations(more)
-    filled.add_evaluations([replace(fact, protocol="a") for fact in more])
+def test_a_dataset_has_a_row_for_each_protocol(filled, example):
+    one = example().evaluations[0]
+    filled.add_evaluations([replace(one, protocol="9-fold/rows<=20", losses={"log_loss": 9.0})])
     matrix = filled.matrix("binary", "log_loss")
-    by_table = dict(zip(matrix.fingerprints, matrix.protocols, strict=True))
-    assert by_table[one.fingerprint] == "2-fold/seed0"
-    assert by_table[two.fingerprint] == "a"
-    other = filled.matrix("binary", "log_loss", "other")
+    assert matrix.loss.shape == (5, 3)
+    of_table = np.flatnonzero(matrix.fingerprints == one.fingerprint)
+    assert [matrix.protocols[row] for row in of_table] == ["2-fold/seed0", "9-fold/rows<=20"]
+    assert len(set(matrix.tables)) == 4
+    assert len(set(matrix.tables[of_table])) == 1
+    usual, small = of_table
+    assert np.isfinite(matrix.loss[usual]).all()
+    assert np.sort(matrix.loss[small])[0] == 9.0
+    assert np.isfinite(matrix.loss[small]).sum() == 1
+    assert np.array_equal(matrix.metafeatures[small], matrix.metafeatures[usual], equal_nan=True)
+    dataset = matrix.datasets[usual]
+    assert matrix.training_rows[small] == pytest.approx(min(20, dataset.n_rows) * 8 / 9)
+    assert matrix.training_rows[usual] == dataset.rows_used / 2
+    assert len(matrix.without(one.fingerprint).datasets) == 3
+
+    other = filled.matrix("binary", "log_loss", "9-fold/rows<=20")
     assert other.loss.tolist() == [[9.0]]
-    assert other.protocols == ("other",)
+    assert other.protocols == ("9-fold/rows<=20",)
     assert filled.matrix("binary", "log_loss", "none such").loss.shape == (0, 0)
 
 

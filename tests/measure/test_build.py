@@ -84,6 +84,37 @@ def test_more_waves_are_added_to_what_is_there(tables, tmp_path):
     assert build(tables, path) == expected_count() - first
 
 
+def test_more_rows_are_measured_beside_what_is_there(tables, tmp_path):
+    path, fewer = tmp_path / "k.db", replace(PLAN, rows=60)
+    assert build(tables, path, fewer) == expected_count()
+    assert build(tables, path) == expected_count()
+    assert build(tables, path) == build(tables, path, fewer) == 0
+    with KnowledgeStore.open(path) as store:
+        assert [fact.rows_used for fact in store.datasets("binary")].count(100) == 1
+        matrix = store.matrix("binary", "roc_auc")
+    assert len(matrix.datasets) == 4
+    assert len(set(matrix.tables)) == 2
+    assert matrix.training_rows.min() == 30
+    assert matrix.training_rows.max() == 50
+    assert np.isfinite(matrix.loss).all()
+
+
+def test_running_out_of_time_on_more_rows_says_nothing_of_fewer(tables, tmp_path):
+    path, more, wanted = tmp_path / "k.db", replace(PLAN, waves=1), replace(PLAN, rows=60)
+    build(tables, path, more)
+    build(tables, path, replace(wanted, waves=1))
+    with KnowledgeStore.open(path, readonly=False) as store:
+        late = [
+            replace(fact, fold=fold, status="timeout", losses={})
+            for fact in store.evaluations()
+            if fact.protocol == PLAN.protocol
+            for fold in (7, 8)
+        ]
+        store.add_evaluations(late)
+    assert build(tables, path) == 0
+    assert build(tables, path, wanted) > 0
+
+
 def test_a_table_that_cannot_be_read_is_named_and_left_out(tables, tmp_path):
     folder = tmp_path / "tables"
     folder.mkdir()

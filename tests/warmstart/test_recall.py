@@ -182,3 +182,37 @@ def test_rows_with_next_to_nothing_measured_are_left_out():
     loss = np.array([[0.1, 0.2, 0.3], [0.1, np.nan, np.nan]])
     known = known_configurations(matrix(loss, FIRST), space_of("tree"))
     assert len(known.matrix.datasets) == 1
+
+
+def test_a_table_that_was_measured_twice_is_told_once():
+    few = known_matrix(4, labels=list("abab"), rows=[30_000] * 4)
+    few = replace(few, protocols=("3-fold/rows<=900",) * 2 + ("3-fold/rows<=30000",) * 2)
+    space = space_of("tree", "line")
+    found = KnowledgeStrategy(space, RuntimeModel(space, 3), known_configurations(few, space), 3)
+    found.inform(Metafeatures({"simple.m0": 0.0}))
+    assert [name for name, _ in found.similar(5)] == ["a", "b"]
+    assert sum(weight for _, weight in found.similar(5)) == pytest.approx(1.0)
+    assert found.summary()["datasets"] == 2
+    first = found.recommend(math.inf)
+    assert first.configuration.model == "tree"
+    assert first.why == "near the best on a"
+
+
+def test_rows_measured_at_the_size_of_this_table_decide():
+    """Trees win on 600 rows of every table, lines on 30,000."""
+    small, large = [0.1, 0.2, 0.3, 0.8, 0.9, 1.0], [0.8, 0.9, 1.0, 0.1, 0.2, 0.3]
+    labels = [f"t{i}" for i in range(10)]
+    whole = matrix(
+        np.array([small] * 10 + [large] * 10),
+        [*FIRST, *OTHERS],
+        labels=labels * 2,
+        rows=[30_000] * 20,
+    )
+    whole = replace(whole, protocols=("3-fold/rows<=1000",) * 10 + ("3-fold/rows<=30000",) * 10)
+    space = space_of("tree", "line")
+    known = known_configurations(whole, space)
+    found = KnowledgeStrategy(space, RuntimeModel(space, 3), known, 3)
+    assert found.recommend(math.inf).configuration.model == "tree"
+    space = SearchSpace(space.registry, replace(TASK, n_rows=30_000, class_counts=(15_000,) * 2))
+    found = KnowledgeStrategy(space, RuntimeModel(space, 3), known, 3)
+    assert found.recommend(math.inf).configuration.model == "line"

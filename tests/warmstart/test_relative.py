@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -63,3 +64,54 @@ def test_a_gap_is_guessed_from_tables_that_are_alike():
     assert not found.is_known[0, 1]
     assert truth[0, 1] < 0.5 < truth[39, 1]
     assert found.values[0, 1] < found.values[39, 1] - 0.3
+
+
+LOSSES = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
+MODELS = list("aaabbbccc")
+ONE_TABLE = np.array([0, 0])
+
+
+def test_a_row_with_few_configurations_is_read_by_the_fullest_of_its_table():
+    """The best of three poor ones is as poor as the fullest row says."""
+    few = np.full(9, np.nan)
+    few[[4, 6, 8]] = [2.0, 3.0, 4.0]
+    loss = np.stack([LOSSES, few])
+    alone = relative_losses(loss, seen_of(loss), MODELS).values
+    found = relative_losses(loss, seen_of(loss), MODELS, ONE_TABLE)
+    assert alone[1, 4] == 0.0
+    assert found.values[0] == pytest.approx(LOSSES / 0.4)
+    assert found.values[1] == pytest.approx(LOSSES / 0.4)
+    assert found.is_known[1].tolist() == [False] * 4 + [True, False] * 2 + [True]
+
+
+def test_what_was_not_measured_on_more_rows_changes_as_its_model_does():
+    few = np.full(9, np.nan)
+    few[[0, 3, 6]] = [0.9, 0.5, 0.0]
+    loss = np.stack([LOSSES, few])
+    values = relative_losses(loss, seen_of(loss), MODELS, ONE_TABLE).values
+    assert values[1, [6, 3]] == pytest.approx([0.0, 0.75])
+    change = values[1] - values[0]
+    assert change[1] == change[2] == pytest.approx(change[0])
+    assert change[4] == change[5] == pytest.approx(change[3])
+    assert (values[1, 7:] < values[0, 7:]).all()
+
+
+def test_a_failure_on_more_rows_stays_one():
+    few = np.array([0.0, np.nan, 0.1, 0.2, *[np.nan] * 5])
+    seen = np.isfinite(np.stack([LOSSES, few])).astype(int)
+    seen[1, 1] = 1
+    found = relative_losses(np.stack([LOSSES, few]), seen, MODELS, ONE_TABLE)
+    assert found.values[1, 1] == WORST
+    assert found.values[0, 1] < 1.0
+
+
+@given(TABLES, st.data())
+def test_rows_of_one_table_are_filled_within_the_scale(loss, data):
+    tables = np.array(
+        data.draw(st.lists(st.integers(0, 2), min_size=len(loss), max_size=len(loss)))
+    )
+    found = relative_losses(loss, seen_of(loss), ["m"] * loss.shape[1], tables)
+    assert np.isfinite(found.values).all()
+    assert (found.values >= 0).all()
+    assert (found.values <= WORST).all()
+    assert (found.is_known == np.isfinite(loss)).all()

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matrices import matrix
 
 from metaauto.configuration import Configuration
+from metaauto.knowledge import join
 from metaauto.warmstart.replay import SECONDS, TRIALS, cases, replay
 
 CONFIGURATIONS = [Configuration("tree", {"c": float(c)}) for c in range(12)]
@@ -31,6 +34,20 @@ def test_a_group_is_left_out_as_a_whole():
     assert len(found) == 24
     assert {len(case.known.relative) for case in found} == {22}
     assert found[0].group == found[1].group
+
+
+def test_of_a_table_that_was_measured_twice_the_fullest_row_is_replayed():
+    once, again = known(), known(seed=1)
+    again.loss[:, 6:] = np.nan
+    again.n_seen[:, 6:] = 0
+    both = join([once, replace(again, protocols=("3-fold/rows<=100",) * 24)])
+    found = list(cases(both))
+    assert [case.label for case in found] == [case.label for case in cases(once)]
+    for case, alone in zip(found, cases(once), strict=True):
+        assert np.array_equal(np.sort(case.regret), np.sort(alone.regret))
+        assert len(case.known.relative) == 46
+        assert case.known.weights.sum() == pytest.approx(1.0)
+        assert case.even.weights.sum() == pytest.approx(1.0)
 
 
 def test_the_own_row_plays_no_part():
