@@ -239,7 +239,7 @@ class Conductor:
         """Lay out the table for the workers; take over what an interrupted run has done."""
         with self.clock.stage("prepare"):
             lay_out(work, executor, pack_objects(self.options.plugin_objects))
-            self.ensemble = new_ensemble(work, self.options)
+            self.ensemble = new_ensemble(work, self.options, self.clock)
             tell = self.tell.trial_started
             search = new_search(work, self.options, self.clock, executor, tell, self.ensemble)
             self.take_over(search, work.run)

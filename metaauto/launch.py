@@ -24,7 +24,7 @@ def lay_out(work: Work, executor: Executor, packed: bytes) -> None:
     executor.set_up(Setup(str(work.run.path), work.plugins.settings, packed))
 
 
-def new_ensemble(work: Work, options: FitOptions) -> AnytimeEnsemble:
+def new_ensemble(work: Work, options: FitOptions, clock: Budget) -> AnytimeEnsemble:
     """An ensemble of nothing yet, that trials can be offered to."""
     y, weights = work.answers(work.splits.evaluated)
     return AnytimeEnsemble(
@@ -35,6 +35,8 @@ def new_ensemble(work: Work, options: FitOptions) -> AnytimeEnsemble:
         max_members=_MOST_MEMBERS,
         seed=options.seed,
         decide=work.metric.needs == "labels",
+        # Where only trials count, the result may not depend on when there was time to select.
+        keeps_better=clock.is_timed,
     )
 
 

@@ -45,12 +45,15 @@ class AnytimeEnsemble:
         As in `select_ensemble`.
     pool : int
         Most candidates kept: the best of each family first, then those of lowest loss.
+    keeps_better : bool, default=False
+        Whether an answer stays until a better one is selected. The search is greedy, so more
+        candidates may lead it to a slightly worse one.
 
     Notes
     -----
-    What is selected depends on the candidates alone, not on the order in which they came nor on
-    the time that `update` took, as long as it ended before its deadline. Keys must therefore be
-    sortable (trial numbers).
+    Unless what is better is kept, the selection depends on the candidates alone, not on the order
+    in which they came nor on the time that `update` took, as long as it ended before its deadline.
+    Keys must therefore be sortable (trial numbers).
 
     Examples
     --------
@@ -83,11 +86,13 @@ class AnytimeEnsemble:
         seed: int = 0,
         tolerance: float = 1e-6,
         decide: bool = False,
+        keeps_better: bool = False,
     ) -> None:
         self.y = y
         self.metric = metric
         self.sample_weight = sample_weight
         self.pool = max(pool, 1)
+        self._keeps_better = keeps_better
         self._options: dict[str, Any] = {
             "size": size,
             "max_members": max_members,
@@ -203,7 +208,8 @@ class AnytimeEnsemble:
         self._seconds = time.monotonic() - began
         cut_short = deadline.passed()
         self._stale = cut_short
-        if self._current is None or not cut_short or selection.loss < self._current.loss:
+        may_worsen = not cut_short and not self._keeps_better
+        if self._current is None or may_worsen or selection.loss < self._current.loss:
             self._current = selection
         return True
 
@@ -262,7 +268,10 @@ class AnytimeEnsemble:
         return (losses[0] - min(losses)) / max(abs(losses[0]), 1e-12)
 
     def _trim(self) -> None:
-        """Keep the best of each family, then the lowest losses, up to the pool's size."""
+        """Keep the best of each family, then the lowest losses, up to the pool's size.
+
+        The members of an answer that stays are kept besides.
+        """
         if len(self._candidates) <= self.pool:
             return
         ordered = sorted(self._candidates.values(), key=lambda c: (c.loss, c.key))
@@ -272,4 +281,6 @@ class AnytimeEnsemble:
         reserved = list(first.values())[: self.pool]
         others = [c.key for c in ordered if c.key not in set(reserved)]
         keep = set(reserved) | set(others[: self.pool - len(reserved)])
+        if self._keeps_better and self._current is not None:
+            keep |= set(self._current.weights)
         self._candidates = {k: c for k, c in self._candidates.items() if k in keep}

@@ -359,3 +359,33 @@ def test_a_selection_without_some_members_has_the_loss_of_the_others():
     mixed = blend([predictions[k] for k in kept], list(narrow.weights.values()))
     assert narrow.loss == metric.loss(y, mixed)
     assert narrow.loss > selection.loss
+
+
+def losses_over_time(seed: int, **options) -> list[float]:
+    """Loss of the answer after each of twelve candidates."""
+    y, predictions, _ = candidates("binary", 80, 12, seed)
+    metric = METRICS["roc_auc"]
+    ensemble = AnytimeEnsemble(y, metric, pool=4, **options)
+    found = []
+    for key, prediction in enumerate(predictions):
+        ensemble.add(key, prediction, metric.loss(y, prediction))
+        ensemble.update()
+        found.append(ensemble.current.loss)
+        assert set(ensemble.current.weights) <= ensemble.keys
+        rows = np.arange(len(y))
+        if options:
+            assert ensemble.relative_gain(rows, predictions[0]) < np.inf
+        narrowed = ensemble.narrowed(ensemble.current, list(ensemble.current.weights)[:1])
+        assert narrowed.loss >= ensemble.current.loss
+    return found
+
+
+def test_anytime_keeps_a_better_answer_if_it_is_asked_to():
+    """More candidates lead a greedy search astray now and then."""
+    astray = 0
+    for seed in range(12):
+        plain = losses_over_time(seed)
+        kept = losses_over_time(seed, keeps_better=True)
+        astray += any(np.diff(plain) > 0)
+        assert (np.diff(kept) <= 0).all()
+    assert astray > 0
