@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from metaauto.wording import counted
 
 if TYPE_CHECKING:
     from metaauto.measure import BuildPlan, Progress, Source
+    from metaauto.search import Executor
 
 __all__ = ["command"]
 
@@ -84,6 +86,12 @@ _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "ca
 )
 @click.option("--budget", metavar="TIME", help="Stop after this time: 90s, 5m, 8h.")
 @click.option(
+    "--budget-per-dataset",
+    metavar="TIME",
+    help="Start no further fit on a table once its fits, those of earlier builds included, took so "
+    "long together.",
+)
+@click.option(
     "--rows",
     metavar="N",
     type=click.IntRange(min=50),
@@ -100,6 +108,12 @@ _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "ca
 @click.option(
     "--memory", metavar="GB", type=float, help="Memory of all workers together.  [default: 4 each]"
 )
+@click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Fit on the workers of a Dask cluster, whose scheduler is at ADDRESS, such as "
+    "tcp://host:8786, in place of the cores of this machine.",
+)
 @include_option()
 @exclude_option()
 @plugins_option()
@@ -111,6 +125,7 @@ def command(
     folder: str | None,
     target: str | None,
     store: str | None,
+    dask: str | None,
     plugin_folders: tuple[str, ...],
     **given: Any,
 ) -> None:
@@ -120,6 +135,7 @@ def command(
     metaauto knowledge build --folder tables --target y --budget 1h
     metaauto knowledge build --suite openml-cc18 --store cc18.db --cores 16
     metaauto knowledge build --tasks 3,31,3021 --configurations 10 --seconds-per-fit 30
+    metaauto knowledge build --suite openml-ctr23 --dask tcp://scheduler:8786
 
     Every result is stored when it is there. A build that was ended, by Ctrl-C, --budget or a power
     cut, goes on where it was when the same command is called again, and more tables, waves or
@@ -134,11 +150,12 @@ def command(
         raise click.UsageError("Name the tables by one of --suite, --tasks and --folder.")
     if target is not None and folder is None:
         raise click.UsageError("--target goes with --folder; tasks of OpenML name their own.")
+    if dask is not None and (given["cores"] is not None or given["memory"] is not None):
+        raise click.UsageError("--cores and --memory are of this machine; --dask fits elsewhere.")
     plan = _plan(given)
     settings = plugin_settings(plugin_folders)
     path = named_or_own(store)
     from metaauto.knowledge import here
-    from metaauto.knowledge.provenance import calibrate
     from metaauto.measure import build_knowledge
     from metaauto.plugins import load_plugins
 
@@ -151,11 +168,12 @@ def command(
             sources = _sources(suite, tasks, folder, target)
             tables = counted(len(sources), "table")
             say(f"{tables} for {path}. Ctrl-C ends it; the same command goes on.")
-            said = here("build", libraries=_LIBRARIES, cores=1, speed=calibrate())
             lines = _Lines()
             with written_store(path) as opened:
+                executor, speed = _executor(dask, plan)
+                said = here("build", libraries=_LIBRARIES, cores=1, speed=speed)
                 fresh = build_knowledge(
-                    sources, opened, plugins, plan, said, lines.progress, lines.left_out
+                    sources, opened, plugins, plan, said, lines.progress, lines.left_out, executor
                 )
                 info = opened.info()
     except KeyboardInterrupt:
@@ -173,13 +191,32 @@ def command(
     )
 
 
+def _executor(dask: str | None, plan: BuildPlan) -> tuple[Executor | None, float]:
+    """Where fits run, None for this machine, and how fast it is."""
+    from metaauto.knowledge.provenance import calibrate
+
+    if dask is None:
+        return None, calibrate()
+    from metaauto.search import DaskExecutor
+
+    executor = DaskExecutor(dask, memory=plan.memory)
+    try:
+        return executor, statistics.median(executor.ask(calibrate))
+    except BaseException:
+        executor.close()
+        raise
+
+
 def _plan(given: dict[str, Any]) -> BuildPlan:
     """How to measure; options are checked before anything is started."""
     seconds, memory = given["seconds_per_fit"], given["memory"]
     for name, value in (("--seconds-per-fit", seconds), ("--memory", memory)):
         if value is not None and not 0 < value < float("inf"):
             raise SettingError(f"{name} {value:g} is nothing.", hint="Give a number above zero.")
-    budget = float("inf") if given["budget"] is None else parse_seconds(given["budget"])
+    budget, of_table = (
+        float("inf") if given[name] is None else parse_seconds(given[name])
+        for name in ("budget", "budget_per_dataset")
+    )
     cores = given["cores"] or available_cores()
     from metaauto.measure import BuildPlan
 
@@ -191,6 +228,7 @@ def _plan(given: dict[str, Any]) -> BuildPlan:
         published=given["published"],
         waves=given["waves"],
         seconds=budget,
+        table_seconds=of_table,
         cores=cores,
     )
     return plan if memory is None else replace(plan, memory=memory * 1024 / cores)

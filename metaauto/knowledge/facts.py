@@ -382,6 +382,11 @@ class EvaluationFact:
         """What tells it from others: fingerprint, kind, configuration, protocol and fold."""
         return self.fingerprint, self.kind, self.configuration, self.protocol, self.fold
 
+    @property
+    def seconds(self) -> float:
+        """Seconds of fitting and predicting together, as far as they are known."""
+        return (self.fit_seconds or 0.0) + (self.predict_seconds or 0.0)
+
     def to_json(self) -> dict[str, Any]:
         """As JSON-ready values."""
         return {**self.__dict__, "losses": dict(self.losses)}

@@ -26,9 +26,18 @@ class MeasuredBefore:
         Of evaluations on metaauto's own folds.
     folds, rows : int
         Folds of each table, and the rows it is cut to.
+    table_seconds : float
+        Worker seconds after which nothing more is measured on a table.
     """
 
-    def __init__(self, store: KnowledgeStore, protocol: str, folds: int, rows: int) -> None:
+    def __init__(
+        self,
+        store: KnowledgeStore,
+        protocol: str,
+        folds: int,
+        rows: int,
+        table_seconds: float = float("inf"),
+    ) -> None:
         self._store = store
         self._protocol = protocol
         self._folds = folds
@@ -38,11 +47,14 @@ class MeasuredBefore:
         self._model = {fact.key: fact.model for fact in facts}
         self._key = {(fact.model, fact.configuration.key): fact.key for fact in facts}
         self._done: dict[str, dict[tuple[str, str], set[tuple[str, int]]]] = {}
-        self._timed_out = {
-            (fact.fingerprint, fact.kind, fact.protocol, self._model[fact.configuration])
-            for fact in store.evaluations()
-            if fact.status == "timeout"
-        }
+        self._table_seconds = table_seconds
+        self._timed_out: set[tuple[str, str, str, str]] = set()
+        self._seconds: dict[tuple[str, str, str], float] = {}
+        for fact in store.evaluations():
+            place = (fact.fingerprint, fact.kind, fact.protocol)
+            self._seconds[place] = self._seconds.get(place, 0.0) + fact.seconds
+            if fact.status == "timeout":
+                self._timed_out.add((*place, self._model[fact.configuration]))
 
     def has_all(self, source: Source, wanted: Sequence[Candidate], is_first: bool) -> bool:
         """Whether nothing is left to do of a wave, on the first folds or on the others."""
@@ -53,6 +65,8 @@ class MeasuredBefore:
         done = self._of_protocol(protocol).get(table.key)
         if not done:
             return False
+        if self._seconds[table.fingerprint, table.kind, protocol] > self._table_seconds:
+            return True
         # How many folds an official split has is known from those that were measured.
         count = 1 + max(fold for _, fold in done) if source.scheme else self._folds
         if source.scheme and not is_first and count == 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import product
 
@@ -17,7 +18,7 @@ from metaauto.measure.sources import Source
 from metaauto.measure.table import MeasuredTable
 from metaauto.plugins import LoadedPlugins
 from metaauto.registry import Registry
-from metaauto.search import LocalExecutor
+from metaauto.search import Executor, LocalExecutor
 from metaauto.task import TASK_KINDS
 
 __all__ = ["BuildPlan", "Progress", "build_knowledge"]
@@ -43,6 +44,9 @@ class BuildPlan:
         Measure only the first waves of configurations.
     seconds : float
         Stop after this time.
+    table_seconds : float
+        Worker seconds, those of earlier builds included, after which no further fit is started on a
+        table.
     cores : int
         Worker processes.
     memory : float
@@ -57,6 +61,7 @@ class BuildPlan:
     published: int = 4
     waves: int | None = None
     seconds: float = float("inf")
+    table_seconds: float = float("inf")
     cores: int = 1
     memory: float = 4096.0
 
@@ -103,6 +108,7 @@ def build_knowledge(
     provenance: ProvenanceFact,
     tell: Callable[[Progress], None] = lambda progress: None,
     warn: Callable[[str], None] = lambda message: None,
+    executor: Executor | None = None,
 ) -> int:
     """Measure what the store does not know yet; the number of new evaluations.
 
@@ -125,6 +131,8 @@ def build_knowledge(
         Recorded with each fact.
     tell, warn : callable
         Told how far it is, and which tables cannot be used.
+    executor : Executor, optional
+        Where fits run; it is closed at the end. By default worker processes on this machine.
     """
     began = time.monotonic()
     origin = store.add_provenance(provenance)
@@ -134,15 +142,16 @@ def build_knowledge(
     unusable: set[str] = set()
     fresh = done = 0
     total = _total(sources, chosen, plan, waves)
+    workers = executor or LocalExecutor(plan.cores, threads=1, memory=plan.memory)
     # The cores are the workers'; a second thread here would wait for them, spinning.
-    with (
-        threadpool_limits(limits=1),
-        LocalExecutor(plan.cores, threads=1, memory=plan.memory) as executor,
-    ):
+    with threadpool_limits(limits=1), closing(workers):
+        workers.start()
         for is_first, wave in product((True, False), range(waves)):
             if wave == 0:
                 # No wave measures what another one does, so the beginning of a pass says it all.
-                done_before = MeasuredBefore(store, plan.protocol, plan.folds, plan.rows)
+                done_before = MeasuredBefore(
+                    store, plan.protocol, plan.folds, plan.rows, plan.table_seconds
+                )
             for source in sources:
                 if time.monotonic() - began > plan.seconds:
                     return fresh
@@ -161,7 +170,7 @@ def build_knowledge(
                 with table:
                     wanted = [c for c in chosen[table.kind] if c.wave == wave]
                     folds = table.first_folds() if is_first else table.other_folds()
-                    fresh += table.measure(wanted, folds, executor)
+                    fresh += table.measure(wanted, folds, workers)
                 done += len(wanted) * len(folds)
                 tell(Progress(done, total, source.label, time.monotonic() - began, fresh))
     return fresh

@@ -27,7 +27,7 @@ from metaauto.metafeatures import describe
 from metaauto.metafeatures.sample import sample_rows
 from metaauto.metrics import Metric, resolve_metric
 from metaauto.plugins import LoadedPlugins, pack_objects
-from metaauto.search import Inputs, Job, LocalExecutor, Outcome, Setup, Status, write_inputs
+from metaauto.search import Executor, Inputs, Job, Outcome, Setup, Status, write_inputs
 from metaauto.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -67,6 +67,11 @@ class MeasuredTable:
         Folds, rows, limits.
     provenance : str
         Key of the provenance of the facts.
+
+    Attributes
+    ----------
+    seconds : float
+        Worker seconds that its evaluations took, those of earlier builds included.
     """
 
     def __init__(
@@ -96,7 +101,9 @@ class MeasuredTable:
         self._fingerprint = whole.fingerprint
         self._describe(whole)
         self._done = store.done_keys(self.protocol, self.kind)
-        self._too_slow = self._find_too_slow()
+        before = self._measured_before()
+        self._too_slow = self._find_too_slow(before)
+        self.seconds = sum(fact.seconds for fact in before)
         self._folder = tempfile.TemporaryDirectory(prefix="metaauto-build-")
 
     def __enter__(self) -> MeasuredTable:
@@ -116,9 +123,7 @@ class MeasuredTable:
         first = self.first_folds()
         return tuple(fold for fold in range(len(self._folds)) if fold not in first)
 
-    def measure(
-        self, wanted: Sequence[Candidate], folds: Sequence[int], executor: LocalExecutor
-    ) -> int:
+    def measure(self, wanted: Sequence[Candidate], folds: Sequence[int], executor: Executor) -> int:
         """Measure configurations on some folds; the number of new evaluations."""
         waiting = [
             (c.configuration, fold)
@@ -126,15 +131,19 @@ class MeasuredTable:
             for fold in folds
             if self._is_due(c.configuration, fold)
         ]
-        if not waiting:
+        if not waiting or self.seconds > self._plan.table_seconds:
             return 0
         folder = Path(self._folder.name)
         inputs = Inputs(self.dataset.task, self.dataset.X, self.dataset.y, None, self._folds)
         write_inputs(folder / "data", inputs)
-        executor.set_up(Setup(str(folder), self._plugins.settings, pack_objects(())))
+        executor.set_up(
+            Setup(str(folder), self._plugins.settings, pack_objects(()), keeps_models=False)
+        )
         running: dict[int, Configuration] = {}
         number = count = 0
         while waiting or running:
+            if self.seconds > self._plan.table_seconds:
+                waiting = []
             while waiting and executor.free():
                 configuration, fold = waiting.pop(0)
                 if configuration.model in self._too_slow:
@@ -146,26 +155,31 @@ class MeasuredTable:
                 if isinstance(outcome, Outcome):
                     self._record(running.pop(outcome.trial), outcome)
                     count += 1
+        # A worker that still reads the table would miss its folder.
+        while executor.free() < executor.workers:
+            executor.wait(_PATIENCE)
         return count
 
     def _cost(self, candidate: Candidate) -> float:
         return self._plugins.registry.model(candidate.configuration.model).cost
 
     def _is_due(self, configuration: Configuration, fold: int) -> bool:
-        if configuration.model not in self.space.ranges:
+        model = configuration.model
+        if model not in self.space.ranges or model in self._too_slow:
             return False
         fact = self._fact(configuration)
         key = (self._fingerprint, self.kind, fact.key, self.protocol, fold)
         return key not in self._done
 
-    def _find_too_slow(self) -> set[str]:
+    def _measured_before(self) -> list[EvaluationFact]:
+        facts = self._store.evaluations(self.kind, fingerprint=self._fingerprint)
+        return [fact for fact in facts if fact.protocol == self.protocol]
+
+    def _find_too_slow(self, before: Sequence[EvaluationFact]) -> set[str]:
         """Models that ran out of time here before, whose other configurations would as well."""
         model_of = {f.key: f.configuration.model for f in self._store.configurations()}
-        facts = self._store.evaluations(self.kind, fingerprint=self._fingerprint)
         return {
-            model_of[fact.configuration]
-            for fact in facts
-            if fact.status == str(Status.TIMEOUT) and fact.protocol == self.protocol
+            model_of[fact.configuration] for fact in before if fact.status == str(Status.TIMEOUT)
         }
 
     def _job(self, number: int, configuration: Configuration, fold: int) -> Job:
@@ -209,9 +223,9 @@ class MeasuredTable:
         with self._store.transaction():
             self._store.add_configuration(fact)
             self._store.add_evaluations([evaluation])
-        for name in (outcome.prediction, outcome.model):
-            if name:
-                (Path(self._folder.name) / name).unlink(missing_ok=True)
+        self.seconds += evaluation.seconds
+        if outcome.prediction:
+            (Path(self._folder.name) / outcome.prediction).unlink(missing_ok=True)
 
     def _losses(self, outcome: Outcome) -> dict[str, float]:
         prediction = np.load(Path(self._folder.name) / outcome.prediction)

@@ -9,7 +9,7 @@ from metaauto.lazy import attribute_of
 if TYPE_CHECKING:
     from metaauto.search.baseline import baseline_trial
     from metaauto.search.events import Event
-    from metaauto.search.executors import Executor, LocalExecutor, Setup
+    from metaauto.search.executors import DaskExecutor, Executor, LocalExecutor, Setup
     from metaauto.search.inputs import Inputs, read_folds, read_inputs, write_inputs
     from metaauto.search.loop import Search
     from metaauto.search.proposals import Proposals
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from metaauto.search.trial import Job, Outcome, Status, Trial
 
 __all__ = [
+    "DaskExecutor",
     "Event",
     "Executor",
     "Inputs",
@@ -37,6 +38,7 @@ __all__ = [
 
 # Worker processes import this package too, and need little of it.
 _HOMES = {
+    "DaskExecutor": "executors",
     "Event": "events",
     "Executor": "executors",
     "Inputs": "inputs",

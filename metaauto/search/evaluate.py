@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +17,7 @@ from metaauto.configuration import Configuration
 from metaauto.errors import ComponentError
 from metaauto.metafeatures import describe
 from metaauto.registry import Registry
+from metaauto.search.files import write_whole
 from metaauto.search.inputs import Inputs
 from metaauto.search.pipeline import PreparationPlan, plan_preparation
 from metaauto.search.queueing import queued_seconds
@@ -69,6 +68,8 @@ class Evaluator:
     by_value : bool
         Whether models are written with the definitions of their classes, which is slower: for
         components of a script or notebook, whose classes cannot be imported here.
+    keeps_models : bool
+        Whether models are written at all.
     """
 
     def __init__(
@@ -78,8 +79,10 @@ class Evaluator:
         folder: Path,
         threads: int = 1,
         by_value: bool = False,
+        keeps_models: bool = True,
     ) -> None:
         self.inputs = inputs
+        self.keeps_models = keeps_models
         self.by_value = by_value
         self.registry = registry
         self.folder = folder
@@ -116,7 +119,7 @@ class Evaluator:
             queued_seconds=spent.queued,
             memory=peak_memory(),
             prediction=f"predictions/{job.stem}.npy",
-            model=f"models/{job.stem}.pkl",
+            model=f"models/{job.stem}.pkl" if self.keeps_models else "",
         )
 
     def _run(self, job: Job, deadline: Deadline) -> _Spent:
@@ -126,8 +129,9 @@ class Evaluator:
         final = pipeline.steps[-1][1]
         prediction = predict_fold(final, X_validation, self.inputs.task)
         predicted = time.monotonic()
-        _write(self.folder / "predictions" / f"{job.stem}.npy", lambda f: np.save(f, prediction))
-        _write(self.folder / "models" / f"{job.stem}.pkl", lambda f: self._dump(pipeline, f))
+        write_whole(self.folder / f"predictions/{job.stem}.npy", lambda f: np.save(f, prediction))
+        if self.keeps_models:
+            write_whole(self.folder / f"models/{job.stem}.pkl", lambda f: self._dump(pipeline, f))
         return _Spent(fitted - started, predicted - fitted, queued)
 
     def _dump(self, pipeline: Any, file: Any) -> None:
@@ -336,19 +340,6 @@ def peak_memory() -> float:
         scale = 1 if sys.platform == "darwin" else 1024
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
     return float(peak) / 2**20
-
-
-def _write(path: Path, write: Callable[[Any], None]) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".partial-{os.getpid()}")
-    try:
-        with open(partial, "wb") as file:
-            write(file)
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def _failure(job: Job, status: Status, started: float, error: BaseException) -> Outcome:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
+from metaauto.search.files import write_whole
 from metaauto.search.trial import Trial
 
 __all__ = ["OutOfFold"]
@@ -54,7 +54,4 @@ class OutOfFold:
         positions, predicted = self.first(trial, sorted(trial.outcomes))
         whole = np.full((len(self._evaluated), *predicted.shape[1:]), np.nan, dtype=np.float32)
         whole[positions] = predicted
-        partial = path.with_suffix(".partial")
-        with open(partial, "wb") as file:
-            np.save(file, whole)
-        os.replace(partial, path)
+        write_whole(path, lambda file: np.save(file, whole))

@@ -301,6 +301,27 @@ def test_a_folder_is_measured(quick_cli: Cli, tmp_path: Path, tables: Path) -> N
     assert "The budget is spent; the same command goes on. " in spent.stderr
 
 
+def test_a_folder_is_measured_on_a_cluster(quick_cli: Cli, tmp_path: Path, tables: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    build = ("knowledge", "build", "--folder", "tables", "--target", "buys", "--store", "b.db")
+    more = ("--include", "lda", "--waves", "1", "--budget-per-dataset", "10m")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=50
+    ) as cluster:
+        done = quick_cli(*build, *more, "--dask", cluster.scheduler_address)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.splitlines()[-1].startswith("Done. 6 new evaluations; ")
+    assert counts(tmp_path / "b.db") == {"tables": 2, "evaluations": 6, "configurations": 1}
+    gone = quick_cli(*build, "--dask", "smoke://signals")
+    assert gone.returncode == 1
+    assert gone.stderr.splitlines()[-1].startswith(
+        "Error: No Dask scheduler answers at 'smoke://signals'"
+    )
+    both = quick_cli(*build, "--dask", "tcp://a:1", "--cores", "1")
+    assert both.returncode == 2
+    assert "--dask fits elsewhere" in both.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
 def test_a_build_that_is_interrupted_and_killed_goes_on(
     quick_cli: Cli, tmp_path: Path, tables: Path

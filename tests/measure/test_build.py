@@ -17,6 +17,7 @@ from metaauto.configuration import Configuration
 from metaauto.knowledge import ConfigurationFact, KnowledgeStore, check, here
 from metaauto.measure import BuildPlan, build_knowledge, candidates, folder_sources
 from metaauto.plugins import LoadedPlugins, PluginSettings, load_plugins
+from metaauto.search import DaskExecutor
 
 PLUGINS = load_plugins(PluginSettings(only=()))
 CHEAP = ("lda", "naive_bayes", "ridge", "knn")
@@ -113,6 +114,38 @@ def test_running_out_of_time_on_more_rows_says_nothing_of_fewer(tables, tmp_path
         store.add_evaluations(late)
     assert build(tables, path) == 0
     assert build(tables, path, wanted) > 0
+
+
+def test_a_table_that_has_had_its_time_is_left(tables, tmp_path):
+    path = tmp_path / "k.db"
+    short = replace(PLAN, table_seconds=1e-6, cores=1)
+    assert 0 < build(tables, path, short) < expected_count()
+    assert build(tables, path, short) == 0
+    with KnowledgeStore.open(path) as store:
+        assert len({fact.fingerprint for fact in store.evaluations()}) == 3
+    missing = expected_count() - len(keys(path))
+    assert build(tables, path) == missing
+
+
+def test_a_build_on_a_cluster_measures_the_same(tables, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    plan = replace(PLAN, waves=1)
+    build(tables, tmp_path / "here.db", plan)
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, dashboard_address=":0", silence_logs=50
+        ) as cluster,
+        KnowledgeStore.create(tmp_path / "there.db") as store,
+    ):
+        executor = DaskExecutor(cluster.scheduler_address, memory=2048.0)
+        build_knowledge(
+            folder_sources(tables), store, cheap(), plan, here("build"), executor=executor
+        )
+    losses = []
+    for name in ("here.db", "there.db"):
+        with KnowledgeStore.open(tmp_path / name) as store:
+            losses.append({fact.key: fact.losses for fact in store.evaluations()})
+    assert losses[0] == losses[1]
 
 
 def test_a_table_that_cannot_be_read_is_named_and_left_out(tables, tmp_path):

@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING, Any
 from metaauto.lazy import attribute_of
 
 if TYPE_CHECKING:
+    from metaauto.search.executors.cluster import DaskExecutor
     from metaauto.search.executors.executor import Executor
     from metaauto.search.executors.local import LocalExecutor
     from metaauto.search.executors.worker import Setup
 
-__all__ = ["Executor", "LocalExecutor", "Setup"]
+__all__ = ["DaskExecutor", "Executor", "LocalExecutor", "Setup"]
 
 # A worker process imports this package too, and needs none of it.
-_HOMES = {"Executor": "executor", "LocalExecutor": "local", "Setup": "worker"}
+_HOMES = {
+    "DaskExecutor": "cluster",
+    "Executor": "executor",
+    "LocalExecutor": "local",
+    "Setup": "worker",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -33,12 +33,15 @@ class Setup:
         Further plugin objects, pickled by value; empty if there are none.
     threads : int
         Threads a model may use.
+    keeps_models : bool
+        Whether fitted models are written, or predictions alone.
     """
 
     folder: str
     plugins: PluginSettings
     objects: bytes = b""
     threads: int = 1
+    keeps_models: bool = True
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,9 @@ def _evaluator(setup: Setup) -> Any:
     objects = cloudpickle.loads(setup.objects) if setup.objects else ()
     loaded = load_plugins(setup.plugins, objects)
     inputs = read_inputs(folder / "data")
-    return Evaluator(inputs, loaded.registry, folder, setup.threads, by_value=bool(objects))
+    return Evaluator(
+        inputs, loaded.registry, folder, setup.threads, bool(objects), setup.keeps_models
+    )
 
 
 def _resident() -> float:

@@ -10,67 +10,17 @@ import textwrap
 import time
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import psutil
 import pytest
+from search_jobs import PATIENCE, PLUGINS, POSIX, await_free, job, outcomes_of, run, write_table
 
 import metaauto
-from metaauto.configuration import Configuration
-from metaauto.data import prepare
 from metaauto.errors import WorkerError
 from metaauto.plugins import PluginSettings
 from metaauto.search.executors import LocalExecutor, Setup
-from metaauto.search.inputs import Inputs, write_inputs
-from metaauto.search.trial import Job, Status
+from metaauto.search.trial import Status
 
 HOME = Path(metaauto.__file__).parent.parent
-PLUGINS = PluginSettings(only=(), modules=("metaauto.testing.faults",))
-PATIENCE = 120.0
-POSIX = pytest.mark.skipif(os.name != "posix", reason="signals and forks are of POSIX systems")
-
-
-def write_table(folder: Path) -> Setup:
-    random = np.random.default_rng(0)
-    frame = pd.DataFrame({"a": random.normal(size=60), "b": random.normal(size=60)})
-    frame["y"] = np.where(frame["a"] > 0, "yes", "no")
-    data = prepare(frame, "y", metric_name="log_loss")
-    rows = np.arange(60)
-    folds = [(rows[rows % 2 != f], rows[rows % 2 == f]) for f in (0, 1)]
-    write_inputs(folder / "data", Inputs(data.task, data.X, data.y, None, folds))
-    for name in ("predictions", "models", "logs"):
-        (folder / name).mkdir(exist_ok=True)
-    return Setup(str(folder), PLUGINS)
-
-
-def job(fault: str, number: int = 0, fold: int = 0, hard: float = PATIENCE, **values) -> Job:
-    name = fault if fault == "naive_bayes" else f"fault_{fault}"
-    values = {"var_smoothing": 0.3} if fault == "naive_bayes" else values
-    return Job(number, fold, Configuration(name, values), 0, hard_seconds=hard)
-
-
-def await_free(pool: LocalExecutor, n: int) -> None:
-    end = time.monotonic() + PATIENCE
-    while pool.free() < n:
-        assert time.monotonic() < end, "no worker is free"
-        pool.wait(0.5)
-
-
-def outcomes_of(pool: LocalExecutor, n: int) -> list:
-    found: list = []
-    end = time.monotonic() + PATIENCE
-    while len(found) < n:
-        assert time.monotonic() < end, found
-        found += pool.wait(0.5)
-    assert len(found) == n
-    return found
-
-
-def run(pool: LocalExecutor, *jobs: Job) -> list:
-    await_free(pool, len(jobs))
-    for each in jobs:
-        pool.submit(each)
-    return outcomes_of(pool, len(jobs))
 
 
 def pids(pool: LocalExecutor) -> list[int]:

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from search_jobs import PATIENCE, POSIX, await_free, job, outcomes_of, run, write_table
+
+from metaauto.errors import WorkerError
+from metaauto.search.executors import DaskExecutor, LocalExecutor, cluster, station
+from metaauto.search.trial import DescribeJob, Description, Status
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module")
+def dask():
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
+    ) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def setup(tmp_path_factory):
+    return write_table(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture
+def pool(dask, setup):
+    with DaskExecutor(dask.scheduler_address, memory=600.0) as made:
+        made.set_up(setup)
+        yield made
+
+
+def test_a_job_gives_what_it_gives_on_this_machine(pool, setup, tmp_path):
+    here = write_table(tmp_path)
+    with LocalExecutor(1) as local:
+        local.set_up(here)
+        expected = run(local, job("naive_bayes", 1, 0)) + run(local, job("naive_bayes", 1, 1))
+    assert pool.free() == pool.workers == 2
+    found = sorted(
+        run(pool, job("naive_bayes", 1, 0), job("naive_bayes", 1, 1)), key=lambda o: o.fold
+    )
+    for outcome, other in zip(found, expected, strict=True):
+        assert outcome.status is Status.SUCCESS, outcome.detail
+        assert (outcome.prediction, outcome.model) == (other.prediction, other.model)
+        prediction = np.load(Path(setup.folder) / outcome.prediction)
+        assert np.array_equal(prediction, np.load(tmp_path / other.prediction))
+        assert (Path(setup.folder) / outcome.model).stat().st_size > 0
+
+
+def test_the_table_is_described(pool):
+    await_free(pool, 1)
+    pool.submit(DescribeJob(20.0, 0))
+    (found,) = outcomes_of(pool, 1)
+    assert isinstance(found, Description)
+    assert found.metafeatures.values
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [("raises", Status.FAILED), ("segfaults", Status.CRASHED), ("sleeps", Status.TIMEOUT)],
+)
+def test_what_a_job_does_harms_no_worker(pool, dask, fault, status):
+    before = set(dask.scheduler_info["workers"])
+    (outcome,) = run(pool, job(fault, 2, hard=1.0 if fault == "sleeps" else PATIENCE))
+    assert outcome.status is status
+    (healthy,) = run(pool, job("naive_bayes", 3))
+    assert healthy.status is Status.SUCCESS, healthy.detail
+    assert set(dask.scheduler_info["workers"]) == before
+
+
+def test_another_table_takes_the_place_of_the_first(pool, tmp_path):
+    run(pool, job("naive_bayes", 4))
+    other = write_table(tmp_path)
+    pool.set_up(other)
+    (outcome,) = run(pool, job("naive_bayes", 5))
+    assert outcome.status is Status.SUCCESS, outcome.detail
+    assert (tmp_path / outcome.prediction).is_file()
+
+
+def test_a_cancelled_trial_yields_nothing_and_frees_its_workers(pool):
+    await_free(pool, 2)
+    pool.submit(job("sleeps", 6, 0))
+    pool.submit(job("sleeps", 6, 1))
+    assert pool.free() == 0
+    assert pool.wait(1.0) == []
+    pool.cancel(6)
+    await_free(pool, 2)
+    (outcome,) = run(pool, job("naive_bayes", 7))
+    assert (outcome.trial, outcome.status) == (7, Status.SUCCESS)
+
+
+def test_nothing_of_a_search_is_left_on_the_workers(dask, setup):
+    with DaskExecutor(dask.scheduler_address) as pool:
+        pool.set_up(setup)
+        run(pool, job("naive_bayes", 8), job("naive_bayes", 9))
+        stations, folders = zip(*pool.ask(left_over))
+        assert sum(stations) > 0
+        assert any(folders)
+    with distributed.Client(dask, set_as_default=False) as client:
+        # Idle processes that start workers faster are kept for a minute, as on this machine.
+        for count, folder in client.run(left_over).values():
+            assert count == 0
+            assert not any(Path(name).exists() for name in folder)
+
+
+def left_over():
+    """Processes and folders of searches on a Dask worker."""
+    return len(station._stations), [str(folder) for folder in station._tables.values()]
+
+
+@pytest.fixture
+def frail(setup):
+    """A pool of one worker that comes back when it is killed, and how to kill it."""
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=50
+        ) as made,
+        DaskExecutor(made.scheduler_address) as pool,
+    ):
+        pool.set_up(setup)
+        await_free(pool, 1)
+
+        def strike() -> None:
+            for worker in made.workers.values():
+                psutil.Process(worker.pid).kill()
+
+        yield pool, strike
+
+
+def test_what_a_lost_worker_was_doing_is_done_again(frail):
+    pool, strike = frail
+    pool.submit(job("sleeps", 10, hard=3.0))
+    assert pool.wait(0.5) == []
+    strike()
+    (outcome,) = outcomes_of(pool, 1)
+    assert (outcome.trial, outcome.status) == (10, Status.TIMEOUT)
+    (healthy,) = run(pool, job("naive_bayes", 11))
+    assert healthy.status is Status.SUCCESS, healthy.detail
+
+
+def test_what_loses_worker_after_worker_is_given_up(frail, monkeypatch):
+    monkeypatch.setattr(cluster, "_MOST_ATTEMPTS", 1)
+    pool, strike = frail
+    pool.submit(job("sleeps", 12))
+    assert pool.wait(0.5) == []
+    strike()
+    (outcome,) = outcomes_of(pool, 1)
+    assert (outcome.trial, outcome.status) == (12, Status.CRASHED)
+    assert "Dask worker" in outcome.error
+
+
+def test_nobody_at_the_address(monkeypatch):
+    monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 1.0)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    with pytest.raises(WorkerError, match=f"No Dask scheduler answers at 'tcp://127.0.0.1:{port}'"):
+        DaskExecutor(f"tcp://127.0.0.1:{port}").start()
+    with pytest.raises(WorkerError, match="No Dask scheduler answers at 'nonsense://x'"):
+        DaskExecutor("nonsense://x").start()
+
+
+def test_a_cluster_without_workers(monkeypatch, setup):
+    monkeypatch.setattr(cluster, "_ALONE_SECONDS", 1.0)
+    with distributed.LocalCluster(n_workers=0, dashboard_address=":0", silence_logs=50) as made:
+        executor = DaskExecutor(made.scheduler_address)
+        began = time.monotonic()
+        with pytest.raises(WorkerError, match="has had no worker for"):
+            executor.set_up(setup)
+        executor.close()
+        assert time.monotonic() - began < PATIENCE
+
+
+def test_another_version_of_metaauto_on_the_workers(dask, monkeypatch):
+    monkeypatch.setattr(station, "version", lambda: "9.9")
+    monkeypatch.setattr(
+        distributed.Client, "run", lambda self, function, *_, **__: {"tcp://a:1": "0.0.1"}
+    )
+    with pytest.raises(WorkerError, match="has metaauto 0.0.1, this is 9.9"):
+        DaskExecutor(dask.scheduler_address).start()
