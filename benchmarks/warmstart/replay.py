@@ -6,7 +6,7 @@ python -m benchmarks.warmstart.replay STORE --out benchmarks/results/warmstart_r
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,7 @@ def measured(matrix: KnowledgeMatrix, results: Mapping[str, Regrets]) -> dict[st
         "kind": matrix.kind,
         "metric": matrix.metric,
         "tables": len(results[OURS].by_trials),
+        "rows": len(matrix.datasets),
         "groups": len(set(matrix.groups)),
         "configurations": len(matrix.configurations),
         "measured_share": float((matrix.n_seen > 0).mean()),
@@ -77,7 +78,8 @@ def markdown(one: Mapping[str, Any]) -> str:
         f"## {one['kind']}, {one['metric']}",
         "",
         f"{one['tables']} tables in {one['groups']} groups, {one['configurations']} "
-        f"configurations, {one['measured_share']:.0%} of the matrix measured.",
+        f"configurations; {one['rows']} rows of the matrix, as some tables were measured at two "
+        f"sizes; {one['measured_share']:.0%} of it measured.",
         "",
         f"| mean regret | {head} |",
         "|---" * (len(points) + 1) + "|",
@@ -90,7 +92,20 @@ def markdown(one: Mapping[str, Any]) -> str:
         if name != OURS:
             cells = " | ".join(_interval(point["gain"][name]) for point in points)
             lines.append(f"| {name} | {cells} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", _shortfalls(points)])
+
+
+def _shortfalls(points: Sequence[Mapping[str, Any]]) -> str:
+    """Where another policy is better, and whether surely so."""
+    found = []
+    for point in points:
+        better = [name for name in POLICIES if point["regret"][name] < point["regret"][OURS]]
+        for name in better:
+            surely = "surely" if point["gain"][name][2] < 0 else "within the interval"
+            found.append(f"{name} after {point['point']} ({surely})")
+    if not found:
+        return f"No other policy is better than {OURS} at any point."
+    return f"Better than {OURS}: {', '.join(found)}; nobody at the other points."
 
 
 def _shown(point: Mapping[str, Any], name: str, names: list[str]) -> str:
