@@ -84,6 +84,12 @@ _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "ca
     show_default=True,
     help=f"When a fit is to stop by itself, if it can; it is killed after {_HARD:g} times that.",
 )
+@click.option(
+    "--expected-seconds",
+    metavar="S",
+    type=float,
+    help="Leave out further configurations of models whose fits on a table took longer on average.",
+)
 @click.option("--budget", metavar="TIME", help="Stop after this time: 90s, 5m, 8h.")
 @click.option(
     "--budget-per-dataset",
@@ -210,7 +216,12 @@ def _executor(dask: str | None, plan: BuildPlan) -> tuple[Executor | None, float
 def _plan(given: dict[str, Any]) -> BuildPlan:
     """How to measure; options are checked before anything is started."""
     seconds, memory = given["seconds_per_fit"], given["memory"]
-    for name, value in (("--seconds-per-fit", seconds), ("--memory", memory)):
+    expected = given["expected_seconds"]
+    for name, value in (
+        ("--seconds-per-fit", seconds),
+        ("--expected-seconds", expected),
+        ("--memory", memory),
+    ):
         if value is not None and not 0 < value < float("inf"):
             raise SettingError(f"{name} {value:g} is nothing.", hint="Give a number above zero.")
     budget, of_table = (
@@ -224,6 +235,7 @@ def _plan(given: dict[str, Any]) -> BuildPlan:
         rows=given["rows"],
         soft_seconds=seconds,
         hard_seconds=_HARD * seconds,
+        expected_seconds=float("inf") if expected is None else expected,
         draws=given["configurations"],
         published=given["published"],
         waves=given["waves"],

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from metaauto.knowledge import DatasetFact, KnowledgeStore
+from metaauto.knowledge import DatasetFact, EvaluationFact, KnowledgeStore
 from metaauto.measure.candidates import Candidate
 from metaauto.measure.sources import Source
-from metaauto.measure.table import is_small
+from metaauto.measure.table import is_small, slow_models
+
+if TYPE_CHECKING:
+    from metaauto.measure.build import BuildPlan
 
 __all__ = ["MeasuredBefore"]
+
+_Place = tuple[str, str, str]
+"""Fingerprint, kind and protocol."""
 
 
 class MeasuredBefore:
@@ -22,53 +29,41 @@ class MeasuredBefore:
     ----------
     store : KnowledgeStore
         As it is now.
-    protocol : str
-        Of evaluations on metaauto's own folds.
-    folds, rows : int
-        Folds of each table, and the rows it is cut to.
-    table_seconds : float
-        Worker seconds after which nothing more is measured on a table.
+    plan : BuildPlan
+        Folds, rows, limits.
     """
 
-    def __init__(
-        self,
-        store: KnowledgeStore,
-        protocol: str,
-        folds: int,
-        rows: int,
-        table_seconds: float = float("inf"),
-    ) -> None:
+    def __init__(self, store: KnowledgeStore, plan: BuildPlan) -> None:
         self._store = store
-        self._protocol = protocol
-        self._folds = folds
-        self._rows = rows
+        self._plan = plan
         self._table = {(fact.label, fact.kind): fact for fact in store.datasets()}
         facts = store.configurations()
         self._model = {fact.key: fact.model for fact in facts}
         self._key = {(fact.model, fact.configuration.key): fact.key for fact in facts}
         self._done: dict[str, dict[tuple[str, str], set[tuple[str, int]]]] = {}
-        self._table_seconds = table_seconds
-        self._timed_out: set[tuple[str, str, str, str]] = set()
-        self._seconds: dict[tuple[str, str, str], float] = {}
+        of_table: dict[_Place, list[EvaluationFact]] = {}
         for fact in store.evaluations():
-            place = (fact.fingerprint, fact.kind, fact.protocol)
-            self._seconds[place] = self._seconds.get(place, 0.0) + fact.seconds
-            if fact.status == "timeout":
-                self._timed_out.add((*place, self._model[fact.configuration]))
+            of_table.setdefault((fact.fingerprint, fact.kind, fact.protocol), []).append(fact)
+        self._seconds = {place: sum(f.seconds for f in found) for place, found in of_table.items()}
+        self._slow = {
+            place: slow_models(found, self._model, plan.expected_seconds)
+            for place, found in of_table.items()
+        }
 
     def has_all(self, source: Source, wanted: Sequence[Candidate], is_first: bool) -> bool:
         """Whether nothing is left to do of a wave, on the first folds or on the others."""
         table = self._table.get((source.label, source.kind))
         if table is None:
             return False
-        protocol = source.protocol(self._protocol, self._rows)
+        protocol = source.protocol(self._plan.protocol, self._plan.rows)
         done = self._of_protocol(protocol).get(table.key)
         if not done:
             return False
-        if self._seconds[table.fingerprint, table.kind, protocol] > self._table_seconds:
+        place = (table.fingerprint, table.kind, protocol)
+        if self._seconds[place] > self._plan.table_seconds:
             return True
         # How many folds an official split has is known from those that were measured.
-        count = 1 + max(fold for _, fold in done) if source.scheme else self._folds
+        count = 1 + max(fold for _, fold in done) if source.scheme else self._plan.folds
         if source.scheme and not is_first and count == 1:
             return False
         first = count if self._is_small(table) else 1
@@ -77,7 +72,7 @@ class MeasuredBefore:
         for candidate in wanted:
             model = candidate.configuration.model
             cannot_run = model not in models and candidate.wave > 0
-            if cannot_run or (*table.key, protocol, model) in self._timed_out:
+            if cannot_run or model in self._slow[place]:
                 continue
             key = self._key.get((model, candidate.configuration.key), "")
             if not all((key, fold) in done for fold in folds):
@@ -88,11 +83,11 @@ class MeasuredBefore:
         """How many folds of a table that was measured before come first, or after those."""
         table = self._table.get((source.label, source.kind))
         small = table is not None and self._is_small(table)
-        first = self._folds if small else 1
-        return first if is_first else self._folds - first
+        first = self._plan.folds if small else 1
+        return first if is_first else self._plan.folds - first
 
     def _is_small(self, table: DatasetFact) -> bool:
-        return is_small(min(table.n_rows, self._rows), table.n_features)
+        return is_small(min(table.n_rows, self._plan.rows), table.n_features)
 
     def _of_protocol(self, protocol: str) -> dict[tuple[str, str], set[tuple[str, int]]]:
         if protocol not in self._done:

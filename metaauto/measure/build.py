@@ -36,6 +36,9 @@ class BuildPlan:
         Larger tables are cut to so many rows, drawn at random.
     soft_seconds, hard_seconds : float
         Deadline of one fold for the model itself, and the time after which it is killed.
+    expected_seconds : float
+        No further configuration is measured of a model whose fits on a table took longer on
+        average.
     draws : int
         Random configurations for each model, besides its default and its portfolio.
     published : int
@@ -57,6 +60,7 @@ class BuildPlan:
     rows: int = 4000
     soft_seconds: float = 8.0
     hard_seconds: float = 20.0
+    expected_seconds: float = float("inf")
     draws: int = 2
     published: int = 4
     waves: int | None = None
@@ -149,9 +153,7 @@ def build_knowledge(
         for is_first, wave in product((True, False), range(waves)):
             if wave == 0:
                 # No wave measures what another one does, so the beginning of a pass says it all.
-                done_before = MeasuredBefore(
-                    store, plan.protocol, plan.folds, plan.rows, plan.table_seconds
-                )
+                done_before = MeasuredBefore(store, plan)
             for source in sources:
                 if time.monotonic() - began > plan.seconds:
                     return fresh

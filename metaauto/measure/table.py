@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +33,7 @@ from metaauto.space import SearchSpace
 if TYPE_CHECKING:
     from metaauto.measure.build import BuildPlan
 
-__all__ = ["METRICS", "MeasuredTable", "is_small"]
+__all__ = ["METRICS", "MeasuredTable", "is_small", "slow_models"]
 
 METRICS = {
     "binary": ("roc_auc", "log_loss", "accuracy", "balanced_accuracy", "f1"),
@@ -50,6 +50,35 @@ _PATIENCE = 1.0
 def is_small(rows: int, features: int) -> bool:
     """Whether all folds of a table are measured at once: one says little, and they are cheap."""
     return rows <= _SMALL_ROWS and rows * features <= _SMALL_CELLS
+
+
+def slow_models(
+    facts: Sequence[EvaluationFact], model_of: Mapping[str, str], seconds: float
+) -> set[str]:
+    """Models of which no more is to be measured on a table.
+
+    One that ran out of time there, as its other configurations would, or took too long on average.
+
+    Parameters
+    ----------
+    facts : sequence of EvaluationFact
+        All of one table under one protocol.
+    model_of : mapping of str to str
+        Model by the key of a configuration.
+    seconds : float
+        What is too long.
+    """
+    spent: dict[str, list[float]] = {}
+    for fact in facts:
+        is_late = fact.status == str(Status.TIMEOUT)
+        spent.setdefault(model_of[fact.configuration], []).append(
+            float("inf") if is_late else fact.seconds
+        )
+    return {
+        model
+        for model, found in spent.items()
+        if (mean := sum(found) / len(found)) > seconds or mean == float("inf")
+    }
 
 
 class MeasuredTable:
@@ -102,7 +131,8 @@ class MeasuredTable:
         self._describe(whole)
         self._done = store.done_keys(self.protocol, self.kind)
         before = self._measured_before()
-        self._too_slow = self._find_too_slow(before)
+        model_of = {fact.key: fact.model for fact in store.configurations()}
+        self._too_slow = slow_models(before, model_of, plan.expected_seconds)
         self.seconds = sum(fact.seconds for fact in before)
         self._folder = tempfile.TemporaryDirectory(prefix="metaauto-build-")
 
@@ -174,13 +204,6 @@ class MeasuredTable:
     def _measured_before(self) -> list[EvaluationFact]:
         facts = self._store.evaluations(self.kind, fingerprint=self._fingerprint)
         return [fact for fact in facts if fact.protocol == self.protocol]
-
-    def _find_too_slow(self, before: Sequence[EvaluationFact]) -> set[str]:
-        """Models that ran out of time here before, whose other configurations would as well."""
-        model_of = {f.key: f.configuration.model for f in self._store.configurations()}
-        return {
-            model_of[fact.configuration] for fact in before if fact.status == str(Status.TIMEOUT)
-        }
 
     def _job(self, number: int, configuration: Configuration, fold: int) -> Job:
         repaired = self.space.repair(configuration).configuration

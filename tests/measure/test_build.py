@@ -127,6 +127,13 @@ def test_a_table_that_has_had_its_time_is_left(tables, tmp_path):
     assert build(tables, path) == missing
 
 
+def test_models_that_are_slow_on_a_table_get_no_more_configurations(tables, tmp_path):
+    path = tmp_path / "k.db"
+    first = build(tables, path, replace(PLAN, waves=1))
+    assert build(tables, path, replace(PLAN, expected_seconds=1e-6)) == 0
+    assert build(tables, path, replace(PLAN, expected_seconds=1e3)) == expected_count() - first
+
+
 def test_a_build_on_a_cluster_measures_the_same(tables, tmp_path):
     distributed = pytest.importorskip("distributed")
     plan = replace(PLAN, waves=1)
