@@ -175,8 +175,11 @@ class KnowledgeStrategy:
         good = is_known[:, column] & (relative[:, column] <= _NEAR_BEST)
         order = np.argsort(-self._weights, kind="stable")
         tables = self._known.matrix.tables
-        near = list({tables[place]: place for place in reversed(order) if good[place]}.values())
-        near.reverse()
+        nearest: dict[int, int] = {}
+        for place in order:
+            if good[place]:
+                nearest.setdefault(tables[place], place)
+        near = list(nearest.values())
         if not near:
             return "complements what was tried"
         names = ", ".join(self._label(place) for place in near[:_SHOWN])

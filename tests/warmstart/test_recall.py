@@ -198,6 +198,21 @@ def test_a_table_that_was_measured_twice_is_told_once():
     assert first.why == "near the best on a"
 
 
+def test_tables_are_named_by_their_best_row():
+    """Table a has the nearest row and the farthest one."""
+    labels = ["a", "b", "b", "a"]
+    whole = matrix(
+        np.array([[0.1, 0.2, 0.3]] * 4), FIRST, labels=labels, rows=[30_000] * 4,
+        metafeatures=np.array([[0.0], [1.0], [1.0], [0.0]]),
+    )  # fmt: skip
+    caps = (1000, 1000, 6000, 30_000)
+    whole = replace(whole, protocols=tuple(f"3-fold/rows<={cap}" for cap in caps))
+    space = space_of("tree")
+    found = KnowledgeStrategy(space, RuntimeModel(space, 3), known_configurations(whole, space), 3)
+    found.inform(Metafeatures({"simple.m0": 0.0}))
+    assert found.recommend(math.inf).why == "near the best on a, b"
+
+
 def test_rows_measured_at_the_size_of_this_table_decide():
     """Trees win on 600 rows of every table, lines on 30,000."""
     small, large = [0.1, 0.2, 0.3, 0.8, 0.9, 1.0], [0.8, 0.9, 1.0, 0.1, 0.2, 0.3]
