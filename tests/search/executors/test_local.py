@@ -21,6 +21,7 @@ from metaauto.search.executors import LocalExecutor, Setup
 from metaauto.search.trial import Status
 
 HOME = Path(metaauto.__file__).parent.parent
+SUPPORT = Path(__file__).parents[2] / "support"
 
 
 def pids(pool: LocalExecutor) -> list[int]:
@@ -290,7 +291,8 @@ def start_parent(tmp_path: Path, how: str, ending: str) -> tuple[subprocess.Pope
     script.write_text(textwrap.dedent(PARENT).format(here=str(Path(__file__).parent)))
     run_folder.mkdir()
     temporary.mkdir()
-    environment = {**os.environ, "PYTHONPATH": str(HOME), "TMPDIR": str(temporary)}
+    path = os.pathsep.join([str(HOME), str(SUPPORT)])
+    environment = {**os.environ, "PYTHONPATH": path, "TMPDIR": str(temporary)}
     process = subprocess.Popen(
         [sys.executable, str(script), str(run_folder), how, ending],
         stdout=subprocess.PIPE,
