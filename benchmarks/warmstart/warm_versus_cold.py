@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +50,23 @@ def run(store: str, tables: str, names: str, budgets: str, seed: int, out: str) 
     """Fit each table warm and cold at the same time; its group is taken out of the store."""
     path = Path(out)
     done = {(r["table"], r["budget"], r["seed"]) for r in read_rows(path)}
-    for name, budget in product(names.split(","), map(float, budgets.split(","))):
-        if (name, budget, seed) in done:
+    for name in names.split(","):
+        left = [b for b in map(float, budgets.split(",")) if (name, b, seed) not in done]
+        if not left:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            fits = _side_by_side(Path(store), Path(tables), name, budget, seed, Path(folder))
-        row = {"table": name, "budget": budget, "seed": seed, **fits}
-        append_row(path, row)
-        scores = {arm: fits[arm].get("score", fits[arm].get("error")) for arm in (WARM, COLD)}
-        click.echo(json.dumps({"table": name, "budget": budget, **scores}))
+            known = Path(folder) / "others.db"
+            without_group(Path(store), known, name)
+            for budget in left:
+                options = {"budget": budget, "seed": seed, "cores": 1}
+                arms = {
+                    arm: {**options, "knowledge": knowledge}
+                    for arm, knowledge in ((WARM, str(known)), (COLD, False))
+                }
+                fits = side_by_side(Path(tables) / f"{name}.parquet", arms, Path(folder))
+                append_row(path, {"table": name, "budget": budget, "seed": seed, **fits})
+                scores = {arm: fit.get("score", fit.get("error")) for arm, fit in fits.items()}
+                click.echo(json.dumps({"table": name, "budget": budget, **scores}))
 
 
 @main.command()
@@ -69,19 +76,6 @@ def table(results: str) -> None:
     rows = [r for r in read_rows(Path(results)) if "score" in r[WARM] and "score" in r[COLD]]
     for line in (*_by_budget(rows), "", *_time_to_cold(rows), "", *_by_table(rows)):
         click.echo(line)
-
-
-def _side_by_side(
-    store: Path, tables: Path, name: str, budget: float, seed: int, folder: Path
-) -> dict[str, Any]:
-    known = folder / "others.db"
-    without_group(store, known, name)
-    options = {"budget": budget, "seed": seed, "cores": 1}
-    arms = {
-        arm: {**options, "knowledge": knowledge}
-        for arm, knowledge in ((WARM, str(known)), (COLD, False))
-    }
-    return side_by_side(tables / f"{name}.parquet", arms, folder)
 
 
 def _by_budget(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
