@@ -21,6 +21,11 @@ __all__ = ["AnytimeEnsemble"]
 SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 """Weights at which a new member is tried, the first for none."""
 
+LEAST_ROWS = 500
+"""Fewer rows say nothing of what a new member brings."""
+
+_TOO_EASY = 0.1
+
 
 @dataclass(frozen=True)
 class _Candidate:
@@ -251,9 +256,13 @@ class AnytimeEnsemble:
         Returns
         -------
         float
-            For the best of a few weights; infinite before the first candidate.
+            For the best of a few weights; infinite where nothing can be said: before the first
+            candidate, of fewer than `LEAST_ROWS` rows, and of rows that are so easy that the answer
+            has less than a tenth of its loss there.
         """
         if self._current is None or not self._candidates.keys() >= self._current.weights.keys():
+            return np.inf
+        if len(rows) < LEAST_ROWS:
             return np.inf
         members = [self._candidates[key].prediction[rows] for key in self._current.weights]
         mixed = blend(members, list(self._current.weights.values()))
@@ -263,7 +272,7 @@ class AnytimeEnsemble:
             judged(self.metric, y, blend([mixed, prediction], [1 - share, share]), weight, decide)
             for share in SHARES
         ]
-        if not np.isfinite(losses).all():
+        if not np.isfinite(losses).all() or losses[0] < _TOO_EASY * self._current.loss:
             return np.inf
         return (losses[0] - min(losses)) / max(abs(losses[0]), 1e-12)
 

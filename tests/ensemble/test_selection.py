@@ -270,9 +270,9 @@ def test_anytime_leaves_out_what_takes_too_long():
 
 
 def test_anytime_says_what_a_new_member_would_gain():
-    y = np.arange(8.0)
+    y = np.arange(2000.0)
     ensemble = AnytimeEnsemble(y, METRICS["mae"])
-    rows = np.array([5, 1, 2])
+    rows = np.arange(1500, 500, -2)
     assert ensemble.relative_gain(rows, y[rows]) == np.inf
     ensemble.add(3, y + 1, 1.0)
     assert ensemble.relative_gain(rows, y[rows]) == pytest.approx(1.0)
@@ -283,11 +283,23 @@ def test_anytime_says_what_a_new_member_would_gain():
 
 
 def test_anytime_knows_no_gain_where_the_metric_has_no_value():
-    y = np.array([0, 0, 0, 1, 1])
+    y = np.repeat([0, 1], 600)
     given = np.column_stack([1 - 0.2 * y, 0.2 * y])
     ensemble = AnytimeEnsemble(y, METRICS["roc_auc"])
     ensemble.add(0, given, 0.0)
-    assert ensemble.relative_gain(np.array([0, 1]), given[:2]) == np.inf
+    assert ensemble.relative_gain(np.arange(600), given[:600]) == np.inf
+
+
+def test_anytime_says_nothing_by_few_rows_or_easy_ones():
+    """A fold without errors leaves nothing to gain on it, whatever a member brings elsewhere."""
+    y = np.zeros(2000)
+    answer = np.where(np.arange(2000) < 600, 0.0, 2.0)
+    ensemble = AnytimeEnsemble(y, METRICS["mae"])
+    ensemble.add(0, answer, 1.4)
+    easy, hard, few = np.arange(600), np.arange(600, 1200), np.arange(600, 1099)
+    assert ensemble.relative_gain(easy, answer[easy]) == np.inf
+    assert ensemble.relative_gain(hard, answer[hard]) == 0.0
+    assert ensemble.relative_gain(few, answer[few]) == np.inf
 
 
 def test_anytime_falls_back_on_an_answer_that_it_never_mixes_in():
@@ -363,7 +375,7 @@ def test_a_selection_without_some_members_has_the_loss_of_the_others():
 
 def losses_over_time(seed: int, **options) -> list[float]:
     """Loss of the answer after each of twelve candidates."""
-    y, predictions, _ = candidates("binary", 80, 12, seed)
+    y, predictions, _ = candidates("binary", 500, 12, seed)
     metric = METRICS["roc_auc"]
     ensemble = AnytimeEnsemble(y, metric, pool=4, **options)
     found = []
