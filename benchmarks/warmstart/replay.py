@@ -1,6 +1,7 @@
 """Replay a store, leaving each group of tables out in turn, for every kind of task.
 
 python -m benchmarks.warmstart.replay STORE --out benchmarks/results/warmstart_replay.json
+python -m benchmarks.warmstart.replay STORE --replayed "3-fold/seed0/rows<=20000" [--unknown ...]
 """
 
 from __future__ import annotations
@@ -14,24 +15,42 @@ import click
 import numpy as np
 
 from metaauto.knowledge import KnowledgeMatrix, KnowledgeStore
-from metaauto.warmstart.replay import POLICIES, SECONDS, TRIALS, Regrets, cases, replay
+from metaauto.warmstart.durations import Timing
+from metaauto.warmstart.replay import (
+    FOLDS,
+    POLICIES,
+    SECONDS,
+    TRIALS,
+    Case,
+    Regrets,
+    cases,
+    replay,
+)
 from metaauto.warmstart.verdict import OURS, interval
 
 METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 ORACLE = "oracle"
+_NEXT_TO_NOTHING = 0.1
 
 
 @click.command()
 @click.argument("store", type=click.Path(exists=True, dir_okay=False))
 @click.option("--seeds", default=10, show_default=True, help="Runs of the random policy.")
+@click.option("--replayed", metavar="PROTOCOL", help="Replay what was measured so.")
+@click.option("--unknown", metavar="PROTOCOL", help="Forget what was measured so.")
 @click.option("--out", type=click.Path(dir_okay=False), help="A JSON file; Markdown beside it.")
-def main(store: str, seeds: int, out: str | None) -> None:
+def main(
+    store: str, seeds: int, replayed: str | None, unknown: str | None, out: str | None
+) -> None:
     """Regret of each policy after some trials and after some seconds, with paired intervals."""
     found = []
     with KnowledgeStore.open(store) as opened:
         for kind, metric in METRICS.items():
             matrix = opened.matrix(kind, metric)
-            found.append(measured(matrix, replay(list(cases(matrix)), seeds=seeds)))
+            protocols = np.array(matrix.protocols)
+            which = None if replayed is None else protocols == replayed
+            known = None if unknown is None else protocols != unknown
+            found.append(measured(matrix, list(cases(matrix, which, known)), seeds))
     text = "\n\n".join(markdown(one) for one in found)
     click.echo(text)
     if out is not None:
@@ -39,8 +58,9 @@ def main(store: str, seeds: int, out: str | None) -> None:
         Path(out).with_suffix(".md").write_text(HEADING + text + "\n", encoding="utf-8")
 
 
-def measured(matrix: KnowledgeMatrix, results: Mapping[str, Regrets]) -> dict[str, Any]:
+def measured(matrix: KnowledgeMatrix, found: list[Case], seeds: int) -> dict[str, Any]:
     """Mean regrets by policy and point, and how much lower ours are, as JSON-ready values."""
+    results: Mapping[str, Regrets] = replay(found, seeds=seeds)
     points = []
     for unit, amounts, of in (("trials", TRIALS, "by_trials"), ("s", SECONDS, "by_seconds")):
         for place, amount in enumerate(amounts):
@@ -60,8 +80,19 @@ def measured(matrix: KnowledgeMatrix, results: Mapping[str, Regrets]) -> dict[st
         "groups": len(set(matrix.groups)),
         "configurations": len(matrix.configurations),
         "measured_share": float((matrix.n_seen > 0).mean()),
+        "seconds_error": float(np.mean([_seconds_error(case) for case in found])),
         "points": points,
     }
+
+
+def _seconds_error(case: Case) -> float:
+    """Mean error of the logarithm of seconds that are not next to nothing, none of them seen."""
+    expected = Timing(case.durations, case.size, case.known.weights).seconds
+    taken = case.seconds / FOLDS
+    long = taken > _NEXT_TO_NOTHING
+    if not long.any():
+        return 0.0
+    return float(np.abs(np.log(expected[long] / taken[long])).mean())
 
 
 def _gain(at: Mapping[str, np.ndarray], rival: str) -> list[float]:
@@ -92,7 +123,14 @@ def markdown(one: Mapping[str, Any]) -> str:
         if name != OURS:
             cells = " | ".join(_interval(point["gain"][name]) for point in points)
             lines.append(f"| {name} | {cells} |")
-    return "\n".join([*lines, "", _shortfalls(points)])
+    lines += [
+        "",
+        _shortfalls(points),
+        "",
+        "Seconds of a fit, before any is seen: mean error of the logarithm "
+        f"{one['seconds_error']:.2f}.",
+    ]
+    return "\n".join(lines)
 
 
 def _shortfalls(points: Sequence[Mapping[str, Any]]) -> str:

@@ -14,7 +14,7 @@ from metaauto.warmstart.relative import on_one_scale, relative_losses
 from metaauto.warmstart.scheduler import KnownTables, Scheduler
 from metaauto.warmstart.similar import row_weights, spread_by_size
 
-__all__ = ["POLICIES", "SECONDS", "TRIALS", "Case", "Regrets", "cases", "replay"]
+__all__ = ["FOLDS", "POLICIES", "SECONDS", "TRIALS", "Case", "Regrets", "cases", "replay"]
 
 TRIALS = (1, 3, 5, 10, 20)
 """Numbers of trials after which the regret is told."""
@@ -22,7 +22,9 @@ TRIALS = (1, 3, 5, 10, 20)
 SECONDS = (2.0, 5.0, 10.0, 30.0, 60.0)
 """Budgets in seconds after which the regret is told."""
 
-_FOLDS = 3
+FOLDS = 3
+"""Folds that a trial is taken to have."""
+
 _CAP = 3.0
 _LEAST_MEASURED = 5
 _MOST_TRIALS = 200
@@ -82,40 +84,52 @@ class Regrets:
     by_seconds: np.ndarray
 
 
-def cases(matrix: KnowledgeMatrix) -> Iterator[Case]:
+def cases(
+    matrix: KnowledgeMatrix,
+    replayed: np.ndarray | None = None,
+    known: np.ndarray | None = None,
+) -> Iterator[Case]:
     """Each table with enough measurements, beside all tables of other groups.
 
-    Of a table that was measured under several protocols the fullest row is the case.
+    Parameters
+    ----------
+    matrix : KnowledgeMatrix
+        What is known of one kind of task.
+    replayed : ndarray of shape (rows,), bool, optional
+        Rows that are taken for new in turn; by default the fullest one of each table.
+    known : ndarray of shape (rows,), bool, optional
+        Rows that are known beside them; by default all.
     """
     measured = (matrix.n_seen > 0).sum(axis=0) >= _LEAST_MEASURED
     models = [fact.model for fact in np.array(matrix.configurations, dtype=object)[measured]]
     loss, n_seen = matrix.loss[:, measured], matrix.n_seen[:, measured]
     seconds, sizes = seconds_of_one_fit(matrix)[:, measured], sizes_of(matrix)
     enough = np.isfinite(loss).sum(axis=1) >= _LEAST_MEASURED
-    fullest = _fullest(matrix.tables, n_seen)
+    replayed = _fullest(matrix.tables, n_seen) if replayed is None else replayed
+    known = np.ones(len(enough), dtype=bool) if known is None else known
     for group in dict.fromkeys(matrix.groups):
         inside = matrix.groups == group
-        others = ~inside & enough
+        others = ~inside & enough & known
         if not others.any():
             continue
-        known = matrix.rows(others)
-        relative = relative_losses(loss[others], n_seen[others], models, known.tables).values
+        rest = matrix.rows(others)
+        relative = relative_losses(loss[others], n_seen[others], models, rest.tables).values
         durations = Durations(sizes[others], seconds[others], models)
-        tables = int(known.tables.max()) + 1
+        tables = int(rest.tables.max()) + 1
         even = np.full(tables, 1.0 / tables)
-        for row in np.flatnonzero(inside & enough & fullest):
+        for row in np.flatnonzero(inside & enough & replayed):
             rows = matrix.training_rows[row]
-            weights = row_weights(known, matrix.metafeatures[row], rows)
+            weights = row_weights(rest, matrix.metafeatures[row], rows)
             yield Case(
                 label=matrix.datasets[row].label or "",
                 group=str(group),
                 regret=_regret(loss[row], n_seen[row]),
-                seconds=_FOLDS * seconds[row],
+                seconds=FOLDS * seconds[row],
                 loss=loss[row],
                 durations=durations,
                 size=sizes[row],
                 known=KnownTables(relative, weights),
-                even=KnownTables(relative, spread_by_size(known, even, rows)),
+                even=KnownTables(relative, spread_by_size(rest, even, rows)),
             )
 
 
@@ -171,13 +185,13 @@ class _Scheduled:
     def next(self, left: float) -> int | None:
         if self._longest is None:
             self._longest = left / _CAP
-        seconds = _FOLDS * self._timing.seconds
+        seconds = FOLDS * self._timing.seconds
         choice = self._scheduler.next(seconds, left, self._allowed, longest=self._longest)
         return None if choice is None else choice.column
 
     def observe(self, column: int, loss: float) -> None:
         seen = min(float(self._case.seconds[column]), self._longest or np.inf)
-        self._timing.observe(column, seen / _FOLDS)
+        self._timing.observe(column, seen / FOLDS)
         self._scheduler.observe(column, loss)
 
 

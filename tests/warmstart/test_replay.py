@@ -50,6 +50,16 @@ def test_of_a_table_that_was_measured_twice_the_fullest_row_is_replayed():
         assert case.even.weights.sum() == pytest.approx(1.0)
 
 
+def test_some_rows_are_replayed_and_some_are_known():
+    small, large = known(), replace(known(seed=1), protocols=("3-fold/rows<=100",) * 24)
+    both = join([small, large])
+    is_large = np.array(both.protocols) == "3-fold/rows<=100"
+    found = list(cases(both, is_large, ~is_large))
+    assert len(found) == 24
+    assert {len(case.known.relative) for case in found} == {23}
+    assert {case.size[1] for case in found} == {np.log(200 / 3) - 7.0}
+
+
 def test_the_own_row_plays_no_part():
     one = known()
     other = known()
