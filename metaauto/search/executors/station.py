@@ -64,14 +64,20 @@ class _Station:
     def __init__(self, memory: float) -> None:
         self.executor = LocalExecutor(1, threads=1, memory=memory)
         self.table = -1
+        self.is_closed = False
 
     def prepare(self, number: int, setup: Setup) -> None:
         """Have the process ready for a table."""
         if self.table != number:
             self.executor.set_up(setup)
             self.table = number
-        while not self.executor.free():
+        while not self.executor.free() and not self.is_closed:
             self.executor.wait(_POLL)
+
+    def close(self) -> None:
+        """End the process, and let the thread that waits for it go."""
+        self.is_closed = True
+        self.executor.close()
 
 
 _lock = threading.Lock()
@@ -81,7 +87,7 @@ _cancelled: dict[str, set[int]] = {}
 
 
 def run(order: Order, data: bytes) -> Parcel | None:
-    """Do a job; None if it was cancelled meanwhile.
+    """Do a job; None if it was cancelled meanwhile, or its search closed.
 
     Parameters
     ----------
@@ -93,11 +99,14 @@ def run(order: Order, data: bytes) -> Parcel | None:
     folder = _unpacked(order, data)
     station = _station(order)
     station.prepare(order.table, replace(order.setup, folder=str(folder)))
-    station.executor.submit(order.job)
-    while order.job.trial not in _cancelled.get(order.search, ()):
+    if not station.is_closed:
+        station.executor.submit(order.job)
+    while not station.is_closed:
         for outcome in station.executor.wait(_POLL):
             return Parcel(outcome, _taken(folder, outcome))
-    station.executor.cancel(order.job.trial)
+        if order.job.trial in _cancelled.get(order.search, ()):
+            station.executor.cancel(order.job.trial)
+            break
     return None
 
 
@@ -110,7 +119,7 @@ def close(search: str) -> None:
     """Stop the processes of a search and delete its tables."""
     with _lock:
         for key in [key for key in _stations if key[0] == search]:
-            _stations.pop(key).executor.close()
+            _stations.pop(key).close()
         _forget_tables(search)
     _cancelled.pop(search, None)
 
@@ -138,6 +147,7 @@ def _unpacked(order: Order, data: bytes) -> Path:
         if key in _tables:
             return _tables[key]
         _forget_tables(order.search, order.table)
+        _cancelled.pop(order.search, None)
         folder = _tables[key] = Path(tempfile.mkdtemp(prefix="metaauto-table-"))
         with tarfile.open(fileobj=io.BytesIO(data)) as archive:
             for member in archive:

@@ -110,6 +110,19 @@ def test_nothing_of_a_search_is_left_on_the_workers(dask, setup):
             assert not any(Path(name).exists() for name in folder)
 
 
+def test_closing_ends_what_runs_and_leaves_the_workers_free(dask, setup):
+    with DaskExecutor(dask.scheduler_address) as pool:
+        pool.set_up(setup)
+        await_free(pool, 2)
+        pool.submit(job("sleeps", 20, 0))
+        pool.submit(job("sleeps", 20, 1))
+        assert pool.wait(2.0) == []
+    with DaskExecutor(dask.scheduler_address) as pool:
+        pool.set_up(setup)
+        for outcome in run(pool, job("naive_bayes", 21, 0), job("naive_bayes", 21, 1)):
+            assert outcome.status is Status.SUCCESS, outcome.detail
+
+
 def left_over():
     """Processes and folders of searches on a Dask worker."""
     return len(station._stations), [str(folder) for folder in station._tables.values()]
