@@ -13,8 +13,9 @@ from metaauto import api, hookspecs
 
 PAGE = Path(__file__).with_name("hooks.md")
 COMPONENTS = (
-    "Model", "Tags", "Preprocessor", "Extractor", "Metric", "Reader", "Explainer", "BuildContext",
-    "FitContext", "Deadline", "MetafeatureInput", "ExplainerInput", "Float", "Int", "Choice",
+    "Model", "Tags", "Preprocessor", "Extractor", "Metric", "Reader", "Explainer", "Strategy",
+    "BuildContext", "FitContext", "Deadline", "MetafeatureInput", "ExplainerInput", "StrategyInput",
+    "WarmStart", "Recommendation", "Observation", "Configuration", "Float", "Int", "Choice",
 )  # fmt: skip
 HEADER = """\
 # Hooks

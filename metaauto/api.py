@@ -17,6 +17,7 @@ from metaauto.components import (
     Reader,
     Tags,
 )
+from metaauto.configuration import Configuration
 from metaauto.errors import (
     ColumnError,
     ComponentError,
@@ -32,6 +33,7 @@ from metaauto.hookspecs import hookimpl
 from metaauto.metrics import Metric
 from metaauto.ranges import Choice, Float, Int, Range, Scalar, Space
 from metaauto.registry import Register
+from metaauto.strategy import Observation, Recommendation, Strategy, StrategyInput, WarmStart
 from metaauto.task import TASK_KINDS, Role
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "Choice",
     "ColumnError",
     "ComponentError",
+    "Configuration",
     "DataError",
     "Deadline",
     "Explainer",
@@ -54,16 +57,21 @@ __all__ = [
     "MetafeatureInput",
     "Metric",
     "Model",
+    "Observation",
     "Preprocessor",
     "Range",
     "ReadError",
     "Reader",
+    "Recommendation",
     "Refused",
     "Register",
     "Role",
     "Scalar",
     "SettingError",
     "Space",
+    "Strategy",
+    "StrategyInput",
     "Tags",
+    "WarmStart",
     "hookimpl",
 ]

@@ -45,7 +45,8 @@ from metaauto.search import (
     restored_trials,
 )
 from metaauto.space import BASELINE, SearchSpace
-from metaauto.warmstart import RuntimeModel, Strategy
+from metaauto.strategy import WarmStart
+from metaauto.warmstart import RuntimeModel
 from metaauto.warmstart.choosing import choose_strategy, recollect
 from metaauto.work import Work
 
@@ -227,11 +228,12 @@ class Conductor:
 
     def recall(
         self, dataset: Dataset, space: SearchSpace, runtime: RuntimeModel, n_folds: int
-    ) -> Strategy:
+    ) -> WarmStart:
         """Choose what to try first, from what is known of other tables."""
         with self.clock.stage("recall"):
             recalled = recollect(dataset, self.options.knowledge, space.registry)
-            strategy = choose_strategy(recalled, space, runtime, n_folds, self.options.blends)
+            asked = (self.options.blends, self.options.strategy, self.tell.warn)
+            strategy = choose_strategy(recalled, space, runtime, n_folds, *asked)
         self.tell.recalled(recalled, strategy)
         return strategy
 

@@ -143,6 +143,23 @@ def register_explainers(register: Register) -> None:
 
 
 @hookspec
+def register_strategies(register: Register) -> None:
+    """Register ways to choose what a fit tries first: ``register.strategy(Strategy(...))``.
+
+    Called like `register_models`. A strategy is used where it is asked for by name
+    (``--strategy``). One that raises, or recommends what cannot be tried, is reported with the
+    plugin's name; metaauto's own goes on in its place.
+
+    Examples
+    --------
+    >>> from metaauto.api import Strategy, hookimpl
+    >>> @hookimpl
+    ... def register_strategies(register):
+    ...     register.strategy(Strategy("authors", lambda given: given.from_authors()))
+    """
+
+
+@hookspec
 def register_commands(register: Register) -> None:
     """Register commands of the shell: ``register.command(click_command)``.
 

@@ -57,6 +57,9 @@ class FitOptions:
     knowledge : bool or path
         Whether to start warm: from the shipped store, installed packs and the user's own; from
         one store alone if its path is given.
+    strategy : str
+        Name of the strategy that chooses what is tried first: ``"knowledge"`` by what is known of
+        other tables, ``"portfolio"`` by the authors of models alone, or that of a plugin.
     remember : bool
         Whether the user's own store learns from this fit: metafeatures, configurations, losses
         and seconds, nothing of the rows.
@@ -85,6 +88,7 @@ class FitOptions:
     roles: Mapping[str, str] = field(default_factory=dict)
     ensemble_size: int = 50
     knowledge: bool | str | Path = True
+    strategy: str = "knowledge"
     remember: bool = True
     run_dir: str | Path | None = None
     plugins: PluginSettings | None = None
@@ -164,6 +168,7 @@ class FitOptions:
                 "exclude",
                 "roles",
                 "knowledge",
+                "strategy",
             )
             if stored.get(name) is not None
         }

@@ -128,6 +128,7 @@ def plan_fit(data: Any, target: Any = None, options: FitOptions | None = None) -
         dataset,
         registry,
         knowledge=options.knowledge,
+        strategy=options.strategy,
         include=options.include,
         exclude=options.exclude,
         cores=clock.cores,

@@ -86,7 +86,7 @@ class Bundle:
 
     Parameters
     ----------
-    components : iterable of Model, Preprocessor, Extractor, Reader, Metric or Explainer
+    components : iterable of Model, Preprocessor, Extractor, Reader, Metric, Explainer or Strategy
         What it registers.
     """
 
@@ -216,6 +216,7 @@ _KINDS = (
     "model",
     "preprocessor",
     "reader",
+    "strategy",
 )
 
 

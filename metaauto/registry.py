@@ -13,6 +13,7 @@ from metaauto.errors import ComponentError, NameClash, UnknownName
 from metaauto.explainer import Explainer
 from metaauto.metrics import Metric
 from metaauto.ranges import Range
+from metaauto.strategy import Strategy
 
 __all__ = ["COMPONENT_TYPES", "OWN_SOURCE", "Plugin", "Register", "Registered", "Registry"]
 
@@ -26,6 +27,7 @@ COMPONENT_TYPES: dict[str, Any] = {
     "metric": Metric,
     "reader": Reader,
     "explainer": Explainer,
+    "strategy": Strategy,
 }
 """Kinds of components by name; a plugin may register any number of each."""
 
@@ -118,6 +120,10 @@ class Register:
     def explainer(self, explainer: Explainer) -> None:
         """Register a way to explain predictions."""
         self._add("explainer", explainer)
+
+    def strategy(self, strategy: Strategy) -> None:
+        """Register a way to choose what a fit tries first."""
+        self._add("strategy", strategy)
 
     def component(self, component: Any) -> None:
         """Register a component of any kind, by its type."""

@@ -14,7 +14,8 @@ from metaauto.registry import Registry
 from metaauto.run import RunDirectory
 from metaauto.search import Inputs
 from metaauto.space import SearchSpace
-from metaauto.warmstart import RuntimeModel, Strategy
+from metaauto.strategy import WarmStart
+from metaauto.warmstart import RuntimeModel
 
 __all__ = ["Work"]
 
@@ -33,7 +34,7 @@ class Work:
         Which rows judge which.
     space : SearchSpace
         What can be tried.
-    strategy : Strategy
+    strategy : WarmStart
         What is tried first.
     runtime : RuntimeModel
         How long it will take.
@@ -47,7 +48,7 @@ class Work:
     metric: Metric
     splits: Splits
     space: SearchSpace
-    strategy: Strategy
+    strategy: WarmStart
     runtime: RuntimeModel
     plugins: LoadedPlugins
     run: RunDirectory

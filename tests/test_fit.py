@@ -18,8 +18,9 @@ import psutil
 import pytest
 
 import metaauto
+from metaauto.api import Recommendation, Strategy
 from metaauto.components import Model
-from metaauto.errors import Refused, RunError, SettingError, TargetError
+from metaauto.errors import Refused, RunError, SettingError, TargetError, UnknownName
 from metaauto.fit import Conductor
 from metaauto.hookspecs import hookimpl
 from metaauto.metrics import METRICS
@@ -165,9 +166,9 @@ def test_the_warm_start_knows_whether_there_will_be_an_ensemble(size, blends, mo
     module, asked = sys.modules["metaauto.fit"], []
     choose = module.choose_strategy
 
-    def asking(recalled, space, runtime, n_folds, wanted):
+    def asking(recalled, space, runtime, n_folds, wanted, *more):
         asked.append(wanted)
-        return choose(recalled, space, runtime, n_folds, wanted)
+        return choose(recalled, space, runtime, n_folds, wanted, *more)
 
     monkeypatch.setattr(module, "choose_strategy", asking)
     quick(trials=1, ensemble_size=size)
@@ -704,3 +705,44 @@ def test_a_fit_whose_time_is_up_does_the_least_it_must():
     assert model.facts["holdout_rows"] == 1_500, "one part of the rows held out"
     assert "This fit is not remembered: its time is up." in story.messages("warning")
     assert model.predict(table(n_rows=9)).shape == (9,)
+
+
+class LastModelFirst:
+    """A strategy of this session: the defaults, in the reverse of their usual order."""
+
+    def __init__(self, given) -> None:
+        self.waiting = [given.space.default(model) for model in sorted(given.space.models)]
+
+    def inform(self, metafeatures) -> None:
+        """Nothing of the table matters."""
+
+    def recommend(self, seconds):
+        if not self.waiting:
+            raise RuntimeError("no model is left")
+        return Recommendation(self.waiting.pop(), "backwards", "the next from behind")
+
+    def observe(self, observation) -> None:
+        """No result matters."""
+
+
+def test_a_strategy_chooses_what_is_tried_first():
+    events = []
+    mine = Strategy("backwards", LastModelFirst)
+    model = quick(trials=5, strategy="backwards", components=[mine], on_event=events.append)
+    rows = {row["name"]: row["origin"] for row in model.leaderboard}
+    names = [name for name, origin in rows.items() if origin == "backwards"]
+    names.sort(key=lambda name: int(name.rpartition("-")[2]))
+    tried = [name.rpartition("-")[0] for name in names]
+    assert tried == sorted(CHEAP["binary"], reverse=True)
+    assert {"knowledge", "portfolio"} & set(rows.values())
+    told = [event.message for event in events if event.kind in ("recalled", "warning")]
+    assert any("The strategy 'backwards' of a plugin" in message for message in told)
+    assert sum("no model is left" in message for message in told) == 1
+
+
+def test_without_a_strategy_of_that_name_there_is_no_fit():
+    with pytest.raises(UnknownName, match="backwards"):
+        quick(strategy="backwards")
+    origins = {row["origin"] for row in quick(strategy="portfolio").leaderboard}
+    assert "portfolio" in origins
+    assert "knowledge" not in origins

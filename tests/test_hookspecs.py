@@ -12,6 +12,7 @@ from metaauto.explainer import Explainer
 from metaauto.metrics import Metric
 from metaauto.plugins import PluginSettings, load_plugins
 from metaauto.registry import Register
+from metaauto.strategy import Strategy
 
 HOOKS = {
     name: item
@@ -31,6 +32,7 @@ def test_the_hooks_are_those_of_the_contract():
         "register_models",
         "register_preprocessors",
         "register_readers",
+        "register_strategies",
         "trial_finished",
     ]
 
@@ -106,6 +108,7 @@ def test_components_of_the_examples_have_distinct_kinds():
         "register_metrics": Metric,
         "register_readers": Reader,
         "register_explainers": Explainer,
+        "register_strategies": Strategy,
     }
     for name, kind in kinds.items():
         plugin = type(

@@ -26,7 +26,8 @@ from metaauto.plugins import load_plugins
 from metaauto.search import Status, Trial
 from metaauto.search.racing import lost_at, projected_loss
 from metaauto.space import SearchSpace
-from metaauto.warmstart import Observation, RuntimeModel, Strategy
+from metaauto.strategy import Observation, WarmStart
+from metaauto.warmstart import RuntimeModel
 from metaauto.warmstart.blending import kinship
 from metaauto.warmstart.candidates import known_configurations
 from metaauto.warmstart.portfolio import DefaultPortfolio
@@ -122,7 +123,7 @@ def _regrets(bench: Bench) -> list[list[float]]:
     space = SearchSpace(registry, table.task)
     known = known_configurations(bench.others, space)
     folds = len(table.working[0].seconds)
-    arms: list[Callable[[RuntimeModel], Strategy]] = [partial(DefaultPortfolio, space)]
+    arms: list[Callable[[RuntimeModel], WarmStart]] = [partial(DefaultPortfolio, space)]
     for blends in (False, True):
         arms.append(partial(_warm, space, known, folds, blends))
     best = blended(table, table.working)
@@ -135,7 +136,7 @@ def _regrets(bench: Bench) -> list[list[float]]:
     ]
 
 
-def _warm(space, known, folds, blends, runtime) -> Strategy:  # type: ignore[no-untyped-def]
+def _warm(space, known, folds, blends, runtime) -> WarmStart:  # type: ignore[no-untyped-def]
     return KnowledgeStrategy(space, runtime, known, folds, blends)
 
 
@@ -144,7 +145,7 @@ def _regret(table: Collected, best: float, loss: float) -> float:
 
 
 def _fit(
-    bench: Bench, make: Callable[[RuntimeModel], Strategy], runtime: RuntimeModel, budget: float
+    bench: Bench, make: Callable[[RuntimeModel], WarmStart], runtime: RuntimeModel, budget: float
 ) -> float:
     """Loss of the ensemble at the end of a fit whose trials take their measured seconds."""
     table, strategy = bench.table, make(runtime)

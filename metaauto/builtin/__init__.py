@@ -10,6 +10,7 @@ __all__ = [
     "register_models",
     "register_preprocessors",
     "register_readers",
+    "register_strategies",
 ]
 
 
@@ -56,3 +57,12 @@ def register_explainers(register: Register) -> None:
 
     for explainer in EXPLAINERS:
         register.explainer(explainer)
+
+
+@hookimpl
+def register_strategies(register: Register) -> None:
+    """Register the warm start from knowledge and the one from the models' authors."""
+    from metaauto.builtin.strategies import STRATEGIES
+
+    for strategy in STRATEGIES:
+        register.strategy(strategy)

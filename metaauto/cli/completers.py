@@ -25,6 +25,7 @@ __all__ = [
     "complete_metrics",
     "complete_models",
     "complete_plugins",
+    "complete_strategies",
 ]
 
 COMPLETE_VARIABLE = "_METAAUTO_COMPLETE"
@@ -138,6 +139,12 @@ def _chosen(context: click.Context, kinds: Iterable[str]) -> Iterable[str]:
 def complete_explainers(context: click.Context) -> Iterable[str]:
     """Name the explainers."""
     return _loaded(context).registry.names("explainer")
+
+
+@_offering
+def complete_strategies(context: click.Context) -> Iterable[str]:
+    """Name the strategies."""
+    return _loaded(context).registry.names("strategy")
 
 
 @_offering

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metaauto.cli.completers import complete_files, complete_folders, complete_metrics
+from metaauto.cli.completers import (
+    complete_files,
+    complete_folders,
+    complete_metrics,
+    complete_strategies,
+)
 from metaauto.cli.defaults import from_file, options_from_file
 from metaauto.cli.handover import DEFAULT_OUT, hand_over, place_for
 from metaauto.cli.options import (
@@ -98,6 +103,15 @@ __all__ = ["command"]
 )
 @click.option(
     "--no-knowledge", is_flag=True, help="Start cold: the defaults of all models come first."
+)
+@click.option(
+    "--strategy",
+    metavar="NAME",
+    default="knowledge",
+    show_default=True,
+    shell_complete=complete_strategies,
+    help="What is tried first: what is known to be good on similar tables (knowledge), what the "
+    "authors of models recommend (portfolio), or what a plugin says.",
 )
 @click.option(
     "--remember/--no-remember",

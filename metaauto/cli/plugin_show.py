@@ -66,7 +66,7 @@ def _described(entry: Registered) -> dict[str, Any]:
         facts = _of_step(component)
     elif isinstance(component, Extractor):
         facts = {"keys": list(component.keys), "seconds": component.seconds}
-    elif isinstance(component, Reader) or entry.kind == "explainer":
+    elif isinstance(component, Reader) or entry.kind in ("explainer", "strategy"):
         facts = {"description": component.description}
     elif entry.kind == "metric":
         way = "higher is better" if component.greater_is_better else "lower is better"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metaauto.cli.completers import complete_files, complete_metrics
+from metaauto.cli.completers import complete_files, complete_metrics, complete_strategies
 from metaauto.cli.options import (
     exclude_option,
     include_option,
@@ -46,6 +46,14 @@ _OTHER_TASK = "does not do"
     metavar="STORE",
     shell_complete=complete_files,
     help="Ask this store alone.  [default: the shipped store, installed packs and your own]",
+)
+@click.option(
+    "--strategy",
+    metavar="NAME",
+    default="knowledge",
+    show_default=True,
+    shell_complete=complete_strategies,
+    help="The strategy that is asked, as for fit.",
 )
 @include_option()
 @exclude_option()
@@ -100,6 +108,7 @@ def command(
         dataset,
         registry,
         knowledge=True if given["knowledge"] is None else given["knowledge"],
+        strategy=given["strategy"],
         include=given["include"],
         exclude=given["exclude"],
         top=given["top"],

@@ -47,6 +47,7 @@ class AutoEstimator(BaseEstimator):
         include: Sequence[Any] | None = None,
         exclude: Sequence[str] | None = None,
         knowledge: bool | str | Path = True,
+        strategy: str = "knowledge",
         ensemble_size: int = 50,
         n_jobs: int | None = -1,
         memory: float | None = None,
@@ -60,6 +61,7 @@ class AutoEstimator(BaseEstimator):
         self.include = include
         self.exclude = exclude
         self.knowledge = knowledge
+        self.strategy = strategy
         self.ensemble_size = ensemble_size
         self.n_jobs = n_jobs
         self.memory = memory
@@ -154,6 +156,7 @@ class AutoEstimator(BaseEstimator):
             exclude=tuple(self.exclude or ()),
             ensemble_size=self.ensemble_size,
             knowledge=knowledge_of(self.knowledge),
+            strategy=self.strategy,
             remember=remembers(),
             run_dir=self.run_dir,
             components=components,

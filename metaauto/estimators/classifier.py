@@ -35,6 +35,9 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
     knowledge : bool, str or Path, default=True
         Whether to start from what was learned on other tables: from the shipped store, installed
         packs and your own, or from one store alone if its path is given.
+    strategy : str, default='knowledge'
+        What is tried first: ``'knowledge'`` by what is known of similar tables, ``'portfolio'`` by
+        what the authors of models recommend, or the name of a plugin's.
     ensemble_size : int, default=50
         Steps of ensemble selection; 1 gives the best single model.
     n_jobs : int or None, default=-1

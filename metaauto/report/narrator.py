@@ -11,7 +11,8 @@ from metaauto.data import Dataset
 from metaauto.knowledge import Recalled
 from metaauto.report.facts import plugin_failure
 from metaauto.search import Event, Status, Trial
-from metaauto.warmstart import KnowledgeStrategy, Strategy
+from metaauto.strategy import WarmStart
+from metaauto.warmstart import GuardedWarmStart, KnowledgeStrategy
 from metaauto.wording import counted
 from metaauto.work import Work
 
@@ -56,7 +57,7 @@ class Narrator:
         for finding in dataset.findings:
             self("warning", str(finding), code=finding.code, column=finding.column)
 
-    def recalled(self, recalled: Recalled, strategy: Strategy) -> None:
+    def recalled(self, recalled: Recalled, strategy: WarmStart) -> None:
         """Tell what is known of similar tables, and which stores cannot be used."""
         for problem in recalled.problems:
             self.warn(f"{problem} It is left out.")
@@ -65,6 +66,9 @@ class Narrator:
             n, tables = about["configurations"], about["datasets"]
             message = f"{counted(n, 'configuration')} known from {counted(tables, 'table')}"
             self("recalled", message, stores=dict(recalled.used), **about)
+        elif isinstance(strategy, GuardedWarmStart):
+            message = f"The strategy {strategy.name!r} of a plugin chooses what is tried first."
+            self("recalled", message, stores=dict(recalled.used))
         else:
             self("recalled", "Nothing is known of such tables; defaults come first.", stores={})
 

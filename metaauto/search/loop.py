@@ -25,7 +25,7 @@ from metaauto.search.trial import (
     Status,
     Trial,
 )
-from metaauto.warmstart import Recommendation
+from metaauto.strategy import Recommendation
 
 __all__ = ["Recorder", "Search", "job_seed"]
 

@@ -9,7 +9,8 @@ from metaauto.metafeatures import Metafeatures
 from metaauto.search.smac import SmacProposer
 from metaauto.search.trial import Status, Trial
 from metaauto.space import SearchSpace
-from metaauto.warmstart import Observation, Recommendation, RuntimeModel, Strategy
+from metaauto.strategy import Observation, Recommendation, WarmStart
+from metaauto.warmstart import RuntimeModel
 
 __all__ = ["Proposals"]
 
@@ -31,7 +32,7 @@ class Proposals:
     ----------
     space : SearchSpace
         What can be tried.
-    strategy : Strategy
+    strategy : WarmStart
         The warm start.
     runtime : RuntimeModel
         Says what fits into the time that is left; learns here.
@@ -48,7 +49,7 @@ class Proposals:
     def __init__(
         self,
         space: SearchSpace,
-        strategy: Strategy,
+        strategy: WarmStart,
         runtime: RuntimeModel,
         n_folds: int,
         seed: int,

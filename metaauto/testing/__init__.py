@@ -32,10 +32,12 @@ __all__ = [
     "PreprocessorContract",
     "Problem",
     "ReaderContract",
+    "StrategyContract",
     "default_values",
     "draw_values",
     "fit_on",
     "make_problem",
+    "make_strategy_input",
     "predict_with",
 ]
 
@@ -46,6 +48,8 @@ _HOMES = {
     "ModelContract": "contracts.model",
     "PreprocessorContract": "contracts.preprocessor",
     "ReaderContract": "contracts.reader",
+    "StrategyContract": "contracts.strategy",
+    "make_strategy_input": "contracts.strategy",
     "NASTY_TABLES": "tables",
     "NastyTable": "tables",
     "OpenmlServer": "openml_server",

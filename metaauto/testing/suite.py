@@ -25,6 +25,7 @@ CONTRACTS: dict[str, str] = {
     "metric": "MetricContract",
     "model": "ModelContract",
     "preprocessor": "PreprocessorContract",
+    "strategy": "StrategyContract",
 }
 """Contract classes that need to know nothing but the component, by kind."""
 

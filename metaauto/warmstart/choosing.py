@@ -1,7 +1,9 @@
-"""Which warm start a table gets: from the knowledge in use, or from the authors' defaults."""
+"""Which warm start a table gets: that of the strategy that is asked for."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from metaauto.data import Dataset
@@ -10,13 +12,19 @@ from metaauto.knowledge import Recalled, recall, stores
 from metaauto.knowledge.provenance import calibrate
 from metaauto.registry import Registry
 from metaauto.space import SearchSpace
+from metaauto.strategy import StrategyInput, WarmStart
 from metaauto.warmstart.candidates import known_configurations
+from metaauto.warmstart.guarded import GuardedWarmStart
 from metaauto.warmstart.portfolio import DefaultPortfolio
 from metaauto.warmstart.recall import KnowledgeStrategy
 from metaauto.warmstart.runtime import RuntimeModel
-from metaauto.warmstart.strategy import Strategy
 
-__all__ = ["choose_strategy", "recollect"]
+__all__ = ["KNOWLEDGE", "choose_strategy", "recollect"]
+
+KNOWLEDGE = "knowledge"
+"""Name of the strategy that is used if none is asked for."""
+
+_log = logging.getLogger("metaauto.warmstart")
 
 
 def recollect(dataset: Dataset, knowledge: bool | str | Path, registry: Registry) -> Recalled:
@@ -61,13 +69,65 @@ def choose_strategy(
     runtime: RuntimeModel,
     n_folds: int,
     blends: bool = True,
-) -> Strategy:
-    """The warm start from knowledge, or the portfolio of defaults if nothing is known.
+    name: str = KNOWLEDGE,
+    warn: Callable[[str], None] = _log.warning,
+) -> WarmStart:
+    """Start a strategy on a table.
 
-    It looks for what an ensemble wants, or for the best single configuration if nothing blends.
+    Parameters
+    ----------
+    recalled : Recalled
+        What is known of other tables.
+    space : SearchSpace
+        What can be tried; its registry has the strategies.
+    runtime : RuntimeModel
+        Expected seconds.
+    n_folds : int
+        Folds of a whole trial.
+    blends : bool, default=True
+        Whether an ensemble is made of what is tried, or the best single configuration looked for.
+    name : str, default='knowledge'
+        Of the strategy.
+    warn : callable
+        Told if the strategy of a plugin fails; metaauto's own goes on then.
+
+    Raises
+    ------
+    UnknownName
+        If there is no strategy of that name.
     """
-    if recalled.matrix is not None:
-        known = known_configurations(recalled.matrix, space, calibrate(1))
-        if known.configurations:
-            return KnowledgeStrategy(space, runtime, known, n_folds, blends)
-    return DefaultPortfolio(space, runtime)
+    given = StrategyInput(
+        space,
+        runtime,
+        recalled.matrix,
+        n_folds,
+        blends,
+        lambda: _from_knowledge(recalled, space, runtime, n_folds, blends),
+        lambda: DefaultPortfolio(space, runtime),
+    )
+    registry = space.registry
+    if name == KNOWLEDGE and name not in registry.names("strategy"):
+        return given.from_knowledge() or given.from_authors()
+    entry = registry.entry("strategy", name)
+    if entry.plugin.is_own:
+        return entry.component.start(given) or given.from_authors()
+    source = f"Strategy {name!r} of plugin {entry.plugin.label}"
+    return GuardedWarmStart(
+        name,
+        lambda: entry.component.start(given),
+        given.from_knowledge() or given.from_authors(),
+        space,
+        lambda cause: warn(f"{source} failed: {cause} What is known of other tables decides."),
+    )
+
+
+def _from_knowledge(
+    recalled: Recalled, space: SearchSpace, runtime: RuntimeModel, n_folds: int, blends: bool
+) -> WarmStart | None:
+    """The warm start from knowledge, None if nothing is known that can be tried here."""
+    if recalled.matrix is None:
+        return None
+    known = known_configurations(recalled.matrix, space, calibrate(1))
+    if not known.configurations:
+        return None
+    return KnowledgeStrategy(space, runtime, known, n_folds, blends)

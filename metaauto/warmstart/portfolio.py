@@ -9,8 +9,8 @@ from collections.abc import Collection
 from metaauto.configuration import Configuration
 from metaauto.metafeatures import Metafeatures
 from metaauto.space import SearchSpace
+from metaauto.strategy import Observation, Recommendation
 from metaauto.warmstart.runtime import RuntimeModel
-from metaauto.warmstart.strategy import Observation, Recommendation
 
 __all__ = ["DefaultPortfolio"]
 

@@ -9,6 +9,7 @@ import numpy as np
 from metaauto.configuration import Configuration
 from metaauto.metafeatures import Metafeatures
 from metaauto.space import SearchSpace
+from metaauto.strategy import Observation, Recommendation
 from metaauto.task import Task
 from metaauto.warmstart.candidates import KnownConfigurations
 from metaauto.warmstart.durations import Timing, size_features
@@ -17,7 +18,6 @@ from metaauto.warmstart.portfolio import DefaultPortfolio
 from metaauto.warmstart.runtime import RuntimeModel
 from metaauto.warmstart.scheduler import Choice, KnownTables, Scheduler
 from metaauto.warmstart.similar import row_weights
-from metaauto.warmstart.strategy import Observation, Recommendation
 
 __all__ = ["KnowledgeStrategy"]
 

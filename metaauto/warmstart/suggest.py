@@ -19,11 +19,11 @@ from metaauto.metrics import METRICS
 from metaauto.ranges import Scalar
 from metaauto.registry import Registry
 from metaauto.space import SearchSpace
+from metaauto.strategy import Recommendation, WarmStart
 from metaauto.task import Role, Task
-from metaauto.warmstart.choosing import choose_strategy, recollect
+from metaauto.warmstart.choosing import KNOWLEDGE, choose_strategy, recollect
 from metaauto.warmstart.recall import KnowledgeStrategy
 from metaauto.warmstart.runtime import RuntimeModel
-from metaauto.warmstart.strategy import Recommendation, Strategy
 
 __all__ = ["Suggested", "Suggestion", "suggest"]
 
@@ -147,6 +147,7 @@ def suggest(
     registry: Registry,
     *,
     knowledge: bool | str | Path = True,
+    strategy: str = KNOWLEDGE,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     top: int = 10,
@@ -169,6 +170,8 @@ def suggest(
         Installed components.
     knowledge : bool, str or Path, default=True
         As in `metaauto.options.FitOptions`.
+    strategy : str, default='knowledge'
+        Name of the strategy that is asked.
     include, exclude : sequence of str
         Models or plugins to use alone, or not at all.
     top : int, default=10
@@ -195,7 +198,7 @@ def suggest(
     Refused
         No model can do this task.
     UnknownName
-        There is no model or plugin to include or exclude of that name.
+        There is no strategy of that name, or no model or plugin to include or exclude.
 
     Examples
     --------
@@ -217,11 +220,11 @@ def suggest(
     folds = len(splits.folds)
     runtime = RuntimeModel(space, folds)
     recalled = recollect(dataset, knowledge, selected)
-    strategy = choose_strategy(recalled, space, runtime, folds)
-    warm = strategy if isinstance(strategy, KnowledgeStrategy) else None
-    if warm is not None:
+    start = choose_strategy(recalled, space, runtime, folds, name=strategy)
+    warm = start if isinstance(start, KnowledgeStrategy) else None
+    if recalled.matrix is not None:
         extractors = selected.extractors()
-        warm.inform(describe(dataset, extractors, seconds=describe_seconds, seed=seed))
+        start.inform(describe(dataset, extractors, seconds=describe_seconds, seed=seed))
     about = {} if warm is None else warm.summary()
     return Suggestion(
         task=dataset.task,
@@ -232,7 +235,7 @@ def suggest(
         datasets=about.get("datasets", 0),
         known=about.get("configurations", 0),
         similar=() if warm is None else tuple(warm.similar(similar)),
-        configurations=_first(strategy, space, recalled, top, folds, cores),
+        configurations=_first(start, space, recalled, top, folds, cores),
         skipped=about.get("skipped", {}),
         unfit=dict(space.skipped),
         problems=recalled.problems,
@@ -240,7 +243,7 @@ def suggest(
 
 
 def _first(
-    strategy: Strategy, space: SearchSpace, recalled: Recalled, top: int, folds: int, cores: int
+    strategy: WarmStart, space: SearchSpace, recalled: Recalled, top: int, folds: int, cores: int
 ) -> tuple[Suggested, ...]:
     found: list[Suggested] = []
     while len(found) < top:

@@ -22,8 +22,9 @@ from metaauto.search.proposals import Proposals
 from metaauto.search.restore import restored_trials
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status, Trial
 from metaauto.space import SearchSpace
+from metaauto.strategy import Recommendation
 from metaauto.task import Column, Role, Task
-from metaauto.warmstart import DefaultPortfolio, Recommendation, RuntimeModel
+from metaauto.warmstart import DefaultPortfolio, RuntimeModel
 
 N_ROWS, N_FOLDS = 40, 4
 ROWS = np.arange(N_ROWS)

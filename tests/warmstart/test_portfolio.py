@@ -12,8 +12,9 @@ from metaauto.plugins import PluginSettings, load_plugins
 from metaauto.ranges import Float
 from metaauto.registry import Plugin, Registered, Registry
 from metaauto.space import SearchSpace
+from metaauto.strategy import Observation
 from metaauto.task import Column, Role, Task
-from metaauto.warmstart import DefaultPortfolio, Observation, RuntimeModel
+from metaauto.warmstart import DefaultPortfolio, RuntimeModel
 
 COLUMNS = tuple(Column(f"c{i}", Role.NUMERIC, "float64", 9, 0.0) for i in range(5))
 INF = math.inf

@@ -13,10 +13,10 @@ from metaauto.metafeatures import Metafeatures
 from metaauto.ranges import Float
 from metaauto.registry import Plugin, Registered, Registry
 from metaauto.space import SearchSpace
+from metaauto.strategy import Observation
 from metaauto.task import Column, Role, Task
 from metaauto.warmstart import (
     KnowledgeStrategy,
-    Observation,
     RuntimeModel,
     known_configurations,
 )
