@@ -243,7 +243,7 @@ def _options(given: dict[str, Any]) -> FitOptions:
 
     names = (
         *("task", "metric", "budget", "trials", "cores", "memory", "seed", "holdout", "groups"),
-        *("time", "weights", "include", "exclude", "run_dir", "remember"),
+        *("time", "weights", "include", "exclude", "run_dir", "remember", "strategy"),
     )
     plain = {name: given[name] for name in names}
     knowledge: bool | str = not given["no_knowledge"]

@@ -42,6 +42,7 @@ class GuardedWarmStart:
         self._fallback = fallback
         self._space = space
         self._warn = warn
+        self._said: set[str] = set()
         self._inner: WarmStart | None = None
         self._inner = self._safely(start)
 
@@ -56,8 +57,12 @@ class GuardedWarmStart:
         if self._inner is not None:
             found = self._safely(self._checked, seconds)
             if found is not None:
+                self._said.add(found.configuration.key)
                 return found
-        return self._fallback.recommend(seconds)
+        while (other := self._fallback.recommend(seconds)) is not None:
+            if other.configuration.key not in self._said:
+                return other
+        return None
 
     def observe(self, observation: Observation) -> None:
         """Tell both of a result."""

@@ -13,7 +13,6 @@ from metaauto.components import SLOTS
 from metaauto.configuration import Configuration
 from metaauto.data import Dataset, Splits, plan_splits
 from metaauto.errors import Refused
-from metaauto.knowledge import Recalled
 from metaauto.metafeatures import describe
 from metaauto.metrics import METRICS
 from metaauto.ranges import Scalar
@@ -235,7 +234,7 @@ def suggest(
         datasets=about.get("datasets", 0),
         known=about.get("configurations", 0),
         similar=() if warm is None else tuple(warm.similar(similar)),
-        configurations=_first(start, space, recalled, top, folds, cores),
+        configurations=_first(start, space, recalled.metric if warm else "", top, folds, cores),
         skipped=about.get("skipped", {}),
         unfit=dict(space.skipped),
         problems=recalled.problems,
@@ -243,14 +242,14 @@ def suggest(
 
 
 def _first(
-    strategy: WarmStart, space: SearchSpace, recalled: Recalled, top: int, folds: int, cores: int
+    strategy: WarmStart, space: SearchSpace, metric: str, top: int, folds: int, cores: int
 ) -> tuple[Suggested, ...]:
     found: list[Suggested] = []
     while len(found) < top:
         recommended = strategy.recommend(_PLENTY)
         if recommended is None:
             break
-        found.append(_told(recommended, space, recalled.metric, folds, cores))
+        found.append(_told(recommended, space, metric, folds, cores))
     return tuple(found)
 
 

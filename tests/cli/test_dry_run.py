@@ -56,3 +56,38 @@ def test_many_columns_are_cut_short(quick_cli: Cli, tmp_path: Path) -> None:
     wide = people(60).assign(**{f"c{n}": range(60) for n in range(40)})
     wide.to_csv(tmp_path / "t.csv", index=False)
     assert "and 14 more; --json shows all" in quick_cli(*FIT).stdout
+
+
+STRATEGY = """
+from metaauto.api import Recommendation, Strategy, hookimpl
+
+class Backwards:
+    def __init__(self, given):
+        self.waiting = [given.space.default(model) for model in given.space.models]
+    def inform(self, metafeatures):
+        pass
+    def recommend(self, seconds):
+        return Recommendation(self.waiting.pop(), "back", "the last") if self.waiting else None
+    def observe(self, observation):
+        pass
+
+@hookimpl
+def register_strategies(register):
+    register.strategy(Strategy("backwards", Backwards))
+"""
+
+
+def test_the_strategy_of_a_plugin_is_asked(quick_cli: Cli, table: Path) -> None:
+    (table / "mine").mkdir()
+    (table / "mine" / "back.py").write_text(STRATEGY)
+    few = ("--include", "lda,logistic,naive_bayes", "--plugins", "mine")
+    for command in (FIT, ("suggest", *FIT[1:4])):
+        done = quick_cli(*command, *few, "--strategy", "backwards")
+        assert done.returncode == 0, done.stderr
+        rows = [line.split() for line in done.stdout.splitlines()]
+        tried = [(row[1], row[2]) for row in rows if row and row[0].isdecimal() and len(row) > 3]
+        tried = [one for one in tried if one[1] == "default"]
+        assert tried == [(name, "default") for name in ("naive_bayes", "logistic", "lda")]
+    gone = quick_cli(*FIT, "--strategy", "backwards")
+    assert gone.returncode == 1
+    assert gone.stderr.startswith("Error: There is no strategy named 'backwards'")

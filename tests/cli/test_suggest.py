@@ -87,6 +87,7 @@ def test_a_store_of_others_that_is_damaged_only_warns(
         ((*BASE, "--knowledge", "t.csv"), "is no SQLite database"),
         ((*BASE, "--metric", "rmse"), "rmse"),
         ((*BASE, "--include", "ridge"), "No model can do this task: ridge does not do binary."),
+        ((*BASE, "--strategy", "knowlege"), "There is no strategy named 'knowlege'"),
     ],
 )
 def test_an_error_is_one_line(
