@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metaauto.cli.completers import (
-    complete_files,
-    complete_folders,
-    complete_metrics,
-    complete_strategies,
-)
+from metaauto.cli.completers import complete_files, complete_folders, complete_metrics
 from metaauto.cli.defaults import from_file, options_from_file
 from metaauto.cli.handover import DEFAULT_OUT, hand_over, place_for
 from metaauto.cli.options import (
@@ -23,6 +18,7 @@ from metaauto.cli.options import (
     plugin_settings,
     plugins_option,
     seed_option,
+    strategy_option,
     target_option,
     task_option,
 )
@@ -104,14 +100,9 @@ __all__ = ["command"]
 @click.option(
     "--no-knowledge", is_flag=True, help="Start cold: the defaults of all models come first."
 )
-@click.option(
-    "--strategy",
-    metavar="NAME",
-    default="knowledge",
-    show_default=True,
-    shell_complete=complete_strategies,
-    help="What is tried first: what is known to be good on similar tables (knowledge), what the "
-    "authors of models recommend (portfolio), or what a plugin says.",
+@strategy_option(
+    "What is tried first: what is known to be good on similar tables (knowledge), what the authors "
+    "of models recommend (portfolio), or what a plugin says."
 )
 @click.option(
     "--remember/--no-remember",

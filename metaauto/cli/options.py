@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metaauto.cli.completers import complete_folders, complete_left_out, complete_models
+from metaauto.cli.completers import (
+    complete_folders,
+    complete_left_out,
+    complete_models,
+    complete_strategies,
+)
 from metaauto.errors import SettingError
 
 if TYPE_CHECKING:
@@ -31,6 +36,7 @@ __all__ = [
     "refuse_replacing",
     "same_file",
     "seed_option",
+    "strategy_option",
     "target_option",
     "task_option",
     "truth_option",
@@ -50,6 +56,18 @@ def plugins_option() -> Decorator:
         shell_complete=complete_folders,
         multiple=True,
         help="A folder of plugin files (*.py), besides the installed plugins. Repeatable.",
+    )
+
+
+def strategy_option(help: str) -> Decorator:
+    """Return the option ``--strategy NAME``."""
+    return click.option(
+        "--strategy",
+        metavar="NAME",
+        default="knowledge",
+        show_default=True,
+        shell_complete=complete_strategies,
+        help=help,
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metaauto.cli.completers import complete_files, complete_metrics, complete_strategies
+from metaauto.cli.completers import complete_files, complete_metrics
 from metaauto.cli.options import (
     exclude_option,
     include_option,
@@ -15,6 +15,7 @@ from metaauto.cli.options import (
     plugin_settings,
     plugins_option,
     read_dataset,
+    strategy_option,
     target_option,
     task_option,
 )
@@ -47,14 +48,7 @@ _OTHER_TASK = "does not do"
     shell_complete=complete_files,
     help="Ask this store alone.  [default: the shipped store, installed packs and your own]",
 )
-@click.option(
-    "--strategy",
-    metavar="NAME",
-    default="knowledge",
-    show_default=True,
-    shell_complete=complete_strategies,
-    help="The strategy that is asked, as for fit.",
-)
+@strategy_option("The strategy that is asked, as for fit.")
 @include_option()
 @exclude_option()
 @click.option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from metaauto.errors import ComponentError
@@ -79,16 +80,14 @@ class GuardedWarmStart:
                 f"recommend returned a {type(found).__name__}.",
                 hint="Return a Recommendation or None.",
             )
-        configuration = found.configuration
-        if configuration.model not in self._space.ranges:
+        model = found.configuration.model
+        if model not in self._space.ranges:
             raise ComponentError(
-                f"It recommends the model {configuration.model!r}, which cannot be used here.",
+                f"It recommends the model {model!r}, which cannot be used here.",
                 hint="Choose from space.models.",
             )
-        repaired = self._space.repair(configuration).configuration
-        return Recommendation(
-            repaired, found.origin, found.why, found.expected_seconds, found.expected_loss
-        )
+        repaired = self._space.repair(found.configuration).configuration
+        return replace(found, configuration=repaired)
 
     def _safely(self, call: Callable[..., Any], *arguments: Any) -> Any:
         try:

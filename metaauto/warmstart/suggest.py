@@ -21,6 +21,7 @@ from metaauto.space import SearchSpace
 from metaauto.strategy import Recommendation, WarmStart
 from metaauto.task import Role, Task
 from metaauto.warmstart.choosing import KNOWLEDGE, choose_strategy, recollect
+from metaauto.warmstart.portfolio import DefaultPortfolio
 from metaauto.warmstart.recall import KnowledgeStrategy
 from metaauto.warmstart.runtime import RuntimeModel
 
@@ -221,7 +222,8 @@ def suggest(
     recalled = recollect(dataset, knowledge, selected)
     start = choose_strategy(recalled, space, runtime, folds, name=strategy)
     warm = start if isinstance(start, KnowledgeStrategy) else None
-    if recalled.matrix is not None:
+    # What its authors recommend is the same for every table, and describing one takes a second.
+    if not isinstance(start, DefaultPortfolio):
         extractors = selected.extractors()
         start.inform(describe(dataset, extractors, seconds=describe_seconds, seed=seed))
     about = {} if warm is None else warm.summary()

@@ -14,6 +14,7 @@ from metaauto.configuration import Configuration
 from metaauto.data import plan_splits, prepare
 from metaauto.errors import KnowledgeError, Refused, UnknownName
 from metaauto.knowledge import KnowledgeStore, own_store, shipped_store
+from metaauto.metafeatures import Metafeatures
 from metaauto.plugins import PluginSettings, load_plugins
 from metaauto.warmstart.suggest import suggest
 
@@ -99,6 +100,24 @@ def test_without_knowledge_the_defaults_come_first(registry, dataset) -> None:
         assert [entry.origin for entry in found.configurations] == ["portfolio"] * 3
         assert found.configurations[0].why == "default"
         assert found.configurations[0].changes == {}
+
+
+def test_a_table_is_described_for_whom_it_makes_a_difference(
+    tmp_path, registry, dataset, monkeypatch
+) -> None:
+    told = []
+
+    def describing(*_, **__):
+        told.append("described")
+        return Metafeatures({})
+
+    monkeypatch.setattr("metaauto.warmstart.suggest.describe", describing)
+    store = make_store(tmp_path / "k.db")
+    assert suggest(dataset, registry, knowledge=store, strategy="portfolio").configurations
+    assert suggest(dataset, registry, knowledge=False).configurations
+    assert told == []
+    assert suggest(dataset, registry, knowledge=store).configurations
+    assert told == ["described"]
 
 
 def test_what_comes_with_metaauto_is_known_from_the_start(registry, dataset) -> None:
