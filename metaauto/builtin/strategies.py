@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from metaauto.api import Strategy, StrategyInput, WarmStart
+from metaauto.builtin.drawn import RandomStart
 
 __all__ = ["STRATEGIES"]
 
@@ -25,5 +26,10 @@ STRATEGIES = (
         "portfolio",
         _from_authors,
         "What the authors of models recommend, one model after the other.",
+    ),
+    Strategy(
+        "random",
+        RandomStart,
+        "Eight draws from the space, then SMAC alone: a cold start, to measure others by.",
     ),
 )

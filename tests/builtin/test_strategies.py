@@ -15,6 +15,28 @@ class TestPortfolio(StrategyContract):
     strategy = FOUND["portfolio"]
 
 
+class TestRandom(StrategyContract):
+    strategy = FOUND["random"]
+
+
+def test_random_ends_after_eight_draws_that_know_nothing_of_other_tables():
+    drawn = [
+        FOUND["random"].start(make_strategy_input("binary", has_knowledge))
+        for has_knowledge in (True, False)
+    ]
+    found = [[start.recommend(1e6) for _ in range(9)] for start in drawn]
+    assert found[0] == found[1]
+    assert len({one.configuration.key for one in found[0][:8]}) == 8
+    assert found[0][8] is None
+    assert {one.origin for one in found[0][:8]} == {"random"}
+
+
+def test_random_draws_nothing_that_does_not_fit_into_the_time():
+    start = FOUND["random"].start(make_strategy_input("binary", False))
+    assert start.recommend(0.0) is None
+    assert start.recommend(1e6) is not None
+
+
 def test_knowledge_is_used_where_there_is_some():
     known, unknown = make_strategy_input("binary", True), make_strategy_input("binary", False)
     assert isinstance(FOUND["knowledge"].start(known), KnowledgeStrategy)
