@@ -26,7 +26,7 @@ _PATIENT = 16
 _STRANGERS_EVERY = 4
 _NEAR_BEST = 0.25
 _SHOWN = 3
-_QUICK_SECONDS = 1.5
+_QUICK_SECONDS = 0.3
 
 
 class KnowledgeStrategy:
@@ -94,7 +94,7 @@ class KnowledgeStrategy:
         is_first, self._is_first = self._is_first, False
         # Where only trials count, no choice may depend on the clock.
         if is_first and np.isfinite(seconds):
-            quick = self._pick(seconds, _QUICK_SECONDS)
+            quick = self._pick(seconds, is_first=True)
             if quick is not None:
                 return quick
         self._turn += 1
@@ -144,10 +144,11 @@ class KnowledgeStrategy:
         nearest = np.argsort(-weights, kind="stable")[:count]
         return [(self._label(first[table]), float(weights[table])) for table in nearest]
 
-    def _pick(self, seconds: float, at_most: float = np.inf) -> Recommendation | None:
-        """The scheduler's choice among what is expected to take no longer than some seconds."""
+    def _pick(self, seconds: float, is_first: bool = False) -> Recommendation | None:
+        """The scheduler's choice; a first one among what is quick, to have an answer soon."""
         expected = np.array([self._runtime.expected_seconds(c) for c in self._configurations])
         least = np.array([self._runtime.least_seconds(c) for c in self._configurations])
+        at_most = max(_QUICK_SECONDS, expected.min()) if is_first else np.inf
         choice = self._scheduler.next(expected, seconds, expected <= at_most, needed=least)
         if choice is None:
             return None

@@ -54,6 +54,12 @@ def test_the_more_models_were_tried_the_less_is_another_worth():
     assert many.worth(np.zeros(6))[5] < few.worth(np.zeros(6))[5]
 
 
+def test_what_is_far_behind_is_still_worth_something_if_it_is_of_another_kind():
+    """Neighbours and forests behind boosted trees by a spread or two help an ensemble of these."""
+    blending = Blending.after([0, 1, 2], KIN)
+    assert blending.worth(np.full(6, 1.5))[5] > blending.worth(np.full(6, 0.0))[2]
+
+
 @given(gap=st.floats(-1.5, 1.5), deviation=st.floats(0.01, 1.0), tried=TRIED)
 def test_the_expectation_is_that_of_draws(gap, deviation, tried):
     blending = Blending.after(tried, KIN)

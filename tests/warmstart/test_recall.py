@@ -76,6 +76,18 @@ def test_what_won_on_similar_tables_comes_first(value, wins):
     assert 0.1 <= first.expected_loss <= 0.8
 
 
+@pytest.mark.parametrize(("usual", "quick"), [(1.0, 0.05), (20.0, 4.0)])
+def test_where_time_counts_there_is_soon_an_answer(usual, quick):
+    """The first is the quickest, however much dearer ones are better and long all of them are."""
+    seconds = np.full((20, 6), usual)
+    seconds[:, 4] = quick
+    found = strategy(space_of("tree", "line"), seconds=seconds)
+    found.inform(Metafeatures({"simple.m0": 0.0}))
+    first, second = found.recommend(600.0), found.recommend(600.0)
+    assert first.configuration == OTHERS[1]
+    assert second.configuration.model == "tree"
+
+
 def test_losses_of_another_metric_are_not_expected_here():
     """A joined store may know some tables by another metric alone."""
     whole = known_matrix()
