@@ -126,6 +126,7 @@ class Search:
         self._seen: set[int] = set()
         self._granted: dict[tuple[int, int], float] = {}
         self._is_dry = False
+        self._refused = 0
 
     @property
     def is_reproducible(self) -> bool:
@@ -368,8 +369,13 @@ class Search:
             return True
         spent = sum(trial.outcomes[fold].seconds for fold in range(done))
         rest = spent * (len(self._folds) - done) / done
-        worth = least_gain(rest / (self._budget.seconds * self._executor.workers))
-        return not worth or self._gain(*self._predictions.first(trial, range(done))) >= worth
+        share = rest / (self._budget.seconds * self._executor.workers)
+        worth = least_gain(share, self._refused)
+        if not worth:
+            return True
+        is_worth_it = self._gain(*self._predictions.first(trial, range(done))) >= worth
+        self._refused = 0 if is_worth_it else self._refused + 1
+        return is_worth_it
 
     def _comparable(self, trial: Trial) -> list[Trial]:
         """The finished trials that this trial may be compared with."""

@@ -15,6 +15,7 @@ _REFERENCE_RANK = 8
 _DEVIATIONS = 1.0
 _CHEAP = 0.03
 _WORTH = 0.02
+_CHEAPER = 0.7
 
 
 def deserves_more(trial: Trial, others: Sequence[Trial]) -> bool:
@@ -69,7 +70,7 @@ def projected_loss(trial: Trial, others: Sequence[Trial]) -> float | None:
     return best.loss + max(statistics.fmean(gaps), 0.0) if gaps else best.loss
 
 
-def least_gain(share: float) -> float:
+def least_gain(share: float, refused: int = 0) -> float:
     """What remaining folds must bring to be worth a share of the whole budget.
 
     A search as a whole takes some hundredths off the loss of the ensemble that its first trials
@@ -79,6 +80,9 @@ def least_gain(share: float) -> float:
     ----------
     share : float
         Of the worker seconds of the budget, 0 to 1.
+    refused : int, default=0
+        Trials in a row that did not bring enough. What else the time may be spent on is then worth
+        less than was thought, and each makes the price of the next lower.
 
     Returns
     -------
@@ -86,7 +90,7 @@ def least_gain(share: float) -> float:
         Share of its loss that the ensemble must lose by the trial on the folds that were run; 0 for
         what costs next to nothing.
     """
-    return _WORTH * share if share >= _CHEAP else 0.0
+    return _WORTH * _CHEAPER**refused * share if share >= _CHEAP else 0.0
 
 
 def _gaps(trial: Trial, other: Trial) -> list[float]:

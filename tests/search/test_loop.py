@@ -19,6 +19,7 @@ from metaauto.configuration import Configuration
 from metaauto.plugins import PluginSettings, load_plugins
 from metaauto.search.loop import Search, job_seed
 from metaauto.search.proposals import Proposals
+from metaauto.search.racing import least_gain
 from metaauto.search.restore import restored_trials
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status, Trial
 from metaauto.space import SearchSpace
@@ -460,6 +461,20 @@ class TestEnding:
         if not wanted:
             assert "adds too little" in tried[0].error
             assert all(np.isfinite(trial.loss) for trial in tried)
+
+    def test_after_some_that_were_refused_a_lesser_gain_is_enough(self, tmp_path):
+        class Slow(FakeExecutor):
+            def finish(self, job):
+                return replace(super().finish(job), seconds=5.0)
+
+        budget = Budget(seconds=100.0, trials=4)
+        share = 5.0 * (N_FOLDS - 1) / 100.0
+        gain = 0.8 * least_gain(share)
+        search = make_search(
+            tmp_path, Slow(tmp_path, workers=1), budget, gain=lambda positions, predicted: gain
+        )
+        endings = [trial.status for trial in all_of(search)]
+        assert endings == [Status.DROPPED, Status.SUCCESS, Status.DROPPED, Status.SUCCESS]
 
     def test_a_busy_moment_is_not_the_end(self, tmp_path):
         """Nothing to propose at one moment, and no free worker at the next, is no reason to end."""

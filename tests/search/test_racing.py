@@ -114,3 +114,9 @@ def test_a_trial_restored_without_its_folds_is_no_reference():
 def test_who_wants_more_time_must_bring_more():
     assert least_gain(0.0) == least_gain(0.02) == 0.0
     assert 0 < least_gain(0.05) < least_gain(0.3) < 0.1
+
+
+def test_the_price_falls_while_nobody_pays_it():
+    prices = [least_gain(0.3, refused) for refused in range(6)]
+    assert prices == sorted(prices, reverse=True)
+    assert 0 < prices[-1] < prices[0] / 4
