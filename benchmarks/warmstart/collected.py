@@ -29,8 +29,6 @@ from metaauto.warmstart.candidates import seconds_of_one_fit
 
 __all__ = ["Collected", "Tried", "read_collected"]
 
-_SLOW_SECONDS = 2.5
-
 
 @dataclass(frozen=True)
 class Tried:
@@ -126,15 +124,17 @@ def read_collected(folder: Path) -> list[Collected]:
 @click.argument("store", type=click.Path(exists=True, dir_okay=False))
 @click.option("--tables", type=click.Path(exists=True, file_okay=False), required=True)
 @click.option("--names", required=True, help="Comma-separated file names without suffix.")
+@click.option("--rows", default=4000, show_default=True, help="Most rows used of a table.")
+@click.option("--slow", default=2.5, show_default=True, help="Leave out fits of so many seconds.")
 @click.option("--cores", default=2, show_default=True)
 @click.option("--out", type=click.Path(file_okay=False), required=True)
-def main(store: str, tables: str, names: str, cores: int, out: str) -> None:
-    """Measure the configurations of a store and of the authors, fits of over 2.5 s left out."""
+def main(store: str, tables: str, names: str, rows: int, slow: float, cores: int, out: str) -> None:
+    """Measure the configurations of a store and of the authors on some tables."""
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     sources = {source.label: source for source in folder_sources(tables)}
     plugins = load_plugins()
-    plan = BuildPlan(soft_seconds=2 * _SLOW_SECONDS, hard_seconds=5 * _SLOW_SECONDS)
+    plan = BuildPlan(rows=rows, soft_seconds=2 * slow, hard_seconds=4 * slow)
     with KnowledgeStore.open(store) as known, KnowledgeStore.create(folder / "own.db") as own:
         matrices = {kind: known.matrix(kind, metric) for kind, metric in METRICS.items()}
         provenance = own.add_provenance(here("build"))
@@ -145,7 +145,7 @@ def main(store: str, tables: str, names: str, cores: int, out: str) -> None:
             began = time.monotonic()
             table = _Collector(sources[name], own, plugins, plan, provenance)
             table.outcomes = {}
-            wanted = [*_quick(matrices[table.kind], name)]
+            wanted = [*_quick(matrices[table.kind], name, slow)]
             wanted += [c.configuration for c in candidates(plugins.registry, table.kind, 0)]
             order = [Candidate(configuration, 0) for configuration in dict.fromkeys(wanted)]
             with table, LocalExecutor(cores, threads=1, memory=plan.memory) as executor:
@@ -156,7 +156,7 @@ def main(store: str, tables: str, names: str, cores: int, out: str) -> None:
             click.echo(f"{name}: {len(found.tried)} in {time.monotonic() - began:.0f} s")
 
 
-def _quick(matrix: Any, label: str) -> list[Configuration]:
+def _quick(matrix: Any, label: str, slow: float) -> list[Configuration]:
     """Stored configurations that are not known to be slow on a table, or on most."""
     seconds = seconds_of_one_fit(matrix)
     usual = np.nanmedian(seconds, axis=0)
@@ -164,7 +164,7 @@ def _quick(matrix: Any, label: str) -> list[Configuration]:
     own = seconds[rows[0]] if rows else np.full(len(usual), np.nan)
     guess = np.where(np.isfinite(own), own, usual)
     facts = zip(matrix.configurations, guess, strict=True)
-    return [fact.configuration for fact, needed in facts if needed < _SLOW_SECONDS]
+    return [fact.configuration for fact, needed in facts if needed < slow]
 
 
 if __name__ == "__main__":

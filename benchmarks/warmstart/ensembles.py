@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+from sklearn.linear_model import PoissonRegressor
 
 from benchmarks.warmstart.collected import Collected, Tried, read_collected
 from benchmarks.warmstart.replay import METRICS
@@ -32,17 +33,14 @@ from metaauto.warmstart.blending import kinship
 from metaauto.warmstart.candidates import known_configurations
 from metaauto.warmstart.portfolio import DefaultPortfolio
 from metaauto.warmstart.recall import KnowledgeStrategy
-from metaauto.warmstart.relative import relative_losses
 from metaauto.warmstart.verdict import interval
 
 BUDGETS = (4.0, 8.0, 16.0, 32.0, 60.0)
 ARMS = ("cold", "best single", "ensemble")
 _CAUTION = 1.3
-_DRAWS = 60
-_MORE = 6
-_MOST = 12
-_GAPS = (0.0, 0.1, 0.25, 0.5, 1.0)
-_KIN = (0.0, 0.25, 0.75, 1.5, 12.0)
+_LOOKS = (5, 8, 12, 17, 24)
+_GAPS = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
+_KIN = (0.0, 0.5, 1.0, 2.0, 4.0, np.inf)
 
 
 @dataclass(frozen=True)
@@ -90,8 +88,11 @@ def replay(store: str, folder: str, cores: int, out: str | None) -> None:
 @click.argument("store", type=click.Path(exists=True, dir_okay=False))
 @click.argument("folder", type=click.Path(exists=True, file_okay=False))
 def gains(store: str, folder: str) -> None:
-    """Mean gain of an ensemble by one more configuration, by gap and kinship to what it has."""
-    rows = np.concatenate([_gains(bench) for bench in benches(Path(store), Path(folder))])
+    """Gain of the ensembles of replayed fits by one more, by its gap and kin to what was tried."""
+    of_tables = [_gains(bench) for bench in benches(Path(store), Path(folder))]
+    rows = np.concatenate(of_tables)
+    # Each table counts as much as another.
+    weights = np.concatenate([np.full(len(of), 1.0 / len(of)) for of in of_tables])
     click.echo("| gap to the best of it | " + " | ".join(f"kin {k:g} on" for k in _KIN[:-1]) + " |")
     click.echo("|---" * len(_KIN) + "|")
     for low, high in pairwise(_GAPS):
@@ -99,8 +100,20 @@ def gains(store: str, folder: str) -> None:
         for least, most in pairwise(_KIN):
             of = (rows[:, 0] >= low) & (rows[:, 0] < high)
             of &= (rows[:, 1] >= least) & (rows[:, 1] < most)
-            cells.append(f"{rows[of, 2].mean():.3f} ({of.sum()})" if of.any() else "")
+            mean = np.average(rows[of, 3], weights=weights[of]) if of.any() else np.nan
+            cells.append(f"{mean:.4f} ({of.sum()})" if of.any() else "")
         click.echo(f"| {low:g} to {high:g} | " + " | ".join(cells) + " |")
+    of = rows[:, 0] >= 0
+    known = np.column_stack(
+        [np.log(1.0 + rows[of, 1]), np.log(rows[of, 2]), rows[of, 0].clip(0, 3)]
+    )
+    fit = PoissonRegressor(alpha=1e-6, max_iter=2000)
+    fit.fit(known, rows[of, 3], sample_weight=weights[of])
+    close, number, gap = fit.coef_
+    click.echo(
+        f"\nGain of what is no better: {np.exp(fit.intercept_):.2f} * (1 + kin)^{close:.2f} * "
+        f"number^{number:.2f} * exp({gap:.2f} gap)."
+    )
 
 
 def benches(store: Path, folder: Path) -> Iterator[Bench]:
@@ -148,8 +161,15 @@ def _fit(
     bench: Bench, make: Callable[[RuntimeModel], WarmStart], runtime: RuntimeModel, budget: float
 ) -> float:
     """Loss of the ensemble at the end of a fit whose trials take their measured seconds."""
-    table, strategy = bench.table, make(runtime)
-    known = {one.configuration.key: one for one in table.tried}
+    states = list(_replayed(bench, make(runtime), runtime, budget))
+    return blended(bench.table, states[-1][1] if states else [])
+
+
+def _replayed(
+    bench: Bench, strategy: WarmStart, runtime: RuntimeModel, budget: float
+) -> Iterator[tuple[list[Trial], list[Tried]]]:
+    """All trials so far and what the ensemble may choose from, after each trial of a fit."""
+    known = {one.configuration.key: one for one in bench.table.tried}
     members: list[Tried] = []
     trials: list[Trial] = []
     spent = 0.0
@@ -172,7 +192,7 @@ def _fit(
         trials.append(trial)
         strategy.observe(Observation(found.configuration, trial.loss, seconds, share))
         runtime.observe(found.configuration, seconds, share)
-    return blended(table, members)
+        yield trials, members
 
 
 def blended(table: Collected, members: Sequence[Tried]) -> float:
@@ -203,30 +223,30 @@ def _run(one: Tried, trials: list[Trial]) -> tuple[Trial, float]:
 
 
 def _gains(bench: Bench) -> np.ndarray:
-    """Gap, kinship and gain of draws, in relative loss; shape (draws, 3)."""
+    """Gap, kin, number of those before, and gain, in relative loss; shape (cases, 4)."""
     table = bench.table
     space = SearchSpace(load_plugins().registry, table.task)
     known = known_configurations(bench.others, space)
     columns = {c.key: column for column, c in enumerate(known.configurations)}
-    working = [one for one in table.working if one.configuration.key in columns]
-    place = np.array([columns[one.configuration.key] for one in working])
-    kin = kinship(known.relative.values)[np.ix_(place, place)]
-    losses = np.array([one.loss for one in working])
-    relative = relative_losses(losses[None], np.ones((1, len(losses)), int), [""] * len(losses))
+    kin = kinship(known.relative.values)
+    losses = np.array([one.loss for one in table.working])
     spread = max(float(np.median(losses) - losses.min()), 1e-12)
-    likely = np.exp(-relative.values[0])
-    random = np.random.default_rng(0)
+    runtime = RuntimeModel(space, len(table.working[0].seconds))
+    strategy = _warm(space, known, len(table.working[0].seconds), True, runtime)
     rows = []
-    for _ in range(_DRAWS):
-        size = int(random.integers(2, _MOST))
-        members = list(random.choice(len(working), size, replace=False, p=likely / likely.sum()))
-        drawn = [working[member] for member in members]
-        before, best = blended(table, drawn), losses[members].min()
-        rest = np.setdiff1d(np.arange(len(working)), members)
-        for other in random.choice(rest, _MORE, replace=False):
-            gain = max(before - blended(table, [*drawn, working[other]]), 0.0) / spread
-            gap = (losses[other] - best) / spread
-            rows.append((gap, kin[other, members].sum(), gain))
+    for trials, members in _replayed(bench, strategy, runtime, BUDGETS[-1]):
+        if len(trials) not in _LOOKS or not members:
+            continue
+        tried = [trial.configuration.key for trial in trials]
+        before, best = blended(table, members), min(one.loss for one in members)
+        near = [columns[key] for key in tried if key in columns]
+        for other in table.working:
+            key = other.configuration.key
+            if key in tried or key not in columns:
+                continue
+            gain = max(before - blended(table, [*members, other]), 0.0) / spread
+            gap = (other.loss - best) / spread
+            rows.append((gap, kin[columns[key], near].sum(), len(near), gain))
     return np.array(rows)
 
 

@@ -2,6 +2,10 @@
 
 python -m benchmarks.warmstart.warm_versus_cold run STORE --tables FOLDER --names a,b --out R.jsonl
 python -m benchmarks.warmstart.warm_versus_cold table R.jsonl
+
+A warm fit knows the store, a cold one has the order of the models' authors, a random one begins
+with eight draws from the space. Random fits are run with ``--arms random`` into a file of their
+own; then ``table R.jsonl S.jsonl``.
 """
 
 from __future__ import annotations
@@ -28,10 +32,9 @@ from benchmarks.tables import (
 )
 from metaauto.warmstart.verdict import interval
 
-WARM, COLD = "warm", "cold"
+WARM, COLD, RANDOM = "warm", "cold", "random"
 _TIE = 1e-4
 _NEAR = 0.01
-_NEAR_WORDS = "it to within 1 % of its way from the baseline"
 
 
 @click.group()
@@ -44,10 +47,11 @@ def main() -> None:
 @GIVEN_TABLES
 @GIVEN_NAMES
 @click.option("--budgets", default="10,30,60", show_default=True, help="Seconds, with commas.")
+@click.option("--arms", default=f"{WARM},{COLD}", show_default=True, help="What runs at once.")
 @GIVEN_SEED
 @GIVEN_OUT
-def run(store: str, tables: str, names: str, budgets: str, seed: int, out: str) -> None:
-    """Fit each table warm and cold at the same time; its group is taken out of the store."""
+def run(store: str, tables: str, names: str, budgets: str, arms: str, seed: int, out: str) -> None:
+    """Fit each table in several ways at the same time; its group is taken out of the store."""
     path = Path(out)
     done = {(r["table"], r["budget"], r["seed"]) for r in read_rows(path)}
     for name in names.split(","):
@@ -59,30 +63,44 @@ def run(store: str, tables: str, names: str, budgets: str, seed: int, out: str) 
             without_group(Path(store), known, name)
             for budget in left:
                 options = {"budget": budget, "seed": seed, "cores": 1}
-                arms = {
-                    arm: {**options, "knowledge": knowledge}
-                    for arm, knowledge in ((WARM, str(known)), (COLD, False))
+                ways = {
+                    WARM: {**options, "knowledge": str(known)},
+                    COLD: {**options, "knowledge": False},
+                    RANDOM: {**options, "knowledge": False, "strategy": "random"},
                 }
-                fits = side_by_side(Path(tables) / f"{name}.parquet", arms, Path(folder))
+                asked = {arm: ways[arm] for arm in arms.split(",")}
+                fits = side_by_side(Path(tables) / f"{name}.parquet", asked, Path(folder))
                 append_row(path, {"table": name, "budget": budget, "seed": seed, **fits})
                 scores = {arm: fit.get("score", fit.get("error")) for arm, fit in fits.items()}
                 click.echo(json.dumps({"table": name, "budget": budget, **scores}))
 
 
 @main.command()
-@click.argument("results", type=click.Path(exists=True))
-def table(results: str) -> None:
-    """Print the comparison as Markdown."""
-    rows = [r for r in read_rows(Path(results)) if "score" in r[WARM] and "score" in r[COLD]]
-    for line in (*_by_budget(rows), "", *_time_to_cold(rows), "", *_by_table(rows)):
+@click.argument("results", nargs=-1, required=True, type=click.Path(exists=True))
+def table(results: Sequence[str]) -> None:
+    """Print the comparison as Markdown; files of the same fits in other ways are put together."""
+    merged: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in (row for path in results for row in read_rows(Path(path))):
+        merged.setdefault((row["table"], row["budget"], row["seed"]), {}).update(row)
+    rows = list(merged.values())
+    for other in (COLD, RANDOM):
+        both = [row for row in rows if _has(row, WARM) and _has(row, other)]
+        if both:
+            for line in (*_by_budget(both, other), "", *_time_to(both, other)):
+                click.echo(line)
+    for line in _by_table([row for row in rows if _has(row, WARM) and _has(row, COLD)]):
         click.echo(line)
 
 
-def _by_budget(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    yield "| budget | tables | warm wins | ties | losses | mean improvement (95 %) | median |"
+def _has(row: Mapping[str, Any], arm: str) -> bool:
+    return "score" in row.get(arm, {})
+
+
+def _by_budget(rows: Sequence[Mapping[str, Any]], other: str) -> Iterator[str]:
+    yield f"| budget | tables | warm wins | ties | {other} wins | mean ahead (95 %) | median |"
     yield "|---|---|---|---|---|---|---|"
     for budget in sorted({row["budget"] for row in rows}):
-        gains = np.array([improvement(row) for row in rows if row["budget"] == budget])
+        gains = np.array([improvement(row, other) for row in rows if row["budget"] == budget])
         wins, losses = int((gains > _TIE).sum()), int((gains < -_TIE).sum())
         low, high = interval(gains)
         yield (
@@ -92,21 +110,25 @@ def _by_budget(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         )
 
 
-def improvement(row: Mapping[str, Any]) -> float:
+def improvement(row: Mapping[str, Any], other: str) -> float:
     """How much of the way from the baseline to the better of both the warm fit is ahead."""
-    warm, cold = row[WARM], row[COLD]
+    warm, found = row[WARM], row[other]
     sign = 1.0 if warm["greater_is_better"] else -1.0
-    best = max(sign * warm["score"], sign * cold["score"])
-    way = best - sign * cold["baseline"]
-    return float(np.clip(sign * (warm["score"] - cold["score"]) / max(way, 1e-12), -1.0, 1.0))
+    best = max(sign * warm["score"], sign * found["score"])
+    way = best - sign * found["baseline"]
+    return float(np.clip(sign * (warm["score"] - found["score"]) / max(way, 1e-12), -1.0, 1.0))
 
 
-def _time_to_cold(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """When the warm fit's answer was as good as the last one of the cold fit, out-of-fold."""
+def _time_to(rows: Sequence[Mapping[str, Any]], other: str) -> Iterator[str]:
+    """When the warm fit's answer was as good as the last one of the other fit, out-of-fold."""
     longest = max(row["budget"] for row in rows)
     last = [row for row in rows if row["budget"] == longest]
-    for share, words in ((0.0, "the cold one's last out-of-fold answer"), (_NEAR, _NEAR_WORDS)):
-        times = np.array([_reached(row, share) for row in last])
+    goal = f"the last out-of-fold answer of the {other} one"
+    for share, words in (
+        (0.0, goal),
+        (_NEAR, f"{goal} to within 1 % of its way from the baseline"),
+    ):
+        times = np.array([_reached(row, other, share) for row in last])
         never = int(np.isinf(times).sum())
         low, high = median_interval(np.where(np.isinf(times), longest, times))
         yield (
@@ -117,14 +139,14 @@ def _time_to_cold(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield ""
 
 
-def _reached(row: Mapping[str, Any], share: float) -> float:
+def _reached(row: Mapping[str, Any], other: str, share: float) -> float:
     """Seconds until the answer lacked no more than a share of the way from the baseline."""
-    warm, cold = row[WARM], row[COLD]
+    warm, found = row[WARM], row[other]
     sign = 1.0 if warm["greater_is_better"] else -1.0
-    if not cold["curve"]:
+    if not found["curve"]:
         return 0.0
-    goal = sign * cold["curve"][-1][1]
-    slack = max(_TIE * abs(goal), share * (goal - sign * cold["baseline"]))
+    goal = sign * found["curve"][-1][1]
+    slack = max(_TIE * abs(goal), share * (goal - sign * found["baseline"]))
     return next((s for s, score in warm["curve"] if sign * score >= goal - slack), np.inf)
 
 
