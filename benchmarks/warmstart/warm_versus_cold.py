@@ -35,6 +35,7 @@ from metaauto.warmstart.verdict import interval
 WARM, COLD, RANDOM = "warm", "cold", "random"
 _TIE = 1e-4
 _NEAR = 0.01
+_LOOKS = (5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0)
 
 
 @click.group()
@@ -86,7 +87,8 @@ def table(results: Sequence[str]) -> None:
     for other in (COLD, RANDOM):
         both = [row for row in rows if _has(row, WARM) and _has(row, other)]
         if both:
-            for line in (*_by_budget(both, other), "", *_time_to(both, other)):
+            parts = (_by_budget, _over_time, _time_to)
+            for line in (line for part in parts for line in (*part(both, other), "")):
                 click.echo(line)
     for line in _by_table([row for row in rows if _has(row, WARM) and _has(row, COLD)]):
         click.echo(line)
@@ -119,6 +121,36 @@ def improvement(row: Mapping[str, Any], other: str) -> float:
     return float(np.clip(sign * (warm["score"] - found["score"]) / max(way, 1e-12), -1.0, 1.0))
 
 
+def _over_time(rows: Sequence[Mapping[str, Any]], other: str) -> Iterator[str]:
+    """How much of the way to the better of the last out-of-fold answers was lacking, by time."""
+    longest = max(row["budget"] for row in rows)
+    last = [row for row in rows if row["budget"] == longest]
+    times = [second for second in _LOOKS if second <= longest]
+    lacking = np.array([[_lacking(row, arm, times) for arm in (WARM, other)] for row in last])
+    yield f"| lacking in a fit of {longest:g} s | " + " | ".join(f"{t:g} s" for t in times) + " |"
+    yield "|---" * (1 + len(times)) + "|"
+    for place, arm in enumerate((WARM, other)):
+        for name, of in (("mean", np.mean), ("median", np.median)):
+            cells = (f"{100 * float(value):.2f} %" for value in of(lacking[:, place], axis=0))
+            yield f"| {arm}, {name} | " + " | ".join(cells) + " |"
+    ahead = lacking[:, 1] - lacking[:, 0]
+    cells = (f"{(a > _TIE).sum()} / {(a < -_TIE).sum()}" for a in ahead.T)
+    yield "| warm ahead / behind | " + " | ".join(cells) + " |"
+
+
+def _lacking(row: Mapping[str, Any], arm: str, times: Sequence[float]) -> list[float]:
+    """Shares of the way from the baseline to the best last answer, after some seconds."""
+    sign = 1.0 if row[WARM]["greater_is_better"] else -1.0
+    curves = {name: fit["curve"] for name, fit in row.items() if name in (WARM, COLD, RANDOM)}
+    best = max(sign * curve[-1][1] for curve in curves.values() if curve)
+    way = max(best - sign * row[arm]["baseline"], 1e-12)
+    found = []
+    for second in times:
+        seen = [sign * score for when, score in curves[arm] if when <= second]
+        found.append(float(np.clip((best - max(seen)) / way, 0.0, 1.0)) if seen else 1.0)
+    return found
+
+
 def _time_to(rows: Sequence[Mapping[str, Any]], other: str) -> Iterator[str]:
     """When the warm fit's answer was as good as the last one of the other fit, out-of-fold."""
     longest = max(row["budget"] for row in rows)
@@ -131,10 +163,10 @@ def _time_to(rows: Sequence[Mapping[str, Any]], other: str) -> Iterator[str]:
         times = np.array([_reached(row, other, share) for row in last])
         never = int(np.isinf(times).sum())
         low, high = median_interval(np.where(np.isinf(times), longest, times))
+        middle = f"{np.median(times):.1f}" if 2 * never < len(times) else f"over {longest:g}"
         yield (
-            f"Within {longest:g} s the warm fit reaches {words} after {np.median(times):.1f} s in "
-            f"the median (95 % {low:.1f} to {high:.1f}); on {never} of {len(times)} tables it does "
-            "not."
+            f"Within {longest:g} s the warm fit reaches {words} after {middle} s in the median "
+            f"(95 % {low:.1f} to {high:.1f}); on {never} of {len(times)} tables it does not."
         )
         yield ""
 
