@@ -343,7 +343,7 @@ class Conductor:
         )
         lacking = len(selection.weights) - len(found)
         if lacking and self.ensemble is not None:
-            self.tell("warning", f"{lacking} light members are left out: the time is up.")
+            self.tell("warning", f"{lacking} members are left out: the time is up.")
             selection = self.ensemble.narrowed(selection, found)
         members = [replace(found[n], weight=float(w)) for n, w in selection.weights.items()]
         return selection, members

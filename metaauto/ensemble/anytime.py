@@ -226,6 +226,8 @@ class AnytimeEnsemble:
     def narrowed(self, selection: Selection, keys: Collection[Any]) -> Selection:
         """A selection without the members whose keys are not given, with the loss that it has then.
 
+        If one of those that are left is better alone, it is the selection.
+
         Parameters
         ----------
         selection : Selection
@@ -241,6 +243,9 @@ class AnytimeEnsemble:
         mixed = blend([self._candidates[k].prediction for k in weights], list(weights.values()))
         decide = self._options["decide"]
         loss = judged(self.metric, self.y, mixed, self.sample_weight, decide)
+        best = min(weights, key=lambda key: (self._candidates[key].loss, key))
+        if (alone := self._candidates[best].loss) < loss:
+            return Selection({best: 1.0}, alone, selection.single_loss, selection.trajectory)
         return Selection(weights, loss, selection.single_loss, selection.trajectory)
 
     def relative_gain(self, rows: np.ndarray, prediction: np.ndarray) -> float:

@@ -127,7 +127,8 @@ def load_members(
     folder : Path
         The run directory.
     deadline : Deadline
-        When it passes, the heaviest members, which come first, must do.
+        When it passes, what is loaded must do: the best alone comes first, for what weighs most may
+        be of no use without it, then the heaviest.
 
     Returns
     -------
@@ -135,11 +136,16 @@ def load_members(
         By trial number, in the order of the selection; at least one.
     """
     members: dict[int, Member] = {}
-    for number in sorted(selection.weights, key=lambda n: (-selection.weights[n], n)):
+    best = min(selection.weights, key=lambda n: (_loss(trials[n]), n))
+    for number in sorted(selection.weights, key=lambda n: (n != best, -selection.weights[n], n)):
         if members and deadline.passed():
             break
         members[number] = _load(trials[number], selection.weights[number], registry, folder)
     return {number: members[number] for number in selection.weights if number in members}
+
+
+def _loss(trial: Trial) -> float:
+    return float("inf") if trial.loss is None else trial.loss
 
 
 def _load(trial: Trial, weight: float, registry: Registry, folder: Path) -> Member:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metaauto.components import Deadline
-from metaauto.ensemble import AnytimeEnsemble, blend, select_ensemble
+from metaauto.ensemble import AnytimeEnsemble, Selection, blend, select_ensemble
 from metaauto.ensemble.decision import quick_loss
 from metaauto.ensemble.folds import stratified_folds, stratified_rows
 from metaauto.ensemble.objectives import objective_for
@@ -371,6 +371,18 @@ def test_a_selection_without_some_members_has_the_loss_of_the_others():
     mixed = blend([predictions[k] for k in kept], list(narrow.weights.values()))
     assert narrow.loss == metric.loss(y, mixed)
     assert narrow.loss > selection.loss
+
+
+def test_a_selection_without_some_members_is_the_best_of_the_others_if_that_is_better_alone():
+    """The heaviest may be of no use without what is gone."""
+    y = np.tile([0.0, 1.0], 50)
+    ensemble = AnytimeEnsemble(y, METRICS["rmse"])
+    good, worse = y + 0.1, y + 5.0
+    ensemble.add(1, good, METRICS["rmse"].loss(y, good))
+    ensemble.add(2, worse, METRICS["rmse"].loss(y, worse))
+    narrow = ensemble.narrowed(Selection({1: 0.2, 2: 0.4, 3: 0.4}, 0.0, 0.1), [1, 2])
+    assert narrow.weights == {1: 1.0}
+    assert narrow.loss == pytest.approx(0.1)
 
 
 def losses_over_time(seed: int, **options) -> list[float]:

@@ -1,4 +1,4 @@
-"""Members are loaded heaviest first, as far as time goes."""
+"""The best member is loaded first, then the heaviest, as far as time goes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from metaauto.components import Deadline
+from metaauto.configuration import Configuration
 from metaauto.ensemble import Selection
 from metaauto.model import assemble, load_members
+from metaauto.search import Trial
 
 SELECTION = Selection({4: 0.2, 7: 0.5, 9: 0.3}, 0.1, 0.2)
 
@@ -25,15 +27,25 @@ def loaded(monkeypatch) -> list[float]:
     return weights
 
 
+def trials_of(losses: dict[int, float]) -> list[Trial]:
+    found = [Trial(number, Configuration("ridge", {}), "knowledge") for number in range(10)]
+    for number, loss in losses.items():
+        found[number].loss = loss
+    return found
+
+
 def test_all_members_are_loaded_where_there_is_time(loaded):
-    trials = [f"trial {number}" for number in range(10)]
+    trials = trials_of({4: 0.3, 7: 0.2, 9: 0.4})
     members = load_members(trials, SELECTION, None, Path())
     assert loaded == [0.5, 0.3, 0.2]
-    assert members == {4: "trial 4", 7: "trial 7", 9: "trial 9"}
+    assert members == {4: trials[4], 7: trials[7], 9: trials[9]}
     assert list(members) == [4, 7, 9]
 
 
-def test_the_heaviest_member_is_loaded_in_any_case(loaded):
-    trials = [f"trial {number}" for number in range(10)]
-    assert load_members(trials, SELECTION, None, Path(), Deadline.after(-1.0)) == {7: "trial 7"}
-    assert loaded == [0.5]
+@pytest.mark.parametrize(("losses", "first"), [({4: 0.2, 7: 0.9}, 4), ({7: 0.2, 9: 0.2}, 7)])
+def test_the_best_member_alone_is_loaded_in_any_case(loaded, losses, first):
+    """However heavy others are: without it they may be of no use."""
+    trials = trials_of(losses)
+    found = load_members(trials, SELECTION, None, Path(), Deadline.after(-1.0))
+    assert found == {first: trials[first]}
+    assert loaded == [SELECTION.weights[first]]
