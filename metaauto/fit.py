@@ -337,7 +337,7 @@ class Conductor:
     def load(
         self, selection: Selection, search: Search, work: Work
     ) -> tuple[Selection, list[Member]]:
-        """Load the models of a selection; without the light ones if time is up before."""
+        """Load the models of a selection; without what is not loaded when time is up."""
         found = load_members(
             search.trials, selection, work.registry, work.run.path, self.within(0.5)
         )

@@ -370,6 +370,13 @@ class SlowEnds(FakeExecutor):
         return dataclasses.replace(super().finish(job), seconds=4.5, fit_seconds=0.1)
 
 
+class Slow(FakeExecutor):
+    """Each job takes five seconds, by its own account."""
+
+    def finish(self, job):
+        return replace(super().finish(job), seconds=5.0)
+
+
 class TestEnding:
     def test_the_next_folds_leave_time_for_what_the_first_took_after_its_fit(self, tmp_path):
         executor = SlowEnds(tmp_path, workers=1)
@@ -445,10 +452,6 @@ class TestEnding:
             assert len(prediction) == len(positions)
             return gain
 
-        class Slow(FakeExecutor):
-            def finish(self, job):
-                return replace(super().finish(job), seconds=5.0)
-
         budget = Budget(seconds=seconds, trials=3)
         search = make_search(tmp_path, Slow(tmp_path, workers=1), budget, gain=gain_of)
         tried = all_of(search)
@@ -463,10 +466,6 @@ class TestEnding:
             assert all(np.isfinite(trial.loss) for trial in tried)
 
     def test_after_some_that_were_refused_a_lesser_gain_is_enough(self, tmp_path):
-        class Slow(FakeExecutor):
-            def finish(self, job):
-                return replace(super().finish(job), seconds=5.0)
-
         budget = Budget(seconds=100.0, trials=4)
         share = 5.0 * (N_FOLDS - 1) / 100.0
         gain = 0.8 * least_gain(share)
