@@ -12,7 +12,7 @@ import numpy as np
 from metaauto.components import Deadline
 from metaauto.ensemble.blend import blend
 from metaauto.ensemble.objectives import judged
-from metaauto.ensemble.selection import NO_LIMIT, Selection, select_ensemble
+from metaauto.ensemble.selection import FEW_ROWS, NO_LIMIT, Selection, select_ensemble
 from metaauto.errors import SettingError
 from metaauto.metrics.metric import Metric
 
@@ -51,8 +51,9 @@ class AnytimeEnsemble:
     pool : int
         Most candidates kept: the best of each family first, then those of lowest loss.
     keeps_better : bool, default=False
-        Whether an answer stays until a better one is selected. The search is greedy, so more
-        candidates may lead it to a slightly worse one.
+        Whether an answer stays until a better one is selected, from `FEW_ROWS` rows on. The search
+        is greedy, so more candidates may lead it to a slightly worse one; on few rows the best of
+        many answers would be a lucky one.
 
     Notes
     -----
@@ -97,7 +98,7 @@ class AnytimeEnsemble:
         self.metric = metric
         self.sample_weight = sample_weight
         self.pool = max(pool, 1)
-        self._keeps_better = keeps_better
+        self._keeps_better = keeps_better and len(y) >= FEW_ROWS
         self._options: dict[str, Any] = {
             "size": size,
             "max_members": max_members,

@@ -29,6 +29,7 @@ __all__ = ["assemble_model", "load_members"]
 
 NO_LIMIT = Deadline()
 _LEAST_SHARE = 0.3
+_SMALL = 0.1
 
 
 def assemble_model(
@@ -128,7 +129,8 @@ def load_members(
         The run directory.
     deadline : Deadline
         When it passes, what is loaded must do: the best alone comes first, for what weighs most may
-        be of no use without it, then the heaviest.
+        be of no use without it, then the heaviest. What is small beside it (a tenth of its bytes
+        in all) is loaded even then.
 
     Returns
     -------
@@ -137,15 +139,23 @@ def load_members(
     """
     members: dict[int, Member] = {}
     best = min(selection.weights, key=lambda n: (_loss(trials[n]), n))
+    spare = _SMALL * _size(trials[best], folder)
     for number in sorted(selection.weights, key=lambda n: (n != best, -selection.weights[n], n)):
         if members and deadline.passed():
-            break
+            spare -= _size(trials[number], folder)
+            if spare < 0:
+                break
         members[number] = _load(trials[number], selection.weights[number], registry, folder)
     return {number: members[number] for number in selection.weights if number in members}
 
 
 def _loss(trial: Trial) -> float:
     return float("inf") if trial.loss is None else trial.loss
+
+
+def _size(trial: Trial, folder: Path) -> int:
+    """Bytes of its fold models."""
+    return sum(path.stat().st_size for path in trial.files(folder, "model"))
 
 
 def _load(trial: Trial, weight: float, registry: Registry, folder: Path) -> Member:

@@ -24,6 +24,7 @@ def loaded(monkeypatch) -> list[float]:
         return trial
 
     monkeypatch.setattr(assemble, "_load", load)
+    monkeypatch.setattr(assemble, "_size", lambda trial, folder: 100)
     return weights
 
 
@@ -49,3 +50,14 @@ def test_the_best_member_alone_is_loaded_in_any_case(loaded, losses, first):
     found = load_members(trials, SELECTION, None, Path(), Deadline.after(-1.0))
     assert found == {first: trials[first]}
     assert loaded == [SELECTION.weights[first]]
+
+
+@pytest.mark.parametrize(("size", "expected"), [(4, [4, 7, 9]), (6, [4, 7]), (11, [4])])
+def test_what_is_small_beside_the_best_is_loaded_even_when_time_is_up(
+    loaded, monkeypatch, size, expected
+):
+    sizes = {4: 100, 7: size, 9: size}
+    monkeypatch.setattr(assemble, "_size", lambda trial, folder: sizes[trial.number])
+    trials = trials_of({4: 0.2, 7: 0.9})
+    found = load_members(trials, SELECTION, None, Path(), Deadline.after(-1.0))
+    assert list(found) == expected
