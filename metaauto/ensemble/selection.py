@@ -129,9 +129,9 @@ def select_ensemble(
     with the best five together (with fewer if there are under twenty candidates, and with none
     whose loss is over 1.3 times the best; Caruana et al., section 2.2), adds 20 more at most, and
     counts even if the best alone has a lower loss. Selected on a part of the rows of 23 tables and
-    judged on the others, this took 0.2 to 1.0 % of the way from the baseline to the best off the
-    loss on 150 to 600 rows, and next to nothing on more. Bags of rows and of candidates were about
-    as good with more members (`docs/decisions`, 9).
+    judged on the others, this took 0.1 to 0.9 % of the way from the baseline to the best off the
+    loss on 150 to 600 rows, and next to nothing on more. Bags of rows were about as good with more
+    members (`docs/decisions`, 9).
 
     References
     ----------

@@ -155,6 +155,15 @@ def test_the_fewer_candidates_the_fewer_begin(candidates, expected):
     assert len(select_ensemble(predictions, y, METRICS["rmse"]).weights) == expected
 
 
+def test_few_rows_get_no_fine_weights():
+    y, predictions, _ = candidates("regression", 600, 30, 5)
+    selection = select_ensemble(predictions, y, METRICS["rmse"], size=200)
+    assert min(selection.weights.values()) >= 1 / 25
+    y, predictions, _ = candidates("regression", FEW_ROWS, 30, 5)
+    selection = select_ensemble(predictions, y, METRICS["rmse"], size=200)
+    assert min(selection.weights.values()) < 1 / 25
+
+
 def test_pool_takes_the_best():
     y, predictions, _ = candidates("regression", 800, 12, 5)
     losses = [METRICS["rmse"].loss(y, p) for p in predictions]
