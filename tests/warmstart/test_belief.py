@@ -63,3 +63,12 @@ def test_one_table_and_equal_losses_are_no_trouble():
     posterior = belief.given(np.array([0, 1]), np.array([0.5, 0.5]))
     assert np.isfinite(posterior.mean).all()
     assert np.isfinite(posterior.expected_gain()).all()
+
+
+def test_what_nothing_was_seen_of_is_less_certain_than_the_tables_alone_say():
+    """On tables that were left out errors are larger than the likeness of the others says."""
+    random = np.random.default_rng(0)
+    relative = random.random((400, 8))
+    posterior = Belief(relative, even(relative)).given(np.array([0, 1]), np.array([0.2, 0.6]))
+    ratio = posterior.deviation[2:] / relative[:, 2:].std(axis=0)
+    assert ratio == pytest.approx(1.6, abs=0.1)
