@@ -161,7 +161,8 @@ def select_ensemble(
     has_few_rows = len(y) < FEW_ROWS
     first: list[int] = []
     if has_few_rows:
-        first = [chosen.index(i) for i in _first(order, alone, len(chosen), max_members)]
+        most = min(size, max_members or size, FIRST, len(chosen) // FIRST_SHARE)
+        first = [chosen.index(i) for i in _best_few(order, alone, most)]
         size = min(size, len(first) + FEW_ADDITIONS)
     search = _Search(objective, size, max_members, tolerance * abs(single.loss), deadline)
     counts, trajectory = search.climb(range(len(chosen)), first)
@@ -213,14 +214,11 @@ def _single_losses(
     return found
 
 
-def _first(
-    order: np.ndarray, alone: np.ndarray, candidates: int, max_members: int | None
-) -> list[int]:
-    """Those of lowest loss, which the search on few rows begins with."""
-    most = max(min(FIRST, candidates // FIRST_SHARE, max_members or FIRST), 1)
+def _best_few(order: np.ndarray, alone: np.ndarray, most: int) -> list[int]:
+    """The best, and others of low loss that are not far behind it."""
     best = alone[order[0]]
     near = best + NEAR * abs(best)
-    return [int(i) for i in order[:most] if alone[i] <= near]
+    return [int(i) for i in order[: max(most, 1)] if alone[i] <= near]
 
 
 @dataclass

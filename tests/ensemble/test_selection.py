@@ -155,6 +155,13 @@ def test_the_fewer_candidates_the_fewer_begin(candidates, expected):
     assert len(select_ensemble(predictions, y, METRICS["rmse"]).weights) == expected
 
 
+@pytest.mark.parametrize("size", [2, 3])
+def test_on_few_rows_too_there_are_no_more_additions_than_asked_for(size):
+    y, predictions = off_by(np.linspace(0.1, 0.11, 40), 200)
+    selection = select_ensemble(predictions, y, METRICS["rmse"], size=size)
+    assert min(selection.weights.values()) >= 1 / size
+
+
 def test_few_rows_get_no_fine_weights():
     y, predictions, _ = candidates("regression", 600, 30, 5)
     selection = select_ensemble(predictions, y, METRICS["rmse"], size=200)
