@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from unittest import mock
@@ -31,25 +30,15 @@ _PLAIN_SIZE = 10
 _TIE = 1e-4
 
 
-@dataclass(frozen=True)
-class Case:
-    """Rows to select on and candidates to select from, one draw of both."""
-
-    rows: int
-    candidates: int
-    draw: int
-
-
-def judged(table: Collected, case: Case) -> dict[str, float]:
-    """Loss of each form on the other rows."""
-    random = np.random.default_rng(case.draw)
-    order = random.permutation(len(table.working))[: case.candidates]
+def judged(table: Collected, rows: int, candidates: int, draw: int) -> dict[str, float]:
+    """Loss of each form on the rows that were not drawn to select on."""
+    order = np.random.default_rng(draw).permutation(len(table.working))[:candidates]
     tried = [table.working[place] for place in order]
     is_classes = table.task.is_classification
-    chosen = stratified_rows(table.y, case.rows, case.draw, classes=is_classes)
+    chosen = stratified_rows(table.y, rows, draw, classes=is_classes)
     others = np.setdiff1d(np.arange(len(table.y)), chosen)
     y = table.y[chosen]
-    members = [one.prediction[chosen] for one in tried if one.prediction is not None]
+    members = [one.prediction[chosen] for one in tried]
     with mock.patch("metaauto.ensemble.selection.FEW_ROWS", 0):
         plain = select_ensemble(members, y, table.metric, size=_PLAIN_SIZE)
         alone = select_ensemble(members, y, table.metric, size=1)
@@ -68,7 +57,7 @@ def ahead(table: Collected, rows: int, candidates: int, draws: int) -> Mapping[s
     """How far each form is ahead of the plain one, as a share of the way; None for small tables."""
     if rows > len(table.y) - _LEAST_OTHERS:
         return None
-    found = [judged(table, Case(rows, candidates, draw)) for draw in range(draws)]
+    found = [judged(table, rows, candidates, draw) for draw in range(draws)]
     way = table.baseline - min(min(of.values()) for of in found)
     return {
         name: float(np.mean([of[PLAIN] - of[name] for of in found])) / max(way, 1e-12)
