@@ -1,0 +1,1 @@
+"""A guard against regressions: short fits of twelve tables, before and after a change."""
