@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.warmstart.collected import Collected, Tried, read_collected
 from metaauto.ensemble import Selection, blend, select_ensemble
 from metaauto.ensemble.folds import stratified_rows
-from metaauto.warmstart.verdict import interval
+from metaauto.warmstart.evaluation import interval
 
 ROWS = (150, 300, 450, 600, 800, 950)
 CANDIDATES = (12, 30, 60)

@@ -38,8 +38,8 @@ def main(
         marks.setdefault(kind, event.seconds)
 
     began = time.monotonic()
-    from metaauto.fit import Conductor
-    from metaauto.options import FitOptions
+    from metaauto.engine.fit_runner import Conductor
+    from metaauto.engine.options import FitOptions
 
     imported = time.monotonic() - began
     model = Conductor(FitOptions(budget=budget, cores=cores), note).run(data, target)

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from metaauto import api, hookspecs
+from metaauto import api
+from metaauto.plugins import hookspecs
 
 PAGE = Path(__file__).with_name("hooks.md")
 COMPONENTS = (
@@ -20,7 +21,8 @@ COMPONENTS = (
 HEADER = """\
 # Hooks
 
-Generated from the docstrings of `metaauto/hookspecs.py` by `python docs/hooks.py`; do not edit.
+Generated from the docstrings of `metaauto/plugins/hookspecs.py` by `python docs/hooks.py`;
+do not edit.
 The [plugin guide](plugins.md) shows how to use them.
 """
 

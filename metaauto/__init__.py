@@ -19,12 +19,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "AutoClassifier": "estimators",
     "AutoRegressor": "estimators",
-    "fit": "fit",
-    "hookimpl": "hookspecs",
+    "fit": "engine.fit_runner",
+    "hookimpl": "plugins.hookspecs",
     "load": "estimators",
-    "progress": "report.following",
-    "start": "session",
-    "summary": "report.following",
+    "show_progress": "progress.listeners",
+    "start": "engine.background",
+    "summary": "progress.listeners",
 }
 
 __all__ = [
@@ -34,7 +34,7 @@ __all__ = [
     "fit",
     "hookimpl",
     "load",
-    "progress",
+    "show_progress",
     "start",
     "summary",
 ]

@@ -17,6 +17,15 @@ from metaauto.components import (
     Reader,
     Tags,
 )
+from metaauto.components.explainer import Explainer, ExplainerInput
+from metaauto.components.hyperparameters import Choice, Float, Int, Range, Scalar, Space
+from metaauto.components.strategy import (
+    Observation,
+    Recommendation,
+    Strategy,
+    StrategyInput,
+    WarmStart,
+)
 from metaauto.configuration import Configuration
 from metaauto.errors import (
     ColumnError,
@@ -28,12 +37,9 @@ from metaauto.errors import (
     Refused,
     SettingError,
 )
-from metaauto.explainer import Explainer, ExplainerInput
-from metaauto.hookspecs import hookimpl
 from metaauto.metrics import Metric
-from metaauto.ranges import Choice, Float, Int, Range, Scalar, Space
-from metaauto.registry import Register
-from metaauto.strategy import Observation, Recommendation, Strategy, StrategyInput, WarmStart
+from metaauto.plugins.hookspecs import hookimpl
+from metaauto.plugins.registry import Register
 from metaauto.task import TASK_KINDS, Role
 
 __all__ = [

@@ -6,9 +6,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from metaauto.ranges import Scalar
+if TYPE_CHECKING:
+    from metaauto.components.hyperparameters import Scalar
 
 __all__ = ["Configuration"]
 

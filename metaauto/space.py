@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from metaauto.components import SLOTS, Model, Preprocessor
+from metaauto.components.hyperparameters import Choice, Float, Int, Range, Scalar
 from metaauto.configuration import Configuration
-from metaauto.ranges import Choice, Float, Int, Range, Scalar
-from metaauto.registry import Registry
+from metaauto.plugins.registry import Registry
 from metaauto.task import Role, Task
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ def _own_knowledge_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.fixture
 def only_own_knowledge(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if no store came with metaauto, in this process."""
-    for home in ("metaauto.knowledge", "metaauto.knowledge.library"):
+    for home in ("metaauto.knowledge", "metaauto.knowledge.sources"):
         monkeypatch.setattr(f"{home}.shipped_store", lambda: None)
 
 

@@ -22,7 +22,7 @@ def test_public_names_of_the_api_are_exported():
 
 
 def test_every_component_that_can_be_registered_is_in_the_api():
-    from metaauto.registry import COMPONENT_TYPES
+    from metaauto.plugins.registry import COMPONENT_TYPES
 
     assert {kind.__name__ for kind in COMPONENT_TYPES.values()} <= set(api.__all__)
 

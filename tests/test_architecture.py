@@ -49,14 +49,14 @@ def test_imports_run_one_way() -> None:
         ("metaauto", {"numpy", "pandas", "sklearn", "scipy", "pluggy", "click", "smac"}),
         ("metaauto.errors", {"numpy", "pandas", "sklearn", "scipy", "pluggy"}),
         ("metaauto.task", {"numpy", "pandas", "sklearn", "scipy", "pluggy"}),
-        ("metaauto.ranges", {"numpy", "pandas", "sklearn", "scipy", "pluggy"}),
+        ("metaauto.components.hyperparameters", {"numpy", "pandas", "sklearn", "scipy", "pluggy"}),
         ("metaauto.components", {"numpy", "pandas", "sklearn", "scipy"}),
         ("metaauto.__main__", {"numpy", "pandas", "sklearn", "click", "multiprocessing"}),
         ("metaauto.search.executors.environment", {"numpy", "pandas", "sklearn", "subprocess"}),
-        ("metaauto.search.executors.nursery", {"sqlite_utils", "metaauto.knowledge"}),
+        ("metaauto.search.executors.forkserver", {"sqlite_utils", "metaauto.knowledge"}),
         ("metaauto.cli", {"numpy", "pandas", "sklearn", "scipy", "pluggy", "smac"}),
         ("metaauto.api", {"pandas", "smac", "ConfigSpace", "openml", "torch"}),
-        ("metaauto.fit", {"smac", "ConfigSpace", "openml", "matplotlib", "torch"}),
+        ("metaauto.engine.fit_runner", {"smac", "ConfigSpace", "openml", "matplotlib", "torch"}),
     ],
 )
 def test_a_light_module_stays_light(module: str, light_of: set[str]) -> None:

@@ -14,8 +14,8 @@ from metaauto.components import (
     Preprocessor,
     Reader,
 )
+from metaauto.components.hyperparameters import Choice, Float
 from metaauto.errors import ComponentError
-from metaauto.ranges import Choice, Float
 
 
 def build(values, context):

@@ -84,7 +84,7 @@ def test_without_a_near_name_all_are_listed():
 
 def test_errors_import_nothing_heavy():
     code = (
-        "import sys, metaauto.errors, metaauto.task, metaauto.components, metaauto.ranges,"
+        "import sys, metaauto.errors, metaauto.task, metaauto.components, metaauto.components.hyperparameters,"
         " metaauto.configuration, metaauto.budget;"
         "print([m for m in ('numpy', 'pandas', 'sklearn', 'psutil') if m in sys.modules])"
     )

@@ -20,12 +20,12 @@ import pytest
 import metaauto
 from metaauto.api import Recommendation, Strategy
 from metaauto.components import Model
+from metaauto.engine.fit_runner import Conductor
+from metaauto.engine.options import FitOptions
 from metaauto.errors import Refused, RunError, SettingError, TargetError, UnknownName
-from metaauto.fit import Conductor
-from metaauto.hookspecs import hookimpl
 from metaauto.metrics import METRICS
-from metaauto.options import FitOptions
-from metaauto.plugins import PluginSettings
+from metaauto.plugins.hookspecs import hookimpl
+from metaauto.plugins.manager import PluginSettings
 
 HOME = Path(metaauto.__file__).parent.parent
 NO_PLUGINS = PluginSettings(only=())
@@ -163,7 +163,7 @@ def test_weights_decide_what_is_learned():
 
 @pytest.mark.parametrize(("size", "blends"), [(1, False), (2, True)])
 def test_the_warm_start_knows_whether_there_will_be_an_ensemble(size, blends, monkeypatch):
-    module, asked = sys.modules["metaauto.fit"], []
+    module, asked = sys.modules["metaauto.engine.fit_runner"], []
     choose = module.choose_strategy
 
     def asking(recalled, space, runtime, n_folds, wanted, *more):
@@ -180,7 +180,7 @@ def test_the_warm_start_knows_whether_there_will_be_an_ensemble(size, blends, mo
     [("binary", 2, True), ("binary", 1, False), ("regression", 2, False)],
 )
 def test_gains_are_weighed_for_ensembles_of_classification_alone(kind, size, weighs, monkeypatch):
-    module, asked = sys.modules["metaauto.launch"], []
+    module, asked = sys.modules["metaauto.engine.setup"], []
     search = module.Search
 
     def asking(**given):
@@ -649,7 +649,7 @@ class TestObservers:
 
     def test_plugins_are_told_and_cannot_stop_a_fit(self, monkeypatch):
         watching = self.Watching()
-        monkeypatch.setattr("metaauto.fit.pack_objects", lambda objects: b"")
+        monkeypatch.setattr("metaauto.engine.fit_runner.pack_objects", lambda objects: b"")
         model = quick(components=[watching])
         assert sorted(t[0] for t in watching.trials) == [1, 2, 3, 4]
         assert watching.models == [model]

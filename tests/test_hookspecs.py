@@ -6,13 +6,13 @@ import inspect
 import pluggy
 import pytest
 
-from metaauto import hookspecs
 from metaauto.components import Extractor, Preprocessor, Reader
-from metaauto.explainer import Explainer
+from metaauto.components.explainer import Explainer
+from metaauto.components.strategy import Strategy
 from metaauto.metrics import Metric
-from metaauto.plugins import PluginSettings, load_plugins
-from metaauto.registry import Register
-from metaauto.strategy import Strategy
+from metaauto.plugins import hookspecs
+from metaauto.plugins.manager import PluginSettings, load_plugins
+from metaauto.plugins.registry import Register
 
 HOOKS = {
     name: item

@@ -9,9 +9,9 @@ import pytest
 
 from metaauto.budget import available_cores
 from metaauto.components import Model, Reader
+from metaauto.engine.options import FitOptions
 from metaauto.errors import SettingError
-from metaauto.options import FitOptions
-from metaauto.plugins import PluginSettings
+from metaauto.plugins.manager import PluginSettings
 
 
 def test_without_budget_and_trials_five_minutes_are_taken():

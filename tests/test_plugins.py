@@ -14,7 +14,7 @@ import pytest
 import metaauto
 from metaauto.api import Extractor, Model, hookimpl
 from metaauto.errors import NameClash, PluginLoadError, Refused
-from metaauto.plugins import Bundle, PluginSettings, load_plugins, pack_objects
+from metaauto.plugins.manager import Bundle, PluginSettings, load_plugins, pack_objects
 
 GOOD = """
 from metaauto.api import Model, hookimpl
@@ -402,7 +402,7 @@ class TestSession:
                 """
                 import sys
                 from metaauto.api import Model
-                from metaauto.plugins import Bundle, pack_objects
+                from metaauto.plugins.manager import Bundle, pack_objects
 
                 class Mine:
                     def predict(self, X):

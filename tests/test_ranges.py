@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metaauto.components.hyperparameters import Choice, Float, Int, check_space
 from metaauto.errors import ComponentError
-from metaauto.ranges import Choice, Float, Int, check_space
 
 GARBAGE = st.one_of(
     st.none(),

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaauto.components import Extractor, Model, Preprocessor, Reader
+from metaauto.components.hyperparameters import Choice, Float
 from metaauto.errors import ComponentError, UnknownName
 from metaauto.metrics import Metric
-from metaauto.plugins import PluginSettings, load_plugins
-from metaauto.ranges import Choice, Float
-from metaauto.registry import Plugin, Register, Registered, Registry
+from metaauto.plugins.manager import PluginSettings, load_plugins
+from metaauto.plugins.registry import Plugin, Register, Registered, Registry
 
 
 def build(values, context):

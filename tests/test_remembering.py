@@ -10,7 +10,7 @@ import pytest
 import metaauto
 from metaauto.errors import KnowledgeError
 from metaauto.knowledge import KnowledgeStore, check, own_store
-from metaauto.plugins import PluginSettings
+from metaauto.plugins.manager import PluginSettings
 
 SECRETS = ("Zanzibar", "Quetzalcoatl", "income_of_mister_x", "purchased_secretly")
 
@@ -46,7 +46,7 @@ def fit(seed: int = 0, events=None, **options):
 
 @pytest.fixture(autouse=True)
 def _nothing_shipped(monkeypatch):
-    monkeypatch.setattr("metaauto.knowledge.library.shipped_store", lambda: None)
+    monkeypatch.setattr("metaauto.knowledge.sources.shipped_store", lambda: None)
 
 
 def recalled(events) -> dict:

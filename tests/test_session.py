@@ -11,8 +11,8 @@ from command_line import environment, people
 from sklearn.datasets import load_iris
 
 import metaauto
+from metaauto.engine.background import Best
 from metaauto.errors import SettingError, TargetError
-from metaauto.session import Best
 
 TINY = {"trials": 3, "cores": 1, "cv": 2, "memory": 2, "include": ["logistic", "lda"]}
 

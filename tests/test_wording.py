@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaauto.wording import counted, shortened
+from metaauto.text import counted, shortened
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from sklearn.metrics import f1_score, mean_absolute_error
 
 from metaauto.data import plan_splits, prepare
+from metaauto.fit_state import Work
 from metaauto.metrics import METRICS
-from metaauto.work import Work
 
 ROWS = np.array([1, 2, 5, 8, 9])
 

@@ -15,14 +15,14 @@ import click
 import numpy as np
 
 from benchmarks.warmstart.replay import METRICS
+from metaauto.collect.build import BuildPlan
+from metaauto.collect.candidates import Candidate, candidates
+from metaauto.collect.sources import folder_sources
+from metaauto.collect.table import MeasuredTable
 from metaauto.configuration import Configuration
 from metaauto.knowledge import KnowledgeStore, here
-from metaauto.measure.build import BuildPlan
-from metaauto.measure.candidates import Candidate, candidates
-from metaauto.measure.sources import folder_sources
-from metaauto.measure.table import MeasuredTable
 from metaauto.metrics import Metric, resolve_metric
-from metaauto.plugins import load_plugins
+from metaauto.plugins.manager import load_plugins
 from metaauto.search import LocalExecutor, Outcome, Status
 from metaauto.task import Task
 from metaauto.warmstart.candidates import seconds_of_one_fit

@@ -20,20 +20,20 @@ from sklearn.linear_model import PoissonRegressor
 
 from benchmarks.warmstart.collected import Collected, Tried, read_collected
 from benchmarks.warmstart.replay import METRICS
+from metaauto.components.strategy import Observation, WarmStart
 from metaauto.ensemble import AnytimeEnsemble
 from metaauto.knowledge import KnowledgeMatrix, KnowledgeStore
 from metaauto.metafeatures import Metafeatures
-from metaauto.plugins import load_plugins
+from metaauto.plugins.manager import load_plugins
 from metaauto.search import Status, Trial
 from metaauto.search.racing import lost_at, projected_loss
 from metaauto.space import SearchSpace
-from metaauto.strategy import Observation, WarmStart
 from metaauto.warmstart import RuntimeModel
-from metaauto.warmstart.blending import kinship
 from metaauto.warmstart.candidates import known_configurations
+from metaauto.warmstart.diversity import kinship
+from metaauto.warmstart.evaluation import interval
+from metaauto.warmstart.knowledge_strategy import KnowledgeStrategy
 from metaauto.warmstart.portfolio import DefaultPortfolio
-from metaauto.warmstart.recall import KnowledgeStrategy
-from metaauto.warmstart.verdict import interval
 
 BUDGETS = (4.0, 8.0, 16.0, 32.0, 60.0)
 ARMS = ("cold", "best single", "ensemble")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from metaauto.fit import Conductor
-from metaauto.options import FitOptions
-from metaauto.report import evaluate
+from metaauto.analysis.evaluation import evaluate
+from metaauto.engine.fit_runner import Conductor
+from metaauto.engine.options import FitOptions
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ import click
 import numpy as np
 
 from metaauto.knowledge import KnowledgeMatrix, KnowledgeStore
-from metaauto.warmstart.durations import Timing
-from metaauto.warmstart.replay import (
+from metaauto.warmstart.evaluation import OURS, interval
+from metaauto.warmstart.simulation import (
     FOLDS,
     POLICIES,
     SECONDS,
@@ -26,7 +26,7 @@ from metaauto.warmstart.replay import (
     cases,
     replay,
 )
-from metaauto.warmstart.verdict import OURS, interval
+from metaauto.warmstart.size_scaling import Timing
 
 METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 ORACLE = "oracle"

@@ -30,7 +30,7 @@ from benchmarks.tables import (
     median_interval,
     read_rows,
 )
-from metaauto.warmstart.verdict import interval
+from metaauto.warmstart.evaluation import interval
 
 WARM, COLD, RANDOM = "warm", "cold", "random"
 _TIE = 1e-4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metaauto.api import Strategy, StrategyInput, WarmStart
-from metaauto.builtin.drawn import RandomStart
+from metaauto.builtin.random_search import RandomStart
 
 __all__ = ["STRATEGIES"]
 

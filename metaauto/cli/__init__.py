@@ -86,7 +86,7 @@ def _with_defaults(ctx: click.Context, command: click.Command | None, args: list
 
 
 def _of_plugin(name: str) -> click.Command | None:
-    from metaauto.plugins import load_plugins
+    from metaauto.plugins.manager import load_plugins
 
     registry = load_plugins().registry
     if name not in registry.names("command"):

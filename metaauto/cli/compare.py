@@ -12,7 +12,7 @@ from metaauto.cli.options import json_option
 from metaauto.cli.terminal import print_json, print_line, print_table
 
 if TYPE_CHECKING:
-    from metaauto.report.comparison import Compared
+    from metaauto.analysis.comparison import Compared
 
 __all__ = ["command"]
 
@@ -35,7 +35,7 @@ def command(runs: tuple[str, ...], as_json: bool) -> None:
     """
     if len(runs) < 2:
         raise click.UsageError("Name two or more model files or run directories.")
-    from metaauto.report.comparison import differing_options, read_compared, verdict
+    from metaauto.analysis.comparison import differing_options, read_compared, verdict
 
     fits = [read_compared(place) for place in runs]
     differing = differing_options(fits)
@@ -72,7 +72,7 @@ def _row(label: str, keys: Sequence[str], cells: Sequence[str]) -> dict[str, str
 
 def _score(name: str, interval: str = "") -> Callable[[Compared], str]:
     def tell(fit: Compared) -> str:
-        from metaauto.report import format_score
+        from metaauto.text import format_score
 
         found: Mapping[str, Any] | None = getattr(fit, interval) if interval else None
         ends = ""

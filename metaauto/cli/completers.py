@@ -14,7 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
-    from metaauto.plugins import LoadedPlugins
+    from metaauto.plugins.manager import LoadedPlugins
 
 __all__ = [
     "COMPLETE_VARIABLE",
@@ -88,7 +88,7 @@ def _silence() -> Iterator[None]:
 
 def _loaded(context: click.Context) -> LoadedPlugins:
     """The plugins that the command would load, broken ones left out."""
-    from metaauto.plugins import PluginSettings, load_plugins
+    from metaauto.plugins.manager import PluginSettings, load_plugins
 
     folders: list[Any] = []
     place: click.Context | None = context

@@ -13,7 +13,7 @@ from metaauto.cli.options import (
 )
 from metaauto.cli.streams import model_file
 from metaauto.cli.terminal import print_json, print_line, print_table
-from metaauto.wording import counted
+from metaauto.text import counted
 
 __all__ = ["command"]
 
@@ -50,10 +50,11 @@ def command(
     score.
     """
     settings = plugin_settings(plugin_folders)
+    from metaauto.analysis.evaluation import evaluate
     from metaauto.data import read_table
     from metaauto.model import FinalModel
-    from metaauto.plugins import load_plugins
-    from metaauto.report import evaluate, format_score
+    from metaauto.plugins.manager import load_plugins
+    from metaauto.text import format_score
 
     registry = load_plugins(settings).registry
     with model_file(model, data) as path:

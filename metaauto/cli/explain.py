@@ -21,13 +21,13 @@ from metaauto.cli.output import STANDARD_OUTPUT, check_output, write_table
 from metaauto.cli.streams import model_file
 from metaauto.cli.terminal import print_json, print_line, print_table
 from metaauto.errors import SettingError
-from metaauto.wording import counted
+from metaauto.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from metaauto.analysis.importance import Importance
     from metaauto.model import FinalModel
-    from metaauto.report.importance import Importance
 
 __all__ = ["command", "preferred"]
 
@@ -114,7 +114,7 @@ def command(
     from metaauto.budget import parse_seconds
     from metaauto.data import read_table
     from metaauto.model import FinalModel
-    from metaauto.plugins import load_plugins
+    from metaauto.plugins.manager import load_plugins
 
     seconds = parse_seconds(budget)
     registry = load_plugins(settings).registry
@@ -152,8 +152,8 @@ def _columns(
     given: Mapping[str, Any],
 ) -> None:
     """Importance of the columns."""
+    from metaauto.analysis.examine import importance_of, known_rows
     from metaauto.components import Deadline
-    from metaauto.report.examine import importance_of, known_rows
 
     rows = known_rows(model, frame, given["target"])
     found = importance_of(
@@ -224,8 +224,8 @@ def _rows(
     given: Mapping[str, Any],
 ) -> None:
     """Contributions to the predictions of rows."""
+    from metaauto.analysis.local_explanations import explain_rows
     from metaauto.data import read_table
-    from metaauto.report.row_by_row import explain_rows
 
     chosen = list(range(len(frame))) if given["every_row"] else list(given["chosen"])
     for number in chosen:

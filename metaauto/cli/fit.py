@@ -10,7 +10,6 @@ import click
 
 from metaauto.cli.completers import complete_files, complete_folders, complete_metrics
 from metaauto.cli.defaults import from_file, options_from_file
-from metaauto.cli.handover import DEFAULT_OUT, hand_over, place_for
 from metaauto.cli.options import (
     exclude_option,
     include_option,
@@ -22,14 +21,15 @@ from metaauto.cli.options import (
     target_option,
     task_option,
 )
+from metaauto.cli.progress import listening, stopping_gently
+from metaauto.cli.save_model import DEFAULT_OUT, hand_over, place_for
 from metaauto.cli.streams import STANDARD_STREAM
 from metaauto.cli.terminal import say
-from metaauto.cli.watching import listening, stopping_gently
 from metaauto.errors import SettingError
 from metaauto.interrupts import leaving_at_once
 
 if TYPE_CHECKING:
-    from metaauto.options import FitOptions
+    from metaauto.engine.options import FitOptions
 
 __all__ = ["command"]
 
@@ -183,8 +183,8 @@ def command(
         raise click.UsageError("--out - and --json both write to the standard output.")
     options = _options(given)
     if dry_run:
-        from metaauto.cli.fit_plan import print_plan
-        from metaauto.plan import plan_fit
+        from metaauto.cli.dry_run import print_plan
+        from metaauto.engine.dry_run import plan_fit
 
         print_plan(plan_fit(data, target, options), as_json)
         return
@@ -192,8 +192,8 @@ def command(
     if named and not quiet:
         say(f"Defaults from {file}: {', '.join(named)}")
     with leaving_at_once():
-        from metaauto.fit import Conductor
-        from metaauto.search.executors.nurseries import fork_nursery
+        from metaauto.engine.fit_runner import Conductor
+        from metaauto.search.executors.forkserver_pool import fork_nursery
 
         # Whoever misspelt a file need not wait for what workers import.
         if data in (None, STANDARD_STREAM) or ":" in data or Path(data).exists():
@@ -230,7 +230,7 @@ def _options(given: dict[str, Any]) -> FitOptions:
     roles = _roles(given["roles"])
     cv = _cv(given["cv"])
     settings = plugin_settings(given["plugin_folders"])
-    from metaauto.options import FitOptions
+    from metaauto.engine.options import FitOptions
 
     names = (
         *("task", "metric", "budget", "trials", "cores", "memory", "seed", "holdout", "groups"),

@@ -21,10 +21,10 @@ from metaauto.cli.options import exclude_option, include_option, plugin_settings
 from metaauto.cli.stores import named_or_own, store_option, written_store
 from metaauto.cli.terminal import say
 from metaauto.errors import KnowledgeError, SettingError
-from metaauto.wording import counted
+from metaauto.text import counted
 
 if TYPE_CHECKING:
-    from metaauto.measure import BuildPlan, Progress, Source
+    from metaauto.collect import BuildPlan, Progress, Source
     from metaauto.search import Executor
 
 __all__ = ["command"]
@@ -161,9 +161,9 @@ def command(
     plan = _plan(given)
     settings = plugin_settings(plugin_folders)
     path = named_or_own(store)
+    from metaauto.collect import build_knowledge
     from metaauto.knowledge import here
-    from metaauto.measure import build_knowledge
-    from metaauto.plugins import load_plugins
+    from metaauto.plugins.manager import load_plugins
 
     plugins = load_plugins(settings)
     chosen = plugins.registry.select(given["include"], given["exclude"])
@@ -229,7 +229,7 @@ def _plan(given: dict[str, Any]) -> BuildPlan:
         for name in ("budget", "budget_per_dataset")
     )
     cores = given["cores"] or available_cores()
-    from metaauto.measure import BuildPlan
+    from metaauto.collect import BuildPlan
 
     plan = BuildPlan(
         rows=given["rows"],
@@ -249,7 +249,7 @@ def _plan(given: dict[str, Any]) -> BuildPlan:
 def _sources(
     suite: str | None, tasks: str | None, folder: str | None, target: str | None
 ) -> list[Source]:
-    from metaauto.measure import (
+    from metaauto.collect import (
         folder_sources,
         recipe_names,
         recipe_sources,

@@ -7,7 +7,7 @@ import click
 from metaauto.cli.completers import complete_folders
 from metaauto.cli.stores import named_or_own, read_store, store_option
 from metaauto.cli.terminal import print_line
-from metaauto.wording import counted
+from metaauto.text import counted
 
 __all__ = ["command"]
 

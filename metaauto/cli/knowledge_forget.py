@@ -68,7 +68,7 @@ def command(
             )
     else:
         settings = plugin_settings(plugin_folders)
-        from metaauto.plugins import load_plugins
+        from metaauto.plugins.manager import load_plugins
 
         registry = load_plugins(settings).registry
         digest = read_dataset(str(data), target, registry, **given).fingerprint

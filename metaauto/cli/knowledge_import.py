@@ -10,7 +10,7 @@ from metaauto.cli.completers import complete_files
 from metaauto.cli.options import json_option
 from metaauto.cli.stores import named_or_own, store_option, written_store
 from metaauto.cli.terminal import print_json, print_line
-from metaauto.wording import counted
+from metaauto.text import counted
 
 __all__ = ["command"]
 

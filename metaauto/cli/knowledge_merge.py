@@ -11,7 +11,7 @@ from metaauto.cli.options import same_file
 from metaauto.cli.stores import named_or_own, read_store, store_option, written_store
 from metaauto.cli.terminal import print_line
 from metaauto.errors import Refused
-from metaauto.wording import counted
+from metaauto.text import counted
 
 __all__ = ["command"]
 

@@ -13,10 +13,10 @@ from metaauto.cli.options import json_option, plugins_option
 from metaauto.cli.stores import in_use, read_store
 from metaauto.cli.terminal import print_json, print_line, print_table, say
 from metaauto.errors import KnowledgeError
-from metaauto.wording import counted
+from metaauto.text import counted
 
 if TYPE_CHECKING:
-    from metaauto.warmstart.verdict import Verdict
+    from metaauto.warmstart.evaluation import Verdict
 
 __all__ = ["command"]
 
@@ -76,7 +76,7 @@ def command(
 def _verdicts(paths: list[Path], versions: dict[str, int]) -> Iterator[Verdict]:
     """The verdict on each kind of task that any of the stores knows."""
     from metaauto.knowledge import recall
-    from metaauto.warmstart.verdict import verify
+    from metaauto.warmstart.evaluation import verify
 
     warned: set[str] = set()
     for kind, metric in _METRICS.items():

@@ -30,8 +30,8 @@ def command(model: str, as_json: bool) -> None:
     All scores are over the same rows, none of which a scored model was trained on. Only the
     description in the file is read, nothing in it is loaded.
     """
-    from metaauto.model.file import read_manifest
-    from metaauto.report import format_score
+    from metaauto.model.save import read_manifest
+    from metaauto.text import format_score
 
     with model_file(model) as path:
         manifest = read_manifest(path)

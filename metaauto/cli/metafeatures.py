@@ -61,7 +61,7 @@ def command(
         raise SettingError(f"--seconds {seconds:g} is no time.", hint="Give seconds above zero.")
     settings = plugin_settings(plugin_folders)
     from metaauto.metafeatures import describe
-    from metaauto.plugins import load_plugins
+    from metaauto.plugins.manager import load_plugins
 
     registry = load_plugins(settings).registry
     dataset = read_dataset(data, target, registry, task=task)

@@ -20,8 +20,8 @@ from metaauto.errors import SettingError
 
 if TYPE_CHECKING:
     from metaauto.data import Dataset
-    from metaauto.plugins import PluginSettings
-    from metaauto.registry import Registry
+    from metaauto.plugins.manager import PluginSettings
+    from metaauto.plugins.registry import Registry
 
 __all__ = [
     "TASKS",
@@ -166,8 +166,8 @@ def _names(
 def read_dataset(data: str, target: str | None, registry: Registry, **options: Any) -> Dataset:
     """Read a table and say what is to be learned from what, as a fit with these options would."""
     from metaauto.data import read_table
-    from metaauto.intake import understand
-    from metaauto.options import FitOptions
+    from metaauto.engine.intake import understand
+    from metaauto.engine.options import FitOptions
 
     frame = read_table(data, registry.readers())
     target = frame.attrs.get("target") if target is None else target
@@ -177,7 +177,7 @@ def read_dataset(data: str, target: str | None, registry: Registry, **options: A
 
 def plugin_settings(folders: tuple[str, ...]) -> PluginSettings:
     """Which plugins to load: what the environment says, and some folders."""
-    from metaauto.plugins import PluginSettings
+    from metaauto.plugins.manager import PluginSettings
 
     settings = PluginSettings.from_environment()
     if not folders:

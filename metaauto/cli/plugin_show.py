@@ -14,11 +14,11 @@ from metaauto.cli.options import json_option, plugins_option
 from metaauto.cli.plugins import load_quietly
 from metaauto.cli.terminal import print_json, print_line
 from metaauto.components import Extractor, Model, Preprocessor, Reader, Tags
+from metaauto.components.hyperparameters import Choice, Range
 from metaauto.errors import UnknownName
-from metaauto.ranges import Choice, Range
 
 if TYPE_CHECKING:
-    from metaauto.registry import Plugin, Registered, Registry
+    from metaauto.plugins.registry import Plugin, Registered, Registry
 
 __all__ = ["command"]
 

@@ -14,8 +14,8 @@ from metaauto.cli.options import json_option, plugin_settings, plugins_option
 from metaauto.cli.terminal import print_json, print_line
 
 if TYPE_CHECKING:
-    from metaauto.plugins import LoadedPlugins
-    from metaauto.registry import Plugin
+    from metaauto.plugins.manager import LoadedPlugins
+    from metaauto.plugins.registry import Plugin
 
 __all__ = ["command", "load_quietly"]
 
@@ -68,7 +68,7 @@ def list_command(folders: tuple[str, ...], plugin_folders: tuple[str, ...], as_j
 def load_quietly(folders: tuple[str, ...]) -> LoadedPlugins:
     """Load all plugins; what is wrong with them is told by the command, not by warnings."""
     settings = plugin_settings(folders)
-    from metaauto.plugins import load_plugins
+    from metaauto.plugins.manager import load_plugins
 
     logging.getLogger("metaauto.plugins").setLevel(logging.ERROR)
     return load_plugins(settings)

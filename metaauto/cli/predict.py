@@ -55,7 +55,7 @@ def command(
     settings = plugin_settings(plugin_folders)
     from metaauto.data import read_table
     from metaauto.model import FinalModel
-    from metaauto.plugins import load_plugins
+    from metaauto.plugins.manager import load_plugins
 
     registry = load_plugins(settings).registry
     with model_file(model, data) as path:

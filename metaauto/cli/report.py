@@ -71,14 +71,14 @@ def command(
     if target is not None and data is None:
         raise click.UsageError("--target goes with --data.")
     place = _place(output, model, data)
-    from metaauto.model.file import read_manifest
+    from metaauto.model.save import read_manifest
 
     examined = None
     with model_file(model, data) as file:
         manifest = read_manifest(file)
         if data is not None:
             examined = _examined(file, data, target, budget, seed, plugin_folders)
-    from metaauto.report.page import report_html
+    from metaauto.report.html import report_html
 
     text = report_html(manifest, examined)
     if place is None:
@@ -107,11 +107,11 @@ def _examined(
     model: str, data: str, target: str | None, budget: str, seed: int, folders: tuple[str, ...]
 ) -> dict[str, Any]:
     settings = plugin_settings(folders)
+    from metaauto.analysis.examine import examine
     from metaauto.budget import parse_seconds
     from metaauto.data import read_table
     from metaauto.model import FinalModel
-    from metaauto.plugins import load_plugins
-    from metaauto.report.examine import examine
+    from metaauto.plugins.manager import load_plugins
 
     seconds = parse_seconds(budget)
     registry = load_plugins(settings).registry

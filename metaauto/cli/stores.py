@@ -14,7 +14,7 @@ from metaauto.errors import KnowledgeError
 
 if TYPE_CHECKING:
     from metaauto.knowledge import KnowledgeStore
-    from metaauto.registry import Registry
+    from metaauto.plugins.registry import Registry
 
 __all__ = ["in_use", "named_or_own", "read_store", "store_option", "written_store"]
 

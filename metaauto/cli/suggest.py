@@ -20,7 +20,7 @@ from metaauto.cli.options import (
     task_option,
 )
 from metaauto.cli.terminal import print_json, print_line, print_table, say
-from metaauto.wording import counted
+from metaauto.text import counted
 
 if TYPE_CHECKING:
     from metaauto.warmstart.suggest import Suggested, Suggestion
@@ -93,7 +93,7 @@ def command(
     """
     settings = plugin_settings(plugin_folders)
     from metaauto.budget import available_cores
-    from metaauto.plugins import load_plugins
+    from metaauto.plugins.manager import load_plugins
     from metaauto.warmstart.suggest import suggest
 
     registry = load_plugins(settings).registry

@@ -1,7 +1,7 @@
 """What plugins register: models, preprocessors, readers and metafeature extractors."""
 
 from metaauto.components.context import BuildContext, Deadline, FitContext
-from metaauto.components.extractor import Extractor, MetafeatureInput
+from metaauto.components.metafeatures import Extractor, MetafeatureInput
 from metaauto.components.model import Model, Tags
 from metaauto.components.preprocessor import SLOTS, Preprocessor
 from metaauto.components.reader import Reader

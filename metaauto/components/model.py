@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from metaauto.components.context import BuildContext, FitContext
-from metaauto.components.rules import check_callable, check_component, check_tasks
-from metaauto.ranges import Range, Scalar, Space, check_space
+from metaauto.components.hyperparameters import Range, Scalar, Space, check_space
+from metaauto.components.validation import check_callable, check_component, check_tasks
 from metaauto.task import TASK_KINDS
 
 __all__ = ["Model", "Tags"]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from metaauto.components.context import BuildContext
-from metaauto.components.rules import check_component, check_tasks
+from metaauto.components.hyperparameters import Space, check_space
+from metaauto.components.validation import check_component, check_tasks
 from metaauto.errors import ComponentError
-from metaauto.ranges import Space, check_space
 from metaauto.task import TASK_KINDS
 
 __all__ = ["SLOTS", "Preprocessor"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from metaauto.components.rules import check_callable, check_component
+from metaauto.components.validation import check_callable, check_component
 
 __all__ = ["Reader"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from metaauto.data.dtypes import plain_block
 from metaauto.data.findings import Finding
-from metaauto.data.storage import plain_block
 from metaauto.errors import ColumnError, DataError, TargetError
 from metaauto.task import Column, Role
 

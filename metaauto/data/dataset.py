@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metaauto.data.cells import as_date_list, distinct, number_format, numbers_of
 from metaauto.data.checks import check_table, column_findings, find_leaks
-from metaauto.data.dates import date_format
+from metaauto.data.date_formats import date_format
+from metaauto.data.dtypes import date_cells, float_cells, storage_of
 from metaauto.data.findings import Finding
 from metaauto.data.fingerprint import fingerprint
+from metaauto.data.parsing import as_date_list, distinct, number_format, numbers_of
 from metaauto.data.read import as_table
 from metaauto.data.roles import inspect_columns
 from metaauto.data.schema import TableSchema
-from metaauto.data.storage import date_cells, float_cells, storage_of
 from metaauto.data.target import Target, read_target
 from metaauto.errors import ColumnError, DataError, SplitError, TargetError, UnknownName
 from metaauto.task import Role, Task
-from metaauto.wording import counted
+from metaauto.text import counted
 
 __all__ = ["Dataset", "prepare"]
 

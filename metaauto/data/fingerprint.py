@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metaauto.data.cells import dense, distinct
-from metaauto.data.storage import date_cells, float_cells, plain_block, storage_of
+from metaauto.data.dtypes import date_cells, float_cells, plain_block, storage_of
+from metaauto.data.parsing import dense, distinct
 
 __all__ = ["fingerprint"]
 

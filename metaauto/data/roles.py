@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metaauto.data.cells import Levels, as_date_list, as_number, dense, distinct, number_format
-from metaauto.data.dates import date_format
-from metaauto.data.drafts import (
+from metaauto.data.date_formats import date_format
+from metaauto.data.dtypes import float_cells, plain_block, storage_of
+from metaauto.data.findings import Finding
+from metaauto.data.parsing import Levels, as_date_list, as_number, dense, distinct, number_format
+from metaauto.data.role_inference import (
     Draft,
     boolean_draft,
     date_draft,
@@ -25,8 +27,6 @@ from metaauto.data.drafts import (
     numbers_as_text,
     ordered,
 )
-from metaauto.data.findings import Finding
-from metaauto.data.storage import float_cells, plain_block, storage_of
 from metaauto.errors import ColumnError, UnknownName
 from metaauto.task import Column, Role
 

@@ -12,15 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metaauto.data.cells import (
-    as_date_list,
-    as_text,
-    dense,
-    distinct,
-    numbers_of,
-    truth_table,
-)
-from metaauto.data.storage import date_cells, float_cells
+from metaauto.data.dtypes import date_cells, float_cells
+from metaauto.data.parsing import as_date_list, as_text, dense, distinct, numbers_of, truth_table
 from metaauto.errors import ColumnError, SchemaMismatch
 from metaauto.task import Column, Role
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from metaauto.data.cost import boosting_seconds
 from metaauto.data.dataset import Dataset
-from metaauto.data.partition import (
+from metaauto.data.splitters import (
     TRAINING,
     cover_classes,
     deal,
@@ -22,7 +22,7 @@ from metaauto.data.partition import (
     time_blocks,
 )
 from metaauto.errors import SplitError
-from metaauto.wording import counted
+from metaauto.text import counted
 
 __all__ = ["Splits", "plan_splits"]
 

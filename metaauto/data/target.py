@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metaauto.data.cells import Levels, as_number, as_text, distinct, number_format, numbers_of
+from metaauto.data.dtypes import storage_of
 from metaauto.data.findings import Finding
-from metaauto.data.storage import storage_of
+from metaauto.data.parsing import Levels, as_number, as_text, distinct, number_format, numbers_of
 from metaauto.errors import TargetError, UnknownName
 from metaauto.task import TASK_KINDS
-from metaauto.wording import counted
+from metaauto.text import counted
 
 __all__ = ["FEW_NUMBERS", "Target", "read_target"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from metaauto.ensemble.anytime import AnytimeEnsemble
 from metaauto.ensemble.blend import blend
 from metaauto.ensemble.calibration import Calibrator, fit_calibrator
-from metaauto.ensemble.decision import Decision, fit_decision, quick_decision
 from metaauto.ensemble.selection import Selection, select_ensemble
+from metaauto.ensemble.thresholds import Decision, fit_decision, quick_decision
 
 __all__ = [
     "AnytimeEnsemble",

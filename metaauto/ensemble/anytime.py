@@ -14,7 +14,7 @@ from metaauto.ensemble.blend import blend
 from metaauto.ensemble.objectives import judged
 from metaauto.ensemble.selection import FEW_ROWS, NO_LIMIT, Selection, select_ensemble
 from metaauto.errors import SettingError
-from metaauto.metrics.metric import Metric
+from metaauto.metrics.base import Metric
 
 __all__ = ["AnytimeEnsemble"]
 

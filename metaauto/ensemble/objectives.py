@@ -8,10 +8,10 @@ from typing import Protocol
 import numpy as np
 
 from metaauto.components import Deadline
-from metaauto.ensemble.decision import quick_decision, quick_loss
 from metaauto.ensemble.folds import stratified_rows
-from metaauto.metrics import probability, values
-from metaauto.metrics.metric import Metric
+from metaauto.ensemble.thresholds import quick_decision, quick_loss
+from metaauto.metrics import probability, regression
+from metaauto.metrics.base import Metric
 
 __all__ = ["Objective", "objective_for"]
 
@@ -217,11 +217,11 @@ def objective_for(
     """Build the fastest objective that ranks mixtures as the metric does."""
     weight = weight if metric.weighted else None
     core = metric.core
-    if core is values.rmse:
+    if core is regression.rmse:
         return _Quadratic(predictions, y, weight, np.sqrt, classes=False)
-    if core is values.mse:
+    if core is regression.mse:
         return _Quadratic(predictions, y, weight, _same, classes=False)
-    if core is values.r2:
+    if core is regression.r2:
         spread = float(np.average((y - np.average(y, weights=weight)) ** 2, weights=weight))
         if spread > 0:
             return _Quadratic(predictions, y, weight, lambda m: m / spread, classes=False)

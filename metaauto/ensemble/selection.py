@@ -12,7 +12,7 @@ from metaauto.components import Deadline
 from metaauto.ensemble.blend import blend
 from metaauto.ensemble.objectives import Objective, judged, objective_for
 from metaauto.errors import SettingError
-from metaauto.metrics.metric import Metric
+from metaauto.metrics.base import Metric
 
 __all__ = ["Selection", "select_ensemble"]
 

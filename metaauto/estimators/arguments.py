@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 
 from metaauto.components import Model
 from metaauto.errors import DataError, SettingError
-from metaauto.wording import counted
+from metaauto.text import counted
 
 __all__ = [
     "DENSE_CELLS",

@@ -13,6 +13,8 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from metaauto.data import as_table
+from metaauto.engine.fit_runner import Conductor
+from metaauto.engine.options import FitOptions
 from metaauto.estimators.arguments import (
     budget_of,
     cores_of,
@@ -25,10 +27,8 @@ from metaauto.estimators.arguments import (
     seed_of,
     weights_of,
 )
-from metaauto.fit import Conductor
 from metaauto.model import FinalModel
-from metaauto.options import FitOptions
-from metaauto.report.following import progress
+from metaauto.progress.listeners import show_progress
 
 __all__ = ["AutoEstimator"]
 
@@ -163,7 +163,7 @@ class AutoEstimator(BaseEstimator):
         )
 
     def _listener(self) -> Any:
-        return progress(self.verbose) if self.verbose else None
+        return show_progress(self.verbose) if self.verbose else None
 
     def _training_table(self, X: Any, y: Any) -> Any:
         if y is None:

@@ -26,8 +26,14 @@ Examples
 array([[0.25]])
 """
 
-from metaauto.knowledge.check import check
-from metaauto.knowledge.facts import (
+from metaauto.knowledge.export import export_text, import_text
+from metaauto.knowledge.integrity import check
+from metaauto.knowledge.joining import join
+from metaauto.knowledge.matrix import KnowledgeMatrix
+from metaauto.knowledge.merge import MergeReport, merge
+from metaauto.knowledge.provenance import here
+from metaauto.knowledge.queries import StoreInfo
+from metaauto.knowledge.records import (
     STATUSES,
     ConfigurationFact,
     DatasetFact,
@@ -35,14 +41,8 @@ from metaauto.knowledge.facts import (
     MetafeatureFact,
     ProvenanceFact,
 )
-from metaauto.knowledge.joined import join
-from metaauto.knowledge.library import Recalled, own_store, recall, shipped_store, stores
-from metaauto.knowledge.matrix import KnowledgeMatrix
-from metaauto.knowledge.merge import MergeReport, merge
-from metaauto.knowledge.provenance import here
-from metaauto.knowledge.reading import StoreInfo
+from metaauto.knowledge.sources import Recalled, own_store, recall, shipped_store, stores
 from metaauto.knowledge.store import KnowledgeStore
-from metaauto.knowledge.text import export_text, import_text
 
 __all__ = [
     "STATUSES",

@@ -13,9 +13,9 @@ from itertools import groupby
 from typing import Any
 
 from metaauto.errors import KnowledgeError
-from metaauto.knowledge.facts import DatasetFact, EvaluationFact
-from metaauto.knowledge.reading import StoredFacts
-from metaauto.knowledge.wording import canonical_json
+from metaauto.knowledge.queries import StoredFacts
+from metaauto.knowledge.records import DatasetFact, EvaluationFact
+from metaauto.knowledge.validation import canonical_json
 
 __all__ = ["digest", "evaluations_of", "files", "path_of"]
 

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metaauto.errors import KnowledgeError
-from metaauto.knowledge.facts import STATUSES, ConfigurationFact, DatasetFact
 from metaauto.knowledge.protocol import training_rows
+from metaauto.knowledge.records import STATUSES, ConfigurationFact, DatasetFact
 
 __all__ = ["KnowledgeMatrix", "read_matrix"]
 

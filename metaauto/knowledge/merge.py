@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from metaauto.errors import KnowledgeError
-from metaauto.knowledge.check import check
-from metaauto.knowledge.facts import ConfigurationFact, EvaluationFact, ProvenanceFact
+from metaauto.knowledge.integrity import check
+from metaauto.knowledge.records import ConfigurationFact, EvaluationFact, ProvenanceFact
 from metaauto.knowledge.store import KnowledgeStore
 
 __all__ = ["MergeReport", "merge"]
@@ -33,7 +33,7 @@ def merge(store: KnowledgeStore, other: KnowledgeStore, source: str | None = Non
     """Add all facts of another store in one transaction, or those of one source.
 
     Merging twice changes nothing more, and the order in which stores are merged does not matter
-    (`metaauto.knowledge.rules` says what stays where two facts differ).
+    (`metaauto.knowledge.reconcile` says what stays where two facts differ).
 
     Parameters
     ----------

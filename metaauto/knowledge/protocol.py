@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from metaauto.knowledge.facts import DatasetFact
+from metaauto.knowledge.records import DatasetFact
 
 __all__ = ["measured_rows", "training_rows"]
 

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
-from metaauto.knowledge.facts import ProvenanceFact
+from metaauto.knowledge.records import ProvenanceFact
 
 __all__ = ["calibrate", "here"]
 

@@ -2,7 +2,7 @@
 
 One process writes at a time, in transactions; any number read at the same time, also while it
 writes (WAL). A store object belongs to one thread at a time. NULL means "not known" for numbers
-and "has none" for names. The same fact twice is one fact; `metaauto.knowledge.rules` says what
+and "has none" for names. The same fact twice is one fact; `metaauto.knowledge.reconcile` says what
 stays when two facts differ. Nothing that goes in can hold a user's rows, column names or values:
 facts are digests, shapes, numbers, and the names of components, metrics and libraries.
 """
@@ -21,18 +21,18 @@ from metaauto.errors import KnowledgeError
 from metaauto.knowledge import schema
 from metaauto.knowledge.canonical import digest
 from metaauto.knowledge.connection import connect, telling, transaction
-from metaauto.knowledge.facts import (
+from metaauto.knowledge.identifiers import RowIds
+from metaauto.knowledge.queries import StoredFacts
+from metaauto.knowledge.reconcile import PUT_EVALUATION, united_configuration, united_dataset
+from metaauto.knowledge.records import (
     STATUSES,
     ConfigurationFact,
     DatasetFact,
     EvaluationFact,
     ProvenanceFact,
 )
-from metaauto.knowledge.identifiers import RowIds
-from metaauto.knowledge.reading import StoredFacts
 from metaauto.knowledge.rounding import microseconds
-from metaauto.knowledge.rules import PUT_EVALUATION, united_configuration, united_dataset
-from metaauto.knowledge.wording import canonical_json
+from metaauto.knowledge.validation import canonical_json
 
 __all__ = ["KnowledgeStore"]
 
@@ -313,7 +313,7 @@ class KnowledgeStore(StoredFacts):
     def compact(self) -> int:
         """Make it one small sealed file, ready to be shipped; bytes of the file.
 
-        The seal is a digest of all facts: `metaauto.knowledge.check.check` then finds any value
+        The seal is a digest of all facts: `metaauto.knowledge.integrity.check` then finds any value
         that changed. It is taken off by the next fact that is added.
 
         Raises

@@ -7,6 +7,6 @@ Examples
 array([ 5., nan])
 """
 
-from metaauto.metafeatures.describe import Metafeatures, describe
+from metaauto.metafeatures.extract import Metafeatures, describe
 
 __all__ = ["Metafeatures", "describe"]

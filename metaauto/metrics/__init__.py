@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from metaauto.metrics.catalogue import ALIASES, DEFAULTS, METRICS, names_for, quantile
-from metaauto.metrics.metric import Metric
+from metaauto.metrics.base import Metric
+from metaauto.metrics.catalog import ALIASES, DEFAULTS, METRICS, names_for, quantile
 from metaauto.metrics.resolve import check_metric, resolve_metric
 
 __all__ = [

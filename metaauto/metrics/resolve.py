@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from metaauto.errors import Refused, SettingError
-from metaauto.metrics.catalogue import ALIASES, DEFAULTS, METRICS, named, names_for
-from metaauto.metrics.custom import from_function, from_scorer, is_scorer
-from metaauto.metrics.metric import Metric
+from metaauto.metrics.base import Metric
+from metaauto.metrics.catalog import ALIASES, DEFAULTS, METRICS, named, names_for
+from metaauto.metrics.scorers import from_function, from_scorer, is_scorer
 
 __all__ = ["check_metric", "resolve_metric"]
 

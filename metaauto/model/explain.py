@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from metaauto.components.explainer import ExplainerInput
 from metaauto.errors import ComponentError, DataError, Refused, UnknownName
-from metaauto.explainer import ExplainerInput
 from metaauto.model.final import FinalModel
-from metaauto.model.rows import encoded_chunks
-from metaauto.plugins import load_plugins
-from metaauto.registry import Registry
+from metaauto.model.input_rows import encoded_chunks
+from metaauto.plugins.manager import load_plugins
+from metaauto.plugins.registry import Registry
 
 __all__ = ["explain"]
 

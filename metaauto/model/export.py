@@ -18,9 +18,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.frozen import FrozenEstimator
 
-from metaauto.ensemble.decision import Decision
+from metaauto.ensemble.thresholds import Decision
 from metaauto.model.final import FinalModel, class_labels, predicted_chunks
-from metaauto.model.rows import CHUNK_ROWS
+from metaauto.model.input_rows import CHUNK_ROWS
 
 __all__ = ["BlendedClassifier", "BlendedRegressor", "to_sklearn"]
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from metaauto.data.schema import TableSchema
 from metaauto.ensemble.calibration import Calibrator
-from metaauto.ensemble.decision import Decision
+from metaauto.ensemble.thresholds import Decision
 from metaauto.errors import Refused, SettingError
-from metaauto.model.average import average
-from metaauto.model.rows import CHUNK_ROWS, encoded_chunks
+from metaauto.model.input_rows import CHUNK_ROWS, encoded_chunks
+from metaauto.model.prediction import average
 from metaauto.model.shown import as_html, as_line
 from metaauto.task import Task
 
@@ -279,7 +279,7 @@ class FinalModel:
         ModelFileError
             If the file cannot be written, or no member can be saved.
         """
-        from metaauto.model.file import save_model
+        from metaauto.model.save import save_model
 
         return save_model(self, path, on_unsavable)
 
@@ -304,7 +304,7 @@ class FinalModel:
         MissingPlugin
             A plugin that it needs is not installed.
         """
-        from metaauto.model.file import load_model
+        from metaauto.model.save import load_model
 
         return load_model(path, trust=trust, registry=registry)
 

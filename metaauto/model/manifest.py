@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from metaauto.errors import MissingPlugin, ModelFileError
-from metaauto.plugins import SESSION
+from metaauto.plugins.manager import SESSION
 
 __all__ = [
     "FORMAT",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from metaauto.wording import counted, shortened
+from metaauto.text import counted, shortened
 
 if TYPE_CHECKING:
     from metaauto.model.final import FinalModel

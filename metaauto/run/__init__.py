@@ -1,8 +1,8 @@
 """The run directory: what a fit wrote down, so that it can be watched, resumed and explained."""
 
 from metaauto.run.directory import MARKER, RunDirectory, StoredRun
-from metaauto.run.reading import RunRecord, read_run
-from metaauto.run.settings import check_same, settings_of
+from metaauto.run.resume import check_same, settings_of
+from metaauto.run.status import RunRecord, read_run
 
 __all__ = [
     "MARKER",

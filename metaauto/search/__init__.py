@@ -8,17 +8,15 @@ from metaauto.lazy import attribute_of
 
 if TYPE_CHECKING:
     from metaauto.search.baseline import baseline_trial
-    from metaauto.search.events import Event
+    from metaauto.search.checkpoint import restored_trials
+    from metaauto.search.dataset_io import Inputs, read_folds, read_inputs, write_inputs
     from metaauto.search.executors import DaskExecutor, Executor, LocalExecutor, Setup
-    from metaauto.search.inputs import Inputs, read_folds, read_inputs, write_inputs
     from metaauto.search.loop import Search
-    from metaauto.search.proposals import Proposals
-    from metaauto.search.restore import restored_trials
+    from metaauto.search.proposer import Proposals
     from metaauto.search.trial import Job, Outcome, Status, Trial
 
 __all__ = [
     "DaskExecutor",
-    "Event",
     "Executor",
     "Inputs",
     "Job",
@@ -39,22 +37,21 @@ __all__ = [
 # Worker processes import this package too, and need little of it.
 _HOMES = {
     "DaskExecutor": "executors",
-    "Event": "events",
     "Executor": "executors",
-    "Inputs": "inputs",
+    "Inputs": "dataset_io",
     "Job": "trial",
     "LocalExecutor": "executors",
     "Outcome": "trial",
-    "Proposals": "proposals",
+    "Proposals": "proposer",
     "Search": "loop",
     "Setup": "executors",
     "Status": "trial",
     "Trial": "trial",
     "baseline_trial": "baseline",
-    "read_folds": "inputs",
-    "read_inputs": "inputs",
-    "restored_trials": "restore",
-    "write_inputs": "inputs",
+    "read_folds": "dataset_io",
+    "read_inputs": "dataset_io",
+    "restored_trials": "checkpoint",
+    "write_inputs": "dataset_io",
 }
 
 

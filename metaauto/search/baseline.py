@@ -6,9 +6,9 @@ from pathlib import Path
 
 from metaauto.configuration import Configuration
 from metaauto.errors import NoModelFitted
-from metaauto.registry import Registry
+from metaauto.plugins.registry import Registry
+from metaauto.search.dataset_io import Inputs
 from metaauto.search.evaluate import Evaluator
-from metaauto.search.inputs import Inputs
 from metaauto.search.trial import Job, Status, Trial
 from metaauto.space import BASELINE
 

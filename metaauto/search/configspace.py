@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from metaauto.components.hyperparameters import Choice, Int, Range, Scalar
 from metaauto.configuration import Configuration
-from metaauto.ranges import Choice, Int, Range, Scalar
 from metaauto.space import SearchSpace
 
 __all__ = ["Translation", "translate"]

@@ -15,10 +15,10 @@ import numpy as np
 from metaauto.components import BuildContext, Deadline, FitContext, Model
 from metaauto.configuration import Configuration
 from metaauto.errors import ComponentError
+from metaauto.files import write_whole
 from metaauto.metafeatures import describe
-from metaauto.registry import Registry
-from metaauto.search.files import write_whole
-from metaauto.search.inputs import Inputs
+from metaauto.plugins.registry import Registry
+from metaauto.search.dataset_io import Inputs
 from metaauto.search.pipeline import PreparationPlan, plan_preparation
 from metaauto.search.queueing import queued_seconds
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status

@@ -12,11 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from metaauto.budget import Budget
+from metaauto.components.strategy import Recommendation
 from metaauto.search.executors import Executor
-from metaauto.search.limits import UNTIMED_HARD_SECONDS, job_limits
 from metaauto.search.out_of_fold import OutOfFold
-from metaauto.search.proposals import Proposals
+from metaauto.search.proposer import Proposals
 from metaauto.search.racing import least_gain, lost_at, projected_loss
+from metaauto.search.timeouts import UNTIMED_HARD_SECONDS, job_limits
 from metaauto.search.trial import (
     DescribeJob,
     Description,
@@ -25,7 +26,6 @@ from metaauto.search.trial import (
     Status,
     Trial,
 )
-from metaauto.strategy import Recommendation
 
 __all__ = ["Recorder", "Search", "job_seed"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metaauto.search.files import write_whole
+from metaauto.files import write_whole
 from metaauto.search.trial import Trial
 
 __all__ = ["OutOfFold"]

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from metaauto.components import BuildContext, Model, Preprocessor
+from metaauto.components.hyperparameters import Scalar
 from metaauto.configuration import Configuration
 from metaauto.errors import ComponentError
-from metaauto.ranges import Scalar
-from metaauto.registry import Registry
+from metaauto.plugins.registry import Registry
 from metaauto.space import SearchSpace
 from metaauto.task import Role
 

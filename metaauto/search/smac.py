@@ -19,10 +19,10 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from metaauto.components.hyperparameters import Range
 from metaauto.configuration import Configuration
-from metaauto.ranges import Range
 from metaauto.search.executors.environment import thread_environment
-from metaauto.search.executors.switchboard import Child, Switchboard, call_back
+from metaauto.search.executors.process import Child, Switchboard, call_back
 
 __all__ = ["SmacProposer", "main"]
 

@@ -57,8 +57,8 @@ _HOMES = {
     "make_problem": "problems",
     "fit_on": "problems",
     "predict_with": "problems",
-    "default_values": "drawing",
-    "draw_values": "drawing",
+    "default_values": "sampling",
+    "draw_values": "sampling",
 }
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from metaauto.errors import PluginLoadError, SettingError, UnknownName
-from metaauto.plugins import PluginSettings, load_plugins
-from metaauto.registry import Plugin
-from metaauto.testing.suite import CONTRACTS, REQUEST, TEST_MODULE, request_for
+from metaauto.plugins.manager import PluginSettings, load_plugins
+from metaauto.plugins.registry import Plugin
+from metaauto.testing.pytest_plugin import CONTRACTS, REQUEST, TEST_MODULE, request_for
 
 __all__ = ["Failure", "Target", "Verdict", "check_component", "find_target", "plugins_of"]
 
@@ -187,7 +187,7 @@ def check_component(target: Target, component: str, patience: float = PATIENCE) 
             "PYTHONPATH": os.pathsep.join([*target.path, *(p or os.getcwd() for p in sys.path)]),
             "PYTEST_ADDOPTS": "",
         }
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "metaauto.testing.suite"]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "metaauto.testing.pytest_plugin"]
         command += ["-p", "no:cacheprovider", "--rootdir", folder, "-c", os.devnull]
         command += ["test_contract.py"]
         ending, said = _run(command, folder, environment, patience)

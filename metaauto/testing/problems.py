@@ -169,7 +169,7 @@ def fit_on(
         The fitted estimator.
     """
     from metaauto.search.evaluate import fit_model
-    from metaauto.testing.drawing import default_values
+    from metaauto.testing.sampling import default_values
 
     chosen = dict(default_values(model.space_for(problem.kind)) if values is None else values)
     return fit_model(model, chosen, problem.X, problem.y, problem.context(**context))

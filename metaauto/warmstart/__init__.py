@@ -1,11 +1,11 @@
 """Which configurations to try first, and why."""
 
 from metaauto.warmstart.candidates import KnownConfigurations, known_configurations
-from metaauto.warmstart.glance import first_glance
-from metaauto.warmstart.guarded import GuardedWarmStart
+from metaauto.warmstart.fallback import GuardedWarmStart
+from metaauto.warmstart.knowledge_strategy import KnowledgeStrategy
 from metaauto.warmstart.portfolio import DefaultPortfolio
-from metaauto.warmstart.recall import KnowledgeStrategy
-from metaauto.warmstart.runtime import RuntimeModel
+from metaauto.warmstart.runtime_model import RuntimeModel
+from metaauto.warmstart.task_metafeatures import first_glance
 
 __all__ = [
     "DefaultPortfolio",

@@ -6,11 +6,11 @@ import math
 from collections import deque
 from collections.abc import Collection
 
+from metaauto.components.strategy import Observation, Recommendation
 from metaauto.configuration import Configuration
 from metaauto.metafeatures import Metafeatures
 from metaauto.space import SearchSpace
-from metaauto.strategy import Observation, Recommendation
-from metaauto.warmstart.runtime import RuntimeModel
+from metaauto.warmstart.runtime_model import RuntimeModel
 
 __all__ = ["DefaultPortfolio"]
 

@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from metaauto.components import SLOTS
+from metaauto.components.hyperparameters import Scalar
+from metaauto.components.strategy import Recommendation, WarmStart
 from metaauto.configuration import Configuration
 from metaauto.data import Dataset, Splits, plan_splits
 from metaauto.errors import Refused
 from metaauto.metafeatures import describe
 from metaauto.metrics import METRICS
-from metaauto.ranges import Scalar
-from metaauto.registry import Registry
+from metaauto.plugins.registry import Registry
 from metaauto.space import SearchSpace
-from metaauto.strategy import Recommendation, WarmStart
 from metaauto.task import Role, Task
-from metaauto.warmstart.choosing import KNOWLEDGE, choose_strategy, recollect
+from metaauto.warmstart.knowledge_strategy import KnowledgeStrategy
 from metaauto.warmstart.portfolio import DefaultPortfolio
-from metaauto.warmstart.recall import KnowledgeStrategy
-from metaauto.warmstart.runtime import RuntimeModel
+from metaauto.warmstart.runtime_model import RuntimeModel
+from metaauto.warmstart.select import KNOWLEDGE, choose_strategy, recollect
 
 __all__ = ["Suggested", "Suggestion", "suggest"]
 
@@ -169,7 +169,7 @@ def suggest(
     registry : Registry
         Installed components.
     knowledge : bool, str or Path, default=True
-        As in `metaauto.options.FitOptions`.
+        As in `metaauto.engine.options.FitOptions`.
     strategy : str, default='knowledge'
         Name of the strategy that is asked.
     include, exclude : sequence of str
@@ -204,7 +204,7 @@ def suggest(
     --------
     >>> import pandas as pd
     >>> from metaauto.data import prepare
-    >>> from metaauto.plugins import PluginSettings, load_plugins
+    >>> from metaauto.plugins.manager import PluginSettings, load_plugins
     >>> registry = load_plugins(PluginSettings(only=())).registry
     >>> table = pd.DataFrame({"size": [1.5, 2, 3, 2.5] * 10, "sold": ["yes", "no"] * 20})
     >>> found = suggest(prepare(table, "sold"), registry, knowledge=False, include=["lda"])

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.metrics import log_loss
 from sklearn.naive_bayes import GaussianNB
 
-from metaauto.builtin.models.tempered import TemperedClassifier
+from metaauto.builtin.models.temperature_scaling import TemperedClassifier
 
 
 def copied_columns(n_rows=600, seed=0):

@@ -108,7 +108,7 @@ def test_a_completer_offers_nothing_rather_than_fail(monkeypatch, capsys) -> Non
         sys.stdout.write("noise")
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("metaauto.plugins.load_plugins", fail)
+    monkeypatch.setattr("metaauto.plugins.manager.load_plugins", fail)
     context = click.Context(click.Command("fit"))
     for complete in (complete_metrics, complete_models, complete_left_out, complete_plugins):
         assert complete(context, click.Option(["--name"]), "") == []

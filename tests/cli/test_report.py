@@ -75,7 +75,7 @@ def test_what_cannot_be_done_is_said_in_one_line(quick_cli, here, arguments, wor
 
 
 def test_facts_for_pictures_do_not_crowd_the_json_of_a_fit(trained):
-    from metaauto.cli.handover import _PLOTS
+    from metaauto.cli.save_model import _PLOTS
     from metaauto.model import read_manifest
 
     facts = read_manifest(trained / "buys.metaauto")["facts"]

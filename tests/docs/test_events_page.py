@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import metaauto
-from metaauto.plugins import PluginSettings
+from metaauto.plugins.manager import PluginSettings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text("utf-8")
 EVENTS, FACTS = PAGE.split("## The facts of a model")

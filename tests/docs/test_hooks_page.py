@@ -8,7 +8,7 @@ import pytest
 from pages import script, text_of
 
 from metaauto import api
-from metaauto.registry import Register
+from metaauto.plugins.registry import Register
 
 PAGE = text_of("hooks.md")
 GENERATOR = script("hooks")

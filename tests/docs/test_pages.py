@@ -9,9 +9,11 @@ import pytest
 from pages import DOCS, HOME, PAGES, script, text_of
 
 from metaauto import __all__ as exported
+from metaauto.analysis.evaluation import usual_metrics
+from metaauto.analysis.leaderboard import LEADERBOARD_COLUMNS
+from metaauto.events import Event
 from metaauto.metrics import METRICS
-from metaauto.report import LEADERBOARD_COLUMNS, usual_metrics
-from metaauto.search import Event, Status
+from metaauto.search import Status
 from metaauto.task import TASK_KINDS, Role
 
 EXAMPLES = script("examples")

@@ -10,7 +10,7 @@ import pytest
 from pages import script, text_of
 
 import metaauto
-from metaauto import hookspecs
+from metaauto.plugins import hookspecs
 
 EXAMPLES = script("examples")
 TEXT = text_of("plugins.md")

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from metaauto.components import Deadline
 from metaauto.ensemble import Decision, fit_decision, quick_decision
-from metaauto.ensemble.decision import TUNINGS, _judges
-from metaauto.ensemble.multipliers import _Problem
+from metaauto.ensemble.class_factors import _Problem
+from metaauto.ensemble.thresholds import TUNINGS, _judges
 from metaauto.errors import SettingError
 from metaauto.metrics import METRICS, resolve_metric
-from metaauto.metrics.labels import ConfusionMetric
+from metaauto.metrics.classification import ConfusionMetric
 
 TUNABLE = ["accuracy", "balanced_accuracy", "f1", "f1_macro", "f1_weighted", "mcc", "cohen_kappa"]
 

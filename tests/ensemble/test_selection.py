@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from metaauto.components import Deadline
 from metaauto.ensemble import AnytimeEnsemble, Selection, blend, select_ensemble
-from metaauto.ensemble.decision import quick_loss
 from metaauto.ensemble.folds import stratified_folds, stratified_rows
 from metaauto.ensemble.objectives import objective_for
 from metaauto.ensemble.selection import FEW_ROWS
+from metaauto.ensemble.thresholds import quick_loss
 from metaauto.errors import SettingError
 from metaauto.metrics import METRICS, quantile
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from metaauto.knowledge import MetafeatureFact, related
-from metaauto.metrics.catalogue import METRICS
+from metaauto.knowledge import MetafeatureFact, metric_similarity
+from metaauto.metrics.catalog import METRICS
 
 
 def test_the_matrix_is_what_the_facts_say(filled, example):
@@ -128,17 +128,17 @@ def test_related_metrics(filled):
     assert filled.metrics_like("binary", "somebodys_own") == ["log_loss", "roc_auc"]
     assert filled.metrics_like("binary", "log_loss")[0] == "log_loss"
     assert filled.metrics_like("regression", "rmse") == []
-    assert related.order("regression", "mse")[:4] == [
+    assert metric_similarity.order("regression", "mse")[:4] == [
         "mse", "neg_mean_squared_error", "rmse", "neg_root_mean_squared_error",
     ]  # fmt: skip
-    assert related.order("regression", "mae")[2:3] == ["median_ae"]
+    assert metric_similarity.order("regression", "mae")[2:3] == ["median_ae"]
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
 def test_the_table_knows_every_metric(kind):
     for metric in METRICS.values():
         if kind in metric.kinds:
-            ordered = related.order(kind, metric.name)
+            ordered = metric_similarity.order(kind, metric.name)
             names = {m.name for m in METRICS.values() if kind in m.kinds}
             assert ordered[0] == metric.name
             assert names <= set(ordered) | {"f1", "recall", "precision"}

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from metaauto.collect import BuildPlan, build_knowledge, candidates, folder_sources
 from metaauto.configuration import Configuration
 from metaauto.knowledge import ConfigurationFact, KnowledgeStore, check, here
-from metaauto.measure import BuildPlan, build_knowledge, candidates, folder_sources
-from metaauto.plugins import LoadedPlugins, PluginSettings, load_plugins
+from metaauto.plugins.manager import LoadedPlugins, PluginSettings, load_plugins
 from metaauto.search import DaskExecutor
 
 PLUGINS = load_plugins(PluginSettings(only=()))

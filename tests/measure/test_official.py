@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metaauto.collect import Source
+from metaauto.collect.openml_splits import official_folds
+from metaauto.collect.table import _cut
 from metaauto.data import prepare
 from metaauto.errors import SettingError, SplitError
-from metaauto.measure import Source
-from metaauto.measure.official import official_folds
-from metaauto.measure.table import _cut
 
 
 def dataset_of(labels):

@@ -10,18 +10,12 @@ import openml
 import pandas as pd
 import pytest
 
+from metaauto.collect import BuildPlan, build_knowledge, recipe_sources, suite_sources, task_sources
+from metaauto.collect import openml_sources as sources_module
 from metaauto.errors import ReadError
 from metaauto.knowledge import KnowledgeStore
 from metaauto.knowledge.provenance import here
-from metaauto.measure import (
-    BuildPlan,
-    build_knowledge,
-    recipe_sources,
-    suite_sources,
-    task_sources,
-)
-from metaauto.measure import openml_sources as sources_module
-from metaauto.plugins import PluginSettings, load_plugins
+from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.testing import OpenmlServer
 from metaauto.testing.openml_forms import Fold
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from metaauto.collect.candidates import reference_task
+from metaauto.collect.published import published_candidates
 from metaauto.configuration import Configuration
 from metaauto.knowledge import ConfigurationFact, KnowledgeStore, ProvenanceFact
-from metaauto.measure.candidates import reference_task
-from metaauto.measure.published import published_candidates
-from metaauto.plugins import PluginSettings, load_plugins
+from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.space import SearchSpace
 
 POOL = ProvenanceFact("2026-01-31T12:00:00Z", "import:tabrepo", "0.1.0")

@@ -7,9 +7,9 @@ import shutil
 
 import pytest
 
+from metaauto.collect import load_recipe, recipe_names
+from metaauto.collect import recipes as module
 from metaauto.errors import KnowledgeError, UnknownName
-from metaauto.measure import load_recipe, recipe_names
-from metaauto.measure import recipes as module
 
 SUITES = {
     "amlb-classification": 271,

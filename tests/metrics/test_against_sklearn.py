@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metaauto.metrics import METRICS, quantile
-from metaauto.metrics.metric import most_probable
+from metaauto.metrics.base import most_probable
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 

@@ -13,9 +13,9 @@ from metaauto.configuration import Configuration
 from metaauto.data import prepare
 from metaauto.ensemble import Calibrator, Decision
 from metaauto.model import FinalModel, Member
-from metaauto.plugins import PluginSettings, load_plugins
+from metaauto.plugins.manager import PluginSettings, load_plugins
+from metaauto.search.dataset_io import Inputs
 from metaauto.search.evaluate import Evaluator
-from metaauto.search.inputs import Inputs
 
 
 @pytest.fixture(scope="session")

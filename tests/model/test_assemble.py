@@ -9,7 +9,7 @@ import pytest
 from metaauto.components import Deadline
 from metaauto.configuration import Configuration
 from metaauto.ensemble import Selection
-from metaauto.model import assemble, load_members
+from metaauto.model import build, load_members
 from metaauto.search import Trial
 
 SELECTION = Selection({4: 0.2, 7: 0.5, 9: 0.3}, 0.1, 0.2)
@@ -23,8 +23,8 @@ def loaded(monkeypatch) -> list[float]:
         weights.append(weight)
         return trial
 
-    monkeypatch.setattr(assemble, "_load", load)
-    monkeypatch.setattr(assemble, "_size", lambda trial, folder: 100)
+    monkeypatch.setattr(build, "_load", load)
+    monkeypatch.setattr(build, "_size", lambda trial, folder: 100)
     return weights
 
 
@@ -57,7 +57,7 @@ def test_what_is_small_beside_the_best_is_loaded_even_when_time_is_up(
     loaded, monkeypatch, size, expected
 ):
     sizes = {4: 100, 7: size, 9: size}
-    monkeypatch.setattr(assemble, "_size", lambda trial, folder: sizes[trial.number])
+    monkeypatch.setattr(build, "_size", lambda trial, folder: sizes[trial.number])
     trials = trials_of({4: 0.2, 7: 0.9})
     found = load_members(trials, SELECTION, None, Path(), Deadline.after(-1.0))
     assert list(found) == expected

@@ -7,7 +7,7 @@ from scipy.sparse import issparse
 
 from metaauto.components import SLOTS
 from metaauto.model import FinalModel
-from metaauto.plugins import PluginSettings, load_plugins
+from metaauto.plugins.manager import PluginSettings, load_plugins
 
 REGISTRY = load_plugins(PluginSettings(only=())).registry
 CASES = [(m.name, kind) for m in REGISTRY.models() for kind in m.tasks]

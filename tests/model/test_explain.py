@@ -7,7 +7,7 @@ import pytest
 from metaauto.api import Explainer
 from metaauto.errors import ComponentError, DataError, Refused, UnknownName
 from metaauto.model.explain import explain
-from metaauto.plugins import Bundle, PluginSettings, load_plugins
+from metaauto.plugins.manager import Bundle, PluginSettings, load_plugins
 
 
 def registry_with(function=None):

@@ -86,7 +86,7 @@ def test_another_process_predicts_alike(models, saved, new_rows, tmp_path, kind)
 
 
 def test_the_manifest_stands_first_and_is_read_alone(saved, monkeypatch):
-    monkeypatch.setattr("metaauto.model.file.load_estimator", None)
+    monkeypatch.setattr("metaauto.model.save.load_estimator", None)
     record = read_manifest(saved["binary"])
     with zipfile.ZipFile(saved["binary"]) as file:
         assert file.namelist()[0] == "manifest.json"

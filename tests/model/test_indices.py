@@ -16,8 +16,8 @@ from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeRegressor
 
 from metaauto.errors import ModelFileError
-from metaauto.model.indices import check_indices
-from metaauto.model.trust import TRUSTED_TYPES, dump_estimator, load_estimator
+from metaauto.model.array_checks import check_indices
+from metaauto.model.serialization import TRUSTED_TYPES, dump_estimator, load_estimator
 
 
 @pytest.fixture(scope="module")

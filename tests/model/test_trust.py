@@ -22,14 +22,14 @@ from metaauto.api import Model, hookimpl
 from metaauto.errors import MissingPlugin, ModelFileError
 from metaauto.model import FinalModel, Member, archive, manifest
 from metaauto.model.archive import Entry
-from metaauto.model.trust import (
+from metaauto.model.serialization import (
     TRUSTED_TYPES,
     dump_estimator,
     load_estimator,
     modules_in,
     trusted_types,
 )
-from metaauto.plugins import PluginSettings, load_plugins
+from metaauto.plugins.manager import PluginSettings, load_plugins
 
 RAN: list[str] = []
 
@@ -186,7 +186,7 @@ def attack(trace: Path) -> dict[str, bytes]:
         ),
         "object": skops_bytes(node("os", "_wrap_close", "ObjectNode", content=nothing)),
         "own function": skops_bytes(node("metaauto.builtin.models", "importlib", "FunctionNode")),
-        "own module": skops_bytes(node("metaauto.plugins", "_import_file", "FunctionNode")),
+        "own module": skops_bytes(node("metaauto.plugins.manager", "_import_file", "FunctionNode")),
         "transformer": tree,
         "pickle": b"cos\nsystem\n(S'" + command.encode() + b"'\ntR.",
         "pickled array": skops_bytes(
@@ -276,7 +276,7 @@ def test_bombs_are_not_unpacked(saved, tmp_path, monkeypatch):
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
         file.writestr("schema.json", zeros * 3)
-    monkeypatch.setattr("metaauto.model.trust.FREE_UNPACKED_BYTES", 2**20)
+    monkeypatch.setattr("metaauto.model.serialization.FREE_UNPACKED_BYTES", 2**20)
     with pytest.raises(ModelFileError, match="claims to unpack"):
         load_estimator(inner.getvalue(), TRUSTED_TYPES)
 

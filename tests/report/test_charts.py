@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from metaauto.report.charts import Chart
+from metaauto.report.svg import Chart
 
 DATES = [f"2026-01-{day:02d}" for day in range(1, 15)]
 SLANTED = re.compile(r'translate\(([\d.]+) ([\d.]+)\) rotate\(-28\)" text-anchor="end">([^<]*)<')

@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from metaauto.analysis.warnings import concerns, next_steps
 from metaauto.data import Finding, prepare
-from metaauto.report.concerns import concerns, next_steps
 from metaauto.task import Column, Role, Task
 
 

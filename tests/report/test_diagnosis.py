@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import auc, average_precision_score, confusion_matrix, roc_auc_score
 
+from metaauto.analysis.curves import diagnose
 from metaauto.ensemble import Decision
-from metaauto.report.diagnosis import diagnose
 from metaauto.task import Task
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from metaauto.report.drawings import diagnosis_figures
+from metaauto.report.figures import diagnosis_figures
 
 
 def test_a_long_name_leaves_room_for_its_figure():

@@ -6,8 +6,8 @@ import pytest
 from command_line import people
 
 import metaauto
+from metaauto.analysis.evaluation import evaluate, target_codes
 from metaauto.errors import Refused, TargetError, UnknownName
-from metaauto.report.evaluation import evaluate, target_codes
 from metaauto.task import Task
 
 

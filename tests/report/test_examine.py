@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from stand_in import stand_in
 
+from metaauto.analysis.dependence import partial_dependence
+from metaauto.analysis.error_slices import row_errors, worst_slices
+from metaauto.analysis.examine import examine, known_rows
+from metaauto.analysis.importance import column_importance
 from metaauto.components import Deadline
 from metaauto.errors import DataError, TargetError
 from metaauto.metrics import METRICS
-from metaauto.report.dependence import partial_dependence
-from metaauto.report.examine import examine, known_rows
-from metaauto.report.importance import column_importance
-from metaauto.report.slices import row_errors, worst_slices
 
 RANDOM = np.random.default_rng(0)
 

@@ -6,8 +6,8 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 import metaauto
-from metaauto.report.notebook import NotebookView, in_kernel
-from metaauto.search import Event
+from metaauto.events import Event
+from metaauto.progress.notebook import NotebookView, in_kernel
 from metaauto.task import Task
 
 TASK = Task("binary", "a<b", (), "roc_auc", 100, ("no", "yes"), (50, 50))
@@ -48,7 +48,7 @@ def finished(number: int) -> Event:
 
 
 def test_a_notebook_has_one_output_that_is_updated(kernel: list[Output]) -> None:
-    view = metaauto.progress()
+    view = metaauto.show_progress()
     assert isinstance(view, NotebookView)
     view(TABLE)
     view(Event("stage", 1.5, "Searching", {"left": 9.0, "models": ["lda"]}))
@@ -64,7 +64,7 @@ def test_a_notebook_has_one_output_that_is_updated(kernel: list[Output]) -> None
 
 
 def test_what_a_table_is_named_cannot_change_the_page(kernel: list[Output]) -> None:
-    view = metaauto.progress()
+    view = metaauto.show_progress()
     view(Event("warning", 1.0, "<script>alert(1)</script>"))
     view(finished(1))
     view(Event("stage", 2.0, "<b>Searching</b>", {"left": None}))
@@ -73,11 +73,11 @@ def test_what_a_table_is_named_cannot_change_the_page(kernel: list[Output]) -> N
 
 def test_elsewhere_lines_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert not in_kernel()
-    listen = metaauto.progress()
+    listen = metaauto.show_progress()
     listen(TABLE)
     listen(Event("trial_started", 1.0, "lda-1 (smac: new)", {"number": 1}))
     assert "100 rows; target 'a<b'" in capsys.readouterr().out
-    listen = metaauto.progress(verbose=2)
+    listen = metaauto.show_progress(verbose=2)
     listen(Event("trial_started", 1.0, "lda-1 (smac: new)", {"number": 1}))
     assert capsys.readouterr().out == "     1.0 s  lda-1 (smac: new)\n"
 

@@ -5,10 +5,10 @@ import time
 import numpy as np
 import pytest
 
+from metaauto.analysis.intervals import score_intervals
 from metaauto.components import Deadline
 from metaauto.metrics import METRICS
-from metaauto.metrics.metric import Metric
-from metaauto.report.intervals import score_intervals
+from metaauto.metrics.base import Metric
 
 
 def answers(rows: int = 500, seed: int = 0, strength: float = 1.0):

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from metaauto.analysis.leaderboard import LEADERBOARD_COLUMNS, build_leaderboard
 from metaauto.configuration import Configuration
 from metaauto.ensemble import Selection
 from metaauto.metrics import METRICS
-from metaauto.report import LEADERBOARD_COLUMNS, build_leaderboard
 from metaauto.search.trial import Outcome, Status, Trial
 
 

@@ -9,8 +9,8 @@ import time
 import pytest
 from rich.live import Live
 
-from metaauto.report import live
-from metaauto.search import Event
+from metaauto.events import Event
+from metaauto.progress import live
 
 
 class Screen(io.StringIO):

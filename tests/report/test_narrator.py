@@ -8,10 +8,11 @@ from metaauto.budget import Budget
 from metaauto.components import Model
 from metaauto.configuration import Configuration
 from metaauto.data import prepare
+from metaauto.events import Event
 from metaauto.metrics import METRICS
-from metaauto.registry import Plugin, Registered, Registry
-from metaauto.report import Narrator
-from metaauto.search import Event, Status, Trial
+from metaauto.plugins.registry import Plugin, Registered, Registry
+from metaauto.progress.reporter import Narrator
+from metaauto.search import Status, Trial
 
 FANCY = Registered("model", "fancy", Model("fancy", print), Plugin("mine", "1.2"))
 WORK = SimpleNamespace(metric=METRICS["accuracy"], registry=Registry([FANCY]))

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import metaauto
-from metaauto.plugins import PluginSettings
+from metaauto.plugins.manager import PluginSettings
 
 
 def fitted(frame: pd.DataFrame, **options):

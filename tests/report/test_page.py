@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from metaauto.report.charts import Chart, ticks
-from metaauto.report.diagnosis import diagnose
-from metaauto.report.page import report_html
+from metaauto.analysis.curves import diagnose
+from metaauto.report.html import report_html
+from metaauto.report.svg import Chart, ticks
 from metaauto.task import Task
 
 EVIL = (

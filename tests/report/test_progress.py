@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from metaauto.report.progress import Progress, without_repeats
-from metaauto.report.words import clock_time, format_score
-from metaauto.search import Event
+from metaauto.events import Event
+from metaauto.progress.lines import Progress, without_repeats
 from metaauto.task import Column, Role, Task
+from metaauto.text import clock_time, format_score
 
 
 def task(**more) -> Task:

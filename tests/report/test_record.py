@@ -5,9 +5,9 @@ import shlex
 
 import pytest
 
-from metaauto.options import FitOptions
-from metaauto.report.facts import shown_options
-from metaauto.report.record import command_of
+from metaauto.analysis.fit_facts import shown_options
+from metaauto.analysis.fit_record import command_of
+from metaauto.engine.options import FitOptions
 from metaauto.task import Task
 
 TASK = Task("regression", "the price", (), "rmse", 10)

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from metaauto.report.standing import Standing, sparkline, standing_rows
-from metaauto.search import Event
+from metaauto.events import Event
+from metaauto.progress.status import Standing, sparkline, standing_rows
 from metaauto.task import Task
 
 TASK = Task("binary", "buys", (), "roc_auc", 100, ("no", "yes"), (50, 50))

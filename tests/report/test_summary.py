@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from metaauto.report import summary_lines
-from metaauto.report.summary import SUMMARY_INDENT
+from metaauto.progress.summary import SUMMARY_INDENT, summary_lines
 
 BOARD = [
     {"rank": 1, "name": "ensemble", "status": "success"},

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from metaauto.data import prepare
-from metaauto.plugins import PluginSettings, load_plugins
-from metaauto.search.inputs import Inputs
+from metaauto.plugins.manager import PluginSettings, load_plugins
+from metaauto.search.dataset_io import Inputs
 
 ROLES = ("numeric", "boolean", "categorical", "datetime", "text")
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metaauto.components import Model, Tags
+from metaauto.components.hyperparameters import Choice, Float, Int
 from metaauto.configuration import Configuration
-from metaauto.plugins import PluginSettings, load_plugins
-from metaauto.ranges import Choice, Float, Int
-from metaauto.registry import Plugin, Registered, Registry
+from metaauto.plugins.manager import PluginSettings, load_plugins
+from metaauto.plugins.registry import Plugin, Registered, Registry
 from metaauto.search.configspace import Translation, translate
 from metaauto.space import SearchSpace
 from metaauto.task import Column, Role, Task

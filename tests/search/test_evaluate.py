@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from metaauto.components import Deadline, Model, Preprocessor, Tags
 from metaauto.configuration import Configuration
 from metaauto.errors import ComponentError
-from metaauto.registry import Plugin, Registered, Registry
+from metaauto.plugins.registry import Plugin, Registered, Registry
 from metaauto.search.evaluate import Evaluator, align_probabilities, predict_fold
 from metaauto.search.trial import Job, Status
 from metaauto.space import SearchSpace
@@ -353,7 +353,7 @@ def test_fold_models_do_not_see_validation_rows(evaluator):
     shuffled.iloc[validation] = shuffled.iloc[validation[::-1]].to_numpy()
     y = made.inputs.y.copy()
     y[validation] = 1 - y[validation]
-    from metaauto.search.inputs import Inputs
+    from metaauto.search.dataset_io import Inputs
 
     other = Inputs(made.inputs.task, shuffled, y, None, made.inputs.folds)
     again, _ = Evaluator(other, made.registry, made.folder).fit(configuration, 0, 0, Deadline())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metaauto.search.inputs import Inputs, read_inputs, write_inputs
+from metaauto.search.dataset_io import Inputs, read_inputs, write_inputs
 from metaauto.task import Column, Role, Task
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaauto.budget import Budget
-from metaauto.search.limits import job_limits
+from metaauto.search.timeouts import job_limits
 
 
 class Standing(Budget):

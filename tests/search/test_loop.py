@@ -15,15 +15,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metaauto.budget import Budget
+from metaauto.components.strategy import Recommendation
 from metaauto.configuration import Configuration
-from metaauto.plugins import PluginSettings, load_plugins
+from metaauto.plugins.manager import PluginSettings, load_plugins
+from metaauto.search.checkpoint import restored_trials
 from metaauto.search.loop import Search, job_seed
-from metaauto.search.proposals import Proposals
+from metaauto.search.proposer import Proposals
 from metaauto.search.racing import least_gain
-from metaauto.search.restore import restored_trials
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status, Trial
 from metaauto.space import SearchSpace
-from metaauto.strategy import Recommendation
 from metaauto.task import Column, Role, Task
 from metaauto.warmstart import DefaultPortfolio, RuntimeModel
 

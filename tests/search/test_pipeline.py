@@ -10,7 +10,7 @@ import scipy.sparse
 from metaauto.components import BuildContext, Model, Tags
 from metaauto.configuration import Configuration
 from metaauto.errors import ComponentError
-from metaauto.registry import Plugin, Registered, Registry
+from metaauto.plugins.registry import Plugin, Registered, Registry
 from metaauto.search.pipeline import PreparationPlan, plan_preparation
 from metaauto.space import SearchSpace
 from metaauto.task import Role

@@ -6,8 +6,8 @@ from random import Random
 import pytest
 
 from metaauto.configuration import Configuration
-from metaauto.plugins import PluginSettings, load_plugins
-from metaauto.search.proposals import Proposals
+from metaauto.plugins.manager import PluginSettings, load_plugins
+from metaauto.search.proposer import Proposals
 from metaauto.search.trial import Outcome, Status, Trial
 from metaauto.space import SearchSpace
 from metaauto.task import Column, Role, Task
@@ -50,7 +50,7 @@ class FakeSmac:
 @pytest.fixture
 def smac(monkeypatch) -> FakeSmac:
     made = FakeSmac()
-    monkeypatch.setattr("metaauto.search.proposals.SmacProposer", lambda ranges, seed: made)
+    monkeypatch.setattr("metaauto.search.proposer.SmacProposer", lambda ranges, seed: made)
     return made
 
 
@@ -178,7 +178,7 @@ class TestSmac:
     def test_with_little_time_left_it_is_not_started(self, smac, monkeypatch):
         started = []
         monkeypatch.setattr(
-            "metaauto.search.proposals.SmacProposer", lambda ranges, seed: started.append(1) or smac
+            "metaauto.search.proposer.SmacProposer", lambda ranges, seed: started.append(1) or smac
         )
         play(proposals(include=["naive_bayes"], use_smac=True), 6, seconds=5.0)
         assert not started

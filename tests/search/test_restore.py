@@ -6,7 +6,7 @@ import pytest
 
 from metaauto.configuration import Configuration
 from metaauto.run import RunDirectory
-from metaauto.search.restore import restored_trials
+from metaauto.search.checkpoint import restored_trials
 from metaauto.search.trial import Outcome, Status, Trial
 
 

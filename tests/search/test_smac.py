@@ -11,10 +11,10 @@ import psutil
 import pytest
 
 from metaauto.components import Model, Tags
+from metaauto.components.hyperparameters import Choice, Float
 from metaauto.configuration import Configuration
-from metaauto.plugins import PluginSettings, load_plugins
-from metaauto.ranges import Choice, Float
-from metaauto.registry import Plugin, Registered, Registry
+from metaauto.plugins.manager import PluginSettings, load_plugins
+from metaauto.plugins.registry import Plugin, Registered, Registry
 from metaauto.search.smac import SmacProposer
 from metaauto.space import SearchSpace
 from metaauto.task import Column, Role, Task

@@ -12,7 +12,7 @@ import pytest
 
 from metaauto.configuration import Configuration
 from metaauto.data import prepare
-from metaauto.plugins import PluginSettings
+from metaauto.plugins.manager import PluginSettings
 from metaauto.search import Executor, Inputs, Job, Setup, write_inputs
 
 PLUGINS = PluginSettings(only=(), modules=("metaauto.testing.faults",))

@@ -138,7 +138,7 @@ def test_without_pytest_there_is_one_clear_error(write, monkeypatch):
 
 def test_the_suite_has_a_contract_for_every_kind_it_names():
     import metaauto.testing
-    from metaauto.testing.suite import CONTRACTS
+    from metaauto.testing.pytest_plugin import CONTRACTS
 
     for kind, name in CONTRACTS.items():
         assert kind in textwrap.dedent(getattr(metaauto.testing, name).__doc__)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from metaauto.errors import ComponentError
-from metaauto.registry import Plugin, Register
+from metaauto.plugins.registry import Plugin, Register
 from metaauto.testing import faults, fit_on, make_problem, predict_with
 
 SHORT = {"seconds": 0.1, "gigabytes": 0.05}

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaauto.warmstart.belief import Belief
+from metaauto.warmstart.surrogate import Belief
 
 
 def two_kinds(count: int = 40, width: int = 12, seed: int = 0) -> np.ndarray:

@@ -6,15 +6,15 @@ import pytest
 from matrices import matrix
 
 from metaauto.api import Configuration, Recommendation, Strategy
+from metaauto.components.strategy import Observation
 from metaauto.errors import UnknownName
 from metaauto.knowledge import Recalled
 from metaauto.metafeatures import Metafeatures
-from metaauto.plugins import Bundle, PluginSettings, load_plugins
+from metaauto.plugins.manager import Bundle, PluginSettings, load_plugins
 from metaauto.space import SearchSpace
-from metaauto.strategy import Observation
 from metaauto.task import reference_task
 from metaauto.warmstart import DefaultPortfolio, KnowledgeStrategy, RuntimeModel
-from metaauto.warmstart.choosing import choose_strategy
+from metaauto.warmstart.select import choose_strategy
 
 RIDGE = Configuration("logistic", {"C": 0.5})
 NOTHING = Recalled(None)

@@ -6,7 +6,7 @@ import pytest
 
 from metaauto.data import prepare
 from metaauto.metafeatures import describe
-from metaauto.plugins import PluginSettings, load_plugins
+from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.warmstart import first_glance
 
 EXTRACTORS = load_plugins(PluginSettings(only=())).registry.extractors()

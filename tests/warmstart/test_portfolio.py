@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaauto.components import Model, Tags
+from metaauto.components.hyperparameters import Float
+from metaauto.components.strategy import Observation
 from metaauto.configuration import Configuration
-from metaauto.plugins import PluginSettings, load_plugins
-from metaauto.ranges import Float
-from metaauto.registry import Plugin, Registered, Registry
+from metaauto.plugins.manager import PluginSettings, load_plugins
+from metaauto.plugins.registry import Plugin, Registered, Registry
 from metaauto.space import SearchSpace
-from metaauto.strategy import Observation
 from metaauto.task import Column, Role, Task
 from metaauto.warmstart import DefaultPortfolio, RuntimeModel
 

@@ -8,12 +8,12 @@ import pytest
 from matrices import matrix
 
 from metaauto.components import Model, Tags
+from metaauto.components.hyperparameters import Float
+from metaauto.components.strategy import Observation
 from metaauto.configuration import Configuration
 from metaauto.metafeatures import Metafeatures
-from metaauto.ranges import Float
-from metaauto.registry import Plugin, Registered, Registry
+from metaauto.plugins.registry import Plugin, Registered, Registry
 from metaauto.space import SearchSpace
-from metaauto.strategy import Observation
 from metaauto.task import Column, Role, Task
 from metaauto.warmstart import (
     KnowledgeStrategy,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from metaauto.warmstart.relative import WORST, relative_losses
+from metaauto.warmstart.normalization import WORST, relative_losses
 
 TABLES = arrays(
     np.float64,

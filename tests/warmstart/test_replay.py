@@ -8,7 +8,7 @@ from matrices import matrix
 
 from metaauto.configuration import Configuration
 from metaauto.knowledge import join
-from metaauto.warmstart.replay import SECONDS, TRIALS, cases, replay
+from metaauto.warmstart.simulation import SECONDS, TRIALS, cases, replay
 
 CONFIGURATIONS = [Configuration("tree", {"c": float(c)}) for c in range(12)]
 

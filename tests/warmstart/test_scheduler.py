@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaauto.warmstart.scheduler import KnownTables, Scheduler
+from metaauto.warmstart.acquisition import KnownTables, Scheduler
 
 
 def scheduler(relative, weights=None, **options) -> Scheduler:

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from matrices import matrix
 
 from metaauto.configuration import Configuration
-from metaauto.warmstart.similar import distances, row_weights, similarity_weights, spread_by_size
+from metaauto.warmstart.similarity import distances, row_weights, similarity_weights, spread_by_size
 
 KNOWN = arrays(
     np.float64,

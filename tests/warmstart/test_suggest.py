@@ -15,7 +15,7 @@ from metaauto.data import plan_splits, prepare
 from metaauto.errors import KnowledgeError, Refused, UnknownName
 from metaauto.knowledge import KnowledgeStore, own_store, shipped_store
 from metaauto.metafeatures import Metafeatures
-from metaauto.plugins import PluginSettings, load_plugins
+from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.warmstart.suggest import suggest
 
 

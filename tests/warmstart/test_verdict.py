@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from stores import make_store, neighbours
 
 from metaauto.knowledge import KnowledgeStore
-from metaauto.warmstart.replay import SECONDS, TRIALS, Regrets
-from metaauto.warmstart.verdict import LEAST_CASES, OURS, RIVAL, interval, judge, verify
+from metaauto.warmstart.evaluation import LEAST_CASES, OURS, RIVAL, interval, judge, verify
+from metaauto.warmstart.simulation import SECONDS, TRIALS, Regrets
 
 POINTS = len(TRIALS) + len(SECONDS)
 

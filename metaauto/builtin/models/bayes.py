@@ -13,7 +13,7 @@ __all__ = ["NAIVE_BAYES"]
 def _build(values: Mapping[str, Any], context: BuildContext) -> Any:
     from sklearn.naive_bayes import GaussianNB
 
-    from metaauto.builtin.models.tempered import TemperedClassifier
+    from metaauto.builtin.models.temperature_scaling import TemperedClassifier
 
     return TemperedClassifier(GaussianNB(var_smoothing=values["var_smoothing"]))
 
@@ -24,7 +24,7 @@ NAIVE_BAYES = Model(
     space={"var_smoothing": Float(1e-9, 10.0, 0.1, log=True)},
     tasks=("binary", "multiclass"),
     tags=Tags(scaled=True, sample_weight=True),
-    trusted=("metaauto.builtin.models.tempered.TemperedClassifier",),
+    trusted=("metaauto.builtin.models.temperature_scaling.TemperedClassifier",),
     cost=0.02,
     priority=1.0,
 )

@@ -34,7 +34,10 @@ def _space(kind: str) -> dict[str, Range]:
 
 
 def _build(values: Mapping[str, Any], context: BuildContext) -> Any:
-    from metaauto.builtin.models.packed import PackedBoostingClassifier, PackedBoostingRegressor
+    from metaauto.builtin.models.compact_trees import (
+        PackedBoostingClassifier,
+        PackedBoostingRegressor,
+    )
 
     settings = {
         "learning_rate": values["learning_rate"],

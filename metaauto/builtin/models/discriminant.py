@@ -41,7 +41,7 @@ LDA = Model(
 def _build_qda(values: Mapping[str, Any], context: BuildContext) -> Any:
     from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 
-    from metaauto.builtin.models.tempered import TemperedClassifier
+    from metaauto.builtin.models.temperature_scaling import TemperedClassifier
 
     if "solver" in inspect.signature(QuadraticDiscriminantAnalysis).parameters:
         # Unlike "svd", it can take classes of fewer rows than columns.
@@ -70,7 +70,7 @@ QDA = Model(
     tags=Tags(scaled=True),
     portfolio=({"shrinkage": 0.02},),
     max_features=300,
-    trusted=("metaauto.builtin.models.tempered.TemperedClassifier",),
+    trusted=("metaauto.builtin.models.temperature_scaling.TemperedClassifier",),
     cost=0.1,
     priority=1.0,
 )

@@ -56,20 +56,20 @@ def _settings(values: Mapping[str, Any], context: BuildContext) -> dict[str, Any
 
 
 def _build_random_forest(values: Mapping[str, Any], context: BuildContext) -> Any:
-    from metaauto.builtin.models import packed
+    from metaauto.builtin.models import compact_trees
 
-    kind: Any = packed.PackedRandomForestRegressor
+    kind: Any = compact_trees.PackedRandomForestRegressor
     if context.is_classification:
-        kind = packed.PackedRandomForestClassifier
+        kind = compact_trees.PackedRandomForestClassifier
     return kind(**_settings(values, context))
 
 
 def _build_extra_trees(values: Mapping[str, Any], context: BuildContext) -> Any:
-    from metaauto.builtin.models import packed
+    from metaauto.builtin.models import compact_trees
 
-    kind: Any = packed.PackedExtraTreesRegressor
+    kind: Any = compact_trees.PackedExtraTreesRegressor
     if context.is_classification:
-        kind = packed.PackedExtraTreesClassifier
+        kind = compact_trees.PackedExtraTreesClassifier
     return kind(**_settings(values, context))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse as sp
 
-from metaauto.builtin.information import bin_codes, mutual_information
+from metaauto.builtin.mutual_information import bin_codes, mutual_information
 from metaauto.builtin.transformers.columns import ColumnTransform, as_matrix
 
 __all__ = ["ColumnSelector", "PrincipalComponents"]

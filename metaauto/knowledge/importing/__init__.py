@@ -7,7 +7,7 @@ the licence of their files.
 A configuration is stored as its source puts it: only what it says, in our words, and as it is even
 where it lies a little outside of our ranges. `SearchSpace.repair` fills in the rest and clips it
 when it is used; what lies far outside of the range of one of our own models is left out here, that
-of a plugin's when it is used (`metaauto.measure.published`), for the plugin may not be installed.
+of a plugin's when it is used (`metaauto.collect.published`), for the plugin may not be installed.
 """
 
 from __future__ import annotations

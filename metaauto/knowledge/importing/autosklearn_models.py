@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from metaauto.components.hyperparameters import Scalar
 from metaauto.knowledge.importing.translation import (
     UNBOUNDED_LEAVES,
     NoCounterpart,
@@ -15,7 +16,6 @@ from metaauto.knowledge.importing.translation import (
     neighbours,
     support_vectors,
 )
-from metaauto.ranges import Scalar
 
 __all__ = ["MODELS", "NOT_OURS", "Counterpart", "Table"]
 

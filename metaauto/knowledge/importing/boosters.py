@@ -8,6 +8,7 @@ large enough in both. So is what only matters to categories with many values.
 
 from __future__ import annotations
 
+from metaauto.components.hyperparameters import Scalar
 from metaauto.knowledge.importing.translation import (
     NoCounterpart,
     Settings,
@@ -15,7 +16,6 @@ from metaauto.knowledge.importing.translation import (
     forest_leaf,
     nearest_features,
 )
-from metaauto.ranges import Scalar
 
 __all__ = ["catboost", "forest", "lightgbm", "linear", "xgboost"]
 

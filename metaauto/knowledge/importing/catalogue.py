@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from metaauto.knowledge.facts import DatasetFact, MetafeatureFact
 from metaauto.knowledge.importing.files import blamed, rows
 from metaauto.knowledge.importing.origins import published_fingerprint
 from metaauto.knowledge.importing.translation import Settings
+from metaauto.knowledge.records import DatasetFact, MetafeatureFact
 
 __all__ = ["FILES", "Listed", "by_number", "read_catalogues"]
 

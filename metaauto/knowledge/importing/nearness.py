@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from metaauto.plugins import PluginSettings, load_plugins
-from metaauto.ranges import Choice, Range, Scalar
-from metaauto.registry import Registry
+from metaauto.components.hyperparameters import Choice, Range, Scalar
+from metaauto.plugins.manager import PluginSettings, load_plugins
+from metaauto.plugins.registry import Registry
 
 __all__ = ["far_values", "is_near", "near_kinds", "own_models"]
 

@@ -36,7 +36,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from metaauto.configuration import Configuration
-from metaauto.knowledge.facts import DatasetFact, EvaluationFact
 from metaauto.knowledge.importing.catalogue import Listed, by_number, read_catalogues
 from metaauto.knowledge.importing.files import Malformed, Row, blamed, commit, folders, rows
 from metaauto.knowledge.importing.nearness import near_kinds
@@ -50,6 +49,7 @@ from metaauto.knowledge.importing.translation import (
     neighbours,
     support_vectors,
 )
+from metaauto.knowledge.records import DatasetFact, EvaluationFact
 from metaauto.knowledge.store import KnowledgeStore
 
 __all__ = [

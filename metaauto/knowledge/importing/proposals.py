@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from metaauto.components.hyperparameters import Scalar
 from metaauto.configuration import Configuration
-from metaauto.knowledge.facts import ConfigurationFact
 from metaauto.knowledge.importing.nearness import far_values, near_kinds, own_models
 from metaauto.knowledge.importing.report import Tally
 from metaauto.knowledge.importing.translation import NoCounterpart
+from metaauto.knowledge.records import ConfigurationFact
 from metaauto.knowledge.store import KnowledgeStore
-from metaauto.ranges import Scalar
 
 __all__ = ["CLASSES", "REGRESSION", "REPEATED", "Proposal", "Proposals", "configuration_fact"]
 

@@ -13,8 +13,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from metaauto.components.hyperparameters import Scalar
 from metaauto.knowledge.importing.files import Malformed
-from metaauto.ranges import Scalar
 
 __all__ = [
     "UNBOUNDED_LEAVES",

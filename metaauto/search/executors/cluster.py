@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from metaauto.errors import WorkerError
-from metaauto.search.executors import station
+from metaauto.files import write_whole
+from metaauto.search.executors import dask_worker
 from metaauto.search.executors.worker import Setup
-from metaauto.search.files import write_whole
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status
 
 __all__ = ["DaskExecutor"]
@@ -101,7 +101,7 @@ class DaskExecutor:
         self.start()
         self._setup = setup
         self._table += 1
-        self._packed = station.packed(Path(setup.folder) / "data")
+        self._packed = dask_worker.packed(Path(setup.folder) / "data")
         self._spread()
 
     def free(self) -> int:
@@ -120,8 +120,10 @@ class DaskExecutor:
         if self._data.status != "finished":
             self._spread()
         key = f"metaauto-{self._name}-{next(self._numbers)}"
-        order = station.Order(self._name, self._table, self._setup, job, self.memory)
-        future = self._client.submit(station.run, order, self._data, key=key, pure=False, retries=0)
+        order = dask_worker.Order(self._name, self._table, self._setup, job, self.memory)
+        future = self._client.submit(
+            dask_worker.run, order, self._data, key=key, pure=False, retries=0
+        )
         self._running[key] = _Attempt(future, job, number, time.monotonic())
         future.add_done_callback(lambda done: self._ended.put(done.key))
 
@@ -143,7 +145,7 @@ class DaskExecutor:
         """Stop the jobs of a trial; they yield no outcome."""
         attempts = [a for a in self._running.values() if a.job.trial == trial]
         if attempts:
-            self._client.run(station.cancel, self._name, trial)
+            self._client.run(dask_worker.cancel, self._name, trial)
         for attempt in attempts:
             # What has not begun never will; what has is stopped by its worker.
             if attempt.future.status == "pending":
@@ -169,7 +171,7 @@ class DaskExecutor:
         try:
             # A cluster that is gone has nothing left to stop.
             with contextlib.suppress(Exception):
-                client.run(station.close, self._name, on_error="ignore")
+                client.run(dask_worker.close, self._name, on_error="ignore")
         finally:
             client.close()
 
@@ -182,13 +184,13 @@ class DaskExecutor:
 
     def _compare_versions(self) -> None:
         try:
-            found = self._client.run(station.version)
+            found = self._client.run(dask_worker.version)
         except Exception as error:
             raise WorkerError(
                 f"Workers of {self.address} cannot run metaauto: {_first_line(error)}",
                 hint="Install the same metaauto and plugins where they run.",
             ) from error
-        own = station.version()
+        own = dask_worker.version()
         for worker, version in found.items():
             if version != own:
                 raise WorkerError(

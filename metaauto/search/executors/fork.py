@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from metaauto.search.executors.environment import thread_environment
-from metaauto.search.executors.switchboard import kill_tree
+from metaauto.search.executors.process import kill_tree
 
 __all__ = ["Fork", "may_fork"]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from metaauto.errors import WorkerError
 from metaauto.search.executors.environment import thread_environment
-from metaauto.search.executors.nurseries import Nursery, lease
-from metaauto.search.executors.switchboard import Child, Switchboard, kill_tree
+from metaauto.search.executors.forkserver_pool import Nursery, lease
+from metaauto.search.executors.process import Child, Switchboard, kill_tree
 from metaauto.search.executors.worker import Ready, Setup, SetupFailure
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status
 

@@ -12,8 +12,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from metaauto.plugins import PluginSettings
-from metaauto.search.executors.switchboard import call_back
+from metaauto.plugins.manager import PluginSettings
+from metaauto.search.executors.process import call_back
 from metaauto.search.trial import Job
 
 __all__ = ["Ready", "Setup", "SetupFailure", "import_common", "main", "serve"]
@@ -110,9 +110,9 @@ def _evaluator(setup: Setup) -> Any:
 
     import cloudpickle
 
-    from metaauto.plugins import load_plugins
+    from metaauto.plugins.manager import load_plugins
+    from metaauto.search.dataset_io import read_inputs
     from metaauto.search.evaluate import Evaluator
-    from metaauto.search.inputs import read_inputs
 
     folder = Path(setup.folder)
     logs = folder / "logs"

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metaauto.explainer import Explainer, ExplainerInput
-from metaauto.testing.traces import heavy_imports_of, no_traces
+from metaauto.components.explainer import Explainer, ExplainerInput
+from metaauto.testing.global_state import heavy_imports_of, no_traces
 
 __all__ = ["ExplainerContract", "make_question"]
 

@@ -13,8 +13,8 @@ import pandas as pd
 
 from metaauto.components import Extractor, MetafeatureInput
 from metaauto.task import Role
+from metaauto.testing.global_state import heavy_imports_of, no_traces
 from metaauto.testing.problems import make_problem
-from metaauto.testing.traces import heavy_imports_of, no_traces
 
 __all__ = ["ExtractorContract", "make_input"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from metaauto.metrics import Metric
-from metaauto.testing.traces import no_traces
+from metaauto.testing.global_state import no_traces
 
 __all__ = ["MetricContract"]
 

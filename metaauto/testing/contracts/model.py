@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from metaauto.components import Model
-from metaauto.registry import Registry
-from metaauto.testing.drawing import default_values, draw_values, faults_in
+from metaauto.plugins.registry import Registry
+from metaauto.testing.global_state import heavy_imports_of, no_traces
 from metaauto.testing.problems import (
     Problem,
     check_prediction,
@@ -24,7 +24,7 @@ from metaauto.testing.problems import (
     make_problem,
     predict_with,
 )
-from metaauto.testing.traces import heavy_imports_of, no_traces
+from metaauto.testing.sampling import default_values, draw_values, faults_in
 
 __all__ = ["ModelContract"]
 
@@ -338,7 +338,7 @@ class ModelContract:
 
     def test_is_saved_and_loaded(self, kind: str) -> None:
         """A saved model loads without trust in anything that it does not name."""
-        from metaauto.model.trust import dump_estimator, load_estimator, trusted_types
+        from metaauto.model.serialization import dump_estimator, load_estimator, trusted_types
 
         problem = self.problem(kind)
         estimator = self.fitted(problem)

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 from metaauto.components import BuildContext, Preprocessor
-from metaauto.registry import Registry
-from metaauto.testing.drawing import default_values, draw_values, faults_in
-from metaauto.testing.traces import heavy_imports_of, no_traces
+from metaauto.plugins.registry import Registry
+from metaauto.testing.global_state import heavy_imports_of, no_traces
+from metaauto.testing.sampling import default_values, draw_values, faults_in
 
 __all__ = ["PreprocessorContract"]
 
@@ -185,7 +185,7 @@ class PreprocessorContract:
 
     def test_travels(self, kind: str) -> None:
         """It can be pickled, and saved and loaded without trust in what it does not name."""
-        from metaauto.model.trust import dump_estimator, load_estimator, trusted_types
+        from metaauto.model.serialization import dump_estimator, load_estimator, trusted_types
 
         transformer, _ = self.fitted(kind, self.columns(self.rows))
         new = self.columns(9, seed=1)

@@ -9,7 +9,7 @@ import pytest
 
 from metaauto.components import Reader
 from metaauto.errors import ReadError
-from metaauto.testing.traces import heavy_imports_of, no_traces
+from metaauto.testing.global_state import heavy_imports_of, no_traces
 
 __all__ = ["ReaderContract"]
 

@@ -7,14 +7,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from metaauto.components.strategy import (
+    Observation,
+    Recommendation,
+    Strategy,
+    StrategyInput,
+    WarmStart,
+)
 from metaauto.configuration import Configuration
 from metaauto.knowledge import ConfigurationFact, DatasetFact, KnowledgeMatrix
 from metaauto.metafeatures import Metafeatures
-from metaauto.plugins import PluginSettings, load_plugins
+from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.space import SearchSpace
-from metaauto.strategy import Observation, Recommendation, Strategy, StrategyInput, WarmStart
 from metaauto.task import reference_task
-from metaauto.testing.traces import heavy_imports_of, no_traces
+from metaauto.testing.global_state import heavy_imports_of, no_traces
 from metaauto.warmstart import (
     DefaultPortfolio,
     KnowledgeStrategy,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import metaauto_catboost
 
-from metaauto.plugins import PluginSettings, load_plugins
+from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.testing import ModelContract
 
 MODEL = load_plugins(

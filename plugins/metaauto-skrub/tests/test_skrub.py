@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metaauto.plugins import PluginSettings, load_plugins
+from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.testing import PreprocessorContract
 
 REGISTRY = load_plugins(PluginSettings(only=(), strict=True), objects=[metaauto_skrub]).registry
@@ -62,8 +62,8 @@ def test_a_category_that_the_fold_lacks_is_encoded_by_its_spelling() -> None:
 def test_dates_are_saved_whatever_their_encoding(periodic: str) -> None:
     from metaauto_skrub.encoders import CalendarParts
 
-    from metaauto.model.trust import dump_estimator, load_estimator, trusted_types
-    from metaauto.registry import Registry
+    from metaauto.model.serialization import dump_estimator, load_estimator, trusted_types
+    from metaauto.plugins.registry import Registry
 
     days = pd.date_range("2021-01-01", periods=50, freq="37h")
     frame = pd.DataFrame({"paid": days})

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from metaauto.collect.candidates import reference_task
 from metaauto.errors import KnowledgeError
 from metaauto.knowledge.canonical import digest
 from metaauto.knowledge.importing import import_published
@@ -10,7 +11,6 @@ from metaauto.knowledge.importing.autosklearn_models import Table
 from metaauto.knowledge.importing.nearness import own_models
 from metaauto.knowledge.importing.proposals import CLASSES, REGRESSION
 from metaauto.knowledge.importing.translation import NoCounterpart
-from metaauto.measure.candidates import reference_task
 from metaauto.space import SearchSpace
 
 COLUMNS = "data_preprocessor:feature_type:"

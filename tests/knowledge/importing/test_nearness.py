@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from metaauto.components.hyperparameters import Choice, Float, Int
 from metaauto.knowledge.importing.nearness import far_values, is_near, near_kinds, own_models
 from metaauto.knowledge.importing.proposals import Proposal, configuration_fact, near
 from metaauto.knowledge.importing.translation import NoCounterpart
-from metaauto.ranges import Choice, Float, Int
 
 RATE = Float(0.01, 0.3, 0.1, log=True)
 SHARE = Float(0.5, 1.0, 0.8)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metaauto.collect.candidates import reference_task
 from metaauto.errors import KnowledgeError
 from metaauto.knowledge import DatasetFact, ProvenanceFact
 from metaauto.knowledge.canonical import digest
@@ -22,7 +23,6 @@ from metaauto.knowledge.importing.oboe import (
 )
 from metaauto.knowledge.importing.origins import published_fingerprint
 from metaauto.knowledge.importing.translation import NoCounterpart, Settings
-from metaauto.measure.candidates import reference_task
 from metaauto.space import SearchSpace
 
 CONFIGURATIONS = [

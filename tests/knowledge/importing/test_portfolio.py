@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
+from metaauto.collect.candidates import reference_task
 from metaauto.errors import KnowledgeError, UnknownName
 from metaauto.knowledge.canonical import digest
 from metaauto.knowledge.importing import SOURCES, import_published
 from metaauto.knowledge.importing.nearness import own_models
 from metaauto.knowledge.importing.portfolio import translate_autogluon, translate_flaml
 from metaauto.knowledge.importing.translation import NoCounterpart
-from metaauto.measure.candidates import reference_task
-from metaauto.plugins import load_plugins
+from metaauto.plugins.manager import load_plugins
 from metaauto.space import SearchSpace
 
 ALL = ("binary", "multiclass", "regression")

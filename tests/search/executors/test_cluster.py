@@ -10,7 +10,7 @@ import pytest
 from search_jobs import PATIENCE, POSIX, await_free, job, outcomes_of, run, write_table
 
 from metaauto.errors import WorkerError
-from metaauto.search.executors import DaskExecutor, LocalExecutor, cluster, station
+from metaauto.search.executors import DaskExecutor, LocalExecutor, cluster, dask_worker
 from metaauto.search.trial import DescribeJob, Description, Status
 
 distributed = pytest.importorskip("distributed")
@@ -125,7 +125,7 @@ def test_closing_ends_what_runs_and_leaves_the_workers_free(dask, setup):
 
 def left_over():
     """Processes and folders of searches on a Dask worker."""
-    return len(station._stations), [str(folder) for folder in station._tables.values()]
+    return len(dask_worker._stations), [str(folder) for folder in dask_worker._tables.values()]
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_a_cluster_without_workers(monkeypatch, setup):
 
 
 def test_another_version_of_metaauto_on_the_workers(dask, monkeypatch):
-    monkeypatch.setattr(station, "version", lambda: "9.9")
+    monkeypatch.setattr(dask_worker, "version", lambda: "9.9")
     monkeypatch.setattr(
         distributed.Client, "run", lambda self, function, *_, **__: {"tcp://a:1": "0.0.1"}
     )

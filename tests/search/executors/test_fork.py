@@ -155,7 +155,7 @@ def test_workers_come_from_a_forked_nursery() -> None:
         """
     import os, psutil
     from metaauto.search.executors import LocalExecutor
-    from metaauto.search.executors.nurseries import fork_nursery
+    from metaauto.search.executors.forkserver_pool import fork_nursery
 
     assert fork_nursery()
     assert not fork_nursery(), "one is enough, and now there is a thread"
@@ -180,7 +180,7 @@ def test_workers_come_from_a_forked_nursery() -> None:
 def test_a_forked_nursery_ends_with_its_parent(end: str) -> None:
     script = f"""
     import os, psutil
-    from metaauto.search.executors.nurseries import fork_nursery
+    from metaauto.search.executors.forkserver_pool import fork_nursery
 
     assert fork_nursery()
     nursery, = psutil.Process().children()

@@ -16,7 +16,7 @@ from search_jobs import PATIENCE, PLUGINS, POSIX, await_free, job, outcomes_of, 
 
 import metaauto
 from metaauto.errors import WorkerError
-from metaauto.plugins import PluginSettings
+from metaauto.plugins.manager import PluginSettings
 from metaauto.search.executors import LocalExecutor, Setup
 from metaauto.search.trial import Status
 

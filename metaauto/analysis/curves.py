@@ -1,0 +1,225 @@
+"""How good predictions are, as small summaries that plots are drawn from; never rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from metaauto.metrics.base import LabelRule, most_probable
+from metaauto.task import Task
+
+__all__ = ["diagnose"]
+
+_MOST_ROWS = 20_000
+_CURVE_POINTS = 60
+_CURVE_CLASSES = 5
+_BINS = 10
+_BIN_ROWS = 20
+_TABLE_CLASSES = 30
+_OTHERS = "all others"
+_HISTOGRAM = 24
+
+
+def diagnose(
+    task: Task,
+    y: np.ndarray,
+    prediction: np.ndarray,
+    weights: np.ndarray | None = None,
+    decision: LabelRule | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Summaries of predictions against the truth, JSON-ready.
+
+    Parameters
+    ----------
+    task : Task
+        What was learned.
+    y : ndarray of shape (n,)
+        Class codes, or values.
+    prediction : ndarray of shape (n, classes) or (n,)
+        Probabilities, or values.
+    weights : ndarray of shape (n,), optional
+        Weight of each row.
+    decision : object with ``labels(probabilities)``, optional
+        How labels come from probabilities; the most probable class by default.
+    seed : int
+        Of more than 20,000 rows a sample is summarised.
+
+    Returns
+    -------
+    dict
+        ``rows`` that were summarised, and in classification ``curves`` (ROC and precision-recall,
+        of at most five classes), ``calibration`` (bins) and ``confusion`` (labels and counts, of
+        at most 30 classes); in regression ``bins`` by predicted value, ``residuals`` (a
+        histogram) and ``errors`` (quantiles of the absolute error).
+    """
+    if len(y) > _MOST_ROWS:
+        chosen = np.sort(np.random.default_rng(seed).choice(len(y), _MOST_ROWS, replace=False))
+        y, prediction = y[chosen], prediction[chosen]
+        weights = None if weights is None else weights[chosen]
+    found: dict[str, Any] = {"rows": len(y)}
+    if not len(y):
+        return found
+    if not task.is_classification:
+        return {**found, **_of_values(np.asarray(y, dtype=np.float64), prediction, weights)}
+    labels = most_probable(prediction) if decision is None else decision.labels(prediction)
+    return {
+        **found,
+        "curves": _curves(task, y, prediction, weights),
+        "calibration": _calibration(task, y, prediction, weights),
+        "confusion": _confusion(task, y, labels),
+    }
+
+
+def _short(values: Any) -> list[float]:
+    """Numbers with five significant digits: what a plot can show."""
+    return [float(f"{value:.5g}") for value in np.asarray(values, dtype=np.float64)]
+
+
+def _frequent(task: Task, y: np.ndarray, count: int) -> list[int]:
+    """The most frequent classes, in the order of the classes."""
+    rows = np.bincount(y, minlength=task.n_classes)
+    return sorted(int(code) for code in np.argsort(-rows, kind="stable")[:count])
+
+
+def _curves(
+    task: Task, y: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None
+) -> list[dict[str, Any]]:
+    """ROC and precision-recall of each class against the others."""
+    codes = [1] if task.n_classes == 2 else _frequent(task, y, _CURVE_CLASSES)
+    weight = np.ones(len(y)) if weights is None else np.asarray(weights, dtype=np.float64)
+    found = []
+    for code in codes:
+        order = np.argsort(-probabilities[:, code], kind="stable")
+        ranked, positive = probabilities[order, code], y[order] == code
+        ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+        hits = np.cumsum(weight[order] * positive)[ends]
+        misses = np.cumsum(weight[order] * ~positive)[ends]
+        if hits[-1] <= 0 or misses[-1] <= 0:
+            continue
+        recall = np.concatenate(([0.0], hits / hits[-1]))
+        alarm = np.concatenate(([0.0], misses / misses[-1]))
+        precision = hits / (hits + misses)
+        precision = np.concatenate((precision[:1], precision))
+        roc = _spread(alarm + recall)
+        pr = _spread(recall)
+        gains = np.diff(recall)
+        found.append(
+            {
+                "class": _text(task, code),
+                "share": float(f"{hits[-1] / (hits[-1] + misses[-1]):.5g}"),
+                "auc": float(f"{np.sum(np.diff(alarm) * (recall[1:] + recall[:-1])) / 2:.5g}"),
+                "average_precision": float(f"{np.sum(gains * precision[1:]):.5g}"),
+                "roc": [_short(alarm[roc]), _short(recall[roc])],
+                "pr": [_short(recall[pr]), _short(precision[pr])],
+            }
+        )
+    return found
+
+
+def _spread(along: np.ndarray) -> np.ndarray:
+    """Places of at most 60 points of a curve, spread evenly along something that grows."""
+    wanted = np.linspace(along[0], along[-1], _CURVE_POINTS)
+    return np.unique(np.clip(np.searchsorted(along, wanted), 0, len(along) - 1))
+
+
+def _calibration(
+    task: Task, y: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None
+) -> dict[str, Any]:
+    """What came true of what was predicted, in bins of as many rows each."""
+    if task.n_classes == 2:
+        stated, true = probabilities[:, 1], y == 1
+        about = _text(task, 1)
+    else:
+        likely = probabilities.argmax(axis=1)
+        stated, true = probabilities[np.arange(len(y)), likely], likely == y
+        about = ""
+    stated = np.asarray(stated, dtype=np.float64)
+    bins = []
+    for rows in _bins(stated):
+        weight = None if weights is None else weights[rows]
+        came, count = float(np.average(true[rows], weights=weight)), len(rows)
+        middle, half = _wilson(came, count)
+        bins.append(
+            {
+                "stated": _short([np.average(stated[rows], weights=weight)])[0],
+                "came": _short([came])[0],
+                "low": _short([max(middle - half, 0.0)])[0],
+                "high": _short([min(middle + half, 1.0)])[0],
+                "rows": count,
+            }
+        )
+    return {"class": about, "bins": bins}
+
+
+def _wilson(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
+    """Middle and half width of Wilson's interval of a share."""
+    scale = 1.0 + z * z / count
+    middle = (share + z * z / (2 * count)) / scale
+    half = z * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / scale
+    return middle, float(half)
+
+
+def _bins(values: np.ndarray) -> list[np.ndarray]:
+    """Rows in the order of their values, in at most ten parts; equal values stay together."""
+    order = np.argsort(values, kind="stable")
+    count = max(min(_BINS, len(values) // _BIN_ROWS), 1)
+    ordered = values[order]
+    ends = np.linspace(0, len(values), count + 1)[1:-1].astype(np.int64)
+    cuts = np.unique(np.searchsorted(ordered, ordered[ends], side="left"))
+    return [part for part in np.split(order, cuts) if len(part)]
+
+
+def _confusion(task: Task, y: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Counts of rows by true class (lines) and predicted class (columns)."""
+    codes = list(range(task.n_classes))
+    names = [_text(task, code) for code in codes]
+    if len(codes) > _TABLE_CLASSES:
+        codes = _frequent(task, y, _TABLE_CLASSES - 1)
+        names = [*(_text(task, code) for code in codes), _OTHERS]
+    place = np.full(task.n_classes, len(codes), dtype=np.int64)
+    place[codes] = np.arange(len(codes))
+    size = len(names)
+    counts = np.bincount(place[y] * size + place[labels], minlength=size * size)
+    return {"labels": names, "counts": counts.reshape(size, size).tolist()}
+
+
+def _of_values(y: np.ndarray, prediction: np.ndarray, weights: np.ndarray | None) -> dict[str, Any]:
+    predicted = np.asarray(prediction, dtype=np.float64)
+    residuals = y - predicted
+    bins = []
+    for rows in _bins(predicted):
+        low, middle, high = np.quantile(y[rows], [0.1, 0.5, 0.9])
+        stated = float(np.average(predicted[rows], weights=None))
+        bins.append(
+            dict(
+                zip(
+                    ("stated", "low", "middle", "high"),
+                    _short([stated, low, middle, high]),
+                    strict=True,
+                )
+            )
+            | {"rows": len(rows)}
+        )
+    low, high = np.quantile(residuals, [0.005, 0.995])
+    histogram: dict[str, Any] = {"edges": [], "counts": []}
+    if high > low:
+        edges = np.linspace(low, high, _HISTOGRAM + 1)
+        counts, edges = np.histogram(np.clip(residuals, low, high), edges)
+        histogram = {"edges": _short(edges), "counts": counts.tolist()}
+    shares = (0.5, 0.8, 0.9, 0.95)
+    return {
+        "bins": bins,
+        "residuals": histogram,
+        "bias": _short([np.average(residuals, weights=weights)])[0],
+        "errors": dict(
+            zip(map(str, shares), _short(np.quantile(np.abs(residuals), shares)), strict=True)
+        ),
+    }
+
+
+def _text(task: Task, code: int) -> str:
+    classes: Sequence[Any] = task.classes or ()
+    return str(classes[code])

@@ -1,0 +1,240 @@
+"""Scores of a model on rows whose target is known."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from metaauto.data.parsing import as_text, distinct, number_format, numbers_of
+from metaauto.errors import MetaautoError, TargetError
+from metaauto.metrics import Metric, resolve_metric
+from metaauto.model import FinalModel
+from metaauto.plugins.registry import Registry
+from metaauto.task import Task
+
+__all__ = ["Evaluation", "evaluate", "known_targets", "metrics_for", "usual_metrics"]
+
+logger = logging.getLogger("metaauto")
+
+_USUAL = {
+    "binary": (
+        "roc_auc", "average_precision", "log_loss", "brier", "accuracy", "balanced_accuracy",
+        "f1", "mcc",
+    ),
+    "multiclass": ("roc_auc", "log_loss", "brier", "accuracy", "balanced_accuracy", "f1_macro",
+                   "mcc"),
+    "regression": ("rmse", "mae", "median_ae", "r2"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of a model on a table.
+
+    Parameters
+    ----------
+    scores : dict of str to float
+        By metric, in the user's direction; NaN where the rows do not define one.
+    greater_is_better : dict of str to bool
+        Direction of each metric.
+    metric : str
+        The metric that the model was made for.
+    rows : int
+        Rows that were scored.
+    dropped_rows : int
+        Rows without a target.
+    """
+
+    scores: dict[str, float]
+    greater_is_better: dict[str, bool] = field(default_factory=dict)
+    metric: str = ""
+    rows: int = 0
+    dropped_rows: int = 0
+
+
+def usual_metrics(kind: str) -> tuple[str, ...]:
+    """Names of the metrics that are usual for a kind of task."""
+    return _USUAL[kind]
+
+
+def evaluate(
+    model: FinalModel,
+    frame: pd.DataFrame,
+    *,
+    target: str | None = None,
+    metrics: Sequence[Any] = (),
+    registry: Registry | None = None,
+) -> Evaluation:
+    """Score a model on a table that holds the target.
+
+    Parameters
+    ----------
+    model : FinalModel
+        The model.
+    frame : pandas.DataFrame of shape (rows, columns)
+        The columns of the training table and the target.
+    target : str, optional
+        Its column; by default the one of the training table.
+    metrics : sequence of str, scorer or callable
+        What to measure; by default the model's own metric and the usual ones of its task.
+    registry : Registry, optional
+        Installed components, for the metrics of plugins.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    TargetError
+        There is no such column, no row has a target, or a class is unknown to the model.
+    UnknownName, Refused
+        There is no such metric, or it does not measure this kind of task.
+    """
+    task = model.task
+    present, y = known_targets(frame, task, target)
+    chosen = metrics_for(task, metrics, registry)
+    prediction = model.predict_raw(frame.loc[present])
+    scores = {metric.name: _score(metric, y, prediction, model) for metric in chosen}
+    return Evaluation(
+        scores=scores,
+        greater_is_better={metric.name: metric.greater_is_better for metric in chosen},
+        metric=model.metric_name,
+        rows=int(present.sum()),
+        dropped_rows=int((~present).sum()),
+    )
+
+
+def known_targets(
+    frame: pd.DataFrame, task: Task, target: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows have a target, and these targets as metrics take them.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame of shape (rows, columns)
+        A table with the target.
+    task : Task
+        What the model learned.
+    target : str, optional
+        The column; by default the one of the training table.
+
+    Raises
+    ------
+    TargetError
+        There is no such column, no row has a target, or one of them is unknown to the model.
+    """
+    name = task.target if target is None else target
+    names = [str(column) for column in frame.columns]
+    if names.count(name) != 1:
+        raise TargetError(
+            f"There is no column {name!r} to compare with."
+            if name not in names
+            else f"Several columns are named {name!r}.",
+            hint="Name the column that holds the target with --target.",
+        )
+    labels = frame.iloc[:, names.index(name)]
+    present = labels.notna().to_numpy()
+    if not present.any():
+        raise TargetError(
+            f"The target {name!r} is empty in every row.",
+            hint="Name another column.",
+        )
+    return present, target_codes(labels[present], task)
+
+
+def metrics_for(
+    task: Task, asked: Sequence[Any] = (), registry: Registry | None = None
+) -> list[Metric]:
+    """The metrics that are asked for, or the model's own (if it is known here) and the usual."""
+    extra = registry.metrics() if registry is not None else ()
+    classes = list(task.classes) if task.classes is not None else None
+    chosen: dict[str, Metric] = {}
+    for spec in asked:
+        metric = resolve_metric(spec, task.kind, extra, classes)
+        chosen.setdefault(metric.name, metric)
+    if chosen:
+        return list(chosen.values())
+    try:
+        own = resolve_metric(task.metric, task.kind, extra, classes)
+        chosen[own.name] = own
+    except MetaautoError:
+        # A function of the user's own is known by name alone once the model was saved.
+        logger.warning("The model's own metric %r is not known here.", task.metric)
+    for name in usual_metrics(task.kind):
+        chosen.setdefault(name, resolve_metric(name, task.kind))
+    return list(chosen.values())
+
+
+def _score(metric: Metric, y: np.ndarray, prediction: np.ndarray, model: FinalModel) -> float:
+    try:
+        return metric.score(y, prediction, None, model.decision)
+    except (ValueError, ZeroDivisionError) as error:
+        # Such as R2 of a single row, or a scorer that wants every class.
+        logger.warning("The metric %r is not defined on these rows: %s", metric.name, error)
+        return float("nan")
+
+
+def target_codes(labels: pd.Series, task: Task) -> np.ndarray:
+    """The target as metrics take it: codes of the model's classes, or float64 values.
+
+    Parameters
+    ----------
+    labels : pandas.Series of shape (n,)
+        Labels or values as they stand in a table, none missing. ``"1"``, ``1`` and ``1.0`` are
+        the same class.
+    task : Task
+        What the model learned.
+
+    Raises
+    ------
+    TargetError
+        A label is no class of the model, or a value is no finite number.
+    """
+    name = str(labels.name)
+    levels = distinct(labels)
+    if task.classes is None:
+        style = (
+            number_format(levels.texts) if any(isinstance(v, str) for v in levels.values) else ""
+        )
+        values, wrong = numbers_of(levels, style or "")
+        lost = np.flatnonzero(~np.isfinite(values))
+        if wrong or len(lost):
+            example = wrong[0] if wrong else labels.iloc[int(lost[0])]
+            raise TargetError(
+                f"The target {name!r} holds {example!r:.60}, which is no finite number.",
+                hint="Leave such rows empty, or name another column with --target.",
+            )
+        return values
+    exact = {as_text(label): code for code, label in enumerate(task.classes)}
+    alike: dict[str, int] = {}
+    for text, code in exact.items():
+        spelling = _spelling(text)
+        alike[spelling] = -1 if spelling in alike else code
+    codes = np.array(
+        [exact.get(text, alike.get(_spelling(text), -1)) for text in levels.texts], dtype=np.int64
+    )
+    used = np.unique(levels.codes)
+    unknown = [levels.values[place] for place in used if codes[place] < 0]
+    if unknown:
+        listed = ", ".join(repr(as_text(value)) for value in unknown[:3])
+        classes = ", ".join(repr(as_text(label)) for label in task.classes[:5])
+        raise TargetError(
+            f"The target {name!r} holds {listed}, which the model does not know.",
+            hint=f"Its classes are {classes}{', ...' if task.n_classes > 5 else ''}.",
+        )
+    return codes[levels.codes]
+
+
+def _spelling(text: str) -> str:
+    """One text for the ways in which tables write the same number."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text.strip()
+    return f"{number:.17g}"

@@ -1,0 +1,203 @@
+"""A model looked at on a table: scores, plots, importance, dependence, weak groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from metaauto.analysis.curves import diagnose
+from metaauto.analysis.dependence import partial_dependence
+from metaauto.analysis.error_slices import row_errors, worst_slices
+from metaauto.analysis.evaluation import evaluate, known_targets, metrics_for
+from metaauto.analysis.importance import Importance, column_importance
+from metaauto.analysis.intervals import score_intervals
+from metaauto.components import Deadline
+from metaauto.data.fingerprint import fingerprint
+from metaauto.errors import DataError
+from metaauto.metrics.base import most_probable
+from metaauto.model import FinalModel
+from metaauto.model.input_rows import encoded_chunks
+from metaauto.plugins.registry import Registry
+
+__all__ = ["Rows", "examine", "importance_of", "known_rows"]
+
+_DRAWS = 400
+_COLUMNS = 6
+_SHARES = (0.2, 0.75)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a table as a model sees them.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As read, without the rows that lack a target if any row has one.
+    typed : pandas.DataFrame
+        As the model's schema encodes them.
+    y : ndarray of shape (rows,) or None
+        Class codes or values; None where the table has no target.
+    dropped : int
+        Rows left out because their target is missing.
+    """
+
+    frame: pd.DataFrame
+    typed: pd.DataFrame
+    y: np.ndarray | None
+    dropped: int = 0
+
+
+def known_rows(model: FinalModel, frame: pd.DataFrame, target: str | None = None) -> Rows:
+    """Read a table as a model sees it, with the target if the table has one.
+
+    Parameters
+    ----------
+    model : FinalModel
+        The model.
+    frame : pandas.DataFrame
+        The columns of the training table; the target may be absent.
+    target : str, optional
+        Its column; by default the one of the training table. If named, it must be there.
+
+    Raises
+    ------
+    DataError
+        The table has no rows, or a target that the model does not know.
+    SchemaMismatch
+        Columns are missing, or hold other kinds of values than at training.
+    """
+    if frame.empty and not len(frame):
+        raise DataError("The table has no rows.", hint="Give rows to look at.")
+    y, dropped = None, 0
+    if target is not None or model.task.target in map(str, frame.columns):
+        present, y = known_targets(frame, model.task, target)
+        dropped = int((~present).sum())
+        frame = frame.loc[present]
+    typed = pd.concat(list(encoded_chunks(frame, model.schema)), ignore_index=True)
+    return Rows(frame, typed, y, dropped)
+
+
+def importance_of(
+    model: FinalModel,
+    rows: Rows,
+    registry: Registry | None = None,
+    *,
+    seed: int = 0,
+    deadline: Deadline | None = None,
+) -> Importance:
+    """Permutation importance on rows, by the model's metric where their target is known."""
+    metric = metrics_for(model.task, registry=registry)[0] if rows.y is not None else None
+    limit = deadline or Deadline()
+    return column_importance(model, rows.typed, rows.y, metric, seed=seed, deadline=limit)
+
+
+def examine(
+    model: FinalModel,
+    frame: pd.DataFrame,
+    *,
+    target: str | None = None,
+    registry: Registry | None = None,
+    seconds: float = 60.0,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Look at a model on a table; JSON-ready summaries for the report.
+
+    Parameters
+    ----------
+    model : FinalModel
+        The model.
+    frame : pandas.DataFrame
+        Rows that the model was not trained on; the target may be absent.
+    target : str, optional
+        Its column; by default the one of the training table.
+    registry : Registry, optional
+        Installed components, for the metrics of plugins.
+    seconds : float
+        Time for importance and dependence.
+    seed : int
+        Seed for everything random.
+
+    Returns
+    -------
+    dict
+        ``rows``, ``dropped_rows``, ``has_target``, ``is_training`` (these are the very rows that
+        the model was made from), ``importance``, ``dependence``,
+        ``untried`` (columns there was no time for), and with a target ``scores``,
+        ``intervals``, ``beats``, ``diagnosis`` and ``slices``.
+    """
+    rows = known_rows(model, frame, target)
+    limits = [Deadline.after(seconds * share) for share in (_SHARES[1], 1.0)]
+    importance = importance_of(model, rows, registry, seed=seed, deadline=limits[0])
+    top = [column.column for column in importance.columns]
+    found: dict[str, Any] = {
+        "rows": len(rows.typed),
+        "dropped_rows": rows.dropped,
+        "has_target": rows.y is not None,
+        "is_training": _is_training(model, rows, target),
+        "importance": importance.to_json(),
+    }
+    if rows.y is not None:
+        found.update(_against_truth(model, rows, registry, target, seed))
+    texts = {column.name for column in model.task.features if column.role == "text"}
+    shown = [name for name in top if name not in texts][:_COLUMNS]
+    found["dependence"] = partial_dependence(
+        model, rows.typed, shown, seed=seed, deadline=limits[1]
+    )
+    done = {item["column"] for item in found["dependence"]}
+    found["untried"] = [n for n in shown if n not in done] if limits[1].passed() else []
+    return found
+
+
+def _against_truth(
+    model: FinalModel, rows: Rows, registry: Registry | None, target: str | None, seed: int
+) -> dict[str, Any]:
+    y = rows.y
+    assert y is not None
+    metric = metrics_for(model.task, registry=registry)[0]
+    prediction = model.predict_typed(rows.typed)
+    judged = score_intervals(
+        metric,
+        y,
+        {"ensemble": prediction, "baseline": _constant(model, len(y))},
+        decision=model.decision,
+        draws=_DRAWS,
+        seed=seed,
+        deadline=Deadline.after(5.0),
+    )
+    scores = evaluate(model, rows.frame, target=target, registry=registry)
+    labels = None
+    if model.task.is_classification:
+        rule = model.decision
+        labels = most_probable(prediction) if rule is None else rule.labels(prediction)
+    return {
+        **judged,
+        "metric": metric.name,
+        "scores": scores.scores,
+        "greater_is_better": scores.greater_is_better,
+        "diagnosis": diagnose(model.task, y, prediction, None, model.decision, seed),
+        "slices": worst_slices(
+            model.task, rows.typed, row_errors(model.task, y, prediction, labels)
+        ),
+    }
+
+
+def _constant(model: FinalModel, count: int) -> np.ndarray:
+    """What can be predicted without looking at the rows: shares of the classes, or the mean."""
+    if not model.task.is_classification:
+        return np.full(count, 0.0 if model.fallback is None else model.fallback)
+    shares = np.asarray(model.task.class_counts or (1,) * model.task.n_classes, dtype=np.float64)
+    return np.tile(shares / shares.sum(), (count, 1))
+
+
+def _is_training(model: FinalModel, rows: Rows, target: str | None) -> bool:
+    """Whether these are the rows that the model was made from, as far as can be told."""
+    known = model.facts.get("fingerprint")
+    if rows.y is None or not known or model.task.n_rows != len(rows.y):
+        return False
+    name = model.task.target if target is None else target
+    features = rows.frame.loc[:, [str(column) != name for column in rows.frame.columns]]
+    return fingerprint(features, rows.y) == known

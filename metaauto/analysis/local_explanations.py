@@ -1,0 +1,132 @@
+"""What the cells of single rows add to their predictions, in words and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from metaauto.errors import UnknownName
+from metaauto.model import FinalModel
+from metaauto.model.explain import explain
+from metaauto.plugins.registry import Registry
+
+__all__ = ["explain_rows"]
+
+_USUAL_ROWS = 200
+
+
+def explain_rows(
+    model: FinalModel,
+    frame: pd.DataFrame,
+    chosen: Sequence[int],
+    background: pd.DataFrame,
+    explainer: str,
+    label: str | None = None,
+    seed: int = 0,
+    registry: Registry | None = None,
+) -> list[dict[str, Any]]:
+    """Explain some rows of a table.
+
+    Parameters
+    ----------
+    model : FinalModel
+        The model.
+    frame : pandas.DataFrame
+        The table.
+    chosen : sequence of int
+        Positions of the rows.
+    background : pandas.DataFrame
+        Rows to compare with.
+    explainer : str
+        Name of an installed explainer.
+    label : str, optional
+        The class whose probability is explained, as text; by default the second of two, or the
+        predicted one of more.
+    seed : int
+        Seed for everything random.
+    registry : Registry, optional
+        Installed components.
+
+    Returns
+    -------
+    list of dict
+        For each row ``row``, ``prediction``, ``explained`` (the class, empty in regression),
+        ``value`` of the prediction, ``usual`` (its mean over the background) and ``cells``:
+        ``column``, ``value``, ``contribution``, the largest first.
+
+    Raises
+    ------
+    UnknownName
+        There is no such class or explainer.
+    """
+    rows = frame.iloc[list(chosen)].reset_index(drop=True)
+    if rows.empty:
+        return []
+    others = background
+    if len(others) > _USUAL_ROWS:
+        others = others.sample(_USUAL_ROWS, random_state=seed)
+    predictions = model.predict(rows)
+    raw, usual = _matrix(model, rows), _matrix(model, others).mean(axis=0)
+    codes = _codes(model, raw, label)
+    adds = pd.DataFrame(0.0, index=rows.index, columns=model.feature_names)
+    for code in np.unique(codes):
+        part = np.flatnonzero(codes == code)
+        named = None if model.task.classes is None else model.classes_[code]
+        found = explain(
+            model, rows.iloc[part], others, explainer=explainer, label=named, seed=seed,
+            registry=registry,
+        )  # fmt: skip
+        adds.iloc[part] = found.to_numpy()
+    names = {str(column): place for place, column in enumerate(frame.columns)}
+    answers = []
+    for place, number in enumerate(chosen):
+        code = int(codes[place])
+        line = adds.iloc[place]
+        order = np.argsort(-line.abs().to_numpy(), kind="stable")
+        prediction = predictions[place]
+        answers.append(
+            {
+                "row": int(number),
+                "prediction": prediction.item() if hasattr(prediction, "item") else prediction,
+                "explained": "" if model.task.classes is None else str(model.task.classes[code]),
+                "value": float(raw[place, code]),
+                "usual": float(usual[code]),
+                "cells": [
+                    {
+                        "column": str(line.index[at]),
+                        "value": _text(rows.iloc[place, names[str(line.index[at])]]),
+                        "contribution": float(line.iloc[at]),
+                    }
+                    for at in order
+                ],
+            }
+        )
+    return answers
+
+
+def _matrix(model: FinalModel, rows: pd.DataFrame) -> np.ndarray:
+    found = np.asarray(model.predict_raw(rows), dtype=np.float64)
+    return found.reshape(len(rows), -1)
+
+
+def _codes(model: FinalModel, raw: np.ndarray, label: str | None) -> np.ndarray:
+    """Which output of the model is explained for each row."""
+    if model.task.classes is None:
+        if label is not None:
+            raise UnknownName("A regression model has no classes.", hint="Leave out --label.")
+        return np.zeros(len(raw), dtype=np.int64)
+    texts = [str(name) for name in model.task.classes]
+    if label is not None:
+        if label not in texts:
+            raise UnknownName.among("class", label, texts)
+        return np.full(len(raw), texts.index(label))
+    return np.ones(len(raw), dtype=np.int64) if len(texts) == 2 else raw.argmax(axis=1)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (float, np.floating)):
+        return "missing" if np.isnan(value) else f"{value:.6g}"
+    return "missing" if value is None or value is pd.NaT or value is pd.NA else str(value)

@@ -1,0 +1,104 @@
+"""How far the scores of a fit can be relied on: intervals, folds, classes, columns."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from metaauto.ensemble import Selection, blend, quick_decision
+from metaauto.fit_state import Work
+from metaauto.model import FinalModel
+from metaauto.task import Role, Task
+
+__all__ = ["column_facts", "reliability_facts"]
+
+_MOST_COLUMNS = 50
+
+
+def reliability_facts(
+    work: Work,
+    model: FinalModel,
+    selection: Selection,
+    out_of_fold: Mapping[int, np.ndarray],
+) -> dict[str, Any]:
+    """What the out-of-fold predictions of the ensemble tell besides its score, JSON-ready.
+
+    Parameters
+    ----------
+    work : Work
+        What was fitted.
+    model : FinalModel
+        The model, whose rule makes the labels.
+    selection : Selection
+        The ensemble, by trial number.
+    out_of_fold : mapping of int to ndarray
+        Predictions of its members over the evaluated rows.
+
+    Returns
+    -------
+    dict
+        ``fold_scores``: the score in each fold, None where it has none; ``classes``: of each class
+        its rows and the share that is predicted right.
+    """
+    rows, metric = work.splits.evaluated, work.metric
+    y, weights = work.answers(rows)
+    blended = blend([out_of_fold[n] for n in selection.weights], list(selection.weights.values()))
+    decision = quick_decision(blended, y, metric, weights) if metric.needs == "labels" else None
+
+    def score(chosen: np.ndarray) -> float:
+        weight = None if weights is None else weights[chosen]
+        return metric.score(y[chosen], blended[chosen], weight, decision)
+
+    return {
+        "fold_scores": [
+            _finite(score, np.searchsorted(rows, validation)) for _, validation in work.splits.folds
+        ],
+        "classes": _class_facts(model, y, blended),
+    }
+
+
+def column_facts(task: Task) -> dict[str, Any]:
+    """What the columns were taken for: counts by role, and those that were left out and why."""
+    counts = Counter(column.role for column in task.columns)
+    left_out = [column for column in task.columns if not column.role.is_used]
+    return {
+        "roles": {str(role): counts[role] for role in Role if counts[role]},
+        "left_out": [
+            {"name": column.name, "role": str(column.role), "reason": column.reason}
+            for column in left_out[:_MOST_COLUMNS]
+        ],
+    }
+
+
+def _finite(score: Any, rows: np.ndarray) -> float | None:
+    try:
+        found = float(score(rows))
+    except Exception:
+        # Such as a fold with one class.
+        return None
+    return found if math.isfinite(found) else None
+
+
+def _class_facts(model: FinalModel, y: np.ndarray, blended: np.ndarray) -> list[dict[str, Any]]:
+    task = model.task
+    if task.classes is None:
+        return []
+    probabilities = blended if model.calibrator is None else model.calibrator.apply(blended)
+    if model.decision is None:
+        labels = np.asarray(probabilities).argmax(axis=1)
+    else:
+        labels = model.decision.labels(np.asarray(probabilities))
+    counts = np.bincount(y, minlength=task.n_classes)
+    right = np.bincount(y[labels == y], minlength=task.n_classes)
+    return [
+        {
+            "class": label,
+            "rows": int(counts[code]),
+            "right": float(right[code] / counts[code]) if counts[code] else None,
+        }
+        for code, label in enumerate(task.classes)
+    ]

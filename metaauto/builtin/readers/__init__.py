@@ -1,0 +1,289 @@
+"""Readers: delimited text, parquet, feather, JSON, ARFF, SQLite, scikit-learn's tables, OpenML."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import urllib.parse
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from metaauto.api import Reader, ReadError
+from metaauto.builtin.readers.arff import parse_arff
+from metaauto.builtin.readers.delimited import read_delimited, read_text
+
+__all__ = ["READERS"]
+
+PACKED = (".gz", ".zip", ".bz2", ".xz")
+PREFIXES = ("openml:", "sklearn:", "sqlite:")
+DATABASES = (".sqlite", ".sqlite3", ".db")
+SKLEARN = {
+    "breast_cancer": "load_breast_cancer",
+    "california_housing": "fetch_california_housing",
+    "covtype": "fetch_covtype",
+    "diabetes": "load_diabetes",
+    "digits": "load_digits",
+    "iris": "load_iris",
+    "wine": "load_wine",
+}
+
+
+def _ends(*suffixes: str, packed: bool = False) -> Callable[[str], bool]:
+    """Match paths that end so; those of text may be compressed, too."""
+    every = suffixes
+    if packed:
+        every += tuple(suffix + pack for suffix in suffixes for pack in PACKED)
+    return lambda source: source.lower().endswith(every) and not source.startswith(PREFIXES)
+
+
+def _plain_file(source: str) -> None:
+    """Raise what `open` would, before a library says it less clearly."""
+    with open(source, "rb"):
+        pass
+    if os.path.getsize(source) == 0:
+        raise ReadError(f"{source!r} is empty.", hint="Check the path or how it was written.")
+
+
+def read_parquet(source: str) -> Any:
+    """Read a parquet file."""
+    import pandas as pd
+    import pyarrow
+
+    _plain_file(source)
+    try:
+        return pd.read_parquet(source)
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise ReadError(
+            f"{source!r} is no intact parquet file: {_first_line(error)}.",
+            hint="Write or copy it again.",
+        ) from error
+
+
+def read_feather(source: str) -> Any:
+    """Read a feather file."""
+    import pandas as pd
+    import pyarrow
+
+    _plain_file(source)
+    try:
+        return pd.read_feather(source)
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise ReadError(
+            f"{source!r} is no intact feather file: {_first_line(error)}.",
+            hint="Write or copy it again.",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def read_json_lines(source: str) -> Any:
+    """Read JSON lines: one object per line."""
+    import pandas as pd
+
+    records = []
+    for number, line in enumerate(read_text(source).splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ReadError(
+                f"{source!r}: line {number} is no JSON: {error.msg}.", hint="Correct the line."
+            ) from error
+        if not isinstance(record, dict):
+            raise ReadError(
+                f"{source!r}: line {number} is no object.",
+                hint='Write each row as {"column": value, ...}.',
+            )
+        records.append(record)
+    return pd.DataFrame(records)
+
+
+def read_json(source: str) -> Any:
+    """Read a JSON list of objects, an object of columns, or pandas' "split" form."""
+    import pandas as pd
+
+    try:
+        content = json.loads(read_text(source))
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            return read_json_lines(source)
+        raise ReadError(
+            f"{source!r} is no JSON: {error.msg} at line {error.lineno}.", hint="Check the file."
+        ) from error
+    if isinstance(content, dict) and isinstance(content.get("data"), list):
+        columns = content.get("columns")
+        content = content["data"] if columns is None else [
+            dict(zip(columns, row, strict=True)) for row in content["data"]
+        ]  # fmt: skip
+    if isinstance(content, list) and all(isinstance(record, dict) for record in content):
+        return pd.DataFrame(content)
+    lists = isinstance(content, dict) and content and all(
+        isinstance(column, (list, dict)) for column in content.values()
+    )  # fmt: skip
+    if lists:
+        try:
+            return pd.DataFrame(content).reset_index(drop=True)
+        except ValueError as error:
+            raise ReadError(
+                f"{source!r}: the columns do not make a table: {error}.",
+                hint="Give every column the same number of values.",
+            ) from error
+    raise ReadError(
+        f"{source!r} holds no table.", hint="Write a list of objects, or an object of columns."
+    )
+
+
+def read_arff(source: str) -> Any:
+    """Read an ARFF file; its last attribute is taken for the target, as Weka does."""
+    frame = parse_arff(read_text(source), source)
+    if frame.shape[1]:
+        frame.attrs["target"] = str(frame.columns[-1])
+    return frame
+
+
+def _is_delimited(source: str) -> bool:
+    suffixes = (".csv", ".tsv", ".tab", ".txt", ".dat", ".data")
+    return source == "-" or _ends(*suffixes, packed=True)(source)
+
+
+def _is_sqlite(source: str) -> bool:
+    path = source.split("?", 1)[0].lower()
+    return source.startswith("sqlite:") or path.endswith(DATABASES)
+
+
+def read_sqlite(source: str) -> Any:
+    """Read a table of an SQLite database, opened read-only."""
+    import pandas as pd
+
+    path, _, options = source.removeprefix("sqlite:").partition("?")
+    asked = dict(urllib.parse.parse_qsl(options))
+    unknown = sorted(set(asked) - {"table", "query"})
+    if unknown or len(asked) > 1:
+        raise ReadError(
+            f"{source!r}: {', '.join(unknown) or 'table and query together'} is not understood.",
+            hint="Use sqlite:FILE?table=NAME or sqlite:FILE?query=SELECT...",
+        )
+    _plain_file(path)
+    address = f"{Path(path).resolve().as_uri()}?mode=ro"
+    try:
+        with closing(sqlite3.connect(address, uri=True)) as connection:
+            query = asked.get("query")
+            if query is None:
+                table = _table(connection, path, asked.get("table"))
+                query = 'SELECT * FROM "{}"'.format(table.replace('"', '""'))
+            cursor = connection.execute(query)
+            if cursor.description is None:
+                raise ReadError(f"{query!r} returns no rows.", hint="Use a SELECT.")
+            names = [column[0] for column in cursor.description]
+            return pd.DataFrame.from_records(cursor.fetchall(), columns=names, coerce_float=False)
+    except sqlite3.Error as error:
+        raise ReadError(
+            f"{path!r} cannot be read as an SQLite database: {error}.",
+            hint="Check the file and the query.",
+        ) from error
+
+
+def _table(connection: sqlite3.Connection, path: str, asked: str | None) -> str:
+    rows = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') "
+        "AND name NOT LIKE 'sqlite_%' ORDER BY name"
+    )
+    names = [str(name) for (name,) in rows]
+    listed = ", ".join(names[:10])
+    if asked is not None:
+        same = [name for name in names if name.lower() == asked.lower()]
+        if not same:
+            raise ReadError(
+                f"{path!r} has no table {asked!r}.", hint=f"Tables are {listed or 'none'}."
+            )
+        return same[0]
+    if not names:
+        raise ReadError(f"{path!r} holds no table.", hint="Name another database.")
+    if len(names) > 1:
+        raise ReadError(
+            f"{path!r} holds {len(names)} tables: {listed}.",
+            hint=f"Name one: sqlite:{path}?table={names[0]}",
+        )
+    return names[0]
+
+
+def read_sklearn(source: str) -> Any:
+    """Read one of scikit-learn's tables; the target is the column ``target``."""
+    import sklearn.datasets
+
+    name = source.removeprefix("sklearn:").strip()
+    if name not in SKLEARN:
+        raise ReadError(
+            f"scikit-learn has no table {name!r} that can be read here.",
+            hint=f"Tables are {', '.join(SKLEARN)}.",
+        )
+    try:
+        bunch = getattr(sklearn.datasets, SKLEARN[name])(as_frame=True)
+    except OSError as error:
+        raise ReadError(
+            f"{source!r} cannot be downloaded: {error}.", hint="Check the network, or use a file."
+        ) from error
+    frame = bunch.frame.rename(columns={bunch.target.name: "target"})
+    labels = [str(label) for label in bunch.get("target_names", [])]
+    classes = frame["target"].nunique() == len(labels) > 1
+    if classes and not all(label.isdigit() for label in labels):
+        frame["target"] = [labels[code] for code in frame["target"]]
+    frame.attrs["target"] = "target"
+    return frame
+
+
+def read_openml(source: str) -> Any:
+    """Read an OpenML dataset by number or name; its default target becomes the last column."""
+    import openml
+
+    key = source.removeprefix("openml:").strip()
+    if not key:
+        raise ReadError("openml: needs a number or a name.", hint="Such as openml:31.")
+    dataset: Any
+    try:
+        dataset = openml.datasets.get_dataset(int(key) if key.isdigit() else key)
+        frame: Any = dataset.get_data(dataset_format="dataframe")[0]
+    except openml.exceptions.OpenMLServerException as error:
+        raise ReadError(
+            f"OpenML does not give dataset {key!r}: {_first_line(error)}.",
+            hint="Look it up at https://www.openml.org/search?type=data.",
+        ) from error
+    except (openml.exceptions.PyOpenMLError, OSError) as error:
+        raise ReadError(
+            f"OpenML dataset {key!r} cannot be downloaded: {_first_line(error)}.",
+            hint="Check the network, or download the table and name the file.",
+        ) from error
+    target = dataset.default_target_attribute
+    if target and target in frame.columns:  # several targets are given as one text with commas
+        frame = frame[[*(name for name in frame.columns if name != target), target]]
+        frame.attrs["target"] = str(target)
+    frame.attrs["openml_id"] = int(dataset.dataset_id)
+    return frame
+
+
+READERS = (
+    Reader("sklearn", lambda s: s.startswith("sklearn:"), read_sklearn,
+           "a table of scikit-learn, such as sklearn:iris", ("sklearn",)),
+    Reader("openml", lambda s: s.startswith("openml:"), read_openml,
+           "a dataset of OpenML by number or name, such as openml:31", ("openml",)),
+    Reader("sqlite", _is_sqlite, read_sqlite,
+           "a table of an SQLite database, such as sqlite:shop.db?table=orders"),
+    Reader("parquet", _ends(".parquet", ".pq"), read_parquet,
+           "a parquet file, such as data.parquet", ("pyarrow",)),
+    Reader("feather", _ends(".feather", ".arrow"), read_feather,
+           "a feather file, such as data.feather", ("pyarrow",)),
+    Reader("json-lines", _ends(".jsonl", ".ndjson", packed=True), read_json_lines,
+           "one JSON object per line, such as data.jsonl"),
+    Reader("json", _ends(".json", packed=True), read_json,
+           "a JSON list of objects or object of columns, such as data.json"),
+    Reader("arff", _ends(".arff", packed=True), read_arff, "an ARFF file, such as data.arff"),
+    Reader("delimited", _is_delimited, read_delimited,
+           "separated text, such as data.csv, data.tsv.gz, or - for the standard input"),
+)  # fmt: skip
+"""The readers, in the order in which they are asked."""

@@ -1,0 +1,98 @@
+"""What a store holds already, so that a build that goes on need not load those tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from metaauto.collect.candidates import Candidate
+from metaauto.collect.sources import Source
+from metaauto.collect.table import is_small, slow_models
+from metaauto.knowledge import DatasetFact, EvaluationFact, KnowledgeStore
+
+if TYPE_CHECKING:
+    from metaauto.collect.build import BuildPlan
+
+__all__ = ["MeasuredBefore"]
+
+_Place = tuple[str, str, str]
+"""Fingerprint, kind and protocol."""
+
+
+class MeasuredBefore:
+    """Looks up by a table's label what was measured on it.
+
+    A configuration counts as measured, too, if its model was never run on a table that others
+    were measured on: it cannot be run there, or ran out of time.
+
+    Parameters
+    ----------
+    store : KnowledgeStore
+        As it is now.
+    plan : BuildPlan
+        Folds, rows, limits.
+    """
+
+    def __init__(self, store: KnowledgeStore, plan: BuildPlan) -> None:
+        self._store = store
+        self._plan = plan
+        self._table = {(fact.label, fact.kind): fact for fact in store.datasets()}
+        facts = store.configurations()
+        self._model = {fact.key: fact.model for fact in facts}
+        self._key = {(fact.model, fact.configuration.key): fact.key for fact in facts}
+        self._done: dict[str, dict[tuple[str, str], set[tuple[str, int]]]] = {}
+        of_table: dict[_Place, list[EvaluationFact]] = {}
+        for fact in store.evaluations():
+            of_table.setdefault((fact.fingerprint, fact.kind, fact.protocol), []).append(fact)
+        self._seconds = {place: sum(f.seconds for f in found) for place, found in of_table.items()}
+        self._slow = {
+            place: slow_models(found, self._model, plan.expected_seconds)
+            for place, found in of_table.items()
+        }
+
+    def has_all(self, source: Source, wanted: Sequence[Candidate], is_first: bool) -> bool:
+        """Whether nothing is left to do of a wave, on the first folds or on the others."""
+        table = self._table.get((source.label, source.kind))
+        if table is None:
+            return False
+        protocol = source.protocol(self._plan.protocol, self._plan.rows)
+        done = self._of_protocol(protocol).get(table.key)
+        if not done:
+            return False
+        place = (table.fingerprint, table.kind, protocol)
+        if self._seconds[place] > self._plan.table_seconds:
+            return True
+        # How many folds an official split has is known from those that were measured.
+        count = 1 + max(fold for _, fold in done) if source.scheme else self._plan.folds
+        if source.scheme and not is_first and count == 1:
+            return False
+        first = count if self._is_small(table) else 1
+        folds = range(first) if is_first else range(first, count)
+        models = {self._model[key] for key, _ in done}
+        for candidate in wanted:
+            model = candidate.configuration.model
+            cannot_run = model not in models and candidate.wave > 0
+            if cannot_run or model in self._slow[place]:
+                continue
+            key = self._key.get((model, candidate.configuration.key), "")
+            if not all((key, fold) in done for fold in folds):
+                return False
+        return True
+
+    def folds(self, source: Source, is_first: bool) -> int:
+        """How many folds of a table that was measured before come first, or after those."""
+        table = self._table.get((source.label, source.kind))
+        small = table is not None and self._is_small(table)
+        first = self._plan.folds if small else 1
+        return first if is_first else self._plan.folds - first
+
+    def _is_small(self, table: DatasetFact) -> bool:
+        return is_small(min(table.n_rows, self._plan.rows), table.n_features)
+
+    def _of_protocol(self, protocol: str) -> dict[tuple[str, str], set[tuple[str, int]]]:
+        if protocol not in self._done:
+            found: dict[tuple[str, str], set[tuple[str, int]]] = {}
+            for fingerprint, kind, key, _, fold in self._store.done_keys(protocol):
+                found.setdefault((fingerprint, kind), set()).add((key, fold))
+            self._done[protocol] = found
+        return self._done[protocol]

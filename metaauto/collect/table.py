@@ -1,0 +1,311 @@
+"""One table on the bench: prepared once, then measured configuration by configuration."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from metaauto.collect.candidates import Candidate
+from metaauto.collect.openml_splits import official_folds
+from metaauto.collect.sources import Source
+from metaauto.configuration import Configuration
+from metaauto.data import Dataset, plan_splits, prepare
+from metaauto.ensemble import quick_decision
+from metaauto.knowledge import (
+    ConfigurationFact,
+    DatasetFact,
+    EvaluationFact,
+    KnowledgeStore,
+    MetafeatureFact,
+)
+from metaauto.metafeatures import describe
+from metaauto.metafeatures.sample import sample_rows
+from metaauto.metrics import Metric, resolve_metric
+from metaauto.plugins.manager import LoadedPlugins, pack_objects
+from metaauto.search import Executor, Inputs, Job, Outcome, Setup, Status, write_inputs
+from metaauto.space import SearchSpace
+
+if TYPE_CHECKING:
+    from metaauto.collect.build import BuildPlan
+
+__all__ = ["METRICS", "MeasuredTable", "is_small", "slow_models"]
+
+METRICS = {
+    "binary": ("roc_auc", "log_loss", "accuracy", "balanced_accuracy", "f1"),
+    "multiclass": ("log_loss", "accuracy", "balanced_accuracy", "f1_macro", "roc_auc"),
+    "regression": ("rmse", "mae", "median_ae", "r2"),
+}
+"""The losses that are stored, by kind of task."""
+
+_SMALL_ROWS = 1500
+_SMALL_CELLS = 20_000
+_PATIENCE = 1.0
+
+
+def is_small(rows: int, features: int) -> bool:
+    """Whether all folds of a table are measured at once: one says little, and they are cheap."""
+    return rows <= _SMALL_ROWS and rows * features <= _SMALL_CELLS
+
+
+def slow_models(
+    facts: Sequence[EvaluationFact], model_of: Mapping[str, str], seconds: float
+) -> set[str]:
+    """Models of which no more is to be measured on a table.
+
+    One that ran out of time there, as its other configurations would, or took too long on average.
+
+    Parameters
+    ----------
+    facts : sequence of EvaluationFact
+        All of one table under one protocol.
+    model_of : mapping of str to str
+        Model by the key of a configuration.
+    seconds : float
+        What is too long.
+    """
+    spent: dict[str, list[float]] = {}
+    for fact in facts:
+        is_late = fact.status == str(Status.TIMEOUT)
+        spent.setdefault(model_of[fact.configuration], []).append(
+            float("inf") if is_late else fact.seconds
+        )
+    return {
+        model
+        for model, found in spent.items()
+        if (mean := sum(found) / len(found)) > seconds or mean == float("inf")
+    }
+
+
+class MeasuredTable:
+    """A public table that configurations are measured on.
+
+    Parameters
+    ----------
+    source : Source
+        The table.
+    store : KnowledgeStore
+        Takes the facts.
+    plugins : LoadedPlugins
+        Installed components.
+    plan : BuildPlan
+        Folds, rows, limits.
+    provenance : str
+        Key of the provenance of the facts.
+
+    Attributes
+    ----------
+    seconds : float
+        Worker seconds that its evaluations took, those of earlier builds included.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        store: KnowledgeStore,
+        plugins: LoadedPlugins,
+        plan: BuildPlan,
+        provenance: str,
+    ) -> None:
+        self.source = source
+        self._store = store
+        self._plugins = plugins
+        self._plan = plan
+        self._provenance = provenance
+        self.protocol = source.protocol(plan.protocol, plan.rows)
+        frame = source.load()
+        whole = prepare(frame, source.target, task=source.kind)
+        self.dataset = _cut(whole, plan.rows)
+        self.kind = self.dataset.task.kind
+        self.space = SearchSpace(plugins.registry, self.dataset.task)
+        if source.splits is None:
+            self._folds = plan_splits(self.dataset, cv=plan.folds, seed=0).folds
+        else:
+            self._folds = official_folds(self.dataset, source.splits(), len(frame), plan.folds)
+        self._metrics = [resolve_metric(name, self.kind) for name in METRICS[self.kind]]
+        self._fingerprint = whole.fingerprint
+        self._describe(whole)
+        self._done = store.done_keys(self.protocol, self.kind)
+        before = self._measured_before()
+        model_of = {fact.key: fact.model for fact in store.configurations()}
+        self._too_slow = slow_models(before, model_of, plan.expected_seconds)
+        self.seconds = sum(fact.seconds for fact in before)
+        self._folder = tempfile.TemporaryDirectory(prefix="metaauto-build-")
+
+    def __enter__(self) -> MeasuredTable:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
+
+    def first_folds(self) -> tuple[int, ...]:
+        """The folds to measure first: all of a small table."""
+        task = self.dataset.task
+        count = len(self._folds) if is_small(task.n_rows, len(task.features)) else 1
+        return tuple(range(count))
+
+    def other_folds(self) -> tuple[int, ...]:
+        """The folds to measure after that."""
+        first = self.first_folds()
+        return tuple(fold for fold in range(len(self._folds)) if fold not in first)
+
+    def measure(self, wanted: Sequence[Candidate], folds: Sequence[int], executor: Executor) -> int:
+        """Measure configurations on some folds; the number of new evaluations."""
+        waiting = [
+            (c.configuration, fold)
+            for c in sorted(wanted, key=self._cost, reverse=True)
+            for fold in folds
+            if self._is_due(c.configuration, fold)
+        ]
+        if not waiting or self.seconds > self._plan.table_seconds:
+            return 0
+        folder = Path(self._folder.name)
+        inputs = Inputs(self.dataset.task, self.dataset.X, self.dataset.y, None, self._folds)
+        write_inputs(folder / "data", inputs)
+        executor.set_up(
+            Setup(str(folder), self._plugins.settings, pack_objects(()), keeps_models=False)
+        )
+        running: dict[int, Configuration] = {}
+        number = count = 0
+        while waiting or running:
+            if self.seconds > self._plan.table_seconds:
+                waiting = []
+            while waiting and executor.free():
+                configuration, fold = waiting.pop(0)
+                if configuration.model in self._too_slow:
+                    continue
+                number += 1
+                running[number] = configuration
+                executor.submit(self._job(number, configuration, fold))
+            for outcome in executor.wait(_PATIENCE):
+                if isinstance(outcome, Outcome):
+                    self._record(running.pop(outcome.trial), outcome)
+                    count += 1
+        # A worker that still reads the table would miss its folder.
+        while executor.free() < executor.workers:
+            executor.wait(_PATIENCE)
+        return count
+
+    def _cost(self, candidate: Candidate) -> float:
+        return self._plugins.registry.model(candidate.configuration.model).cost
+
+    def _is_due(self, configuration: Configuration, fold: int) -> bool:
+        model = configuration.model
+        if model not in self.space.ranges or model in self._too_slow:
+            return False
+        fact = self._fact(configuration)
+        key = (self._fingerprint, self.kind, fact.key, self.protocol, fold)
+        return key not in self._done
+
+    def _measured_before(self) -> list[EvaluationFact]:
+        facts = self._store.evaluations(self.kind, fingerprint=self._fingerprint)
+        return [fact for fact in facts if fact.protocol == self.protocol]
+
+    def _job(self, number: int, configuration: Configuration, fold: int) -> Job:
+        repaired = self.space.repair(configuration).configuration
+        plan = self._plan
+        return Job(number, fold, repaired, fold, plan.soft_seconds, plan.hard_seconds)
+
+    def _fact(self, configuration: Configuration) -> ConfigurationFact:
+        entry = self._plugins.registry.entry("model", configuration.model)
+        return ConfigurationFact(
+            configuration,
+            self._provenance,
+            entry.component.space_version,
+            entry.plugin.distribution,
+            entry.plugin.version,
+        )
+
+    def _record(self, configuration: Configuration, outcome: Outcome) -> None:
+        fact = self._fact(configuration)
+        losses: dict[str, float] = {}
+        status = outcome.status
+        if status is Status.TIMEOUT:
+            self._too_slow.add(configuration.model)
+        if status is Status.SUCCESS:
+            losses = self._losses(outcome)
+            status = status if losses else Status.FAILED
+        evaluation = EvaluationFact(
+            self._fingerprint,
+            self.kind,
+            fact.key,
+            self.protocol,
+            outcome.fold,
+            str(status),
+            self._provenance,
+            losses,
+            outcome.own_seconds,
+            outcome.predict_seconds,
+            outcome.memory,
+            self._plan.hard_seconds,
+        )
+        with self._store.transaction():
+            self._store.add_configuration(fact)
+            self._store.add_evaluations([evaluation])
+        self.seconds += evaluation.seconds
+        if outcome.prediction:
+            (Path(self._folder.name) / outcome.prediction).unlink(missing_ok=True)
+
+    def _losses(self, outcome: Outcome) -> dict[str, float]:
+        prediction = np.load(Path(self._folder.name) / outcome.prediction)
+        y = self.dataset.y[self._folds[outcome.fold][1]]
+        found = {}
+        for metric in self._metrics:
+            loss = _loss(metric, y, prediction)
+            if np.isfinite(loss):
+                found[metric.name] = loss
+        return found
+
+    def _describe(self, whole: Dataset) -> None:
+        known = {fact.key: fact for fact in self._store.datasets(self.kind)}
+        before = known.get((self._fingerprint, self.kind))
+        if before is not None:
+            if before.rows_used < len(self.dataset.y):
+                self._store.add_dataset(replace(before, rows_used=len(self.dataset.y)))
+            return
+        found = describe(whole, self._plugins.registry.extractors(), seconds=60.0, seed=0)
+        task = whole.task
+        self._store.add_dataset(
+            DatasetFact(
+                fingerprint=self._fingerprint,
+                kind=self.kind,
+                n_rows=task.n_rows,
+                n_features=len(task.features),
+                n_classes=task.n_classes,
+                rows_used=len(self.dataset.y),
+                source="build",
+                provenance=self._provenance,
+                metafeatures=MetafeatureFact.all_of(found),
+                openml_id=self.source.openml_id,
+                label=self.source.label,
+                group=self.source.group,
+            )
+        )
+
+
+def _loss(metric: Metric, y: np.ndarray, prediction: np.ndarray) -> float:
+    decision = None
+    if metric.needs == "labels":
+        decision = quick_decision(prediction, y, metric)
+    return float(metric.loss(y, prediction, None, decision))
+
+
+def _cut(dataset: Dataset, rows: int) -> Dataset:
+    """At most so many rows, with the classes' shares; the same rows every time."""
+    if len(dataset.y) <= rows:
+        return dataset
+    is_class = dataset.task.is_classification
+    kept = sample_rows(dataset.y, is_class, rows, np.random.default_rng(0))
+    counts = tuple(int(n) for n in np.bincount(dataset.y[kept])) if is_class else None
+    task = replace(dataset.task, n_rows=len(kept), class_counts=counts)
+    return replace(
+        dataset,
+        task=task,
+        X=dataset.X.iloc[kept].reset_index(drop=True),
+        y=dataset.y[kept],
+        rows=dataset.rows[kept],
+    )

@@ -1,0 +1,98 @@
+"""How a column is stored, and its numbers or dates as numpy arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from metaauto.data.parsing import as_date_list, dense, distinct, numbers_of, to_nanoseconds
+from metaauto.errors import ColumnError
+
+__all__ = ["date_cells", "float_cells", "plain_block", "storage_of"]
+
+
+def storage_of(name: str, series: pd.Series) -> str:
+    """How the cells are stored: number, boolean, date, duration, category, text or mixed."""
+    dtype, types = series.dtype, pd.api.types
+    if types.is_complex_dtype(dtype):
+        raise _unusable(name, "complex numbers", "Split it into its real and imaginary part.")
+    if isinstance(dtype, pd.CategoricalDtype):
+        return "category"
+    if types.is_bool_dtype(dtype):
+        return "boolean"
+    if types.is_numeric_dtype(dtype):
+        return "number"
+    if types.is_datetime64_any_dtype(dtype):
+        return "date"
+    if types.is_timedelta64_dtype(dtype):
+        return "duration"
+    if isinstance(dtype, pd.PeriodDtype):
+        return "period"
+    if not types.is_object_dtype(dtype) and types.is_string_dtype(dtype):
+        return "text"
+    inferred = types.infer_dtype(series.to_numpy(dtype=object, na_value=None), skipna=True)
+    if inferred == "complex":
+        raise _unusable(name, "complex numbers", "Split it into its real and imaginary part.")
+    return {
+        "boolean": "boolean",
+        "integer": "number",
+        "floating": "number",
+        "decimal": "number",
+        "mixed-integer-float": "number",
+        "date": "date",
+        "datetime": "date",
+        "datetime64": "date",
+        "timedelta": "duration",
+        "timedelta64": "duration",
+        "string": "text",
+    }.get(inferred, "mixed")
+
+
+def _unusable(name: str, what: str, hint: str) -> ColumnError:
+    return ColumnError(f"Column {name!r} holds {what}.", hint=hint, column=name)
+
+
+def float_cells(series: pd.Series) -> np.ndarray:
+    """Numbers, Booleans or durations as float64."""
+    series = dense(series)
+    dtype = series.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+        return np.asarray(series.to_numpy(), dtype=np.float64)
+    stored = not pd.api.types.is_object_dtype(dtype)
+    if stored and not pd.api.types.is_timedelta64_dtype(dtype):
+        return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
+    return numbers_of(distinct(series), "")[0]
+
+
+def date_cells(series: pd.Series) -> np.ndarray:
+    """Read a column stored as dates or periods as naive datetime64[ns] in UTC."""
+    if isinstance(series.dtype, pd.PeriodDtype):
+        series = series.dt.to_timestamp()
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind == "M":
+        return to_nanoseconds(series.to_numpy())
+    levels = distinct(series)
+    stamps, _ = as_date_list(levels.values, "ISO8601")
+    return levels.spread(stamps, np.datetime64("NaT", "ns"))
+
+
+def plain_block(frame: pd.DataFrame, kinds: str = "iuf") -> tuple[dict[int, int], np.ndarray]:
+    """All columns of plain numpy numbers at once, as float64; wide tables need it.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Any table.
+    kinds : str, default="iuf"
+        Kinds of numpy dtypes to take.
+
+    Returns
+    -------
+    places : dict of int to int
+        Column of the block by column of the table.
+    block : ndarray of shape (rows, plain columns)
+    """
+    plain = [i for i, t in enumerate(frame.dtypes) if isinstance(t, np.dtype) and t.kind in kinds]
+    block = frame.iloc[:, plain].to_numpy(dtype=np.float64)
+    return {place: column for column, place in enumerate(plain)}, block

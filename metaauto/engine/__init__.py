@@ -1,0 +1,1 @@
+"""Run a fit: prepare it, search, build the model, remember it."""

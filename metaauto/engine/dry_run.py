@@ -1,0 +1,139 @@
+"""What a fit would do, without fitting anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from metaauto.budget import Budget
+from metaauto.data import Dataset, plan_splits, read_table
+from metaauto.engine.intake import understand
+from metaauto.engine.options import FitOptions
+from metaauto.plugins.manager import PluginSettings, load_plugins
+from metaauto.warmstart.suggest import Suggestion, suggest
+
+__all__ = ["Plan", "plan_fit"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a fit would do.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The table and what its columns were taken for.
+    suggestion : Suggestion
+        How the rows would be split, and what would be tried first and why.
+    holdout_rows : int
+        Rows that would be set aside for a last score.
+    clock : Budget
+        Seconds, trials, cores and memory that it might use.
+    """
+
+    dataset: Dataset
+    suggestion: Suggestion
+    holdout_rows: int
+    clock: Budget
+
+    @property
+    def fitting_in(self) -> int:
+        """How many of the first configurations are expected to end within the budget."""
+        left, count = self.clock.seconds - self.clock.reserve, 0
+        for found in self.suggestion.configurations:
+            left -= found.seconds or 0.0
+            if left < 0:
+                break
+            count += 1
+        return count
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON-ready values."""
+        task = self.dataset.task
+        return {
+            **self.suggestion.to_json(),
+            "columns": [
+                {
+                    "name": column.name,
+                    "role": str(column.role),
+                    "distinct": column.n_unique,
+                    "missing": column.missing,
+                    "reason": column.reason,
+                }
+                for column in task.columns
+            ],
+            "findings": [
+                {"code": finding.code, "message": finding.message, "column": finding.column}
+                for finding in self.dataset.findings
+            ],
+            "dropped_rows": self.dataset.dropped_rows,
+            "holdout_rows": self.holdout_rows,
+            "groups": task.groups,
+            "time": task.time,
+            "weighted": task.weighted,
+            "budget": self.clock.seconds if self.clock.is_timed else None,
+            "trials": self.clock.trials,
+            "cores": self.clock.cores,
+            "memory": self.clock.memory,
+            "fitting_in": self.fitting_in,
+        }
+
+
+def plan_fit(data: Any, target: Any = None, options: FitOptions | None = None) -> Plan:
+    """Say what a fit would do: roles of the columns, folds, metric, what would be tried first.
+
+    Parameters
+    ----------
+    data : str, Path, DataFrame, array or dict
+        As in `metaauto.fit`.
+    target : str or array, optional
+        The target column or its values; by default what the source names.
+    options : FitOptions, optional
+        What the fit would be asked for.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    MetaautoError
+        The table or an option cannot be used, as the fit itself would say.
+
+    Examples
+    --------
+    >>> from metaauto.engine.options import FitOptions
+    >>> from metaauto.plugins.manager import PluginSettings
+    >>> alone = PluginSettings(only=())
+    >>> plan = plan_fit("sklearn:iris", options=FitOptions(knowledge=False, plugins=alone))
+    >>> plan.dataset.task.kind, plan.suggestion.folds
+    ('multiclass', 8)
+    """
+    options = options or FitOptions()
+    clock = options.clock()
+    settings = options.plugins or PluginSettings.from_environment()
+    registry = load_plugins(settings, options.plugin_objects).registry
+    frame = read_table(data, registry.readers())
+    target = frame.attrs.get("target") if target is None else target
+    dataset, _ = understand(frame, target, options, registry)
+    splits = plan_splits(
+        dataset,
+        cv=options.cv,
+        holdout=options.holdout,
+        seed=options.seed,
+        budget_seconds=clock.seconds if clock.is_timed else None,
+        cores=clock.cores,
+    )
+    suggestion = suggest(
+        dataset,
+        registry,
+        knowledge=options.knowledge,
+        strategy=options.strategy,
+        include=options.include,
+        exclude=options.exclude,
+        cores=clock.cores,
+        splits=splits,
+        seed=options.seed,
+    )
+    holdout = 0 if splits.holdout is None else len(splits.holdout)
+    return Plan(dataset, suggestion, holdout, clock)

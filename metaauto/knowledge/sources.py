@@ -1,0 +1,120 @@
+"""Which stores a fit recalls from, and the user's own, which grows with every fit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from metaauto.errors import KnowledgeError
+from metaauto.knowledge.joining import join
+from metaauto.knowledge.matrix import KnowledgeMatrix
+from metaauto.knowledge.store import KnowledgeStore
+
+__all__ = ["OWN_STORE_VARIABLE", "Recalled", "own_store", "recall", "shipped_store", "stores"]
+
+OWN_STORE_VARIABLE = "METAAUTO_KNOWLEDGE"
+
+
+def own_store() -> Path:
+    """The user's own store: ``METAAUTO_KNOWLEDGE``, or a file in the platform's data directory."""
+    given = os.environ.get(OWN_STORE_VARIABLE)
+    if given:
+        return Path(given).expanduser().absolute()
+    from platformdirs import user_data_path
+
+    return user_data_path("metaauto", appauthor=False) / "knowledge.db"
+
+
+def shipped_store() -> Path | None:
+    """The store that comes with metaauto; None in an installation without one."""
+    from importlib.resources import files
+
+    path = Path(str(files("metaauto"))) / "metaknowledge" / "knowledge.db"
+    if not path.is_file():
+        # A checkout keeps it beside the package.
+        path = path.parents[2] / "metaknowledge" / "knowledge.db"
+    return path if path.is_file() else None
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """What the stores say of a kind of task.
+
+    Parameters
+    ----------
+    matrix : KnowledgeMatrix or None
+        All of them joined; None if nothing is known.
+    used : mapping of str to int
+        Tables by store.
+    metric : str
+        The stored metric that stands for the one asked for.
+    problems : tuple of str
+        Stores that could not be used, and why.
+    """
+
+    matrix: KnowledgeMatrix | None
+    used: Mapping[str, int] = field(default_factory=dict)
+    metric: str = ""
+    problems: tuple[str, ...] = ()
+
+
+def recall(
+    paths: Iterable[str | Path],
+    kind: str,
+    metric: str,
+    *,
+    without: str | None = None,
+    without_openml_id: int | None = None,
+    extractors: Mapping[str, int] | None = None,
+) -> Recalled:
+    """Read what stores know of a kind of task; one that cannot be read is left out and named.
+
+    Parameters
+    ----------
+    paths : iterable of str or Path
+        Stores; missing files are left out silently.
+    kind : {'binary', 'multiclass', 'regression'}
+        Kind of task.
+    metric : str
+        The stored metric nearest to it is used.
+    without : str, optional
+        Fingerprint of a table whose rows are left out: a fit learns nothing from itself.
+    without_openml_id : int, optional
+        Data id at OpenML, likewise: published results do not tell fingerprints.
+    extractors : mapping of str to int, optional
+        Version of each installed metafeature extractor.
+    """
+    matrices: list[KnowledgeMatrix] = []
+    used: dict[str, int] = {}
+    problems: list[str] = []
+    for path in dict.fromkeys(Path(path).expanduser().absolute() for path in paths):
+        if not path.exists():
+            continue
+        try:
+            with KnowledgeStore.open(path) as store:
+                near = store.metrics_like(kind, metric)
+                if not near:
+                    continue
+                found = store.matrix(kind, near[0], extractors=extractors)
+        except KnowledgeError as error:
+            problems.append(str(error))
+            continue
+        if without is not None:
+            found = found.without(without)
+        if without_openml_id is not None:
+            found = found.rows([fact.openml_id != without_openml_id for fact in found.datasets])
+        if len(found.datasets):
+            matrices.append(found)
+            used[str(path)] = len(set(found.fingerprints))
+    whole = join(matrices) if matrices else None
+    name = whole.metric if whole is not None else ""
+    return Recalled(whole, used, name, tuple(problems))
+
+
+def stores(packs: Sequence[Path] = (), own: bool = True) -> list[Path]:
+    """Paths of the shipped store, of knowledge packs and of the user's own, in this order."""
+    shipped = shipped_store()
+    found = [shipped] if shipped is not None else []
+    return [*found, *packs, *([own_store()] if own else [])]

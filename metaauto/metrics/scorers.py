@@ -1,0 +1,311 @@
+"""Metrics that users bring: plain functions and scikit-learn scorer objects."""
+
+from __future__ import annotations
+
+import inspect
+import numbers
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from metaauto.errors import Refused, SettingError
+from metaauto.metrics.base import Metric, most_probable
+
+__all__ = ["from_function", "from_scorer", "is_scorer", "scorer_named"]
+
+
+@dataclass(frozen=True)
+class OnClasses:
+    """A user's ``f(y_true, y_pred)``, given original labels in place of codes."""
+
+    name: str
+    function: Callable[..., float]
+    classes: tuple[Any, ...] | None
+    from_labels: bool
+
+    def __call__(
+        self, y: np.ndarray, prediction: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> float:
+        """Value as the user's function returns it, checked to be a number."""
+        truth = decode(y, self.classes)
+        given = decode(prediction, self.classes) if self.from_labels else prediction
+        extra = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return _called(self.name, self.function, truth, given, **extra)
+
+
+@dataclass(frozen=True)
+class OnScorer:
+    """A scikit-learn scorer, called with a stub estimator that returns the given predictions."""
+
+    name: str
+    scorer: Callable[..., float]
+    classes: tuple[Any, ...] | None
+    kind: str
+    asked: list[str] = field(default_factory=list, compare=False)
+
+    def __call__(
+        self, y: np.ndarray, prediction: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> float:
+        """Value as the scorer returns it: greater is better."""
+        table, classes = _label_table(self.classes, y, prediction, self.kind)
+        stub = _stub_class(self.kind)(prediction, table, self.asked)
+        if classes is not None:
+            stub.classes_ = classes
+        truth = y if table is None else table[y]
+        extra = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return _called(self.name, self.scorer, stub, np.zeros((len(y), 1)), truth, **extra)
+
+
+def decode(codes: np.ndarray, classes: tuple[Any, ...] | None) -> np.ndarray:
+    """Original labels of class codes; what is given, if there are no classes."""
+    return codes if classes is None else _as_array(classes)[codes]
+
+
+@lru_cache(maxsize=32)
+def _table_of(classes: tuple[Any, ...], types: tuple[type, ...]) -> np.ndarray:
+    # numpy would turn mixed labels such as (1, "a") into text without a word.
+    if len(set(types)) == 1:
+        return np.asarray(classes)
+    table = np.empty(len(classes), dtype=object)
+    table[:] = classes
+    return table
+
+
+def _as_array(classes: tuple[Any, ...]) -> np.ndarray:
+    # The types are part of the key, because 1 == 1.0 == True.
+    return _table_of(classes, tuple(type(c) for c in classes))
+
+
+def _label_table(
+    classes: tuple[Any, ...] | None, y: np.ndarray, prediction: np.ndarray, kind: str
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    if kind == "regression":
+        return None, None
+    if classes is not None:
+        table = _as_array(classes)
+    else:
+        k = prediction.shape[1] if prediction.ndim == 2 else int(max(y.max(), prediction.max())) + 1
+        table = np.arange(max(k, 2))
+    return table, table
+
+
+def _called(name: str, function: Callable[..., Any], *args: Any, **extra: Any) -> float:
+    # Undefined-metric warnings of a fold would be repeated thousands of times in a search.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            value = function(*args, **extra)
+        except Exception as error:
+            raise SettingError(
+                f"The metric {name!r} raised {type(error).__name__}: {error}.",
+                hint="Correct it, or try it on a few rows by hand.",
+                metric=name,
+            ) from error
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise SettingError(
+            f"The metric {name!r} returned a {type(value).__name__}, not a number.",
+            hint="Return one float.",
+            metric=name,
+        )
+    return float(value)
+
+
+@lru_cache(maxsize=2)
+def _stub_class(kind: str) -> type:
+    """Make the stub estimator's class, late, for scikit-learn is slow to import."""
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+
+    class GivenValues(RegressorMixin, BaseEstimator):
+        """A fitted regressor that returns what it was given."""
+
+        def __init__(self, given: Any = None, table: Any = None, asked: Any = None) -> None:
+            self.given = given
+            self.table = table
+            self.asked = asked
+
+        def __sklearn_is_fitted__(self) -> bool:
+            return True
+
+        def predict(self, X: Any) -> Any:
+            """Return the given values."""
+            self.asked.append("predict")
+            return self.given
+
+    class GivenProbabilities(ClassifierMixin, BaseEstimator):
+        """A fitted classifier that returns what it was given."""
+
+        def __init__(self, given: Any = None, table: Any = None, asked: Any = None) -> None:
+            self.given = given
+            self.table = table
+            self.asked = asked
+
+        def __sklearn_is_fitted__(self) -> bool:
+            return True
+
+        def predict(self, X: Any) -> Any:
+            """Return the labels of the given codes, or the most probable labels."""
+            self.asked.append("predict")
+            codes = self.given if self.given.ndim == 1 else most_probable(self.given)
+            return self.table[codes]
+
+        def predict_proba(self, X: Any) -> Any:
+            """Return the given probabilities, rows brought to a sum of one."""
+            self.asked.append("predict_proba")
+            given = np.asarray(self.given, dtype=np.float64)
+            return given / given.sum(axis=1, keepdims=True)
+
+        def decision_function(self, X: Any) -> Any:
+            """Return a ranking by probability, above zero where the second class wins."""
+            self.asked.append("decision_function")
+            given = np.asarray(self.given, dtype=np.float64)
+            if given.shape[1] == 2:
+                return 2.0 * given[:, 1] - 1.0
+            return given / given.sum(axis=1, keepdims=True)
+
+    return GivenValues if kind == "regression" else GivenProbabilities
+
+
+def is_scorer(spec: Any) -> bool:
+    """Whether it is called as ``scorer(estimator, X, y)``: scikit-learn's, or one by its names."""
+    if not callable(spec):
+        return False
+    if hasattr(spec, "set_score_request"):
+        return True
+    try:
+        parameters = list(inspect.signature(spec).parameters)
+    except (TypeError, ValueError):
+        return False
+    return len(parameters) >= 3 and parameters[0] in ("estimator", "est", "model", "clf", "reg")
+
+
+def _label_of(spec: Any) -> str:
+    return getattr(spec, "__name__", None) or str(spec)
+
+
+def from_scorer(
+    scorer: Callable[..., float],
+    kind: str,
+    classes: Sequence[Any] | None = None,
+    name: str | None = None,
+) -> Metric:
+    """Make a metric that asks a scorer, through its public call only.
+
+    A scorer that asks for labels alone gets those of the decision rule; one that asks for
+    probabilities (or both) gets the probabilities, and the most probable class as label.
+    """
+    label = name or _label_of(scorer)
+    known = None if classes is None else tuple(classes)
+    probe = OnScorer(label, scorer, known, kind)
+    y, prediction = _sample(kind, known)
+    weighted, failed = True, False
+    try:
+        probe(y, prediction, np.ones(len(y)))
+    except SettingError:
+        weighted = False
+        try:
+            probe(y, prediction)
+        except SettingError:
+            # check_metric tells the user why; here it only matters what the scorer asked for.
+            failed = True
+    needs = "values"
+    if kind != "regression":
+        labels_only = bool(probe.asked) and set(probe.asked) == {"predict"}
+        needs = "labels" if labels_only else "probabilities"
+    return Metric(
+        label,
+        (kind,),
+        needs,
+        OnScorer(label, scorer, known, kind, _Nowhere()),
+        True,
+        float("inf"),
+        "A scikit-learn scorer.",
+        weighted and not failed,
+    )
+
+
+class _Nowhere(list):
+    """A record that keeps nothing: a metric in use must not grow."""
+
+    def append(self, item: object) -> None:
+        """Forget the item."""
+
+
+def _sample(kind: str, classes: tuple[Any, ...] | None) -> tuple[np.ndarray, np.ndarray]:
+    if kind == "regression":
+        values = np.linspace(1.0, 2.0, 12)
+        return values, values[::-1].copy()
+    k = len(classes) if classes is not None else (2 if kind == "binary" else 3)
+    y = np.tile(np.arange(k), 4)
+    prediction = np.random.default_rng(0).dirichlet(np.ones(k), size=len(y))
+    return y, prediction
+
+
+def scorer_named(name: str, kind: str) -> Metric | None:
+    """Look among scikit-learn's other scorers; None if there is none of that name."""
+    from sklearn.metrics import get_scorer, get_scorer_names
+
+    if name not in get_scorer_names():
+        return None
+    scorer = get_scorer(name)
+    # Scorers do not say what they are for: those of numbers take continuous targets but no text,
+    # and would take class codes for numbers.
+    numbers_only = not _why_not(scorer, "regression", None) and bool(
+        _why_not(scorer, "binary", ("a", "b"))
+    )
+    why = _why_not(scorer, kind, None)
+    if why or numbers_only != (kind == "regression"):
+        raise Refused(
+            f"scikit-learn's scorer {name!r} does not measure {kind} tasks.",
+            hint=f"It said: {why}" if why else "Choose another metric.",
+            metric=name,
+            kind=kind,
+        )
+    return from_scorer(scorer, kind, name=name)
+
+
+def _why_not(scorer: Callable[..., float], kind: str, classes: tuple[Any, ...] | None) -> str:
+    """Try a scorer on a small made-up task: what it says against it, or nothing."""
+    y, prediction = _sample(kind, classes)
+    try:
+        from_scorer(scorer, kind, classes).score(y, prediction)
+    except SettingError as error:
+        return error.message
+    return ""
+
+
+def from_function(
+    function: Callable[..., float], kind: str, classes: Sequence[Any] | None = None
+) -> Metric:
+    """Make a metric of ``f(y_true, y_pred)``; `resolve_metric` says which attributes count."""
+    name = _label_of(function)
+    needs = getattr(function, "needs", "values" if kind == "regression" else "labels")
+    if (needs == "values") != (kind == "regression"):
+        raise Refused(
+            f"The metric {name!r} needs {needs!r}, which a {kind} task does not have.",
+            hint="Use 'values' in regression, 'labels' or 'probabilities' in classification.",
+        )
+    is_loss = name.lower().endswith(("_loss", "_error"))
+    known = None if classes is None or kind == "regression" else tuple(classes)
+    return Metric(
+        name,
+        (kind,),
+        needs,
+        OnClasses(name, function, known, needs == "labels"),
+        bool(getattr(function, "greater_is_better", not is_loss)),
+        float(getattr(function, "optimum", float("inf"))),
+        (inspect.getdoc(function) or "").partition("\n")[0],
+        _takes_weight(function),
+    )
+
+
+def _takes_weight(function: Callable[..., Any]) -> bool:
+    try:
+        return "sample_weight" in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False

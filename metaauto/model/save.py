@@ -1,0 +1,290 @@
+"""Save a final model into one file and load it again, running no code of the file."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from metaauto.data.schema import TableSchema
+from metaauto.ensemble.calibration import Calibrator
+from metaauto.ensemble.thresholds import Decision
+from metaauto.errors import MetaautoError, ModelFileError, Refused
+from metaauto.model import manifest as words
+from metaauto.model.archive import Entry, ModelArchive, write_archive
+from metaauto.model.final import FinalModel, Member
+from metaauto.model.serialization import (
+    TRUSTED_TYPES,
+    dump_estimator,
+    load_estimator,
+    modules_in,
+    trusted_types,
+)
+from metaauto.plugins.manager import SESSION, PluginSettings, load_plugins
+from metaauto.plugins.registry import Registry
+from metaauto.task import Role, Task
+
+__all__ = ["load_model", "read_manifest", "save_model"]
+
+logger = logging.getLogger(__name__)
+
+Blobs = dict[str, bytes]
+
+
+def read_manifest(path: str | Path) -> dict[str, Any]:
+    """What a model file says about itself, without loading anything else from it.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    dict
+        ``format``, ``format_version``, ``created``, ``versions``, ``task``, ``schema``,
+        ``metric``, ``classes``, ``members`` (configuration, weight, plugin, entries with size and
+        hash), ``calibrator``, ``decision``, ``fallback``, ``leaderboard`` and ``facts``.
+
+    Raises
+    ------
+    ModelFileError
+        If it is damaged, foreign or from a newer release.
+
+    Examples
+    --------
+    >>> read_manifest("house.metaauto")["versions"]["metaauto"]  # doctest: +SKIP
+    '0.1.0'
+    """
+    with ModelArchive(path) as archive:
+        words.check_format(archive.manifest, str(path))
+        return archive.manifest
+
+
+def save_model(model: FinalModel, path: str | Path, on_unsavable: str = "drop") -> Path:
+    """Write a model file; see `FinalModel.save`."""
+    if on_unsavable not in ("drop", "raise"):
+        raise Refused(f"on_unsavable={on_unsavable!r}.", hint="Say 'drop' or 'raise'.")
+    probe = _probe(model.schema)
+    records: list[dict[str, Any]] = []
+    blobs: Blobs = {}
+    problems: list[ModelFileError] = []
+    for member in model.members:
+        try:
+            record, packed = _pack(member, len(records), probe)
+        except ModelFileError as error:
+            problem = ModelFileError(
+                f"Member {member.name!r} cannot be saved: {error.message}", hint=error.hint
+            )
+            if on_unsavable == "raise":
+                raise problem from error
+            problems.append(problem)
+            continue
+        records.append(record)
+        blobs.update(packed)
+    if not any(record["weight"] > 0 for record in records):
+        raise problems[0]
+    for problem in problems:
+        logger.warning("%s It is left out; the weights of the others are raised.", problem)
+    manifest = _describe(model, records, [str(problem) for problem in problems])
+    return write_archive(path, manifest, blobs)
+
+
+def _probe(schema: TableSchema) -> pd.DataFrame:
+    """One typed row without any value, to compare predictions on."""
+    empty = {
+        column.name: [float("nan") if column.role is Role.NUMERIC else None]
+        for column in schema.features
+    }
+    return schema.encode(pd.DataFrame(empty, index=[0]))
+
+
+def _pack(member: Member, number: int, probe: Any) -> tuple[dict[str, Any], Blobs]:
+    """The record of a member and its fold models as bytes, known to load again."""
+    packed: Blobs = {}
+    entries, modules = [], set()
+    for fold, estimator in enumerate(member.estimators):
+        data = dump_estimator(estimator)
+        found = modules_in(data)
+        if "__main__" in found:
+            raise ModelFileError(
+                "its class is defined in a script or notebook, where loading cannot find it.",
+                hint="Move the class to a module or a plugin file (--plugins FOLDER); fit again.",
+            )
+        if fold == 0:
+            _check_loads(estimator, data, probe)
+        path = f"members/{number}/fold-{fold}.skops"
+        packed[path] = data
+        modules.update(found)
+        entry = Entry.of(path, data)
+        entries.append({"path": path, "sha256": entry.sha256, "size": entry.size})
+    record = {
+        "name": member.name,
+        "model": member.model,
+        "values": member.values,
+        "weight": member.weight,
+        "plugin": member.plugin,
+        "distribution": member.distribution,
+        "version": member.version,
+        "packages": words.packages_of(modules),
+        "entries": entries,
+    }
+    return record, packed
+
+
+def _check_loads(estimator: Any, data: bytes, probe: Any) -> None:
+    """Raise `ModelFileError` unless the bytes become an estimator that predicts alike."""
+    copy = load_estimator(data, TRUSTED_TYPES, trust=True)
+    method = "predict_proba" if hasattr(estimator, "predict_proba") else "predict"
+    try:
+        expected = np.asarray(getattr(estimator, method)(probe), dtype=np.float64)
+    except Exception as error:
+        # Some model may not take a row without values; then there is nothing to compare.
+        logger.debug("No prediction for an empty row: %s", error)
+        return
+    try:
+        found = np.asarray(getattr(copy, method)(probe), dtype=np.float64)
+    except Exception as error:
+        raise ModelFileError(
+            f"once saved and loaded it fails with {type(error).__name__}: {error}",
+            hint="The plugin's author can give the class __getstate__ and __setstate__.",
+        ) from error
+    if not np.allclose(found, expected, rtol=1e-6, atol=1e-9, equal_nan=True):
+        raise ModelFileError(
+            "once saved and loaded it predicts otherwise.",
+            hint="The plugin's author can give the class __getstate__ and __setstate__.",
+        )
+
+
+def _describe(
+    model: FinalModel, records: list[dict[str, Any]], left_out: list[str]
+) -> dict[str, Any]:
+    facts = dict(model.facts)
+    if left_out:
+        facts["left_out"] = left_out
+    return {
+        "format": words.FORMAT,
+        "format_version": words.FORMAT_VERSION,
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "versions": words.installed_versions(),
+        "task": words.as_json(model.task.to_json(), "task"),
+        "schema": words.as_json(model.schema.to_json(), "schema"),
+        "metric": model.metric_name,
+        "classes": words.as_json(model.task.classes, "classes"),
+        "members": [words.as_json(record, "members") for record in records],
+        "calibrator": None if model.calibrator is None else model.calibrator.to_json(),
+        "decision": None if model.decision is None else model.decision.to_json(),
+        "fallback": words.as_json(model.fallback, "fallback"),
+        "leaderboard": words.as_json(model.leaderboard, "leaderboard"),
+        "facts": words.as_json(facts, "facts"),
+    }
+
+
+def load_model(
+    path: str | Path, *, trust: bool = False, registry: Registry | None = None
+) -> FinalModel:
+    """Read a model file; see `FinalModel.load`."""
+    with ModelArchive(path) as archive:
+        record = archive.manifest
+        words.check_format(record, str(path))
+        with archive.guard():
+            records = [_checked_member(member) for member in record["members"]]
+            parts = _read_parts(record)
+        registry = registry or _registry_for(records)
+        words.check_modules(record)
+        if not trust:
+            _check_plugins(records, registry)
+        with archive.guard():
+            words.compare_versions(record, str(path))
+        trusted = trusted_types(registry)
+        members = [_load_member(archive, member, trusted, trust) for member in records]
+        with archive.guard():
+            model = FinalModel(members=members, **parts)
+    return model
+
+
+def _read_parts(record: Mapping[str, Any]) -> dict[str, Any]:
+    """All of a final model but its members."""
+    calibrator, decision = record["calibrator"], record["decision"]
+    fallback = record["fallback"]
+    return {
+        "task": Task.from_json(record["task"]),
+        "schema": TableSchema.from_json(record["schema"]),
+        "metric_name": str(record["metric"]),
+        "calibrator": None if calibrator is None else Calibrator.from_json(calibrator),
+        "decision": None if decision is None else Decision.from_json(decision),
+        "fallback": None if fallback is None else float(fallback),
+        "leaderboard": list(record["leaderboard"]),
+        "facts": dict(record["facts"]),
+    }
+
+
+def _checked_member(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A member's record with the types that it should have."""
+    texts = ("name", "model", "plugin", "distribution", "version")
+    checked: dict[str, Any] = {key: str(record[key]) for key in texts}
+    checked["values"] = dict(record["values"])
+    checked["weight"] = float(record["weight"])
+    checked["packages"] = {
+        str(module): {key: str(package[key]) for key in ("distribution", "version")}
+        for module, package in dict(record["packages"]).items()
+    }
+    checked["entries"] = [
+        Entry(str(e["path"]), str(e["sha256"]), int(e["size"])) for e in record["entries"]
+    ]
+    return checked
+
+
+def _registry_for(records: list[dict[str, Any]]) -> Registry:
+    """The installed components; no third-party plugin is imported where none is needed."""
+    foreign = any(r["plugin"] != "builtin" or r["packages"] for r in records)
+    return load_plugins(None if foreign else PluginSettings(only=())).registry
+
+
+def _check_plugins(records: list[dict[str, Any]], registry: Registry) -> None:
+    """Raise `MissingPlugin` if a plugin that would vouch for its types is not loaded."""
+    known = set(registry.names("model"))
+    for record in records:
+        if record["plugin"] not in ("builtin", SESSION) and record["model"] not in known:
+            raise words.missing_plugin(record)
+
+
+def _load_member(
+    archive: ModelArchive, record: dict[str, Any], trusted: Collection[str], trust: bool
+) -> Member:
+    estimators = []
+    for entry in record["entries"]:
+        data = archive.read(entry)
+        try:
+            estimators.append(_fold_model(load_estimator(data, trusted, trust=trust)))
+        except MetaautoError as error:
+            raise ModelFileError(
+                f"Member {record['name']!r} of {str(archive.path)!r} cannot be loaded: "
+                f"{error.message}",
+                hint=error.hint,
+                **error.details,
+            ) from error
+    return Member(
+        name=record["name"],
+        model=record["model"],
+        values=record["values"],
+        weight=record["weight"],
+        estimators=estimators,
+        plugin=record["plugin"],
+        distribution=record["distribution"],
+        version=record["version"],
+    )
+
+
+def _fold_model(estimator: Any) -> Any:
+    if not callable(getattr(estimator, "predict", None)):
+        raise ModelFileError(
+            f"it is a {type(estimator).__name__}, which predicts nothing.",
+            hint="Copy the file again from where it was saved.",
+        )
+    return estimator

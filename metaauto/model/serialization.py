@@ -1,0 +1,227 @@
+"""Fold models as skops bytes, and which types a file may hold without being asked.
+
+skops writes objects as JSON and arrays. Reading constructs only types on a list; the list is made
+here, of names written down below, metaauto's own classes and what installed plugins declare. What
+the file says about itself is never on it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import io
+import pkgutil
+import re
+import warnings
+import zipfile
+from collections.abc import Collection
+from typing import Any
+
+from metaauto.errors import ModelFileError
+from metaauto.model.array_checks import check_indices
+from metaauto.model.compact_names import compacted, expand
+from metaauto.plugins.registry import Registry
+
+__all__ = ["TRUSTED_TYPES", "dump_estimator", "load_estimator", "modules_in", "trusted_types"]
+
+_NEIGHBOURS = tuple(
+    f"sklearn.neighbors.{module}.{name}{bits}"
+    for module, name in (("_kd_tree", "KDTree"), ("_ball_tree", "BallTree"))
+    for bits in ("", "32", "64")
+)
+_DISTANCES = tuple(
+    f"sklearn.metrics._dist_metrics.{name}Distance{bits}"
+    for name in ("Chebyshev", "Euclidean", "Manhattan", "Minkowski", "SEuclidean")
+    for bits in ("", "32", "64")
+)
+# Newer releases of skops know these by themselves.
+_LOSSES = (
+    *(
+        f"sklearn._loss.link.{name}"
+        for name in (
+            "HalfLogitLink",
+            "IdentityLink",
+            "Interval",
+            "LogLink",
+            "LogitLink",
+            "MultinomialLogit",
+        )
+    ),
+    *(
+        f"{module}{name}"
+        for name in (
+            "AbsoluteError",
+            "ExponentialLoss",
+            "HalfBinomialLoss",
+            "HalfGammaLoss",
+            "HalfMultinomialLoss",
+            "HalfPoissonLoss",
+            "HalfSquaredError",
+            "HuberLoss",
+            "PinballLoss",
+        )
+        for module in ("sklearn._loss.loss.", "sklearn._loss._loss.Cy", "_loss.Cy")
+    ),
+)
+_SPARSE = tuple(
+    f"scipy.sparse._{kind}.{kind}_{form}"
+    for kind in ("coo", "csc", "csr")
+    for form in ("array", "matrix")
+)
+TRUSTED_TYPES: tuple[str, ...] = (
+    "sklearn.tree._tree.Tree",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
+    "sklearn.gaussian_process.kernels.ConstantKernel",
+    "sklearn.gaussian_process.kernels.Matern",
+    "sklearn.gaussian_process.kernels.Product",
+    "sklearn.gaussian_process.kernels.RBF",
+    "sklearn.gaussian_process.kernels.Sum",
+    "sklearn.gaussian_process.kernels.WhiteKernel",
+    "sklearn.model_selection._split.KFold",
+    "sklearn.model_selection._split.StratifiedKFold",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    "sklearn.compose._column_transformer._RemainderColsList",
+    "sklearn.utils._bunch.Bunch",
+    "numpy.dtype",
+    # The first step inside histogram gradient boosting with categories: it checks an array.
+    "functools.partial",
+    "sklearn.utils.validation.check_array",
+    *_NEIGHBOURS,
+    *_DISTANCES,
+    *_LOSSES,
+    *_SPARSE,
+)
+"""What fitted scikit-learn models hold, besides the estimators and arrays that skops knows."""
+
+# Higher levels cost twice the time for a tenth of the size.
+_COMPRESSION = {"compression": zipfile.ZIP_DEFLATED, "compresslevel": 3}
+MAX_UNPACKED_RATIO = 500
+FREE_UNPACKED_BYTES = 64 * 2**20
+_MODULE = re.compile(rb'"__module__": "([A-Za-z_][\w.]*)"')
+
+
+def trusted_types(registry: Registry) -> list[str]:
+    """Names of all types that a model file may hold here without being asked."""
+    names = set(TRUSTED_TYPES) | set(_own_types())
+    for kind in ("model", "preprocessor"):
+        for entry in registry.entries(kind):
+            names.update(entry.component.trusted)
+    return sorted(names)
+
+
+def _own_types() -> list[str]:
+    """The estimator classes of metaauto itself."""
+    from sklearn.base import BaseEstimator
+
+    package = importlib.import_module("metaauto.builtin")
+    names = []
+    for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        module = importlib.import_module(info.name)
+        for name, value in vars(module).items():
+            own = inspect.isclass(value) and value.__module__ == info.name
+            if own and issubclass(value, BaseEstimator):
+                names.append(f"{info.name}.{name}")
+    return names
+
+
+def dump_estimator(estimator: Any) -> bytes:
+    """A fitted estimator as skops bytes.
+
+    Raises
+    ------
+    ModelFileError
+        If skops cannot hold it.
+    """
+    import skops.io
+
+    try:
+        with compacted(estimator):
+            return bytes(skops.io.dumps(estimator, **_COMPRESSION))
+    except Exception as error:
+        # A plugin's object may raise anything from __reduce__ or __getstate__.
+        raise ModelFileError(
+            f"skops cannot hold it: {type(error).__name__}: {str(error)[:300]}",
+            hint="The plugin's author can give the class __getstate__ and __setstate__.",
+        ) from error
+
+
+def modules_in(data: bytes) -> list[str]:
+    """Top-level modules of the types in skops bytes, sorted."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        schema = archive.read("schema.json")
+    return sorted({name.decode().split(".")[0] for name in _MODULE.findall(schema)})
+
+
+def load_estimator(data: bytes, trusted: Collection[str], *, trust: bool = False) -> Any:
+    """An estimator from skops bytes, if all its types are trusted.
+
+    Parameters
+    ----------
+    data : bytes
+        What `dump_estimator` wrote, or what a stranger wrote.
+    trusted : collection of str
+        Names of types that may be constructed.
+    trust : bool, default=False
+        Construct every type that the bytes name: as unsafe as a pickle.
+
+    Raises
+    ------
+    ModelFileError
+        If a type is not trusted (it is then in ``details["types"]``), if arrays inside point out
+        of their bounds, or if the bytes cannot be read.
+    """
+    try:
+        _check_unpacked_size(data)
+        with warnings.catch_warnings():
+            # The versions are compared once for the whole file, from its manifest.
+            warnings.simplefilter("ignore")
+            estimator = _construct(data, trusted, trust)
+        expand(estimator)
+        if not trust:
+            check_indices(estimator)
+    except ModelFileError:
+        raise
+    except Exception as error:
+        # Broken or hostile bytes make zipfile, json, numpy and skops raise a dozen types.
+        raise ModelFileError(
+            f"it cannot be read: {type(error).__name__}: {str(error)[:300]}",
+            hint="Install the versions that the manifest names, or copy the file again.",
+        ) from error
+    return estimator
+
+
+def _construct(data: bytes, trusted: Collection[str], trust: bool) -> Any:
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        return skops.io.loads(data, trusted=list(trusted))
+    except UntrustedTypesFoundException:
+        unknown = set(skops.io.get_untrusted_types(data=data)) - set(trusted)
+        if not trust:
+            raise _untrusted(sorted(unknown)) from None
+    return skops.io.loads(data, trusted=[*trusted, *unknown])
+
+
+def _untrusted(types: list[str]) -> ModelFileError:
+    return ModelFileError(
+        f"it holds types that are not trusted: {', '.join(types)}.",
+        hint="If you know who made the file, load it with trust=True (--trust): it may then run "
+        "any code.",
+        types=types,
+    )
+
+
+def _check_unpacked_size(data: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        unpacked = sum(info.file_size for info in archive.infolist())
+    if unpacked > FREE_UNPACKED_BYTES and unpacked > MAX_UNPACKED_RATIO * len(data):
+        raise ModelFileError(
+            f"it claims to unpack from {len(data):,} to {unpacked:,} bytes.",
+            hint="This is no model; do not load it.",
+        )

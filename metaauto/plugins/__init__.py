@@ -1,0 +1,1 @@
+"""Hooks, and discovery and registration of plugins."""

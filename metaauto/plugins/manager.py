@@ -1,0 +1,373 @@
+"""Finding plugins, loading each in isolation, and calling their hooks."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+import importlib.util
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from metaauto.errors import ComponentError, PluginLoadError, Refused
+from metaauto.plugins import hookspecs
+from metaauto.plugins.registry import OWN_SOURCE, Plugin, Register, Registered, Registry
+
+__all__ = [
+    "SESSION",
+    "Bundle",
+    "LoadedPlugins",
+    "PluginSettings",
+    "load_plugins",
+    "pack_objects",
+]
+
+GROUP = "metaauto"
+BUILTIN = "metaauto.builtin"
+SESSION = "session"
+"""Name of the plugin made of components that were given as objects."""
+_log = logging.getLogger("metaauto.plugins")
+
+
+def _listed(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+@dataclass(frozen=True)
+class PluginSettings:
+    """Which plugins to load; enough for a worker process to load the same ones.
+
+    Parameters
+    ----------
+    only : tuple of str, optional
+        Load only these plugins besides metaauto's own; None loads all, ``()`` none.
+    disabled : tuple of str
+        Leave these out, by plugin or distribution name.
+    folders : tuple of str
+        Folders of plugin files (``*.py``).
+    modules : tuple of str
+        Importable modules to load as plugins.
+    strict : bool
+        Raise the first plugin error instead of reporting it.
+    """
+
+    only: tuple[str, ...] | None = None
+    disabled: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    strict: bool = False
+
+    @classmethod
+    def from_environment(cls, **overrides: Any) -> PluginSettings:
+        """Read the variables ``METAAUTO_PLUGINS``, ``..._DISABLE_PLUGINS``, ``..._PLUGINS_DIR``."""
+        get = os.environ.get
+        folders = get("METAAUTO_PLUGINS_DIR", "")
+        values: dict[str, Any] = {
+            "only": _listed(get("METAAUTO_PLUGINS")),
+            "disabled": _listed(get("METAAUTO_DISABLE_PLUGINS")) or (),
+            "folders": tuple(part for part in folders.split(os.pathsep) if part),
+            "strict": get("METAAUTO_STRICT_PLUGINS", "") not in ("", "0"),
+        }
+        return cls(**{**values, **overrides})
+
+
+class Bundle:
+    """A plugin made of bare components, such as models defined in a notebook.
+
+    Parameters
+    ----------
+    components : iterable of Model, Preprocessor, Extractor, Reader, Metric, Explainer or Strategy
+        What it registers.
+    """
+
+    __name__ = SESSION
+
+    def __init__(self, components: Iterable[Any]) -> None:
+        self.components = list(components)
+
+    @hookspecs.hookimpl
+    def register_models(self, register: Register) -> None:
+        """Register every component, whatever its kind."""
+        for component in self.components:
+            register.component(component)
+
+
+def pack_objects(objects: Sequence[Any]) -> bytes:
+    """Plugin objects as bytes that a worker process can unpack, definitions included.
+
+    Raises
+    ------
+    Refused
+        If an object holds something that cannot leave this process.
+    """
+    if not objects:
+        return b""
+    import cloudpickle
+
+    try:
+        return bytes(cloudpickle.dumps(list(objects)))
+    except Exception as error:
+        raise Refused(
+            f"A component defined in this session cannot reach worker processes: {error}",
+            hint="Define it in a module that can be imported, or as a plugin.",
+        ) from error
+
+
+@dataclass
+class LoadedPlugins:
+    """The plugins of this process: what was found, what they registered, how to call them."""
+
+    registry: Registry
+    plugins: list[Plugin]
+    settings: PluginSettings
+    objects: dict[str, Any] = field(default_factory=dict)
+
+    def notify(self, hook: str, **arguments: Any) -> None:
+        """Call an observer hook of every plugin, each in isolation."""
+        for plugin in self.plugins:
+            implementation = self.objects.get(plugin.name)
+            if implementation is None or hook not in plugin.hooks:
+                continue
+            try:
+                getattr(_manager_for(plugin.name, implementation).hook, hook)(**arguments)
+            except Exception as error:
+                _fail(
+                    plugin, f"{hook} raised {type(error).__name__}: {error}", self.settings, error
+                )
+
+    def plugin(self, name: str) -> Plugin | None:
+        """The plugin of that name, if it was found."""
+        return next((p for p in self.plugins if name in (p.name, p.distribution)), None)
+
+
+def load_plugins(
+    settings: PluginSettings | None = None, objects: Sequence[Any] = ()
+) -> LoadedPlugins:
+    """Load metaauto's own components and every wanted plugin, each in isolation.
+
+    Parameters
+    ----------
+    settings : PluginSettings, optional
+        Which plugins to load; by default what the environment says.
+    objects : sequence
+        Further plugin objects (modules or instances with hook methods), for embedding and tests.
+
+    Returns
+    -------
+    LoadedPlugins
+        With the registry; a broken plugin is in ``plugins`` with its errors.
+
+    Raises
+    ------
+    PluginLoadError
+        Only in strict mode, for the first broken plugin.
+
+    Examples
+    --------
+    >>> from metaauto.plugins.manager import PluginSettings, load_plugins
+    >>> loaded = load_plugins(PluginSettings(only=()))
+    >>> "random_forest" in loaded.registry.names("model")
+    True
+    """
+    settings = settings or PluginSettings.from_environment()
+    found: list[Plugin] = []
+    implementations: dict[str, Any] = {}
+    entries: list[Registered] = []
+    for plugin, load in _discover(settings, objects):
+        if {plugin.name, plugin.distribution} & set(settings.disabled) and not plugin.is_own:
+            plugin.disabled = True
+        _make_name_unique(plugin, found)
+        found.append(plugin)
+        if plugin.disabled:
+            continue
+        try:
+            implementation = load()
+        except (Exception, SystemExit) as error:
+            _fail(plugin, f"cannot be imported: {type(error).__name__}: {error}", settings, error)
+            continue
+        entries += _collect(plugin, implementation, settings)
+        implementations[plugin.name] = implementation
+    registry = Registry(entries)
+    for clash in registry.clashes:
+        _log.warning("%s", clash)
+        if settings.strict:
+            raise clash
+    for entry in (e for kind in _KINDS for e in registry.entries(kind)):
+        entry.plugin.components.append(f"{entry.kind}:{entry.name}")
+    return LoadedPlugins(registry, found, settings, implementations)
+
+
+_KINDS = (
+    "command",
+    "explainer",
+    "extractor",
+    "knowledge",
+    "metric",
+    "model",
+    "preprocessor",
+    "reader",
+    "strategy",
+)
+
+
+def _discover(settings: PluginSettings, objects: Sequence[Any]) -> Iterable[tuple[Plugin, Any]]:
+    """Every plugin with a function that imports it, in an order that installation cannot change."""
+    yield _own(), lambda: importlib.import_module(BUILTIN)
+    points = importlib.metadata.entry_points(group=GROUP)
+    for point in sorted(points, key=lambda p: (p.name, p.value)):
+        if point.value == BUILTIN:
+            continue
+        distribution, version = _origin(point)
+        plugin = Plugin(point.name, version, distribution, f"entry point {point.value}")
+        wanted = settings.only is None or {plugin.name, distribution} & set(settings.only)
+        plugin.disabled = not wanted
+        yield plugin, point.load
+    for module in settings.modules:
+        yield Plugin(module, source="module"), lambda m=module: importlib.import_module(m)
+    for module, file in _plugin_files(settings.folders).items():
+        yield Plugin(file.stem, source=str(file)), lambda m=module, f=file: _import_file(m, f)
+    for number, item in enumerate(objects):
+        name = getattr(item, "__name__", "") or f"{type(item).__name__}-{number}"
+        yield Plugin(name, source="object"), lambda o=item: o
+
+
+def _make_name_unique(plugin: Plugin, found: Sequence[Plugin]) -> None:
+    """Number plugins of one name, so that none is taken for another or for metaauto itself."""
+    taken = {other.name for other in found}
+    name, number = plugin.name, 1
+    while plugin.name in taken:
+        number += 1
+        plugin.name = f"{name}-{number}"
+
+
+def _own() -> Plugin:
+    try:
+        version = importlib.metadata.version("metaauto")
+    except importlib.metadata.PackageNotFoundError:
+        version = ""
+    return Plugin("builtin", version, "metaauto", OWN_SOURCE)
+
+
+def _origin(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
+    """Name and version of the distribution of an entry point, empty where they are not written."""
+    if point.dist is None:
+        return "", ""
+    try:
+        metadata: Any = point.dist.metadata
+        return metadata.get("Name") or "", metadata.get("Version") or ""
+    except Exception:  # an uninstallation that was cut short leaves entry points without metadata
+        return "", ""
+
+
+def _plugin_files(folders: Iterable[str]) -> dict[str, Path]:
+    """Plugin files by the names of their modules.
+
+    The names tell nothing of the folder: a model file that holds a class of a plugin file loads
+    wherever the file lies then.
+    """
+    files: dict[str, Path] = {}
+    for folder in folders:
+        path = Path(folder).expanduser()
+        if not path.is_dir():
+            raise PluginLoadError(
+                f"The plugin folder {str(path)!r} does not exist.",
+                hint="Correct --plugins or METAAUTO_PLUGINS_DIR.",
+            )
+        for file in sorted(f for f in path.glob("*.py") if not f.name.startswith("_")):
+            stem = re.sub(r"\W", "_", file.stem)
+            name, number = f"metaauto_plugin_{stem}", 1
+            while name in files:
+                number += 1
+                name = f"metaauto_plugin_{stem}_{number}"
+            files[name] = file
+    return files
+
+
+def _import_file(name: str, file: Path) -> ModuleType:
+    """Import a plugin file under a name that workers derive alike."""
+    file = file.resolve()
+    known = sys.modules.get(name)
+    if known is not None and known.__file__ == str(file):
+        return known
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise PluginLoadError(f"{str(file)!r} is no Python file.", hint="Name it something.py.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _manager_for(name: str, implementation: Any) -> pluggy.PluginManager:
+    """A manager with one plugin alone: what it raises stops nobody else."""
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    manager.register(implementation, name)
+    return manager
+
+
+def _collect(plugin: Plugin, implementation: Any, settings: PluginSettings) -> list[Registered]:
+    """Call the register hooks of one plugin; what fails is noted on it."""
+    try:
+        manager = _manager_for(plugin.name, implementation)
+    except (pluggy.PluginValidationError, ValueError, TypeError) as error:
+        # pluggy names the plugin as well, and writes several lines.
+        words = str(error).removeprefix(f"Plugin {plugin.name!r} for ").splitlines()
+        _fail(plugin, f"has a hook that does not fit: {'; '.join(words)}", settings, error)
+        return []
+    known = sorted(n for n in vars(hookspecs) if n.startswith(("register_", "trial_", "fit_")))
+    for caller in manager.get_hookcallers(implementation) or []:
+        if caller.has_spec():
+            plugin.hooks.append(caller.name)
+            continue
+        near = difflib.get_close_matches(caller.name, known, n=1)
+        guess = f" Did you mean {near[0]}?" if near else ""
+        _fail(plugin, f"implements an unknown hook {caller.name!r}.{guess}", settings)
+    plugin.hooks.sort()
+    if not plugin.hooks and not plugin.errors:
+        _fail(plugin, "implements no hook; mark its functions with @hookimpl.", settings)
+    register = Register(plugin)
+    for name in plugin.hooks:
+        if not name.startswith("register_"):
+            continue
+        noted = len(plugin.errors)
+        try:
+            getattr(manager.hook, name)(register=register)
+        except ComponentError as error:
+            _fail(plugin, str(error), settings, error)
+        except (Exception, SystemExit) as error:
+            _fail(plugin, f"{name} raised {type(error).__name__}: {error}", settings, error)
+        else:
+            for problem in plugin.errors[noted:]:
+                _report(plugin, problem, settings)
+    return register.entries
+
+
+def _fail(
+    plugin: Plugin, problem: str, settings: PluginSettings, cause: BaseException | None = None
+) -> None:
+    plugin.errors.append(problem)
+    _report(plugin, problem, settings, cause)
+
+
+def _report(
+    plugin: Plugin, problem: str, settings: PluginSettings, cause: BaseException | None = None
+) -> None:
+    message = f"Plugin {plugin.label!r}: {problem}"
+    if settings.strict:
+        raise PluginLoadError(message) from cause
+    _log.warning("%s", message)

@@ -1,0 +1,1 @@
+"""Follow a running fit: events, status, lines, live views."""

@@ -1,0 +1,134 @@
+"""A running fit as one view in a terminal, redrawn in place."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, TextIO
+
+from metaauto.events import Event
+from metaauto.progress.lines import Progress, without_repeats
+from metaauto.progress.status import Standing, standing_rows
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+__all__ = ["LiveView", "can_redraw"]
+
+_LABEL = 11
+_REDRAWS = 4
+_WIDEST = 140
+_LASTING = ("table", "splits", "recalled", "warning")
+
+
+def can_redraw(stream: TextIO) -> bool:
+    """Whether a stream is a terminal in which lines can be drawn over."""
+    try:
+        if not stream.isatty():
+            return False
+    except (AttributeError, ValueError):
+        return False
+    from rich.console import Console
+
+    return not Console(file=stream).is_dumb_terminal
+
+
+class LiveView:
+    """Shows the events of a fit: what lasts as lines, how it stands in a view below them.
+
+    As a context manager it takes the view away at the end of the block. NO_COLOR is respected.
+
+    Parameters
+    ----------
+    stream : TextIO, optional
+        The terminal; the standard error by default.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self.standing = Standing()
+        self._is_shown = False
+        self._console = Console(
+            file=stream, stderr=stream is None, highlight=False, markup=False, emoji=False
+        )
+        # rich asks where the view stands before it writes: a line and a redraw must not cross.
+        self._drawing = threading.RLock()
+        # Not held while anything is written: a terminal that is stopped must not stop the fit.
+        self._reading = threading.Lock()
+        self._is_over = threading.Event()
+        self._redraws = threading.Thread(target=self._redraw, name="metaauto-view", daemon=True)
+        self._write = without_repeats(self._print)
+        self._lines = Progress(self.say)
+        self._live = Live(
+            get_renderable=self._view,
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=stream is None and sys.stdout.isatty(),
+            redirect_stderr=stream is None,
+        )
+
+    def __enter__(self) -> LiveView:
+        self._live.start()
+        self._is_shown = True
+        self._redraws.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._redraws.join()
+        self._is_shown = False
+        self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Show an event."""
+        with self._reading:
+            self.standing(event)
+        if event.kind in _LASTING or event.data.get("models"):
+            self._lines(event)
+
+    def say(self, line: str) -> None:
+        """Write a line that stays, above the view; no warning twice."""
+        self._write(line)
+
+    def _print(self, line: str) -> None:
+        style = {"Note": "dim", "Warning": "yellow"}.get(line.partition(":")[0], "")
+        try:
+            with self._drawing:
+                self._console.print(line, style=style)
+        except (OSError, ValueError):
+            return
+
+    def _redraw(self) -> None:
+        while not self._is_over.wait(1 / _REDRAWS):
+            try:
+                with self._drawing:
+                    self._live.refresh()
+            except (OSError, ValueError):
+                return
+
+    def note(self, line: str) -> None:
+        """Show a line in the view at its next redraw; may be called by a signal handler."""
+        self.standing.notice = line
+
+    def _view(self) -> Any:
+        from rich.console import Group
+
+        if not self._is_shown:
+            return ""
+        width, height = self._console.size
+        plain = self._console.options.ascii_only
+        with self._reading:
+            rows = standing_rows(self.standing, min(width, _WIDEST), plain)
+        return Group(*[_line(row.label, row.text, row.style) for row in rows[: max(height - 2, 1)]])
+
+
+def _line(label: str, text: str, style: str) -> Text:
+    from rich.text import Text
+
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(f"{label:<{_LABEL}} ", style="cyan")
+    line.append(text, style=style)
+    return line

@@ -1,0 +1,98 @@
+"""What a fit came to, in lines that can be acted on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from metaauto.model import FinalModel
+from metaauto.task import Role
+from metaauto.text import ENDINGS, counted, format_score
+
+__all__ = ["SUMMARY_INDENT", "summary_lines"]
+
+SUMMARY_INDENT = 13
+"""Where the text of each line begins, behind its label."""
+_MOST_MEMBERS = 6
+_MOST_NAMES = 6
+
+
+def summary_lines(model: FinalModel) -> list[str]:
+    """What a fit came to: scores, ensemble, columns, trials, what to mind and what to do next.
+
+    Parameters
+    ----------
+    model : FinalModel
+        What a fit returned, or a loaded model; what its facts do not tell is left out.
+    """
+    facts = model.facts
+    lines = [
+        *_scores(model.metric_name, facts, model.leaderboard),
+        ("Ensemble", _members([(member.name, member.weight) for member in model.members])),
+        *_columns(facts),
+        ("Trials", _trials(model.leaderboard, facts)),
+    ]
+    for place, concern in enumerate(facts.get("warnings") or []):
+        text = f"{concern['message'].rstrip('.')}. {concern['advice']}"
+        lines.append(("" if place else "Mind", f"- {text}"))
+    steps = [*(facts.get("next") or []), *(facts.get("notes") or [])]
+    lines += [("" if place else "Next", f"- {step}") for place, step in enumerate(steps)]
+    return [f"{label:<{SUMMARY_INDENT}}{text}" for label, text in lines]
+
+
+def _scores(
+    metric: str, facts: Mapping[str, Any], leaderboard: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[str, str]]:
+    direction = "" if facts.get("greater_is_better", True) else ", lower is better"
+    if facts.get("holdout_score") is not None:
+        found = f"{metric} {format_score(facts['holdout_score'])}{direction}"
+        rows = f"{counted(facts['holdout_rows'], 'row')} that nothing has seen"
+        yield "Holdout", f"{found}{_interval(facts.get('holdout_interval'), rows)}"
+        direction = ""
+    interval = facts.get("interval")
+    rows = f"{interval['rows']:,} out-of-fold rows" if interval else "out-of-fold rows"
+    found = f"{metric} {format_score(facts.get('score'))}{direction}"
+    yield "Score", f"{found}{_interval(interval, rows)}"
+    singles = [row for row in leaderboard if row["name"] != "ensemble" and row["rank"] is not None]
+    best = f"  {singles[0]['name']}" if singles else ""
+    yield "Best single", f"{metric} {format_score(facts.get('single_score'))}{best}"
+    yield "Baseline", f"{metric} {format_score(facts.get('baseline_score'))}"
+
+
+def _interval(interval: Mapping[str, Any] | None, rows: str) -> str:
+    if not interval:
+        return f" over {rows}"
+    low, high = format_score(interval["low"]), format_score(interval["high"])
+    return f" ({interval['level']:.0%} interval {low} to {high}, {rows})"
+
+
+def _members(members: Sequence[tuple[str, float]]) -> str:
+    total = sum(weight for _, weight in members) or 1.0
+    heaviest = sorted(members, key=lambda member: -member[1])
+    parts = [f"{name} {weight / total:.0%}" for name, weight in heaviest[:_MOST_MEMBERS]]
+    if len(heaviest) > _MOST_MEMBERS:
+        rest = sum(weight for _, weight in heaviest[_MOST_MEMBERS:])
+        parts.append(f"{len(heaviest) - _MOST_MEMBERS} more {rest / total:.0%}")
+    return ", ".join(parts)
+
+
+def _columns(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    counts: Mapping[str, int] | None = facts.get("roles")
+    if not counts:
+        return
+    kinds = {role: n for role, n in counts.items() if Role(role).is_used}
+    text = f"{sum(kinds.values()):,} used: " + ", ".join(f"{n:,} {r}" for r, n in kinds.items())
+    unused = sum(counts.values()) - sum(kinds.values())
+    if unused:
+        told = facts.get("left_out") or []
+        named = [f"{column['name']!r} ({column['role']})" for column in told[:_MOST_NAMES]]
+        named += [f"{unused - _MOST_NAMES:,} more"] if unused > _MOST_NAMES else []
+        text += f"; {unused:,} left out: {', '.join(named)}"
+    yield "Columns", text
+
+
+def _trials(leaderboard: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> str:
+    endings = Counter(row["status"] for row in leaderboard if row["name"] != "ensemble")
+    outcomes = ", ".join(f"{n} {ENDINGS.get(status, status)}" for status, n in endings.items())
+    return f"{sum(endings.values())} in {facts.get('seconds', 0.0):.1f} s: {outcomes}"

@@ -1,0 +1,146 @@
+"""The report: one HTML file that holds everything it shows and loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from metaauto.model.manifest import as_json
+from metaauto.report.figures import dependence_figure, diagnosis_figures, history_figure
+from metaauto.report.sections import (
+    card,
+    comparison,
+    confusion_table,
+    leaderboard_lines,
+    reproduction,
+    spent,
+    summary,
+    warm_start,
+)
+from metaauto.report.svg import swatch
+from metaauto.text import counted, format_score, shortened
+
+__all__ = ["report_html"]
+
+_FIRST_LINES = 15
+_BARS = 25
+
+
+def report_html(manifest: Mapping[str, Any], examined: Mapping[str, Any] | None = None) -> str:
+    """The report of a model as the text of an HTML file.
+
+    Parameters
+    ----------
+    manifest : mapping
+        What the model file says about itself, from `read_manifest`.
+    examined : mapping, optional
+        What `examine` found on a table; without it there is no importance, no partial dependence
+        and no search for weak groups, and the report says how to get them.
+
+    Returns
+    -------
+    str
+        HTML without scripts, and without anything that would be loaded from elsewhere.
+
+    Examples
+    --------
+    >>> from metaauto.model import read_manifest
+    >>> report_html(read_manifest("house.metaauto"))  # doctest: +SKIP
+    """
+    examined = None if examined is None else as_json(examined, "report")
+    facts: Mapping[str, Any] = manifest.get("facts") or {}
+    record: Mapping[str, Any] = facts.get("report") or {}
+    task, metric = manifest["task"], str(manifest["metric"])
+    board = leaderboard_lines(manifest.get("leaderboard") or [])
+    source = _best_source(facts, record, examined)
+    target = str(task["target"])
+    context = {
+        "css": Markup(_template("report.css")),
+        "target": target,
+        "metric": metric,
+        "summary": summary(manifest, examined),
+        "comparison": comparison(manifest, examined),
+        "board": board[:_FIRST_LINES],
+        "rest": board[_FIRST_LINES:],
+        "history": history_figure(
+            record.get("history") or [],
+            metric,
+            facts.get("score"),
+            bool(facts.get("greater_is_better", True)),
+        ),
+        "source": source,
+        "figures": diagnosis_figures(source["diagnosis"], target) if source else [],
+        "confusion": confusion_table(source["diagnosis"]) if source else None,
+        "examined": examined,
+        "importance": _importance(examined),
+        "dependence": [dependence_figure(item, target) for item in examined["dependence"]]
+        if examined
+        else [],
+        "slices": (examined or {}).get("slices"),
+        "warm": warm_start(record),
+        "spent": spent(facts),
+        "reproduction": reproduction(manifest, record),
+        "card": card(manifest, examined),
+        "is_classification": task["kind"] != "regression",
+        "counted": counted,
+        "shortened": shortened,
+        "number": format_score,
+        "rough": _rough,
+        "swatch": swatch,
+    }
+    return _page().render(context)
+
+
+@cache
+def _page() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(_template("report.html"))
+
+
+def _template(name: str) -> str:
+    return (files("metaauto.report") / "templates" / name).read_text("utf-8")
+
+
+def _best_source(
+    facts: Mapping[str, Any], record: Mapping[str, Any], examined: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """The most honest rows that predictions can be compared with the truth on."""
+    if examined and examined.get("diagnosis") and not examined["is_training"]:
+        rows = examined["rows"]
+        return _source(examined, "given", rows, f"the {counted(rows, 'row')} given with --data")
+    if holdout := facts.get("holdout"):
+        rows = facts["holdout_rows"]
+        words = f"the holdout: {counted(rows, 'row')} that no model and no choice has seen"
+        return _source(holdout, "holdout", rows, words)
+    if out_of_fold := record.get("out_of_fold"):
+        words = "out-of-fold rows: each was predicted by models that were not trained on it"
+        return _source(out_of_fold, "out-of-fold", facts.get("rows"), words)
+    return None
+
+
+def _source(judged: Mapping[str, Any], name: str, rows: int | None, words: str) -> dict[str, Any]:
+    return {"diagnosis": judged["diagnosis"], "name": name, "rows": rows, "words": words}
+
+
+def _importance(examined: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if not examined:
+        return None
+    found = examined["importance"]
+    largest = max([abs(c["importance"] or 0.0) for c in found["columns"]], default=0.0) or 1.0
+    lines = [
+        {**column, "share": max(column["importance"] or 0.0, 0.0) / largest}
+        for column in found["columns"]
+    ]
+    hidden = len(lines) - _BARS
+    return {**found, "columns": lines[:_BARS], "hidden": max(hidden, 0)}
+
+
+def _rough(value: float | None) -> str:
+    return "-" if value is None or value != value else f"{value:.3g}"

@@ -1,0 +1,321 @@
+"""The passages of a report: what a model file records, put in the words and tables of people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from metaauto.text import counted, format_score, shortened
+
+__all__ = [
+    "card",
+    "comparison",
+    "confusion_table",
+    "leaderboard_lines",
+    "reproduction",
+    "spent",
+    "summary",
+    "warm_start",
+]
+
+_ERROR_WIDTH = 160
+_VALUES_WIDTH = 200
+_SHOWN_CLASSES = 40
+_STAGES = {
+    "plugins": "loading plugins",
+    "read": "reading the table",
+    "split": "splitting the rows",
+    "recall": "recalling similar tables",
+    "prepare": "preparing workers and baseline",
+    "ensemble": "selecting the ensemble",
+    "assemble": "putting the model together",
+    "remember": "remembering",
+}
+
+Json = Mapping[str, Any]
+
+
+def summary(manifest: Json, examined: Json | None) -> dict[str, Any]:
+    """The score to quote first, what it is over, and what is to be minded."""
+    facts, metric = manifest["facts"], manifest["metric"]
+    record = facts.get("report") or {}
+    notes = []
+    if examined and examined.get("intervals") and not examined["is_training"]:
+        found = {**examined["intervals"]["ensemble"], "metric": examined["metric"]}
+        where = f"on the {counted(examined['rows'], 'row')} given with --data"
+    elif facts.get("holdout_score") is not None:
+        held = (facts.get("holdout") or {}).get("intervals", {}).get("ensemble", {})
+        found = {"score": facts["holdout_score"], **held, "metric": metric}
+        where = f"on a holdout of {counted(facts['holdout_rows'], 'row')} that nothing has seen"
+    else:
+        kept = (record.get("out_of_fold") or {}).get("intervals", {}).get("ensemble", {})
+        found = {"score": facts.get("score"), **kept, "metric": metric}
+        where = "out of fold: each row was predicted by models that were not trained on it"
+        notes.append(
+            "The rows that give this score also chose the members of the ensemble, so it is a "
+            "little optimistic. Rows apart (--holdout when fitting, --data for this report) give "
+            "an honest one."
+        )
+        notes += facts.get("notes") or []
+    if examined and examined["is_training"]:
+        notes.insert(
+            0,
+            "The rows given with --data are those that the model was trained on: what is shown of "
+            "importance and dependence is what the model learned by heart, too.",
+        )
+    task = manifest["task"]
+    if task.get("groups") or task.get("time"):
+        notes.append("Intervals take rows as independent; here they belong together, so the truth "
+                     "may lie further off.")  # fmt: skip
+    notes += facts.get("left_out") or []
+    if facts.get("pruned"):
+        notes.append("The model was made smaller after these scores were taken.")
+    direction = "higher" if facts.get("greater_is_better", True) else "lower"
+    beats = (record.get("out_of_fold") or {}).get("beats", {})
+    return {
+        **{"low": None, "high": None, **found},
+        "where": where,
+        "direction": direction,
+        "notes": notes,
+        "beats": {name: share for name, share in beats.items() if name != "baseline"},
+        "findings": facts.get("findings") or [],
+        "about": _about(manifest),
+    }
+
+
+def _about(manifest: Json) -> str:
+    task, facts = manifest["task"], manifest["facts"]
+    kind = {
+        "binary": "two classes",
+        "multiclass": counted(len(task["classes"] or ()), "class", "classes"),
+    }
+    features = sum(1 for column in task["columns"] if column["role"] not in _UNUSED)
+    made = str(facts.get("created") or manifest.get("created") or "")[:10]
+    version = manifest["versions"].get("metaauto", "")
+    return (
+        f"{kind.get(task['kind'], 'regression')} · {counted(task['n_rows'], 'row')} · "
+        f"{counted(features, 'column')} · made {made} by metaauto {version}"
+    )
+
+
+_UNUSED = ("identifier", "constant")
+
+
+def comparison(manifest: Json, examined: Json | None) -> list[dict[str, Any]]:
+    """Ensemble, best single model and baseline beside one another."""
+    facts = manifest["facts"]
+    record = facts.get("report") or {}
+    lines = []
+    if examined and examined.get("intervals"):
+        is_values = manifest["task"]["kind"] == "regression"
+        usual = "the mean of training" if is_values else "the class shares of training"
+        names = {"ensemble": "the ensemble", "baseline": usual}
+        where = "--data (training rows)" if examined["is_training"] else "--data"
+        lines += [
+            _line(names[name], where, examined["intervals"].get(name))
+            for name in ("ensemble", "baseline")
+        ]
+    if facts.get("holdout_score") is not None:
+        held = (facts.get("holdout") or {}).get("intervals", {}).get("ensemble")
+        lines.append(_line("the ensemble", "holdout", held or {"score": facts["holdout_score"]}))
+    kept = (record.get("out_of_fold") or {}).get("intervals")
+    if not kept:
+        kept = {
+            "ensemble": {"score": facts.get("score")},
+            "best single model": {"score": facts.get("single_score")},
+            "baseline": {"score": facts.get("baseline_score")},
+        }
+    for name, found in kept.items():
+        words = {"ensemble": "the ensemble", "baseline": "the baseline, which sees no column"}
+        lines.append(_line(words.get(name, f"best single model, {name}"), "out of fold", found))
+    return lines
+
+
+def _line(name: str, where: str, found: Json | None) -> dict[str, Any]:
+    return {"name": name, "where": where, "score": None, "low": None, "high": None, **(found or {})}
+
+
+def leaderboard_lines(rows: Sequence[Json]) -> list[dict[str, Any]]:
+    """Rows of the leaderboard in texts."""
+    return [
+        {
+            "rank": "" if row.get("rank") is None else str(row["rank"]),
+            "name": str(row.get("name", "")),
+            "score": format_score(row.get("score")),
+            "weight": f"{row['weight']:.0%}" if row.get("weight") else "",
+            "seconds": f"{row.get('seconds') or 0.0:.1f}",
+            "origin": str(row.get("origin") or ""),
+            "status": str(row.get("status") or ""),
+            "error": shortened(str(row.get("error") or ""), _ERROR_WIDTH),
+        }
+        for row in rows
+    ]
+
+
+def confusion_table(diagnosis: Json) -> dict[str, Any] | None:
+    """Counts with their share of the true class, and how well each class is found."""
+    found = diagnosis.get("confusion")
+    if not found:
+        return None
+    labels, counts = found["labels"], found["counts"]
+    columns = [sum(column) for column in zip(*counts, strict=True)]
+    lines = []
+    for place, (label, line) in enumerate(zip(labels, counts, strict=True)):
+        total, right = sum(line), line[place]
+        recall = right / total if total else None
+        precision = right / columns[place] if columns[place] else None
+        lines.append(
+            {
+                "label": label,
+                "cells": [
+                    {
+                        "count": count,
+                        "share": round(count / total, 3) if total else 0.0,
+                        "right": at == place,
+                    }
+                    for at, count in enumerate(line)
+                ],
+                "rows": total,
+                "recall": recall,
+                "precision": precision,
+            }
+        )
+    return {"labels": labels, "lines": lines, "rows": sum(columns)}
+
+
+def warm_start(record: Json) -> dict[str, Any] | None:
+    """Which tables are similar, and why the first configurations were tried first."""
+    history = record.get("history")
+    if not history:
+        return None
+    known = record.get("warm_start")
+    largest = max([one["weight"] for one in (known or {}).get("similar", [])], default=1.0) or 1.0
+    firsts = [t for t in history if t["origin"] in ("knowledge", "portfolio") and "why" in t]
+    return {
+        "known": known,
+        "similar": [
+            {**one, "share": one["weight"] / largest} for one in (known or {}).get("similar", [])
+        ],
+        "firsts": firsts[:10],
+    }
+
+
+def spent(facts: Json) -> dict[str, Any]:
+    """Where the time went."""
+    total = float(facts.get("seconds") or 0.0)
+    stages = [
+        {"name": _STAGES.get(name, name), "seconds": float(seconds)}
+        for name, seconds in (facts.get("stages") or {}).items()
+    ]
+    rest = max(total - sum(stage["seconds"] for stage in stages), 0.0)
+    stages.append({"name": "searching: fitting and judging models", "seconds": rest})
+    stages.sort(key=lambda stage: -stage["seconds"])
+    largest = max([stage["seconds"] for stage in stages], default=0.0) or 1.0
+    cores = facts.get("cores") or 1
+    work = float(facts.get("work_seconds") or 0.0)
+    return {
+        "total": total,
+        "budget": facts.get("budget"),
+        "cores": cores,
+        "work": work,
+        "work_share": work / (total * cores) if total else None,
+        "stages": [{**stage, "share": stage["seconds"] / largest} for stage in stages],
+    }
+
+
+def reproduction(manifest: Json, record: Json) -> dict[str, Any]:
+    """What one needs to make the model again."""
+    facts = manifest["facts"]
+    versions = {name: text for name, text in manifest["versions"].items() if text}
+    for member in manifest["members"]:
+        if member.get("distribution") and member.get("version"):
+            versions[member["distribution"]] = member["version"]
+        for package in (member.get("packages") or {}).values():
+            if package.get("distribution"):
+                versions[package["distribution"]] = package["version"]
+    budget = facts.get("budget")
+    return {
+        "command": record.get("command") or "",
+        "seed": facts.get("seed"),
+        "fingerprint": facts.get("fingerprint") or "",
+        "versions": versions,
+        "options": {
+            name: value
+            for name, value in (facts.get("options") or {}).items()
+            if value not in (None, [], {}, "auto")
+        },
+        "is_exact": budget is None,
+        "members": [
+            {
+                "name": member["name"],
+                "weight": f"{member['weight'] / _weights(manifest):.0%}",
+                "values": shortened(
+                    ", ".join(f"{k}={_value(v)}" for k, v in member["values"].items()),
+                    _VALUES_WIDTH * 4,
+                ),
+                "from": member.get("distribution") or "metaauto",
+            }
+            for member in sorted(manifest["members"], key=lambda member: -member["weight"])
+        ],
+    }
+
+
+def _weights(manifest: Json) -> float:
+    return sum(member["weight"] for member in manifest["members"]) or 1.0
+
+
+def _value(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def card(manifest: Json, examined: Json | None) -> dict[str, Any]:
+    """A model card, as far as a program can write it."""
+    task, facts = manifest["task"], manifest["facts"]
+    roles = Counter(column["role"] for column in task["columns"])
+    used = {role: count for role, count in roles.items() if role not in _UNUSED}
+    missing = [c for c in task["columns"] if c["missing"] and c["role"] not in _UNUSED]
+    counts = task.get("class_counts") or []
+    classes = sorted(
+        zip(map(str, task.get("classes") or ()), counts, strict=False), key=lambda one: -one[1]
+    )
+    unused = [column for column in task["columns"] if column["role"] in _UNUSED]
+    limits = []
+    if facts.get("holdout_score") is None and not (examined and examined.get("scores")):
+        limits.append("It was not judged on rows apart from those that chose it.")
+    if counts and min(counts) < 30:
+        rare = [label for label, count in classes if count < 30]
+        limits.append(
+            f"{len(rare)} of its classes had fewer than 30 rows: what it says of them rests on "
+            "little."
+        )
+    if task["n_rows"] < 1000:
+        limits.append(f"It was made from {counted(task['n_rows'], 'row')}, which is little.")
+    if not task.get("time"):
+        limits.append(
+            "It was judged on rows drawn like those it was trained on: if the world changes, it "
+            "will be worse."
+        )
+    limits.append("Values of a category that it has not seen count as missing.")
+    limits.append("Nothing of it tells what causes the target.")
+    return {
+        "roles": used,
+        "missing": sorted(missing, key=lambda c: -c["missing"])[:8],
+        "n_missing": len(missing),
+        "classes": classes[:_SHOWN_CLASSES],
+        "n_classes": len(classes),
+        "unused": unused[:12],
+        "n_unused": len(unused),
+        "limits": limits,
+        "validation": facts.get("validation") or "",
+        "dropped": facts.get("dropped_rows") or 0,
+        "rows": task["n_rows"],
+        "weighted": bool(task.get("weighted")),
+        "groups": task.get("groups"),
+        "time": task.get("time"),
+        "calibrator": (manifest.get("calibrator") or {}).get("kind"),
+        "decision": manifest.get("decision"),
+        "scores": (examined or {}).get("scores"),
+        "greater_is_better": (examined or {}).get("greater_is_better", {}),
+        "members": len(manifest["members"]),
+    }

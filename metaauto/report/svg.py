@@ -1,0 +1,252 @@
+"""Charts as small SVG texts that follow the colours of the page they stand in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from markupsafe import Markup, escape
+
+from metaauto.text import shortened
+
+__all__ = ["Chart", "swatch", "ticks"]
+
+_WIDTH, _HEIGHT = 400, 290
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 10, 46
+_TICKS = 5
+_NAME = 14
+_CHARACTER = 7
+# Slanted names: how long, how much height they take, and how far they must be apart.
+_SLANTED_NAME, _SLANTED_HEIGHT, _SLANTED_APART = 10, 28, 26
+_LINE_ALONE = 9
+
+
+def ticks(low: float, high: float, count: int = _TICKS) -> list[float]:
+    """About so many round numbers between two numbers."""
+    if not high > low:
+        return [low]
+    raw = (high - low) / count
+    size = 10.0 ** math.floor(math.log10(raw))
+    step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= raw * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [round(place * step, 12) + 0.0 for place in range(first, last + 1)]
+
+
+def _tick_text(value: float) -> str:
+    if value and not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.2g}"
+    return f"{value:g}"
+
+
+class Chart:
+    """Two axes and what is drawn between them.
+
+    Parameters
+    ----------
+    title : str
+        What it shows, for those who cannot see it.
+    x, y : (str, float, float)
+        Label and range of each axis.
+    names : sequence of str
+        Names of the places 0, 1, ... on the x axis, in place of numbers.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        x: tuple[str, float, float],
+        y: tuple[str, float, float],
+        names: Sequence[str] = (),
+    ) -> None:
+        self._title = title
+        self._x, self._y = _wide(x), _wide(y)
+        self._names = list(names)
+        self._bottom = _HEIGHT - _BOTTOM - (_SLANTED_HEIGHT if self._is_slanted else 0)
+        self._parts: list[Markup] = []
+
+    def line(
+        self, xs: Sequence[float], ys: Sequence[float], series: int = 0, style: str = ""
+    ) -> Chart:
+        """Draw a line; ``style`` may be ``"dashed"`` or ``"step"``."""
+        points = [(self._at_x(x), self._at_y(y)) for x, y in zip(xs, ys, strict=True)]
+        if style == "step":
+            corners = [points[0]] if points else []
+            for (_, before), (x, y) in pairwise(points):
+                corners += [(x, before), (x, y)]
+            points = corners
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        dashed = " dashed" if style == "dashed" else ""
+        self._parts.append(
+            Markup('<polyline class="line s{}{}" points="{}"/>').format(series, dashed, path)
+        )
+        return self
+
+    def band(
+        self, xs: Sequence[float], low: Sequence[float], high: Sequence[float], series: int = 0
+    ) -> Chart:
+        """Fill between two lines."""
+        there = [f"{self._at_x(x):.1f},{self._at_y(y):.1f}" for x, y in zip(xs, low, strict=True)]
+        back = [f"{self._at_x(x):.1f},{self._at_y(y):.1f}" for x, y in zip(xs, high, strict=True)]
+        path = " ".join([*there, *reversed(back)])
+        self._parts.append(Markup('<polygon class="band s{}" points="{}"/>').format(series, path))
+        return self
+
+    def point(self, x: float, y: float, series: int = 0, title: str = "") -> Chart:
+        """Draw a point; series differ in shape as well as in colour."""
+        self._parts.append(
+            Markup('<path class="point s{}" d="{}"><title>{}</title></path>').format(
+                series, _shape(series, self._at_x(x), self._at_y(y)), title
+            )
+        )
+        return self
+
+    def whisker(self, x: float, low: float, high: float, series: int = 0) -> Chart:
+        """Draw an interval upwards."""
+        self._parts.append(
+            Markup('<path class="whisker s{}" d="M{:.1f} {:.1f}V{:.1f}"/>').format(
+                series, self._at_x(x), self._at_y(low), self._at_y(high)
+            )
+        )
+        return self
+
+    def bar(self, left: float, right: float, height: float, title: str = "") -> Chart:
+        """Draw a bar from the bottom."""
+        x, end = self._at_x(left), self._at_x(right)
+        top, bottom = self._at_y(height), self._at_y(self._y[1])
+        self._parts.append(
+            Markup(
+                '<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}">'
+                "<title>{}</title></rect>"
+            ).format(x + 0.5, top, max(end - x - 1, 0.5), max(bottom - top, 0), title)
+        )
+        return self
+
+    def mark(self, x: float, text: str) -> Chart:
+        """Draw a vertical line with a few words."""
+        at = self._at_x(x)
+        is_left = at < _WIDTH * 0.7
+        self._parts.append(
+            Markup(
+                '<path class="mark" d="M{0:.1f} {1}V{2}"/>'
+                '<text class="words" x="{3:.1f}" y="{4}" text-anchor="{5}">{6}</text>'
+            ).format(
+                at, _TOP, self._bottom, at + (4 if is_left else -4), _TOP + 12,
+                "start" if is_left else "end", text,
+            )
+        )  # fmt: skip
+        return self
+
+    def svg(self, description: str) -> Markup:
+        """The chart, with a description for those who cannot see it."""
+        body = Markup("").join([*self._axes(), *self._parts])
+        return Markup(
+            '<svg viewBox="0 0 {} {}" role="img" aria-label="{}">'
+            "<title>{}</title><desc>{}</desc>{}</svg>"
+        ).format(_WIDTH, _HEIGHT, f"{self._title}. {description}", self._title, description, body)
+
+    def _axes(self) -> list[Markup]:
+        bottom, right = self._bottom, _WIDTH - _RIGHT
+        parts = []
+        for value in ticks(*self._y[1:]):
+            y = self._at_y(value)
+            parts.append(
+                Markup(
+                    '<path class="grid" d="M{0} {1:.1f}H{2}"/>'
+                    '<text x="{3}" y="{4:.1f}" text-anchor="end">{5}</text>'
+                ).format(_LEFT, y, right, _LEFT - 6, y + 4, _tick_text(value))
+            )
+        if self._names:
+            parts += [self._name(place) for place in self._named_places()]
+        else:
+            parts += [
+                Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(
+                    self._at_x(value), bottom + 16, _tick_text(value)
+                )
+                for value in ticks(*self._x[1:])
+            ]
+        parts.append(
+            Markup(
+                '<path class="axis" d="M{0} {1}V{2}H{3}"/>'
+                '<text class="label" x="{4}" y="{5}" text-anchor="middle">{6}</text>'
+                '<text class="label" transform="translate(13 {7}) rotate(-90)" '
+                'text-anchor="middle">{8}</text>'
+            ).format(
+                _LEFT, _TOP, bottom, right, (_LEFT + right) / 2, _HEIGHT - 8, _cut(self._x[0], 52),
+                (_TOP + bottom) / 2, _cut(self._y[0], 36),
+            )
+        )  # fmt: skip
+        return parts
+
+    @property
+    def _is_slanted(self) -> bool:
+        """Whether there is too little room for the names to lie side by side."""
+        longest = min(max(map(len, self._names), default=0), _NAME)
+        return longest * _CHARACTER > self._room()
+
+    def _room(self) -> float:
+        return (_WIDTH - _LEFT - _RIGHT) / max(len(self._names), 1)
+
+    def _named_places(self) -> range:
+        """Every place, or so few that slanted names do not lie on each other."""
+        step = math.ceil(_SLANTED_APART / self._room()) if self._is_slanted else 1
+        return range(0, len(self._names), step)
+
+    def _name(self, place: int) -> Markup:
+        x, words = self._at_x(place), self._names[place]
+        if not self._is_slanted:
+            return Markup(
+                '<text x="{:.1f}" y="{}" text-anchor="middle">{}<title>{}</title></text>'
+            ).format(x, self._bottom + 16, _cut(words, _NAME), words)
+        # Slanted names end at their tick, and are cut before they leave the picture.
+        return Markup(
+            '<text transform="translate({:.1f} {}) rotate(-28)" text-anchor="end">{}'
+            "<title>{}</title></text>"
+        ).format(x + 4, self._bottom + 13, _cut(words, _SLANTED_NAME), words)
+
+    def _at_x(self, value: float) -> float:
+        _, low, high = self._x
+        share = (min(max(value, low), high) - low) / (high - low)
+        return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
+
+    def _at_y(self, value: float) -> float:
+        _, low, high = self._y
+        share = (min(max(value, low), high) - low) / (high - low)
+        return self._bottom - share * (self._bottom - _TOP)
+
+
+def swatch(series: int) -> Markup:
+    """What a series looks like, for a legend."""
+    point = "" if series == _LINE_ALONE else _shape(series, 7, 7)
+    return Markup(
+        '<svg viewBox="0 0 14 14" aria-hidden="true"><path class="line s{0}" d="M0 7H14"/>'
+        '<path class="point s{0}" d="{1}"/></svg>'
+    ).format(series, point)
+
+
+def _wide(axis: tuple[str, float, float]) -> tuple[str, float, float]:
+    """The axis with a range that is not empty."""
+    label, low, high = axis
+    if not high > low:
+        half = abs(low) * 0.05 or 0.5
+        low, high = low - half, high + half
+    return label, low, high
+
+
+def _cut(text: str, width: int) -> Markup:
+    return escape(shortened(text, width))
+
+
+def _shape(series: int, x: float, y: float) -> str:
+    """A disc, a square, a diamond, a triangle or a cross."""
+    kind = series % 5
+    if kind == 0:
+        return f"M{x - 3.5:.1f} {y:.1f}a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0"
+    if kind == 1:
+        return f"M{x - 3:.1f} {y - 3:.1f}h6v6h-6z"
+    if kind == 2:
+        return f"M{x:.1f} {y - 4.5:.1f}l4.5 4.5l-4.5 4.5l-4.5 -4.5z"
+    if kind == 3:
+        return f"M{x:.1f} {y - 4:.1f}l4 7h-8z"
+    return f"M{x - 4:.1f} {y - 1:.1f}h3v-3h2v3h3v2h-3v3h-2v-3h-3z"

@@ -1,0 +1,192 @@
+"""Which known configuration to try next: gain per second."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metaauto.warmstart.diversity import Blending, kinship
+from metaauto.warmstart.surrogate import Belief, Posterior, normal_cdf
+
+__all__ = ["Choice", "KnownTables", "Scheduler"]
+
+_PATIENCE = 0.02
+_BELIEF_FROM = 5
+# Seconds are predicted to about this standard deviation of their logarithm.
+_VAGUENESS = 0.5
+_HOPELESS = 0.1
+_SHORTEST = 1e-6
+_USUAL = 1.0
+
+
+@dataclass(frozen=True)
+class KnownTables:
+    """What the scheduler knows of other tables.
+
+    Parameters
+    ----------
+    relative : ndarray of shape (datasets, configurations), float64
+        Relative losses, gaps filled.
+    weights : ndarray of shape (datasets,)
+        Similarity to the new table; sum to one.
+    """
+
+    relative: np.ndarray
+    weights: np.ndarray
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A configuration to try.
+
+    Parameters
+    ----------
+    column : int
+        Which.
+    gain : float
+        Relative loss it is expected to take off the best so far.
+    """
+
+    column: int
+    gain: float
+
+
+class Scheduler:
+    """Picks the configuration with the highest expected gain per second.
+
+    The gain counts with the chance that the configuration is ready in time, for predicted seconds
+    are vague.
+
+    The first ones are picked greedily so that together they are good on the known tables that
+    resemble the new one (each table counts with its best so far, which makes them complement each
+    other); their results then correct the belief about all others.
+
+    Parameters
+    ----------
+    known : KnownTables
+        Other tables.
+    belief_from : int, default=5
+        Results from which on the belief decides.
+    blends : bool, default=False
+        Whether an ensemble is made of what is tried: what is unlike the rest is then worth trying
+        even if it is no better alone.
+    """
+
+    def __init__(
+        self,
+        known: KnownTables,
+        belief_from: int = _BELIEF_FROM,
+        blends: bool = False,
+    ) -> None:
+        self._belief_from = belief_from
+        self._blends = blends
+        self._results: dict[int, float] = {}
+        self._pending: dict[int, None] = {}
+        self.use(known)
+
+    def use(self, known: KnownTables) -> None:
+        """Go on with other weights, or other tables."""
+        self._known = known
+        self._belief = Belief(known.relative, known.weights) if len(known.relative) else None
+        if self._blends:
+            self._kin = kinship(known.relative)
+
+    @property
+    def results(self) -> int:
+        """Results so far."""
+        return len(self._results)
+
+    def observe(self, column: int, loss: float) -> None:
+        """Take in a result; NaN for a failure."""
+        self._pending.pop(column, None)
+        self._results[column] = loss
+
+    def release(self, column: int) -> None:
+        """Forget that a configuration was picked."""
+        self._pending.pop(column, None)
+
+    def next(
+        self,
+        seconds: np.ndarray,
+        left: float,
+        allowed: np.ndarray,
+        *,
+        needed: np.ndarray | None = None,
+        longest: float = np.inf,
+    ) -> Choice | None:
+        """Pick one, and remember that it was.
+
+        Parameters
+        ----------
+        seconds : ndarray of shape (configurations,)
+            Expected worker seconds of each.
+        left : float
+            Worker seconds left.
+        allowed : ndarray of shape (configurations,), bool
+            Which may be tried.
+        needed : ndarray of shape (configurations,), optional
+            Expected worker seconds after which each is of use, if it stops early; by default all.
+        longest : float
+            A trial is ended after so many worker seconds.
+        """
+        limit = min(left, longest)
+        chance = _in_time(seconds if needed is None else needed, limit)
+        may = allowed & (chance >= _HOPELESS)
+        may[[*self._results, *self._pending]] = False
+        if not may.any() or self._belief is None:
+            return None
+        posterior = self._posterior()
+        gains = self._complement() if posterior is None else self._improvement(posterior)
+        # Without a limit in time results alone may count.
+        costs = np.ones(len(seconds))
+        if np.isfinite(left):
+            costs = np.minimum(seconds, limit) + _PATIENCE * left
+            # What is stopped early reaches less.
+            chance = chance * np.sqrt(np.minimum(limit / np.maximum(seconds, _SHORTEST), 1.0))
+        rates = np.where(may, gains * chance / costs, -1.0)
+        column = int(np.argmax(rates))
+        self._pending[column] = None
+        return Choice(column, float(gains[column]))
+
+    def _posterior(self) -> Posterior | None:
+        scored = [column for column, loss in self._results.items() if np.isfinite(loss)]
+        if len(scored) < self._belief_from or self._belief is None:
+            return None
+        columns = np.array(scored)
+        return self._belief.given(columns, np.array([self._results[c] for c in scored]))
+
+    def _complement(self) -> np.ndarray:
+        """How much each would take off the best of what was picked, over the known tables."""
+        relative, weights = self._known.relative, self._known.weights
+        current = np.full(len(relative), _USUAL)
+        picked = self._picked()
+        if picked:
+            current = np.minimum(current, relative[:, picked].min(axis=1))
+        gaps = relative - current[:, None]
+        if not self._blends or not picked:
+            return np.asarray(weights @ np.maximum(-gaps, 0.0))
+        return np.asarray(weights @ Blending.after(picked, self._kin).worth(gaps))
+
+    def _improvement(self, posterior: Posterior) -> np.ndarray:
+        """How much each would take off the best so far, or off the loss of the ensemble."""
+        if not self._blends:
+            return posterior.expected_gain()
+        blending = Blending.after(self._picked(), self._kin)
+        return blending.expected_worth(posterior.mean - posterior.best, posterior.deviation)
+
+    def _picked(self) -> list[int]:
+        """What was tried and did not fail, and what is running."""
+        return [c for c in [*self._results, *self._pending] if self._is_useful(c)]
+
+    def _is_useful(self, column: int) -> bool:
+        return bool(np.isfinite(self._results.get(column, 0.0)))
+
+
+def _in_time(seconds: np.ndarray, limit: float) -> np.ndarray:
+    """Chance of each to be ready within some seconds (a log-normal around the expected ones)."""
+    if not np.isfinite(limit):
+        return np.ones(len(seconds))
+    if limit <= 0:
+        return np.zeros(len(seconds))
+    return normal_cdf(np.log(limit / np.maximum(seconds, _SHORTEST)) / _VAGUENESS)
