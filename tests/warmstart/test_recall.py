@@ -109,7 +109,11 @@ def test_all_that_is_known_comes_once_then_what_else_its_authors_recommend():
 def test_what_blends_turns_to_other_models():
     """Where neither kind is sure to win, an ensemble wants both in turn."""
     space = space_of("tree", "line")
-    known = known_configurations(known_matrix(40), space)
+    # No two gains above zero are equal: rounding, which differs by processor, decides nothing.
+    tables = known_matrix(40)
+    loss = tables.loss.copy()
+    loss[1::2] = [0.3, 0.9, 1.0, 0.1, 0.11, 0.4]
+    known = known_configurations(replace(tables, loss=loss), space)
     firsts = {}
     for blends in (False, True):
         found = KnowledgeStrategy(space, RuntimeModel(space, 3), known, 3, blends)
