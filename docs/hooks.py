@@ -17,6 +17,8 @@ COMPONENTS = (
     "Model", "Tags", "Preprocessor", "Extractor", "Metric", "Reader", "Explainer", "Strategy",
     "BuildContext", "FitContext", "Deadline", "MetafeatureInput", "ExplainerInput", "StrategyInput",
     "WarmStart", "Recommendation", "Observation", "Configuration", "Float", "Int", "Choice",
+    "PluginSettings", "ProvenanceFact", "DatasetFact", "MetafeatureFact",
+    "ConfigurationFact", "EvaluationFact",
 )  # fmt: skip
 HEADER = """\
 # Hooks

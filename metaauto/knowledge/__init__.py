@@ -41,7 +41,14 @@ from metaauto.knowledge.records import (
     MetafeatureFact,
     ProvenanceFact,
 )
-from metaauto.knowledge.sources import Recalled, own_store, recall, shipped_store, stores
+from metaauto.knowledge.sources import (
+    Recalled,
+    own_store,
+    recall,
+    shipped_store,
+    stores,
+    writable_store,
+)
 from metaauto.knowledge.store import KnowledgeStore
 
 __all__ = [
@@ -66,4 +73,5 @@ __all__ = [
     "recall",
     "shipped_store",
     "stores",
+    "writable_store",
 ]

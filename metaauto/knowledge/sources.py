@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,15 @@ from metaauto.knowledge.joining import join
 from metaauto.knowledge.matrix import KnowledgeMatrix
 from metaauto.knowledge.store import KnowledgeStore
 
-__all__ = ["OWN_STORE_VARIABLE", "Recalled", "own_store", "recall", "shipped_store", "stores"]
+__all__ = [
+    "OWN_STORE_VARIABLE",
+    "Recalled",
+    "own_store",
+    "recall",
+    "shipped_store",
+    "stores",
+    "writable_store",
+]
 
 OWN_STORE_VARIABLE = "METAAUTO_KNOWLEDGE"
 
@@ -118,3 +127,24 @@ def stores(packs: Sequence[Path] = (), own: bool = True) -> list[Path]:
     shipped = shipped_store()
     found = [shipped] if shipped is not None else []
     return [*found, *packs, *([own_store()] if own else [])]
+
+
+@contextmanager
+def writable_store(path: Path) -> Iterator[KnowledgeStore]:
+    """Open a store for writing, and create it if it is missing; remove a new one that stays empty.
+
+    Parameters
+    ----------
+    path : Path
+        The file of the store.
+    """
+    is_new, is_empty = not path.exists(), False
+    try:
+        with KnowledgeStore.create(path, exist_ok=True) as store:
+            try:
+                yield store
+            finally:
+                is_empty = is_new and not store.provenances()
+    finally:
+        if is_empty:
+            path.unlink(missing_ok=True)
