@@ -422,7 +422,7 @@ def _evaluations(path: Path) -> int:
 
 def test_tasks_of_openml_are_measured(quick_cli: Cli, tmp_path: Path) -> None:
     pytest.importorskip("openml")
-    from metaauto.testing import OpenmlServer
+    from openml_server import OpenmlServer
 
     with OpenmlServer() as server:
         data = server.add_dataset(people(60), name="people", target="buys")
