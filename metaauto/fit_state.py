@@ -17,11 +17,11 @@ from metaauto.search import Inputs
 from metaauto.space import SearchSpace
 from metaauto.warmstart import RuntimeModel
 
-__all__ = ["Work"]
+__all__ = ["FitState"]
 
 
 @dataclass
-class Work:
+class FitState:
     """What the stages of one fit share once the table is read.
 
     Parameters

@@ -29,8 +29,8 @@ from metaauto.search import Status, Trial
 from metaauto.search.racing import lost_at, projected_loss
 from metaauto.space import SearchSpace
 from metaauto.warmstart import RuntimeModel
+from metaauto.warmstart.acquisition import kinship
 from metaauto.warmstart.candidates import known_configurations
-from metaauto.warmstart.diversity import kinship
 from metaauto.warmstart.evaluation import interval
 from metaauto.warmstart.knowledge_strategy import KnowledgeStrategy
 from metaauto.warmstart.portfolio import DefaultPortfolio

@@ -16,6 +16,7 @@ import numpy as np
 
 from metaauto.knowledge import KnowledgeMatrix, KnowledgeStore
 from metaauto.warmstart.evaluation import OURS, interval
+from metaauto.warmstart.runtime_model import Timing
 from metaauto.warmstart.simulation import (
     FOLDS,
     POLICIES,
@@ -26,7 +27,6 @@ from metaauto.warmstart.simulation import (
     cases,
     replay,
 )
-from metaauto.warmstart.size_scaling import Timing
 
 METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 ORACLE = "oracle"

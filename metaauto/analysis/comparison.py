@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from metaauto.analysis.fit_facts import shown_options
+from metaauto.analysis.fit_record import shown_options
 from metaauto.errors import ReadError
 from metaauto.metrics import METRICS
 from metaauto.model.save import read_manifest

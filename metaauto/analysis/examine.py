@@ -19,7 +19,7 @@ from metaauto.data.fingerprint import fingerprint
 from metaauto.errors import DataError
 from metaauto.metrics.base import most_probable
 from metaauto.model import FinalModel
-from metaauto.model.input_rows import encoded_chunks
+from metaauto.model.prediction import encoded_chunks
 from metaauto.plugins.registry import Registry
 
 __all__ = ["Rows", "examine", "importance_of", "known_rows"]

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
 from metaauto.analysis.curves import diagnose
-from metaauto.analysis.fit_facts import without_folders
 from metaauto.analysis.intervals import score_intervals
 from metaauto.components import Deadline
 from metaauto.ensemble import Selection, blend
-from metaauto.fit_state import Work
+from metaauto.fit_state import FitState
 from metaauto.metrics import Metric
 from metaauto.model import FinalModel
 from metaauto.search import Search, Status, Trial
 from metaauto.task import Task
 from metaauto.warmstart import KnowledgeStrategy
 
-__all__ = ["command_of", "holdout_record", "report_record"]
+__all__ = [
+    "command_of",
+    "holdout_facts",
+    "holdout_record",
+    "report_record",
+    "shown_options",
+    "without_folders",
+]
 
+_LOCAL = ("run_dir", "remember", "plugins", "memory")
 _MOST_ROWS = 20_000
 _MOST_TRIALS = 1_000
 _REASONS = 20
@@ -29,11 +37,12 @@ _SIMILAR = 8
 _ON_COMMAND_LINE = (
     *("task", "metric", "budget", "trials", "cores", "cv", "holdout", "groups", "time", "weights"),
 )
+_PART_ROWS = 2_000
 
 
 def report_record(
     model: FinalModel,
-    work: Work,
+    state: FitState,
     search: Search,
     selection: Selection,
     options: Mapping[str, Any],
@@ -48,7 +57,7 @@ def report_record(
     ----------
     model : FinalModel
         The model; its calibration and decision belong to its predictions.
-    work : Work
+    state : FitState
         The table and its folds.
     search : Search
         The trials and their out-of-fold predictions.
@@ -60,25 +69,25 @@ def report_record(
         Ends the drawing of samples for intervals.
     """
     return {
-        "out_of_fold": _out_of_fold(model, work, search, selection, limit),
-        "history": _history(search.trials, work.metric),
-        "warm_start": _warm_start(work),
-        "command": command_of(options, work.run.settings.get("data"), work.dataset.task),
+        "out_of_fold": _out_of_fold(model, state, search, selection, limit),
+        "history": _history(search.trials, state.metric),
+        "warm_start": _warm_start(state),
+        "command": command_of(options, state.run.settings.get("data"), state.dataset.task),
     }
 
 
 def holdout_record(
     model: FinalModel,
-    work: Work,
+    state: FitState,
     rows: np.ndarray,
     prediction: np.ndarray,
     limit: Deadline,
 ) -> dict[str, Any]:
     """Plots and interval of predictions of the holdout."""
-    y, weights = work.answers(rows)
-    groups = None if work.dataset.groups is None else work.dataset.groups[rows]
+    y, weights = state.answers(rows)
+    groups = None if state.dataset.groups is None else state.dataset.groups[rows]
     found = score_intervals(
-        work.metric,
+        state.metric,
         y,
         {"ensemble": prediction},
         weights,
@@ -90,14 +99,14 @@ def holdout_record(
 
 
 def _out_of_fold(
-    model: FinalModel, work: Work, search: Search, selection: Selection, deadline: Deadline
+    model: FinalModel, state: FitState, search: Search, selection: Selection, deadline: Deadline
 ) -> dict[str, Any]:
-    places = np.arange(len(work.splits.evaluated))
+    places = np.arange(len(state.splits.evaluated))
     if len(places) > _MOST_ROWS:
         places = np.sort(np.random.default_rng(0).choice(places, _MOST_ROWS, replace=False))
-    rows = work.splits.evaluated[places]
-    y, weights = work.answers(rows)
-    groups = None if work.dataset.groups is None else work.dataset.groups[rows]
+    rows = state.splits.evaluated[places]
+    y, weights = state.answers(rows)
+    groups = None if state.dataset.groups is None else state.dataset.groups[rows]
     members = [search.out_of_fold(search.trials[number])[places] for number in selection.weights]
     blended = blend(members, list(selection.weights.values()))
     if model.calibrator is not None:
@@ -105,7 +114,7 @@ def _out_of_fold(
     rivals = _rivals(search)
     losses = {"ensemble": selection.loss, **{name: trial.loss for name, trial in rivals.items()}}
     found = score_intervals(
-        work.metric,
+        state.metric,
         y,
         {
             "ensemble": blended,
@@ -116,12 +125,12 @@ def _out_of_fold(
         groups=groups,
         deadline=deadline,
         scores={
-            n: work.metric.loss_to_score(loss) for n, loss in losses.items() if loss is not None
+            n: state.metric.loss_to_score(loss) for n, loss in losses.items() if loss is not None
         },
-        total=len(work.splits.evaluated),
+        total=len(state.splits.evaluated),
     )
     diagnosis = diagnose(model.task, y, blended, weights, model.decision)
-    return {**found, "diagnosis": diagnosis, "folds": len(work.splits.folds)}
+    return {**found, "diagnosis": diagnosis, "folds": len(state.splits.folds)}
 
 
 def _rivals(search: Search) -> dict[str, Trial]:
@@ -156,9 +165,9 @@ def _history(trials: Sequence[Trial], metric: Metric) -> list[dict[str, Any]]:
     return lines
 
 
-def _warm_start(work: Work) -> dict[str, Any] | None:
+def _warm_start(state: FitState) -> dict[str, Any] | None:
     """Which known tables are similar, and what was known of them; None after a cold start."""
-    strategy = work.strategy
+    strategy = state.strategy
     if not isinstance(strategy, KnowledgeStrategy):
         return None
     about = strategy.summary()
@@ -197,3 +206,56 @@ def command_of(kept: Mapping[str, Any], source: Any, task: Task) -> str:
         words += ["--knowledge", kept["knowledge"]]
     words += ["--seed", str(kept.get("seed", 0))]
     return shlex.join(words)
+
+
+def holdout_facts(
+    model: FinalModel, state: FitState, deadline: Deadline, limit: Deadline
+) -> dict[str, Any]:
+    """Score of the final model on rows that nothing has seen; empty without a holdout.
+
+    Parameters
+    ----------
+    model : FinalModel
+        The model.
+    state : FitState
+        What was fitted.
+    deadline : Deadline
+        Rows are predicted part by part, drawn at random, until then; those that were predicted
+        must do.
+    limit : Deadline
+        Ends the drawing of samples for the interval.
+    """
+    holdout = state.splits.holdout
+    if holdout is None:
+        return {}
+    count = -(-len(holdout) // _PART_ROWS) if deadline.at < float("inf") else 1
+    drawn = np.random.default_rng(0).permutation(holdout) if count > 1 else holdout
+    parts = np.array_split(drawn, count)
+    predictions: dict[int, Any] = {}
+    for number, part in enumerate(parts):
+        if not (predictions and deadline.passed()):
+            predictions[number] = model.predict_typed(state.dataset.X.iloc[part])
+    rows = np.concatenate([parts[number] for number in predictions])
+    prediction = np.concatenate(list(predictions.values()))
+    y, weights = state.answers(rows)
+    return {
+        "holdout_score": float(state.metric.score(y, prediction, weights, model.decision)),
+        "holdout_rows": len(rows),
+        "holdout": holdout_record(model, state, rows, prediction, limit),
+    }
+
+
+def shown_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for, without what tells of this machine."""
+    shown = {name: value for name, value in options.items() if name not in _LOCAL}
+    if isinstance(shown.get("knowledge"), str):
+        shown["knowledge"] = without_folders(shown["knowledge"])
+    return shown
+
+
+def without_folders(place: str) -> str:
+    """A file or address without the folders it lies in."""
+    scheme, colon, rest = place.partition(":")
+    if not colon or len(scheme) < 2:
+        return PurePath(place.replace("\\", "/")).name
+    return f"{scheme}:{rest.rpartition('/')[2]}"

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
 
-from metaauto.analysis.fit_facts import fit_facts, no_model_problem, shown_options
-from metaauto.analysis.fit_record import report_record
-from metaauto.analysis.holdout import holdout_facts
+from metaauto.analysis.fit_record import holdout_facts, report_record, shown_options
 from metaauto.analysis.reliability import column_facts, reliability_facts
 from metaauto.analysis.warnings import Concern, concerns, next_steps
 from metaauto.budget import Budget
 from metaauto.components import Deadline
 from metaauto.ensemble import Selection
-from metaauto.fit_state import Work
+from metaauto.fit_state import FitState
 from metaauto.model import FinalModel
-from metaauto.search import Search
+from metaauto.plugins.registry import Registry
+from metaauto.search import Search, Status, Trial
 
-__all__ = ["answer_of", "outcome_facts"]
+__all__ = [
+    "answer_of",
+    "failure_causes",
+    "fit_facts",
+    "no_model_problem",
+    "outcome_facts",
+    "plugin_failure",
+]
 
 _ANSWER = (
     *("score", "single_score", "baseline_score", "holdout_score", "greater_is_better"),
@@ -34,7 +42,7 @@ _LEVEL = 0.95
 
 def outcome_facts(
     model: FinalModel,
-    work: Work,
+    state: FitState,
     search: Search,
     selection: Selection,
     out_of_fold: Mapping[int, np.ndarray],
@@ -47,7 +55,7 @@ def outcome_facts(
     ----------
     model : FinalModel
         The model, whose facts they will be.
-    work : Work
+    state : FitState
         What was fitted.
     search : Search
         What was tried.
@@ -73,13 +81,13 @@ def outcome_facts(
         deadline = Deadline.after(max(_HOLDOUT_SHARE * clock.remaining(), 0.0))
     shown = shown_options(options)
     facts = {
-        "report": report_record(model, work, search, selection, shown, _limit(clock)),
-        **holdout_facts(model, work, deadline, _limit(clock)),
-        **reliability_facts(work, model, selection, out_of_fold),
-        **column_facts(work.dataset.task),
-        **fit_facts(work, search, selection, clock, options),
+        "report": report_record(model, state, search, selection, shown, _limit(clock)),
+        **holdout_facts(model, state, deadline, _limit(clock)),
+        **reliability_facts(state, model, selection, out_of_fold),
+        **column_facts(state.dataset.task),
+        **fit_facts(state, search, selection, clock, options),
     }
-    rows = len(work.splits.evaluated)
+    rows = len(state.splits.evaluated)
     facts["interval"] = _interval(facts["report"]["out_of_fold"], rows, "out-of-fold")
     if "holdout" in facts:
         facts["holdout_interval"] = _interval(facts["holdout"], facts["holdout_rows"], "holdout")
@@ -87,7 +95,7 @@ def outcome_facts(
     if problem is not None:
         minded = [Concern("no-model", problem, "Raise --budget, or mend what made trials fail.")]
     else:
-        minded = concerns(work.dataset.task, facts, work.dataset.findings, work.metric.optimum)
+        minded = concerns(state.dataset.task, facts, state.dataset.findings, state.metric.optimum)
     facts["warnings"] = [concern.to_json() for concern in minded]
     facts["next"] = next_steps(facts)
     return facts
@@ -114,3 +122,104 @@ def answer_of(model: FinalModel) -> dict[str, Any]:
     """What a run directory notes of its model: the scores and the ensemble, JSON-ready."""
     facts = {name: model.facts[name] for name in _ANSWER if name in model.facts}
     return {**facts, "members": {member.name: member.weight for member in model.members}}
+
+
+def fit_facts(
+    state: FitState, search: Search, selection: Selection, clock: Budget, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The facts of a fit, JSON-ready.
+
+    Scores are out-of-fold. That of the ensemble was selected on the same rows and is therefore a
+    little too good; a holdout gives an honest one. ``notes`` says what else is to be minded.
+    """
+    dataset, metric = state.dataset, state.metric
+    baseline = search.trials[0]
+    ends = [trial.finished for trial in search.trials if trial.finished is not None]
+    members = [search.trials[number] for number in selection.weights]
+    joined = [member.finished for member in members if member.origin != "baseline"]
+    newest = max((end for end in joined if end is not None), default=None)
+    later = [t for t in search.trials if newest is not None and (t.finished or 0.0) > newest]
+    known = search.description.metafeatures if search.description is not None else None
+    return {
+        "score": metric.loss_to_score(selection.loss),
+        "single_score": metric.loss_to_score(selection.single_loss),
+        "baseline_score": None if baseline.loss is None else metric.loss_to_score(baseline.loss),
+        "greater_is_better": metric.greater_is_better,
+        "notes": _notes(state, search, selection),
+        "rows": dataset.task.n_rows,
+        "dropped_rows": dataset.dropped_rows,
+        "fingerprint": dataset.fingerprint,
+        "validation": state.splits.strategy,
+        "findings": [str(finding) for finding in dataset.findings],
+        "skipped": dict(state.space.skipped),
+        "trials": len(search.trials),
+        "failures": failure_causes(search.trials),
+        "budget": clock.seconds if clock.is_timed else None,
+        "seconds": clock.elapsed(),
+        "stages": dict(clock.spent),
+        "worker_seconds": sum(trial.seconds for trial in search.trials),
+        "work_seconds": sum(_work(trial) for trial in search.trials),
+        "cores": clock.cores,
+        "search_seconds": max(ends, default=0.0),
+        "newest_member": newest,
+        "later_trials": sum(t.status in (Status.SUCCESS, Status.DROPPED) for t in later),
+        "seed": options["seed"],
+        "options": shown_options(options),
+        "metafeatures": None if known is None else known.to_json(),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def _notes(state: FitState, search: Search, selection: Selection) -> list[str]:
+    """What makes the scores less honest than they look, one sentence each."""
+    if state.splits.holdout is not None:
+        return []
+    models = {search.trials[number].configuration.model for number in selection.weights}
+    watching = sorted(m for m in models if state.registry.model(m).tags.early_stopping)
+    if not watching:
+        return []
+    return [
+        f"{', '.join(watching)} stopped training where the rows that score them were predicted "
+        "best, which makes the out-of-fold score slightly optimistic."
+    ]
+
+
+def _work(trial: Trial) -> float:
+    """Worker seconds spent on fitting and predicting, those of failed folds included."""
+    return sum(
+        outcome.seconds
+        if outcome.status.is_failure
+        else outcome.fit_seconds + outcome.predict_seconds
+        for outcome in trial.outcomes.values()
+    )
+
+
+def failure_causes(trials: Sequence[Trial]) -> dict[str, int]:
+    """How often trials failed, by cause, the most frequent first; lost races do not count."""
+    causes = Counter(
+        f"{trial.configuration.model} {trial.status}: {trial.error}"
+        for trial in trials
+        if trial.status.is_failure
+    )
+    return dict(causes.most_common(20))
+
+
+def no_model_problem(trials: Sequence[Trial]) -> str | None:
+    """What to tell the user if the baseline is all there is; None if a model was fitted."""
+    tried = [trial for trial in trials if trial.origin != "baseline"]
+    if any(trial.loss is not None for trial in tried):
+        return None
+    causes = [f"{count} x {cause}" for cause, count in failure_causes(tried).items()]
+    why = f"All trials failed ({'; '.join(causes[:5])})" if causes else "No trial was finished"
+    return f"{why}; the answer is the baseline, which does not look at the features."
+
+
+def plugin_failure(trial: Trial, registry: Registry) -> str | None:
+    """Which third-party plugin a failed trial is to blame on; None for all other trials."""
+    if not trial.status.is_failure:
+        return None
+    name = trial.configuration.model
+    plugin = registry.entry("model", name).plugin
+    if plugin.is_own:
+        return None
+    return f"Plugin {plugin.label!r}: model {name!r} {trial.status}: {trial.error}"

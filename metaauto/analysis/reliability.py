@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from metaauto.ensemble import Selection, blend, quick_decision
-from metaauto.fit_state import Work
+from metaauto.fit_state import FitState
 from metaauto.model import FinalModel
 from metaauto.task import Role, Task
 
@@ -20,7 +20,7 @@ _MOST_COLUMNS = 50
 
 
 def reliability_facts(
-    work: Work,
+    state: FitState,
     model: FinalModel,
     selection: Selection,
     out_of_fold: Mapping[int, np.ndarray],
@@ -29,7 +29,7 @@ def reliability_facts(
 
     Parameters
     ----------
-    work : Work
+    state : FitState
         What was fitted.
     model : FinalModel
         The model, whose rule makes the labels.
@@ -44,8 +44,8 @@ def reliability_facts(
         ``fold_scores``: the score in each fold, None where it has none; ``classes``: of each class
         its rows and the share that is predicted right.
     """
-    rows, metric = work.splits.evaluated, work.metric
-    y, weights = work.answers(rows)
+    rows, metric = state.splits.evaluated, state.metric
+    y, weights = state.answers(rows)
     blended = blend([out_of_fold[n] for n in selection.weights], list(selection.weights.values()))
     decision = quick_decision(blended, y, metric, weights) if metric.needs == "labels" else None
 
@@ -55,7 +55,8 @@ def reliability_facts(
 
     return {
         "fold_scores": [
-            _finite(score, np.searchsorted(rows, validation)) for _, validation in work.splits.folds
+            _finite(score, np.searchsorted(rows, validation))
+            for _, validation in state.splits.folds
         ],
         "classes": _class_facts(model, y, blended),
     }

@@ -35,7 +35,7 @@ def register_preprocessors(register: Register) -> None:
 @hookimpl
 def register_metafeatures(register: Register) -> None:
     """Register the metafeature extractors."""
-    from metaauto.builtin.metafeatures.extractors import EXTRACTORS
+    from metaauto.builtin.metafeatures import EXTRACTORS
 
     for extractor in EXTRACTORS:
         register.extractor(extractor)

@@ -166,8 +166,8 @@ def _names(
 def read_dataset(data: str, target: str | None, registry: Registry, **options: Any) -> Dataset:
     """Read a table and say what is to be learned from what, as a fit with these options would."""
     from metaauto.data import read_table
-    from metaauto.engine.intake import understand
     from metaauto.engine.options import FitOptions
+    from metaauto.engine.setup import understand
 
     frame = read_table(data, registry.readers())
     target = frame.attrs.get("target") if target is None else target

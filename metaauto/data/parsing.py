@@ -23,12 +23,13 @@ import pandas as pd
 from metaauto.errors import ColumnError
 
 __all__ = [
+    "Levels",
     "MISSING_WORDS",
     "TRUTH_WORDS",
-    "Levels",
     "as_date_list",
     "as_number",
     "as_text",
+    "date_format",
     "distinct",
     "number_format",
     "numbers_of",
@@ -56,6 +57,17 @@ _LEADING_ZERO = re.compile(r"[+-]?0\d+$")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}")
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _FIRST_NS, _LAST_NS = np.datetime64("1677-09-22", "s"), np.datetime64("2262-04-11", "s")
+DAYS = (
+    ("%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%m/%d/%y", "%d/%m/%y"),
+    ("%d.%m.%Y", "%d.%m.%y", "%Y.%m.%d"),
+    ("%d-%m-%Y", "%m-%d-%Y", "%d-%b-%Y", "%d-%b-%y"),
+    ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y"),
+)
+HOURS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_LOOKS = re.compile(r"\d.*[-/. ].*\d")
+SAMPLE = 200
+FIRST, LAST = np.datetime64("1850-01-01"), np.datetime64("2150-01-01")
+"""The middle date must lie between these, else the texts are codes that look like dates."""
 
 
 @dataclass(frozen=True)
@@ -342,3 +354,42 @@ def _plain_iso(text: str) -> str:
     if text[:4] > "2261":
         return "2262-04-10"
     return "1677-09-23" if text[:4] < "1678" else text
+
+
+def date_format(texts: Sequence[str]) -> tuple[str | None, bool]:
+    """Find the format that reads all of a column's distinct texts as dates.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Distinct values; words for missing values are passed over.
+
+    Returns
+    -------
+    style : str or None
+        ``"ISO8601"`` or a `strptime` format; None if they are no dates.
+    ambiguous : bool
+        Whether day and month could as well be the other way round; month first is taken.
+    """
+    real = [t.strip() for t in texts if t.strip().lower() not in MISSING_WORDS]
+    if not real or not all(6 <= len(t) <= 40 and _LOOKS.search(t) for t in real[:SAMPLE]):
+        return None, False
+    sample = real[:: max(1, len(real) // SAMPLE)]
+    fitting = [s for s in ("ISO8601", *_candidates(sample[0])) if _reads(sample, s)]
+    fitting = [s for s in fitting if _reads(real, s)]
+    ambiguous = any(s.startswith("%d/%m") for s in fitting) and fitting[0].startswith("%m/%d")
+    return (fitting[0], ambiguous) if fitting else (None, False)
+
+
+def _candidates(text: str) -> list[str]:
+    styles = [day + hour for group in DAYS for day in group for hour in HOURS]
+    styles.append("%a %b %d %H:%M:%S %Y")  # what ctime() writes
+    return [style for style in styles if _reads([text], style)]
+
+
+def _reads(texts: Sequence[str], style: str) -> bool:
+    stamps, wrong = as_date_list(texts, style)
+    if wrong.any():
+        return False
+    middle = np.sort(stamps)[len(stamps) // 2]  # NaT sorts last, and compares as False
+    return bool(FIRST <= middle <= LAST)

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from metaauto.data.date_formats import date_format
 from metaauto.data.dtypes import date_cells, float_cells, storage_of
 from metaauto.data.parsing import (
     TRUTH_WORDS,
     Levels,
     as_date_list,
     as_number,
+    date_format,
     dense,
     distinct,
     number_format,

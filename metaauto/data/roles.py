@@ -11,10 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metaauto.data.date_formats import date_format
 from metaauto.data.dtypes import float_cells, plain_block, storage_of
 from metaauto.data.findings import Finding
-from metaauto.data.parsing import Levels, as_date_list, as_number, dense, distinct, number_format
+from metaauto.data.parsing import (
+    Levels,
+    as_date_list,
+    as_number,
+    date_format,
+    dense,
+    distinct,
+    number_format,
+)
 from metaauto.data.role_inference import (
     Draft,
     boolean_draft,

@@ -12,7 +12,7 @@ from metaauto.engine.fit_runner import Conductor
 from metaauto.engine.options import FitOptions
 from metaauto.errors import MetaautoError, NoModelFitted, SettingError
 from metaauto.events import Event
-from metaauto.fit_state import Work
+from metaauto.fit_state import FitState
 from metaauto.model import FinalModel
 from metaauto.search import Search
 
@@ -73,12 +73,12 @@ def start(data: Any, target: Any = None, *, resume: Any = None, **options: Any) 
 class _Followed(Conductor):
     """A conductor that lets its work be looked at between trials."""
 
-    work: Work | None = None
+    state: FitState | None = None
 
-    def run_trials(self, search: Search, work: Work) -> None:
+    def run_trials(self, search: Search, state: FitState) -> None:
         """Search, and remember on what."""
-        self.work = work
-        super().run_trials(search, work)
+        self.state = state
+        super().run_trials(search, state)
 
 
 class Run:
@@ -252,13 +252,13 @@ class Run:
 
     def _put_together(self) -> None:
         """Make the model that somebody waits for, in the conductor's thread."""
-        work, search = self._conductor.work, self._conductor.search
-        if work is None or search is None:
+        state, search = self._conductor.state, self._conductor.search
+        if state is None or search is None:
             return
         self._is_looking = True
         found: FinalModel | MetaautoError
         try:
-            found = self._conductor.assemble(search, work)
+            found = self._conductor.assemble(search, state)
         except MetaautoError as error:
             found = error
         self._is_looking = False

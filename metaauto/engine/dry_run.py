@@ -7,8 +7,8 @@ from typing import Any
 
 from metaauto.budget import Budget
 from metaauto.data import Dataset, plan_splits, read_table
-from metaauto.engine.intake import understand
 from metaauto.engine.options import FitOptions
+from metaauto.engine.setup import understand
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.warmstart.suggest import Suggestion, suggest
 

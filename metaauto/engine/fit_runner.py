@@ -10,20 +10,25 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from metaauto.analysis.fit_facts import failure_causes, no_model_problem
-from metaauto.analysis.fit_summary import answer_of, outcome_facts
+from metaauto.analysis.fit_summary import answer_of, failure_causes, no_model_problem, outcome_facts
 from metaauto.analysis.leaderboard import build_leaderboard
 from metaauto.components import Deadline
 from metaauto.components.strategy import WarmStart
 from metaauto.data import Dataset, Splits, plan_splits, read_table
-from metaauto.engine.intake import new_run, understand
 from metaauto.engine.options import FitOptions
 from metaauto.engine.remember import remember
-from metaauto.engine.setup import holdout_seconds, lay_out, new_ensemble, new_search
+from metaauto.engine.setup import (
+    holdout_seconds,
+    lay_out,
+    new_ensemble,
+    new_run,
+    new_search,
+    understand,
+)
 from metaauto.ensemble import AnytimeEnsemble, Selection
 from metaauto.errors import KnowledgeError, NoModelFitted, Refused, RunError
 from metaauto.events import Event
-from metaauto.fit_state import Work
+from metaauto.fit_state import FitState
 from metaauto.metrics import Metric
 from metaauto.model import FinalModel, Member, assemble_model, load_members
 from metaauto.plugins.manager import LoadedPlugins, PluginSettings, load_plugins, pack_objects
@@ -128,12 +133,12 @@ class Conductor:
                 space = self.search_space(plugins.registry, dataset)
                 runtime = RuntimeModel(space, len(splits.folds))
                 strategy = self.recall(dataset, space, runtime, len(splits.folds))
-                work = Work(dataset, metric, splits, space, strategy, runtime, plugins, run)
-                search = self.prepare_search(work, executor)
-                self.run_trials(search, work)
+                state = FitState(dataset, metric, splits, space, strategy, runtime, plugins, run)
+                search = self.prepare_search(state, executor)
+                self.run_trials(search, state)
                 executor.close()
-                model = self.assemble(search, work)
-                self.remember(search, work)
+                model = self.assemble(search, state)
+                self.remember(search, state)
         plugins.notify("fit_finished", model=model)
         self.tell("finished", "The model is ready.", score=model.facts["score"])
         return model
@@ -231,16 +236,16 @@ class Conductor:
         self.tell.recalled(recalled, strategy)
         return strategy
 
-    def prepare_search(self, work: Work, executor: Executor) -> Search:
+    def prepare_search(self, state: FitState, executor: Executor) -> Search:
         """Lay out the table for the workers; take over what an interrupted run has done."""
         with self.clock.stage("prepare"):
-            lay_out(work, executor, pack_objects(self.options.plugin_objects))
-            self.ensemble = new_ensemble(work, self.options, self.clock)
+            lay_out(state, executor, pack_objects(self.options.plugin_objects))
+            self.ensemble = new_ensemble(state, self.options, self.clock)
             tell = self.tell.trial_started
-            search = new_search(work, self.options, self.clock, executor, tell, self.ensemble)
-            self.take_over(search, work.run)
+            search = new_search(state, self.options, self.clock, executor, tell, self.ensemble)
+            self.take_over(search, state.run)
             if not search.trials:
-                baseline = baseline_trial(work.inputs, work.registry, work.run.path, 0)
+                baseline = baseline_trial(state.inputs, state.registry, state.run.path, 0)
                 search.add_finished(baseline)
                 self.consider(baseline, search)
         self.search = search
@@ -258,20 +263,20 @@ class Conductor:
                 self.consider(trial, search)
         self.clock.use_up(stored.seconds if self.clock.is_timed else 0.0)
 
-    def run_trials(self, search: Search, work: Work) -> None:
+    def run_trials(self, search: Search, state: FitState) -> None:
         """Search until the budget ends, the caller says stop, or Ctrl-C."""
-        self.tell("stage", "Searching", models=work.space.models, skipped=work.space.skipped)
+        self.tell("stage", "Searching", models=state.space.models, skipped=state.space.skipped)
         try:
             for trial in search.run():
                 self.consider(trial, search)
-                self.trial_finished(trial, work)
+                self.trial_finished(trial, state)
         except KeyboardInterrupt:
             search.stop()
             search.give_up()
             self.tell("warning", "Interrupted: the best model so far is returned.")
         finally:
             search.close()
-        work.run.record_status("finished", self.clock.elapsed())
+        state.run.record_status("finished", self.clock.elapsed())
 
     def consider(self, trial: Trial, search: Search) -> None:
         """Offer a trial to the ensemble, and improve it if there is time to."""
@@ -292,18 +297,18 @@ class Conductor:
         if after is not None and (before is None or after.loss < before.loss):
             self.tell("incumbent", f"{trial.name} improves the answer", loss=after.loss)
 
-    def trial_finished(self, trial: Trial, work: Work) -> None:
+    def trial_finished(self, trial: Trial, state: FitState) -> None:
         """Tell how a trial ended, note where the run stands, free what nobody can want."""
         current = self.answer
-        best = None if current is None else work.metric.loss_to_score(current.loss)
-        self.tell.trial_finished(trial, work, best)
-        work.run.record_status("running", self.clock.elapsed())
-        work.plugins.notify("trial_finished", trial=trial)
+        best = None if current is None else state.metric.loss_to_score(current.loss)
+        self.tell.trial_finished(trial, state, best)
+        state.run.record_status("running", self.clock.elapsed())
+        state.plugins.notify("trial_finished", trial=trial)
         if current is not None and self.search is not None:
-            self.clock.keep(holdout_seconds(current, self.search.trials, work))
+            self.clock.keep(holdout_seconds(current, self.search.trials, state))
         wanted = self.ensemble.keys if self.ensemble is not None else frozenset()
         if trial.is_over and trial.number not in wanted:
-            work.run.forget_models(o.model for o in trial.outcomes.values() if o.model)
+            state.run.forget_models(o.model for o in trial.outcomes.values() if o.model)
 
     def select(self, search: Search) -> Selection:
         """Select the ensemble a last time, in half the time that is left."""
@@ -329,11 +334,11 @@ class Conductor:
         return Deadline.after(max(share * self.clock.remaining(), 0.0))
 
     def load(
-        self, selection: Selection, search: Search, work: Work
+        self, selection: Selection, search: Search, state: FitState
     ) -> tuple[Selection, list[Member]]:
         """Load the models of a selection; without what is not loaded when time is up."""
         found = load_members(
-            search.trials, selection, work.registry, work.run.path, self.within(0.5)
+            search.trials, selection, state.registry, state.run.path, self.within(0.5)
         )
         lacking = len(selection.weights) - len(found)
         if lacking and self.ensemble is not None:
@@ -342,32 +347,32 @@ class Conductor:
         members = [replace(found[n], weight=float(w)) for n, w in selection.weights.items()]
         return selection, members
 
-    def assemble(self, search: Search, work: Work) -> FinalModel:
+    def assemble(self, search: Search, state: FitState) -> FinalModel:
         """Select the ensemble and put the final model together, with the facts of its making."""
         self.tell("stage", "Assembling the model")
         with self.clock.stage("assemble"):
-            selection, members = self.load(self.select(search), search, work)
+            selection, members = self.load(self.select(search), search, state)
             trials, options = search.trials, self.options.to_json()
             out_of_fold = {n: np.asarray(search.out_of_fold(trials[n])) for n in selection.weights}
             model = assemble_model(
-                work.dataset,
-                work.metric,
+                state.dataset,
+                state.metric,
                 members,
                 selection,
                 out_of_fold,
-                work.splits.evaluated,
-                build_leaderboard(trials, selection, work.metric),
+                state.splits.evaluated,
+                build_leaderboard(trials, selection, state.metric),
                 {},
                 self.options.seed,
                 self.within(0.6),
             )
             model.facts.update(
-                outcome_facts(model, work, search, selection, out_of_fold, self.clock, options)
+                outcome_facts(model, state, search, selection, out_of_fold, self.clock, options)
             )
-        work.run.record_answer(answer_of(model))
+        state.run.record_answer(answer_of(model))
         return model
 
-    def remember(self, search: Search, work: Work) -> None:
+    def remember(self, search: Search, state: FitState) -> None:
         """Let the user's own store learn from this fit; one that cannot only warns."""
         if not self.options.remember:
             return
@@ -377,7 +382,7 @@ class Conductor:
                 problem = "This fit is not remembered: its time is up."
             else:
                 try:
-                    remember(work, search)
+                    remember(state, search)
                 except (KnowledgeError, OSError) as error:
                     problem = f"This fit is not remembered: {error}"
         if problem:

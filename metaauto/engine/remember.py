@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from metaauto.configuration import Configuration
-from metaauto.fit_state import Work
+from metaauto.fit_state import FitState
 from metaauto.knowledge import (
     ConfigurationFact,
     DatasetFact,
@@ -26,7 +26,7 @@ from metaauto.space import SearchSpace
 from metaauto.task import reference_task
 from metaauto.warmstart import (
     KnowledgeStrategy,
-    first_glance,
+    task_metafeatures,
 )
 
 __all__ = ["remember"]
@@ -35,7 +35,7 @@ _MOST_OF_OWN = 10
 _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "catboost")
 
 
-def remember(work: Work, search: Search, store: str | Path | None = None) -> int:
+def remember(state: FitState, search: Search, store: str | Path | None = None) -> int:
     """Add a fit to the user's own store: metafeatures, configurations, losses, seconds.
 
     Nothing of the rows, the names of columns or their values is stored. Of the configurations
@@ -44,7 +44,7 @@ def remember(work: Work, search: Search, store: str | Path | None = None) -> int
 
     Parameters
     ----------
-    work : Work
+    state : FitState
         The fit.
     search : Search
         When it is over.
@@ -61,7 +61,7 @@ def remember(work: Work, search: Search, store: str | Path | None = None) -> int
     KnowledgeError
         If the store cannot be written.
     """
-    metric = work.metric.name
+    metric = state.metric.name
     if metric not in METRICS:
         return 0
     trials = _worth_remembering(search.trials)
@@ -70,17 +70,17 @@ def remember(work: Work, search: Search, store: str | Path | None = None) -> int
     path = Path(store) if store is not None else own_store()
     path.parent.mkdir(parents=True, exist_ok=True)
     said = here("fit", libraries=_LIBRARIES, cores=1, speed=calibrate(1))
-    originals = _originals(work)
+    originals = _originals(state)
     with KnowledgeStore.create(path, exist_ok=True) as known, known.transaction():
         origin = known.add_provenance(said)
-        dataset = _dataset_fact(work, search, origin)
+        dataset = _dataset_fact(state, search, origin)
         known.add_dataset(dataset)
         count = 0
         for trial in trials:
-            configuration = _configuration_fact(trial, originals, work.registry, origin)
+            configuration = _configuration_fact(trial, originals, state.registry, origin)
             known.add_configuration(configuration)
             count += known.add_evaluations(
-                _evaluation_facts(trial, dataset, configuration, work, origin)
+                _evaluation_facts(trial, dataset, configuration, state, origin)
             )
     return count
 
@@ -93,32 +93,32 @@ def _worth_remembering(trials: Sequence[Trial]) -> list[Trial]:
     return [t for t in trials if t.outcomes and (t.origin in known or t.number in kept)]
 
 
-def _originals(work: Work) -> Mapping[str, Configuration]:
+def _originals(state: FitState) -> Mapping[str, Configuration]:
     """Configurations as knowledge has them, with a choice for every slot, by the key tried here."""
     found: dict[str, Configuration] = {}
-    whole = SearchSpace(work.registry, reference_task(work.dataset.task.kind))
-    for model in work.space.models:
+    whole = SearchSpace(state.registry, reference_task(state.dataset.task.kind))
+    for model in state.space.models:
         for configuration in whole.portfolio(model) if model in whole.ranges else ():
-            key = work.space.repair(configuration).configuration.key
+            key = state.space.repair(configuration).configuration.key
             found.setdefault(key, configuration)
-    if isinstance(work.strategy, KnowledgeStrategy):
-        found.update(work.strategy.originals())
+    if isinstance(state.strategy, KnowledgeStrategy):
+        found.update(state.strategy.originals())
     return found
 
 
-def _dataset_fact(work: Work, search: Search, provenance: str) -> DatasetFact:
-    task = work.dataset.task
+def _dataset_fact(state: FitState, search: Search, provenance: str) -> DatasetFact:
+    task = state.dataset.task
     described = search.description.metafeatures if search.description is not None else None
     if described is None:
-        versions = {e.name: e.version for e in work.registry.extractors() if e.name == "simple"}
-        described = Metafeatures(first_glance(task) if versions else {}, versions=versions)
+        versions = {e.name: e.version for e in state.registry.extractors() if e.name == "simple"}
+        described = Metafeatures(task_metafeatures(task) if versions else {}, versions=versions)
     return DatasetFact(
-        fingerprint=work.dataset.fingerprint,
+        fingerprint=state.dataset.fingerprint,
         kind=task.kind,
         n_rows=task.n_rows,
         n_features=len(task.features),
         n_classes=task.n_classes,
-        rows_used=len(work.dataset.y),
+        rows_used=len(state.dataset.y),
         source="fit",
         provenance=provenance,
         metafeatures=MetafeatureFact.all_of(described),
@@ -139,14 +139,18 @@ def _configuration_fact(
 
 
 def _evaluation_facts(
-    trial: Trial, dataset: DatasetFact, configuration: ConfigurationFact, work: Work, origin: str
+    trial: Trial,
+    dataset: DatasetFact,
+    configuration: ConfigurationFact,
+    state: FitState,
+    origin: str,
 ) -> list[EvaluationFact]:
-    protocol = f"fit/{len(work.splits.folds)}-fold"
+    protocol = f"fit/{len(state.splits.folds)}-fold"
     found = []
     for fold, outcome in sorted(trial.outcomes.items()):
         losses: dict[str, Any] = {}
         if outcome.status is Status.SUCCESS:
-            losses = {work.metric.name: trial.fold_losses.get(fold, float("nan"))}
+            losses = {state.metric.name: trial.fold_losses.get(fold, float("nan"))}
             losses = {name: loss for name, loss in losses.items() if loss == loss}
             if not losses:
                 continue

@@ -28,7 +28,6 @@ array([[0.25]])
 
 from metaauto.knowledge.export import export_text, import_text
 from metaauto.knowledge.integrity import check
-from metaauto.knowledge.joining import join
 from metaauto.knowledge.matrix import KnowledgeMatrix
 from metaauto.knowledge.merge import MergeReport, merge
 from metaauto.knowledge.provenance import here
@@ -41,7 +40,7 @@ from metaauto.knowledge.records import (
     MetafeatureFact,
     ProvenanceFact,
 )
-from metaauto.knowledge.sources import Recalled, own_store, recall, shipped_store, stores
+from metaauto.knowledge.sources import Recalled, join, own_store, recall, shipped_store, stores
 from metaauto.knowledge.store import KnowledgeStore
 
 __all__ = [

@@ -1,6 +1,6 @@
 """Export of a store to a folder of text files that can be reviewed, and import from it.
 
-Numbers are rounded when they enter a store (`metaauto.knowledge.rounding`), so the text holds all
+Numbers are rounded when they enter a store (`metaauto.knowledge.validation`), so the text holds all
 of it: exporting and importing gives an equal store, and the same store gives the same text.
 """
 

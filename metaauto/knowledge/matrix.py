@@ -7,6 +7,7 @@ and seconds are others.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,14 +17,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metaauto.errors import KnowledgeError
-from metaauto.knowledge.protocol import training_rows
 from metaauto.knowledge.records import STATUSES, ConfigurationFact, DatasetFact
 
-__all__ = ["KnowledgeMatrix", "read_matrix"]
+__all__ = ["KnowledgeMatrix", "measured_rows", "read_matrix", "training_rows"]
 
 _NAN = np.array(np.nan, dtype="<f4").tobytes().hex()
 _SUCCESS = STATUSES.index("success")
 _TIMEOUT = STATUSES.index("timeout")
+_FOLDS = re.compile(r"(\d+)-fold")
+_ROWS = re.compile(r"rows<=(\d+)")
+_USUAL_FOLDS = 3
 
 
 @dataclass(frozen=True)
@@ -327,3 +330,16 @@ def _metafeatures(
         if number in column and value is not None:
             values[places[dataset], column[number]] = value
     return values, ordered, dict(sorted(versions.items()))
+
+
+def measured_rows(protocol: str, dataset: DatasetFact) -> int:
+    """Rows of a table that were measured under a protocol."""
+    found = _ROWS.search(protocol)
+    return min(dataset.n_rows, int(found[1])) if found else dataset.rows_used
+
+
+def training_rows(protocol: str, dataset: DatasetFact) -> float:
+    """Rows of a table that each of its models was trained on."""
+    found = _FOLDS.search(protocol)
+    folds = max(int(found[1]), 2) if found else _USUAL_FOLDS
+    return measured_rows(protocol, dataset) * (folds - 1) / folds

@@ -10,7 +10,7 @@ from typing import Any
 
 from metaauto.configuration import Configuration
 from metaauto.errors import KnowledgeError
-from metaauto.knowledge import rounding, validation
+from metaauto.knowledge import validation
 from metaauto.metafeatures import Metafeatures
 
 __all__ = [
@@ -70,7 +70,7 @@ class ProvenanceFact:
             validation.text(f"Version of {name}", text)
         validation.text("Licence", self.licence)
         object.__setattr__(self, "versions", versions)
-        object.__setattr__(self, "speed", rounding.seconds("Speed", self.speed))
+        object.__setattr__(self, "speed", validation.seconds("Speed", self.speed))
         if self.cores is not None:
             object.__setattr__(self, "cores", validation.count("Cores", self.cores))
 
@@ -115,7 +115,7 @@ class MetafeatureFact:
         validation.text("Metafeature", self.name, empty=False)
         object.__setattr__(self, "version", validation.count("Version", self.version))
         if self.value is not None:
-            value = rounding.metafeature(f"{self.extractor}.{self.name}", self.value)
+            value = validation.metafeature(f"{self.extractor}.{self.name}", self.value)
             object.__setattr__(self, "value", None if math.isnan(value) else value)
 
     @property
@@ -364,7 +364,7 @@ class EvaluationFact:
         losses = {}
         for name in sorted(self.losses):
             validation.text("Metric", name, empty=False)
-            value = rounding.loss(name, self.losses[name])
+            value = validation.loss(name, self.losses[name])
             if not math.isnan(value):
                 losses[name] = value
         if bool(losses) != (self.status == "success"):
@@ -373,9 +373,9 @@ class EvaluationFact:
                 hint="A success has at least one loss that is no NaN, anything else none.",
             )
         object.__setattr__(self, "losses", losses)
-        object.__setattr__(self, "memory", rounding.memory("memory", self.memory))
+        object.__setattr__(self, "memory", validation.memory("memory", self.memory))
         for name in ("fit_seconds", "predict_seconds", "limit_seconds"):
-            object.__setattr__(self, name, rounding.seconds(name, getattr(self, name)))
+            object.__setattr__(self, name, validation.seconds(name, getattr(self, name)))
 
     @property
     def key(self) -> tuple[str, str, str, str, int]:

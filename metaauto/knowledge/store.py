@@ -31,8 +31,7 @@ from metaauto.knowledge.records import (
     EvaluationFact,
     ProvenanceFact,
 )
-from metaauto.knowledge.rounding import microseconds
-from metaauto.knowledge.validation import canonical_json
+from metaauto.knowledge.validation import canonical_json, microseconds
 
 __all__ = ["KnowledgeStore"]
 

@@ -10,7 +10,7 @@ import pandas as pd
 from metaauto.components.explainer import ExplainerInput
 from metaauto.errors import ComponentError, DataError, Refused, UnknownName
 from metaauto.model.final import FinalModel
-from metaauto.model.input_rows import encoded_chunks
+from metaauto.model.prediction import encoded_chunks
 from metaauto.plugins.manager import load_plugins
 from metaauto.plugins.registry import Registry
 

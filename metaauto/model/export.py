@@ -20,7 +20,7 @@ from sklearn.frozen import FrozenEstimator
 
 from metaauto.ensemble.thresholds import Decision
 from metaauto.model.final import FinalModel, class_labels, predicted_chunks
-from metaauto.model.input_rows import CHUNK_ROWS
+from metaauto.model.prediction import CHUNK_ROWS
 
 __all__ = ["BlendedClassifier", "BlendedRegressor", "to_sklearn"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from metaauto.data.schema import TableSchema
 from metaauto.ensemble.calibration import Calibrator
 from metaauto.ensemble.thresholds import Decision
 from metaauto.errors import Refused, SettingError
-from metaauto.model.input_rows import CHUNK_ROWS, encoded_chunks
-from metaauto.model.prediction import average
-from metaauto.model.shown import as_html, as_line
+from metaauto.model.prediction import CHUNK_ROWS, average, encoded_chunks
 from metaauto.task import Task
+from metaauto.text import counted, shortened
 
 __all__ = ["FinalModel", "Member"]
+
+_LONGEST_NAME = 60
+_MOST_MEMBERS = 5
 
 
 @dataclass
@@ -109,10 +112,10 @@ class FinalModel:
                 )
 
     def __repr__(self) -> str:
-        return as_line(self)
+        return _as_line(self)
 
     def _repr_html_(self) -> str:
-        return as_html(self)
+        return _as_html(self)
 
     @property
     def classes_(self) -> np.ndarray:
@@ -366,3 +369,49 @@ def predicted_chunks(
     for frame in encoded_chunks(X, schema, chunk_rows):
         part = average(members, frame, n_classes, fallback)
         yield _calibrated(part, n_classes, calibrator)
+
+
+def _as_line(model: FinalModel) -> str:
+    """Target, kind of task, metric, score and number of models."""
+    target = repr(_short(model.task.target))
+    score = _number(model.facts.get("score"))
+    parts = [target, model.task.kind, f"{_short(model.metric_name)}={score}"]
+    return f"FinalModel({', '.join(parts)}, models={len(model.members)})"
+
+
+def _as_html(model: FinalModel) -> str:
+    """The same and a little more; without colours of its own, for light and dark pages."""
+    cell = "text-align:left;padding:.1em 1em .1em 0"
+    lines = "".join(
+        f'<tr><th scope="row" style="{cell}">{escape(label)}</th>'
+        f'<td style="{cell}">{escape(text)}</td></tr>'
+        for label, text in _lines(model)
+    )
+    return f"<table><tbody>{lines}</tbody></table>"
+
+
+def _lines(model: FinalModel) -> Iterator[tuple[str, str]]:
+    task, facts = model.task, model.facts
+    classes = f", {counted(task.n_classes, 'class', 'classes')}" if task.n_classes > 2 else ""
+    yield "Model of", f"{_short(task.target)} ({task.kind}{classes})"
+    better = "higher" if facts.get("greater_is_better", True) else "lower"
+    metric = _short(model.metric_name)
+    yield "Score", f"{metric} {_number(facts.get('score'))} out of fold, {better} is better"
+    if facts.get("holdout_score") is not None:
+        yield "Holdout", f"{metric} {_number(facts['holdout_score'])}"
+    total = sum(member.weight for member in model.members)
+    heaviest = sorted(model.members, key=lambda member: -member.weight)
+    named = [f"{_short(m.name)} {m.weight / total:.0%}" for m in heaviest[:_MOST_MEMBERS]]
+    more = len(heaviest) - _MOST_MEMBERS
+    named += [f"{more} more"] if more > 0 else []
+    yield "Models", f"{len(heaviest)}: {', '.join(named)}"
+    size = f"{counted(task.n_rows, 'row')}, {counted(len(model.feature_names), 'column')}"
+    yield "Learned from", size
+
+
+def _short(text: Any) -> str:
+    return shortened(text, _LONGEST_NAME)
+
+
+def _number(score: Any) -> str:
+    return f"{score:.5g}" if isinstance(score, (int, float)) and score == score else "-"

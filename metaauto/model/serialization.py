@@ -14,12 +14,14 @@ import pkgutil
 import re
 import warnings
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
+
+import numpy as np
 
 from metaauto.errors import ModelFileError
 from metaauto.model.array_checks import check_indices
-from metaauto.model.compact_names import compacted, expand
 from metaauto.plugins.registry import Registry
 
 __all__ = ["TRUSTED_TYPES", "dump_estimator", "load_estimator", "modules_in", "trusted_types"]
@@ -103,6 +105,8 @@ _COMPRESSION = {"compression": zipfile.ZIP_DEFLATED, "compresslevel": 3}
 MAX_UNPACKED_RATIO = 500
 FREE_UNPACKED_BYTES = 64 * 2**20
 _MODULE = re.compile(rb'"__module__": "([A-Za-z_][\w.]*)"')
+_NAMES = "feature_names_in_"
+_PLACES = "_transformer_to_input_indices"
 
 
 def trusted_types(registry: Registry) -> list[str]:
@@ -140,7 +144,7 @@ def dump_estimator(estimator: Any) -> bytes:
     import skops.io
 
     try:
-        with compacted(estimator):
+        with _compacted(estimator):
             return bytes(skops.io.dumps(estimator, **_COMPRESSION))
     except Exception as error:
         # A plugin's object may raise anything from __reduce__ or __getstate__.
@@ -181,7 +185,7 @@ def load_estimator(data: bytes, trusted: Collection[str], *, trust: bool = False
             # The versions are compared once for the whole file, from its manifest.
             warnings.simplefilter("ignore")
             estimator = _construct(data, trusted, trust)
-        expand(estimator)
+        _expanded(estimator)
         if not trust:
             check_indices(estimator)
     except ModelFileError:
@@ -225,3 +229,55 @@ def _check_unpacked_size(data: bytes) -> None:
             f"it claims to unpack from {len(data):,} to {unpacked:,} bytes.",
             hint="This is no model; do not load it.",
         )
+
+
+@contextmanager
+def _compacted(estimator: Any) -> Iterator[None]:
+    """Hold names and positions as arrays while an estimator is written."""
+    kept: list[tuple[Any, str, Any]] = []
+    for step in _steps(estimator):
+        names, places = vars(step).get(_NAMES), vars(step).get(_PLACES)
+        if _are_texts(names):
+            kept.append((step, _NAMES, names))
+            step.__dict__[_NAMES] = names.astype(str)
+        if isinstance(places, dict):
+            kept.append((step, _PLACES, places))
+            step.__dict__[_PLACES] = {
+                name: np.asarray(indices, dtype=np.int64) for name, indices in places.items()
+            }
+    try:
+        yield
+    finally:
+        for step, attribute, value in kept:
+            step.__dict__[attribute] = value
+
+
+def _expanded(estimator: Any) -> None:
+    """Give a loaded estimator the objects back that scikit-learn expects."""
+    for step in _steps(estimator):
+        names, places = vars(step).get(_NAMES), vars(step).get(_PLACES)
+        if isinstance(names, np.ndarray) and names.dtype.kind == "U":
+            step.__dict__[_NAMES] = names.astype(object)
+        if isinstance(places, dict):
+            step.__dict__[_PLACES] = {
+                name: indices.tolist() if isinstance(indices, np.ndarray) else indices
+                for name, indices in places.items()
+            }
+
+
+def _steps(estimator: Any) -> Iterator[Any]:
+    """The estimator, the steps of pipelines and the branches of column transformers."""
+    if not hasattr(estimator, "__dict__"):
+        return
+    yield estimator
+    for _, step in vars(estimator).get("steps") or ():
+        yield from _steps(step)
+    for _, branch, _ in vars(estimator).get("transformers_") or ():
+        yield from _steps(branch)
+
+
+def _are_texts(names: Any) -> bool:
+    """Whether names come back unchanged from an array of text, which drops trailing NULs."""
+    if not isinstance(names, np.ndarray) or names.dtype != object:
+        return False
+    return all(isinstance(name, str) and not name.endswith("\0") for name in names)

@@ -6,12 +6,12 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from metaauto.analysis.fit_facts import plugin_failure
+from metaauto.analysis.fit_summary import plugin_failure
 from metaauto.budget import Budget
 from metaauto.components.strategy import WarmStart
 from metaauto.data import Dataset
 from metaauto.events import Event
-from metaauto.fit_state import Work
+from metaauto.fit_state import FitState
 from metaauto.knowledge import Recalled
 from metaauto.search import Status, Trial
 from metaauto.text import counted
@@ -87,11 +87,11 @@ class Narrator:
             expected_seconds=trial.expected_seconds or None,
         )
 
-    def trial_finished(self, trial: Trial, work: Work, best: float | None) -> None:
+    def trial_finished(self, trial: Trial, state: FitState, best: float | None) -> None:
         """Tell how a trial ended and the best score by then; blame each fault of a plugin once."""
         score = None
         if trial.status is Status.SUCCESS and trial.loss is not None:
-            score = work.metric.loss_to_score(trial.loss)
+            score = state.metric.loss_to_score(trial.loss)
         self(
             "trial_finished",
             f"{trial.name}: {trial.status}" + (f" ({trial.error})" if trial.error else ""),
@@ -103,7 +103,7 @@ class Narrator:
             error=trial.error,
             best=best,
         )
-        fault = plugin_failure(trial, work.registry)
+        fault = plugin_failure(trial, state.registry)
         if fault is not None and fault not in self._faults:
             self._faults.add(fault)
             self("warning", fault)

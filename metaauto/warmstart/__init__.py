@@ -5,7 +5,7 @@ from metaauto.warmstart.fallback import GuardedWarmStart
 from metaauto.warmstart.knowledge_strategy import KnowledgeStrategy
 from metaauto.warmstart.portfolio import DefaultPortfolio
 from metaauto.warmstart.runtime_model import RuntimeModel
-from metaauto.warmstart.task_metafeatures import first_glance
+from metaauto.warmstart.similarity import task_metafeatures
 
 __all__ = [
     "DefaultPortfolio",
@@ -13,6 +13,6 @@ __all__ = [
     "KnowledgeStrategy",
     "KnownConfigurations",
     "RuntimeModel",
-    "first_glance",
+    "task_metafeatures",
     "known_configurations",
 ]

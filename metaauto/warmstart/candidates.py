@@ -11,7 +11,7 @@ from metaauto.configuration import Configuration
 from metaauto.knowledge import KnowledgeMatrix
 from metaauto.space import SearchSpace
 from metaauto.warmstart.normalization import RelativeLosses, relative_losses
-from metaauto.warmstart.size_scaling import Durations, size_features
+from metaauto.warmstart.runtime_model import Durations, size_features
 
 __all__ = ["KnownConfigurations", "known_configurations", "seconds_of_one_fit", "sizes_of"]
 

@@ -14,10 +14,8 @@ from metaauto.task import Task
 from metaauto.warmstart.acquisition import Choice, KnownTables, Scheduler
 from metaauto.warmstart.candidates import KnownConfigurations
 from metaauto.warmstart.portfolio import DefaultPortfolio
-from metaauto.warmstart.runtime_model import RuntimeModel
-from metaauto.warmstart.similarity import row_weights
-from metaauto.warmstart.size_scaling import Timing, size_features
-from metaauto.warmstart.task_metafeatures import first_glance
+from metaauto.warmstart.runtime_model import RuntimeModel, Timing, size_features
+from metaauto.warmstart.similarity import row_weights, task_metafeatures
 
 __all__ = ["KnowledgeStrategy"]
 
@@ -51,7 +49,7 @@ class KnowledgeStrategy:
         Folds of a whole trial.
     blends : bool, default=True
         Whether an ensemble is made of what is tried; then what is unlike the rest is worth
-        more (`metaauto.warmstart.diversity`).
+        more (`metaauto.warmstart.acquisition`).
     """
 
     def __init__(
@@ -66,7 +64,7 @@ class KnowledgeStrategy:
         self._runtime = runtime
         self._configurations = self._known.configurations
         self._columns = {c.key: column for column, c in enumerate(self._configurations)}
-        self._numbers: dict[str, float] = first_glance(space.task)
+        self._numbers: dict[str, float] = task_metafeatures(space.task)
         self._n_folds = n_folds
         self._training_rows = _training_rows(space.task, n_folds)
         self._weights = self._weigh()

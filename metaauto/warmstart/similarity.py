@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from metaauto.knowledge import KnowledgeMatrix
+from metaauto.task import Role, Task
 
-__all__ = ["distances", "row_weights", "similarity_weights", "spread_by_size"]
+__all__ = ["distances", "task_metafeatures", "row_weights", "similarity_weights", "spread_by_size"]
 
 _NEIGHBOURS = 15
 # Standard deviation of the logarithm of rows between measurements that say much of each other.
@@ -121,3 +124,24 @@ def spread_by_size(matrix: KnowledgeMatrix, weights: np.ndarray, rows: float) ->
     np.minimum.at(nearest, tables, squares)
     likeness = np.exp(nearest[tables] - squares)
     return np.asarray(weights[tables] * likeness / np.bincount(tables, likeness)[tables])
+
+
+def task_metafeatures(task: Task) -> dict[str, float]:
+    """Metafeatures that the task alone tells, by the names of the extractor ``simple``."""
+    rows, features = max(task.n_rows, 1), task.features
+    width = max(len(features), 1)
+    found = {
+        "simple.log_rows": math.log(rows),
+        "simple.log_features": math.log(width),
+        "simple.log_rows_per_feature": math.log(rows / width),
+        "simple.missing_share": sum(column.missing for column in features) / width,
+    }
+    for role in (Role.NUMERIC, Role.BOOLEAN, Role.CATEGORICAL, Role.DATETIME, Role.TEXT):
+        count = sum(column.role is role for column in features)
+        found[f"simple.{role.value}_share"] = count / width
+    counts = [count for count in task.class_counts or () if count > 0]
+    if counts:
+        found["simple.classes"] = float(task.n_classes)
+        found["simple.majority_share"] = max(counts) / sum(counts)
+        found["simple.log_imbalance"] = math.log(max(counts) / min(counts))
+    return found

@@ -11,8 +11,8 @@ from metaauto.knowledge import KnowledgeMatrix
 from metaauto.warmstart.acquisition import KnownTables, Scheduler
 from metaauto.warmstart.candidates import seconds_of_one_fit, sizes_of
 from metaauto.warmstart.normalization import on_one_scale, relative_losses
+from metaauto.warmstart.runtime_model import Durations, Timing
 from metaauto.warmstart.similarity import row_weights, spread_by_size
-from metaauto.warmstart.size_scaling import Durations, Timing
 
 __all__ = ["FOLDS", "POLICIES", "SECONDS", "TRIALS", "Case", "Regrets", "cases", "replay"]
 

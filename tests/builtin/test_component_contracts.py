@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metaauto.builtin.metafeatures.extractors import EXTRACTORS
+from metaauto.builtin.metafeatures import EXTRACTORS
 from metaauto.builtin.preprocessors import PREPROCESSORS
 from metaauto.testing import ExtractorContract, PreprocessorContract
 

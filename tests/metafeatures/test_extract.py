@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaauto.builtin.metafeatures.extractors import EXTRACTORS
+from metaauto.builtin.metafeatures import EXTRACTORS
 from metaauto.components import Extractor
 from metaauto.errors import DataError
 from metaauto.metafeatures import Metafeatures, describe

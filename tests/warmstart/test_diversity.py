@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaauto.warmstart.diversity import Blending, kinship
+from metaauto.warmstart.acquisition import Blending, kinship
 
 FAMILIES = np.array(["tree", "tree", "tree", "line", "line", "net"])
 KIN = (FAMILIES[:, None] == FAMILIES) * 0.8 + np.eye(6) * 0.2

@@ -275,7 +275,7 @@ class TestNotes:
 REPRODUCIBLE = """
 import json, sys
 sys.path.insert(0, {here!r})
-from test_fit import CHEAP, PluginSettings, plain, table
+from test_fit_runner import CHEAP, PluginSettings, plain, table
 import metaauto
 
 if __name__ == "__main__":
@@ -483,7 +483,7 @@ class TestEnding:
 KILLED = """
 import os, sys
 sys.path.insert(0, {here!r})
-from test_fit import CHEAP, PluginSettings, table
+from test_fit_runner import CHEAP, PluginSettings, table
 import metaauto
 
 if __name__ == "__main__":

@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from metaauto.search import queueing
-from metaauto.search.queueing import queued_seconds
+from metaauto.search import evaluate
+from metaauto.search.evaluate import queued_seconds
 from metaauto.search.trial import Outcome, Status
 
 BUSY = """
 import os, time
-from metaauto.search.queueing import queued_seconds
+from metaauto.search.evaluate import queued_seconds
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 if os.fork() == 0:
     end = time.monotonic() + 2.0
@@ -27,7 +27,7 @@ os.wait()
 """
 
 
-@pytest.mark.skipif(not queueing._SCHEDSTAT.exists(), reason="the system does not count it")
+@pytest.mark.skipif(not evaluate._SCHEDSTAT.exists(), reason="the system does not count it")
 def test_waiting_for_a_processor_is_told_apart_from_work():
     """Two processes share a processor; without the wait, half a second of work is left."""
     found = subprocess.run([sys.executable, "-c", BUSY], capture_output=True, text=True, check=True)
@@ -35,7 +35,7 @@ def test_waiting_for_a_processor_is_told_apart_from_work():
 
 
 def test_where_nobody_counts_it_is_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(queueing, "_SCHEDSTAT", tmp_path / "none")
+    monkeypatch.setattr(evaluate, "_SCHEDSTAT", tmp_path / "none")
     assert queued_seconds() == 0.0
     (tmp_path / "none").write_text("nonsense")
     assert queued_seconds() == 0.0

@@ -8,13 +8,13 @@ import pytest
 from sklearn.metrics import f1_score, mean_absolute_error
 
 from metaauto.data import plan_splits, prepare
-from metaauto.fit_state import Work
+from metaauto.fit_state import FitState
 from metaauto.metrics import METRICS
 
 ROWS = np.array([1, 2, 5, 8, 9])
 
 
-def work(metric: str, target: str, weights: str | None = None) -> Work:
+def state(metric: str, target: str, weights: str | None = None) -> FitState:
     random = np.random.default_rng(0)
     frame = pd.DataFrame({"size": random.normal(size=40), "w": random.random(40)})
     frame["amount"] = 3 * frame["size"]
@@ -22,12 +22,12 @@ def work(metric: str, target: str, weights: str | None = None) -> Work:
     dataset = prepare(frame[["size", "w", target]], target, weights=weights)
     splits = plan_splits(dataset, cv=2)
     rest = SimpleNamespace(registry="the registry")
-    return Work(dataset, METRICS[metric], splits, None, None, None, rest, None)
+    return FitState(dataset, METRICS[metric], splits, None, None, None, rest, None)
 
 
 @pytest.mark.parametrize("weights", [None, "w"])
 def test_the_loss_is_over_the_asked_rows_and_their_weights(weights):
-    shared = work("mae", "amount", weights)
+    shared = state("mae", "amount", weights)
     prediction = np.linspace(-1, 1, 5).astype(np.float32)
     given = None if weights is None else shared.dataset.weights[ROWS]
     expected = mean_absolute_error(shared.dataset.y[ROWS], prediction, sample_weight=given)
@@ -38,7 +38,7 @@ def test_the_loss_is_over_the_asked_rows_and_their_weights(weights):
 
 
 def test_metrics_of_labels_are_judged_at_the_best_threshold():
-    shared = work("f1", "sold")
+    shared = state("f1", "sold")
     rows = np.arange(40)
     size = shared.dataset.X["size"].to_numpy()
     share = 0.4 / (1 + np.exp(-5 * (size - 1)))
@@ -48,7 +48,7 @@ def test_metrics_of_labels_are_judged_at_the_best_threshold():
 
 
 def test_workers_get_the_table_and_its_folds():
-    shared = work("mae", "amount", "w")
+    shared = state("mae", "amount", "w")
     inputs = shared.inputs
     assert inputs.task is shared.dataset.task
     assert inputs.folds is shared.splits.folds

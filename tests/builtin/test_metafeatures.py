@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from metaauto.api import MetafeatureInput, Role
-from metaauto.builtin.metafeatures.extractors import EXTRACTORS
+from metaauto.builtin.metafeatures import EXTRACTORS
 
 NAMES = {extractor.name: extractor for extractor in EXTRACTORS}
 each = pytest.mark.parametrize("extractor", EXTRACTORS, ids=lambda e: e.name)

@@ -5,8 +5,7 @@ import shlex
 
 import pytest
 
-from metaauto.analysis.fit_facts import shown_options
-from metaauto.analysis.fit_record import command_of
+from metaauto.analysis.fit_record import command_of, shown_options
 from metaauto.engine.options import FitOptions
 from metaauto.task import Task
 

@@ -7,7 +7,7 @@ import pytest
 from metaauto.data import prepare
 from metaauto.metafeatures import describe
 from metaauto.plugins.manager import PluginSettings, load_plugins
-from metaauto.warmstart import first_glance
+from metaauto.warmstart import task_metafeatures
 
 EXTRACTORS = load_plugins(PluginSettings(only=())).registry.extractors()
 
@@ -26,6 +26,6 @@ def test_it_says_what_the_extractor_says(target):
     frame.loc[:20, "a"] = np.nan
     dataset = prepare(frame, target)
     whole = describe(dataset, EXTRACTORS, seconds=60.0).values
-    glance = first_glance(dataset.task)
+    glance = task_metafeatures(dataset.task)
     assert {name: whole[name] for name in glance} == pytest.approx(glance)
     assert len(glance) >= (9 if target == "size" else 12)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metaauto.warmstart.size_scaling import Correction, Durations, Timing, size_features
+from metaauto.warmstart.runtime_model import Correction, Durations, Timing, size_features
 
 
 def sizes(rows, features=10.0, classes=2.0):
