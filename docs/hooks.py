@@ -14,7 +14,8 @@ from metaauto.plugins import hookspecs
 
 PAGE = Path(__file__).with_name("hooks.md")
 COMPONENTS = (
-    "Model", "Tags", "Preprocessor", "Extractor", "Metric", "Reader", "Explainer", "Strategy",
+    "Model", "Tags", "Preprocessor", "MetafeatureExtractor", "Metric", "Reader", "Explainer",
+    "Strategy",
     "BuildContext", "FitContext", "Deadline", "MetafeatureInput", "ExplainerInput", "StrategyInput",
     "WarmStart", "Recommendation", "Observation", "Configuration", "Float", "Int", "Choice",
 )  # fmt: skip

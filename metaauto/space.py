@@ -58,11 +58,11 @@ class SearchSpace:
             if model.name == BASELINE:
                 continue
             why = model.why_not(task.kind, task.n_rows, len(task.features), task.n_classes)
-            if why is None and task.weighted and not model.tags.sample_weight:
+            if why is None and task.weighted and not model.tags.accepts_sample_weight:
                 why = "does not honour sample weights"
-            if why is None and task.is_classification and not model.tags.probabilities:
+            if why is None and task.is_classification and not model.tags.outputs_probabilities:
                 why = "has no class probabilities"
-            if why is None and not model.tags.raw:
+            if why is None and not model.tags.accepts_dataframe:
                 why = self._unprepared(model)
             if why is not None:
                 self.skipped[model.name] = why
@@ -76,14 +76,14 @@ class SearchSpace:
 
     def needed_slots(self, model: Model) -> list[str]:
         """The preprocessing slots that this table has a use for with this model."""
-        if model.tags.raw:
+        if model.tags.accepts_dataframe:
             return []
         columns = self.task.positions
         numbers = columns(Role.NUMERIC, Role.BOOLEAN) + columns(Role.DATETIME)
         wanted = {
             "impute": bool(numbers),
             "categorical": bool(columns(Role.CATEGORICAL)),
-            "scale": bool(numbers) and model.tags.scaled,
+            "scale": bool(numbers) and model.tags.needs_scaling,
             "datetime": bool(columns(Role.DATETIME)),
             "text": bool(columns(Role.TEXT)),
             "reduce": True,
@@ -102,13 +102,13 @@ class SearchSpace:
                 continue
             if step.max_features is not None and n_features > step.max_features:
                 continue
-            if step.keeps_missing and not tags.missing and slot != "scale":
+            if step.passes_nan and not tags.accepts_nan and slot != "scale":
                 continue
-            if step.native and not tags.categories:
+            if step.outputs_categories and not tags.accepts_categories:
                 continue
-            if tags.scaled and not step.suits_scaled:
+            if tags.needs_scaling and not step.outputs_scaled:
                 continue
-            if step.sparse and slot == "text" and not tags.sparse:
+            if step.outputs_sparse and slot == "text" and not tags.accepts_sparse:
                 continue
             suited.append(step)
         preferred = self._preferred(model, slot)
@@ -119,14 +119,16 @@ class SearchSpace:
         if isinstance(own, Choice):
             return own.default
         if slot == "impute":
-            return "keep" if model.tags.missing else None
+            return "keep" if model.tags.accepts_nan else None
         if slot == "categorical":
-            if model.tags.categories:
+            if model.tags.accepts_categories:
                 return "native"
-            return None if model.tags.scaled else "ordinal"
-        if slot == "text" and model.tags.sparse:
+            return None if model.tags.needs_scaling else "ordinal"
+        if slot == "text" and model.tags.accepts_sparse:
             # Models that take sparse words learn more from them than from their projections.
-            return next((s.name for s in self.registry.preprocessors(slot) if s.sparse), None)
+            return next(
+                (s.name for s in self.registry.preprocessors(slot) if s.outputs_sparse), None
+            )
         return None
 
     def _unprepared(self, model: Model) -> str | None:
@@ -205,13 +207,13 @@ class SearchSpace:
             if slot not in values:
                 continue
             chosen = self.registry.preprocessor(slot, str(values[slot]))
-            if chosen.native:
+            if chosen.outputs_categories:
                 blocked = "category codes cannot be reduced"
-            elif slot == "text" and chosen.sparse and step.centers:
+            elif slot == "text" and chosen.outputs_sparse and step.needs_dense:
                 blocked = "a sparse matrix cannot be centred"
         tags = self.registry.model(model).tags
-        keeps = tags.missing and not step.keeps_missing
-        impute = values.get("impute", "keep" if tags.missing else "")
+        keeps = tags.accepts_nan and not step.passes_nan
+        impute = values.get("impute", "keep" if tags.accepts_nan else "")
         if keeps and impute == "keep":
             blocked = "missing values are left in"
         if blocked:

@@ -175,7 +175,7 @@ def _notes(state: FitState, search: Search, selection: Selection) -> list[str]:
     if state.splits.holdout is not None:
         return []
     models = {search.trials[number].configuration.model for number in selection.weights}
-    watching = sorted(m for m in models if state.registry.model(m).tags.early_stopping)
+    watching = sorted(m for m in models if state.registry.model(m).tags.uses_early_stopping)
     if not watching:
         return []
     return [

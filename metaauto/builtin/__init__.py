@@ -38,7 +38,7 @@ def register_metafeatures(register: Register) -> None:
     from metaauto.builtin.metafeatures import EXTRACTORS
 
     for extractor in EXTRACTORS:
-        register.extractor(extractor)
+        register.metafeature(extractor)
 
 
 @hookimpl

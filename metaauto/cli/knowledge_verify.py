@@ -56,7 +56,7 @@ def command(
             pass
     else:
         paths = [path for _, path in in_use(registry) if path.exists()]
-    versions = {extractor.name: extractor.version for extractor in registry.extractors()}
+    versions = {extractor.name: extractor.version for extractor in registry.metafeatures()}
     verdicts = []
     for found in _verdicts(paths, versions):
         verdicts.append(found)

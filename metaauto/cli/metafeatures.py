@@ -65,7 +65,7 @@ def command(
 
     registry = load_plugins(settings).registry
     dataset = read_dataset(data, target, registry, task=task)
-    found = describe(dataset, registry.extractors(), seconds=seconds)
+    found = describe(dataset, registry.metafeatures(), seconds=seconds)
     if as_json:
         about = dataset.task
         shape = {

@@ -13,7 +13,7 @@ from metaauto.cli.completers import complete_plugins
 from metaauto.cli.options import json_option, plugins_option
 from metaauto.cli.plugins import load_quietly
 from metaauto.cli.terminal import print_json, print_line
-from metaauto.components import Extractor, Model, Preprocessor, Reader, Tags
+from metaauto.components import MetafeatureExtractor, Model, Preprocessor, Reader, Tags
 from metaauto.components.hyperparameters import Choice, Range
 from metaauto.errors import UnknownName
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_SLOT_FLAGS = ("keeps_missing", "native", "sparse", "centers")
+_SLOT_FLAGS = ("passes_nan", "outputs_categories", "outputs_sparse", "needs_dense")
 _LIMITS = ("max_rows", "max_features", "max_classes", "max_cells")
 
 
@@ -64,13 +64,13 @@ def _described(entry: Registered) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     if isinstance(component, (Model, Preprocessor)):
         facts = _of_step(component)
-    elif isinstance(component, Extractor):
+    elif isinstance(component, MetafeatureExtractor):
         facts = {"keys": list(component.keys), "seconds": component.seconds}
     elif isinstance(component, Reader) or entry.kind in ("explainer", "strategy"):
         facts = {"description": component.description}
     elif entry.kind == "metric":
         way = "higher is better" if component.greater_is_better else "lower is better"
-        facts = {"kinds": list(component.kinds), "needs": component.needs, "direction": way}
+        facts = {"tasks": list(component.tasks), "needs": component.needs, "direction": way}
     facts = {key: value for key, value in facts.items() if value not in (None, [], "", {})}
     return {"kind": entry.kind, "name": entry.name, **facts}
 

@@ -267,7 +267,7 @@ class MeasuredTable:
             if before.rows_used < len(self.dataset.y):
                 self._store.add_dataset(replace(before, rows_used=len(self.dataset.y)))
             return
-        found = describe(whole, self._plugins.registry.extractors(), seconds=60.0, seed=0)
+        found = describe(whole, self._plugins.registry.metafeatures(), seconds=60.0, seed=0)
         task = whole.task
         self._store.add_dataset(
             DatasetFact(

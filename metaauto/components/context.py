@@ -46,7 +46,7 @@ class BuildContext:
     threads : int
         Threads the component may use.
     categorical : tuple of int
-        Indices of columns holding category codes (only for models tagged ``categories``).
+        Indices of columns holding category codes (only for models tagged ``accepts_categories``).
         A code is a whole number; NaN is a missing value, -1 an unseen category.
     metric : str
         Name of the metric that drives the search, as a hint.

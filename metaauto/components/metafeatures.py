@@ -10,7 +10,7 @@ from metaauto.components.validation import check_component, check_tasks
 from metaauto.errors import ComponentError
 from metaauto.task import TASK_KINDS, Role
 
-__all__ = ["Extractor", "MetafeatureInput"]
+__all__ = ["MetafeatureExtractor", "MetafeatureInput"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class MetafeatureInput:
 
 
 @dataclass(frozen=True)
-class Extractor:
+class MetafeatureExtractor:
     """A source of metafeatures.
 
     Parameters
@@ -82,6 +82,6 @@ class Extractor:
         keys = self.keys
         if isinstance(keys, str) or not keys or len(set(keys)) != len(keys):
             raise ComponentError(
-                f"Extractor {self.name!r} names the keys {keys!r}.",
+                f"Metafeature extractor {self.name!r} names the keys {keys!r}.",
                 hint="List each key that it returns once, in a tuple.",
             )

@@ -16,45 +16,45 @@ __all__ = ["Model", "Tags"]
 
 @dataclass(frozen=True)
 class Tags:
-    """What a model can take as it is; the rest is prepared for it.
+    """What a model accepts, needs, uses and outputs; the engine prepares the rest.
 
     Parameters
     ----------
-    missing : bool
-        Takes NaN in numeric columns; otherwise they are imputed.
-    categories : bool
-        Takes category codes (columns ``context.categorical``); otherwise they are encoded.
-    sparse : bool
-        Takes scipy sparse matrices.
-    scaled : bool
-        Wants numeric columns on one scale.
-    sample_weight : bool
-        Its ``fit`` honours sample weights.
-    probabilities : bool
+    accepts_nan : bool
+        Accepts NaN in numeric columns; otherwise they are imputed.
+    accepts_categories : bool
+        Accepts category codes (columns ``context.categorical``); otherwise they are encoded.
+    accepts_sparse : bool
+        Accepts scipy sparse matrices.
+    needs_scaling : bool
+        Needs numeric columns on one scale.
+    accepts_sample_weight : bool
+        Its ``fit`` accepts sample weights and honours them.
+    outputs_probabilities : bool
         Has ``predict_proba`` (classification).
-    threads : bool
+    uses_threads : bool
         Uses ``context.threads`` threads.
-    early_stopping : bool
-        Uses the fold's validation part to stop.
-    deadline : bool
-        Stops by itself before the deadline and keeps what it has.
+    uses_early_stopping : bool
+        Stops early by the loss on the validation part of the fold.
+    keeps_deadline : bool
+        Stops before the deadline by itself and returns a usable model.
     deterministic : bool
-        Same seed and data, same model.
-    raw : bool
-        Takes the table itself (a DataFrame), with no preprocessing at all.
+        The same seed and data give the same model.
+    accepts_dataframe : bool
+        Accepts the table itself (a DataFrame), without any preprocessing.
     """
 
-    missing: bool = False
-    categories: bool = False
-    sparse: bool = False
-    scaled: bool = False
-    sample_weight: bool = False
-    probabilities: bool = True
-    threads: bool = False
-    early_stopping: bool = False
-    deadline: bool = False
+    accepts_nan: bool = False
+    accepts_categories: bool = False
+    accepts_sparse: bool = False
+    needs_scaling: bool = False
+    accepts_sample_weight: bool = False
+    outputs_probabilities: bool = True
+    uses_threads: bool = False
+    uses_early_stopping: bool = False
+    keeps_deadline: bool = False
     deterministic: bool = True
-    raw: bool = False
+    accepts_dataframe: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Model:
     tasks : tuple of str
         Kinds of task it can do.
     tags : Tags
-        What it takes as it is.
+        What it accepts, needs, uses and outputs.
     fit : callable, optional
         ``fit(estimator, X, y, context) -> estimator`` with a `FitContext`, for early stopping and
         deadlines; without it the host calls ``estimator.fit(X, y[, sample_weight=...])``.

@@ -38,16 +38,16 @@ class Preprocessor:
     default : bool
         Whether it is its slot's choice until the search says otherwise; exactly one installed
         preprocessor of a slot should say so.
-    keeps_missing : bool
-        Its output may hold NaN (then only models tagged ``missing`` get it).
-    native : bool
-        Its output are category codes for models tagged ``categories``.
-    sparse : bool
+    passes_nan : bool
+        Its output may hold NaN (then only models tagged ``accepts_nan`` get it).
+    outputs_categories : bool
+        Its output are category codes for models tagged ``accepts_categories``.
+    outputs_sparse : bool
         Its output may be sparse.
-    centers : bool
-        It shifts columns, and so cannot take a sparse matrix.
-    suits_scaled : bool
-        Its output has a sense of distance, as models tagged ``scaled`` want it.
+    needs_dense : bool
+        It needs a dense matrix, because it centres columns.
+    outputs_scaled : bool
+        Its output has a sense of distance, as models tagged ``needs_scaling`` need it.
     tasks, space_version, requires, trusted, max_rows, max_features, cost
         As in `Model`.
     """
@@ -57,11 +57,11 @@ class Preprocessor:
     build: Callable[[Mapping[str, Any], BuildContext], Any]
     space: Space = field(default_factory=dict)
     default: bool = False
-    keeps_missing: bool = False
-    native: bool = False
-    sparse: bool = False
-    centers: bool = False
-    suits_scaled: bool = True
+    passes_nan: bool = False
+    outputs_categories: bool = False
+    outputs_sparse: bool = False
+    needs_dense: bool = False
+    outputs_scaled: bool = True
     tasks: tuple[str, ...] = TASK_KINDS
     space_version: int = 1
     max_rows: int | None = None

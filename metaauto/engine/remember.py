@@ -110,7 +110,7 @@ def _dataset_fact(state: FitState, search: Search, provenance: str) -> DatasetFa
     task = state.dataset.task
     described = search.description.metafeatures if search.description is not None else None
     if described is None:
-        versions = {e.name: e.version for e in state.registry.extractors() if e.name == "simple"}
+        versions = {e.name: e.version for e in state.registry.metafeatures() if e.name == "simple"}
         described = Metafeatures(task_metafeatures(task) if versions else {}, versions=versions)
     return DatasetFact(
         fingerprint=state.dataset.fingerprint,

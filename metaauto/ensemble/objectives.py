@@ -153,7 +153,7 @@ class _Generic:
         seed: int,
         decide: bool,
     ) -> None:
-        classes = "regression" not in metric.kinds
+        classes = "regression" not in metric.tasks
         width = predictions[0].shape[1] if predictions[0].ndim == 2 else 1
         limit = max(2_000, min(GENERIC_ROWS, GENERIC_CELLS // width))
         balanced = metric.core is probability.roc_auc and weight is None

@@ -111,7 +111,7 @@ class MetafeatureFact:
     value: float | None
 
     def __post_init__(self) -> None:
-        validation.text("Extractor", self.extractor, empty=False)
+        validation.text("MetafeatureExtractor", self.extractor, empty=False)
         validation.text("Metafeature", self.name, empty=False)
         object.__setattr__(self, "version", validation.count("Version", self.version))
         if self.value is not None:

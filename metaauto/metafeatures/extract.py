@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from metaauto.components import Extractor, MetafeatureInput
+from metaauto.components import MetafeatureExtractor, MetafeatureInput
 from metaauto.errors import ComponentError, DataError
 from metaauto.metafeatures.sample import view
 
@@ -81,7 +81,7 @@ class Metafeatures:
 
 def describe(
     dataset: Any,
-    extractors: Iterable[Extractor],
+    extractors: Iterable[MetafeatureExtractor],
     *,
     seconds: float = 1.0,
     seed: int = 0,
@@ -100,7 +100,7 @@ def describe(
     ----------
     dataset : Dataset
         Or any object with a ``task``, a typed frame ``X`` and a target ``y`` of codes or numbers.
-    extractors : iterable of Extractor
+    extractors : iterable of MetafeatureExtractor
         Those for other kinds of task are left out.
     seconds : float, default=1.0
         Time limit of all together.
@@ -118,10 +118,12 @@ def describe(
     Examples
     --------
     >>> import pandas as pd
-    >>> from metaauto.components import Extractor
+    >>> from metaauto.components import MetafeatureExtractor
     >>> from metaauto.data.dataset import prepare
     >>> dataset = prepare(pd.DataFrame({"a": [1.5, 2.5, 3.5, 4], "y": list("noon")}), "y")
-    >>> rows = Extractor("shape", lambda table: {"rows": float(table.n_rows)}, keys=("rows",))
+    >>> def shape(table):
+    ...     return {"rows": float(table.n_rows)}
+    >>> rows = MetafeatureExtractor("shape", shape, keys=("rows",))
     >>> dict(describe(dataset, [rows]).values)
     {'shape.rows': 4.0}
     """
@@ -153,19 +155,21 @@ def describe(
     return Metafeatures(values, taken, failures, versions)
 
 
-def _run(extractor: Extractor, table: MetafeatureInput) -> tuple[dict[str, float], dict[str, str]]:
+def _run(
+    extractor: MetafeatureExtractor, table: MetafeatureInput
+) -> tuple[dict[str, float], dict[str, str]]:
     """Values of one extractor by full key, and notes about those it could not say."""
     with np.errstate(all="ignore"):
         result = extractor.extract(table)
     if not isinstance(result, Mapping):
         raise ComponentError(
-            f"Extractor {extractor.name!r} returned a {type(result).__name__}.",
+            f"Metafeature extractor {extractor.name!r} returned a {type(result).__name__}.",
             hint="Return a dict of numbers by key.",
         )
     wrong = set(result).symmetric_difference(extractor.keys)
     if wrong:
         raise ComponentError(
-            f"Extractor {extractor.name!r} returned other keys than it declares: "
+            f"Metafeature extractor {extractor.name!r} returned other keys than it declares: "
             f"{', '.join(sorted(map(str, wrong)))}.",
             hint="Return all keys, NaN for what cannot be said.",
         )

@@ -47,8 +47,8 @@ class Metric:
     ----------
     name : str
         Name that users write and reports show.
-    kinds : tuple of {'binary', 'multiclass', 'regression'}
-        Kinds of task it measures.
+    tasks : tuple of {'binary', 'multiclass', 'regression'}
+        Tasks it measures.
     needs : {'probabilities', 'labels', 'values'}
         What `function` is given as its second argument.
     function : callable
@@ -67,7 +67,7 @@ class Metric:
     Raises
     ------
     ComponentError
-        If the kinds, the needs or the function cannot be used.
+        If the tasks, the needs or the function cannot be used.
 
     Examples
     --------
@@ -81,7 +81,7 @@ class Metric:
     """
 
     name: str
-    kinds: tuple[str, ...]
+    tasks: tuple[str, ...]
     needs: str
     function: Callable[..., float]
     greater_is_better: bool = True
@@ -90,11 +90,11 @@ class Metric:
     weighted: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "kinds", tuple(self.kinds))
-        wrong = [kind for kind in self.kinds if kind not in TASK_KINDS]
-        if wrong or not self.kinds:
+        object.__setattr__(self, "tasks", tuple(self.tasks))
+        wrong = [kind for kind in self.tasks if kind not in TASK_KINDS]
+        if wrong or not self.tasks:
             raise ComponentError(
-                f"The metric {self.name!r} names the kinds {self.kinds!r}.",
+                f"The metric {self.name!r} names the tasks {self.tasks!r}.",
                 hint=f"Choose from {', '.join(TASK_KINDS)}.",
             )
         if self.needs not in NEEDS:
@@ -102,9 +102,9 @@ class Metric:
                 f"The metric {self.name!r} needs {self.needs!r}.",
                 hint=f"Choose from {', '.join(NEEDS)}.",
             )
-        if (self.needs == "values") != (self.kinds == ("regression",)):
+        if (self.needs == "values") != (self.tasks == ("regression",)):
             raise ComponentError(
-                f"The metric {self.name!r} needs {self.needs} and measures {self.kinds!r}.",
+                f"The metric {self.name!r} needs {self.needs} and measures {self.tasks!r}.",
                 hint="Metrics of regression need 'values'; the others probabilities or labels.",
             )
         if not callable(self.function):

@@ -215,7 +215,7 @@ def quantile(alpha: float, *, negated: bool = False) -> Metric:
 
 def names_for(kind: str, extra: Iterable[Metric] = ()) -> list[str]:
     """Names of the metrics that measure one kind of task."""
-    found = [m.name for m in (*METRICS.values(), *extra) if kind in m.kinds]
+    found = [m.name for m in (*METRICS.values(), *extra) if kind in m.tasks]
     return found + (["quantile@0.9"] if kind == "regression" else [])
 
 
@@ -240,7 +240,7 @@ def named(name: str, kind: str, extra: Iterable[Metric] = ()) -> Metric:
         metric = scorer_named(key, kind)
     if metric is None:
         raise UnknownName.among("metric", name, [*catalogue, *ALIASES, "quantile@0.9"])
-    if kind not in metric.kinds:
+    if kind not in metric.tasks:
         raise Refused(
             f"The metric {name!r} does not measure {kind} tasks.",
             hint=f"These do: {', '.join(names_for(kind, extra))}.",

@@ -75,7 +75,7 @@ def resolve_metric(
     if isinstance(spec, str):
         return named(spec, kind, extra)
     if isinstance(spec, Metric):
-        if kind not in spec.kinds:
+        if kind not in spec.tasks:
             raise Refused(
                 f"The metric {spec.name!r} does not measure {kind} tasks.",
                 hint=f"These do: {', '.join(names_for(kind, extra))}.",

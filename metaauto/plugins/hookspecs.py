@@ -56,19 +56,19 @@ def register_preprocessors(register: Register) -> None:
 
 @hookspec
 def register_metafeatures(register: Register) -> None:
-    """Register metafeature extractors: ``register.extractor(Extractor(...))``.
+    """Register metafeature extractors: ``register.metafeature(MetafeatureExtractor(...))``.
 
     Called like `register_models`. An extractor that raises, or that declares more ``seconds`` than
     are left, leaves NaN and a note; it never stops a fit.
 
     Examples
     --------
-    >>> from metaauto.api import Extractor, hookimpl
+    >>> from metaauto.api import MetafeatureExtractor, hookimpl
+    >>> def shape(table):
+    ...     return {"rows": float(table.n_rows)}
     >>> @hookimpl
     ... def register_metafeatures(register):
-    ...     register.extractor(
-    ...         Extractor("shape", lambda table: {"rows": float(table.n_rows)}, keys=("rows",))
-    ...     )
+    ...     register.metafeature(MetafeatureExtractor("shape", shape, keys=("rows",)))
     """
 
 
@@ -86,7 +86,7 @@ def register_metrics(register: Register) -> None:
     ...     register.metric(
     ...         Metric(
     ...             "hit_rate",
-    ...             kinds=("binary", "multiclass"),
+    ...             tasks=("binary", "multiclass"),
     ...             needs="labels",
     ...             function=lambda y, labels, sample_weight=None: float((y == labels).mean()),
     ...         )

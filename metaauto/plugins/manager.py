@@ -86,8 +86,8 @@ class Bundle:
 
     Parameters
     ----------
-    components : iterable of Model, Preprocessor, Extractor, Reader, Metric, Explainer or Strategy
-        What it registers.
+    components : iterable
+        Components of any type that a plugin can register (`Model`, `Preprocessor`, ...).
     """
 
     __name__ = SESSION
@@ -210,7 +210,7 @@ def load_plugins(
 _KINDS = (
     "command",
     "explainer",
-    "extractor",
+    "metafeature",
     "knowledge",
     "metric",
     "model",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from metaauto.components import SLOTS, Extractor, Model, Preprocessor, Reader
+from metaauto.components import SLOTS, MetafeatureExtractor, Model, Preprocessor, Reader
 from metaauto.components.explainer import Explainer
 from metaauto.components.hyperparameters import Range
 from metaauto.components.strategy import Strategy
@@ -23,7 +23,7 @@ OWN_SOURCE = "metaauto itself"
 COMPONENT_TYPES: dict[str, Any] = {
     "model": Model,
     "preprocessor": Preprocessor,
-    "extractor": Extractor,
+    "metafeature": MetafeatureExtractor,
     "metric": Metric,
     "reader": Reader,
     "explainer": Explainer,
@@ -105,9 +105,9 @@ class Register:
         """Register a way to fill a preprocessing slot."""
         self._add("preprocessor", preprocessor)
 
-    def extractor(self, extractor: Extractor) -> None:
+    def metafeature(self, metafeature: MetafeatureExtractor) -> None:
         """Register a source of metafeatures."""
-        self._add("extractor", extractor)
+        self._add("metafeature", metafeature)
 
     def metric(self, metric: Metric) -> None:
         """Register a metric."""
@@ -293,9 +293,9 @@ class Registry:
         found = [e.component for e in self.entries("preprocessor") if e.component.slot == slot]
         return sorted(found, key=lambda p: (not p.default, p.name))
 
-    def extractors(self) -> list[Extractor]:
+    def metafeatures(self) -> list[MetafeatureExtractor]:
         """All metafeature extractors, sorted by name."""
-        return [e.component for e in self.entries("extractor")]
+        return [e.component for e in self.entries("metafeature")]
 
     def metrics(self) -> list[Metric]:
         """All metrics that plugins registered."""

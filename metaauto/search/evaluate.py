@@ -94,7 +94,7 @@ class Evaluator:
         """Compute the table's metafeatures."""
         started = time.monotonic()
         found = describe(
-            self.inputs, self.registry.extractors(), seconds=job.seconds, seed=job.seed
+            self.inputs, self.registry.metafeatures(), seconds=job.seconds, seed=job.seed
         )
         return Description(found, time.monotonic() - started)
 
@@ -199,7 +199,7 @@ class Evaluator:
         inputs = self.inputs
         train, validation = inputs.folds[fold]
         X_train, X_validation = inputs.X.iloc[train], inputs.X.iloc[validation]
-        if plan.model.tags.raw:
+        if plan.model.tags.accepts_dataframe:
             steps: list[tuple[str, Any]] = [("preprocess", "passthrough")]
             prepared = _Prepared(steps, X_train, X_validation, (), time.monotonic() - started)
         else:

@@ -33,13 +33,13 @@ class PreparationPlan:
         self.model = model
         self.steps = dict(steps)
         chosen = sorted((slot, step.name, sorted(v.items())) for slot, (step, v) in steps.items())
-        self.key = repr((chosen, model.tags.sparse, model.tags.raw))
+        self.key = repr((chosen, model.tags.accepts_sparse, model.tags.accepts_dataframe))
 
     @property
     def is_native(self) -> bool:
         """Whether categories reach the model as codes."""
         step = self.steps.get("categorical")
-        return step is not None and step[0].native
+        return step is not None and step[0].outputs_categories
 
     def build(self, space: SearchSpace, context: BuildContext) -> Any:
         """An unfitted transformer of typed frames.
@@ -75,10 +75,10 @@ class PreparationPlan:
         return self._step("reduce", context)
 
     def _may_be_sparse(self) -> bool:
-        if not self.model.tags.sparse:
+        if not self.model.tags.accepts_sparse:
             return False
         reduce = self.steps.get("reduce")
-        return reduce is None or reduce[0].name == "none" or not reduce[0].centers
+        return reduce is None or reduce[0].name == "none" or not reduce[0].needs_dense
 
     def _step(self, slot: str, context: BuildContext) -> Any | None:
         if slot not in self.steps:
@@ -128,7 +128,11 @@ def plan_preparation(
             if all(given.get(p) in ok for p, ok in step.space[key].when.items())
         }
         steps[slot] = (step, active)
-    if "categorical" in steps and steps["categorical"][0].native and not model.tags.categories:
+    if (
+        "categorical" in steps
+        and steps["categorical"][0].outputs_categories
+        and not model.tags.accepts_categories
+    ):
         raise ComponentError(
             f"Model {model.name!r} cannot take category codes.", hint="Encode them."
         )

@@ -24,7 +24,7 @@ from metaauto.lazy import attribute_of
 __all__ = [
     "NASTY_TABLES",
     "ExplainerContract",
-    "ExtractorContract",
+    "MetafeatureContract",
     "MetricContract",
     "ModelContract",
     "NastyTable",
@@ -43,7 +43,7 @@ __all__ = [
 
 _HOMES = {
     "ExplainerContract": "contracts.explainer",
-    "ExtractorContract": "contracts.extractor",
+    "MetafeatureContract": "contracts.metafeature",
     "MetricContract": "contracts.metric",
     "ModelContract": "contracts.model",
     "PreprocessorContract": "contracts.preprocessor",

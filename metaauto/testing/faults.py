@@ -197,7 +197,12 @@ def _model(fault: str) -> Model:
             "seconds": Float(0.0, LONG, LONG),
             "gigabytes": Float(0.0, 1024.0, 4.0),
         },
-        tags=Tags(missing=True, categories=True, sparse=True, sample_weight=True),
+        tags=Tags(
+            accepts_nan=True,
+            accepts_categories=True,
+            accepts_sparse=True,
+            accepts_sample_weight=True,
+        ),
         cost=0.01,
         trusted=("metaauto.testing.faults.FaultyEstimator",),
     )

@@ -29,7 +29,7 @@ class Problem:
     kind : {'binary', 'multiclass', 'regression'}
         Kind of task.
     X, X_validation : array, sparse matrix or DataFrame of shape (rows, features)
-        Prepared rows (typed frames for models tagged ``raw``).
+        Prepared rows (typed frames for models tagged ``accepts_dataframe``).
     y, y_validation : ndarray of shape (rows,)
         Class codes 0..k-1, or floats.
     n_classes : int

@@ -21,7 +21,7 @@ REQUEST = "METAAUTO_CHECK"
 
 CONTRACTS: dict[str, str] = {
     "explainer": "ExplainerContract",
-    "extractor": "ExtractorContract",
+    "metafeature": "MetafeatureContract",
     "metric": "MetricContract",
     "model": "ModelContract",
     "preprocessor": "PreprocessorContract",

@@ -75,7 +75,7 @@ class RuntimeModel:
         A model that stops at its deadline is useful before it is complete.
         """
         tags = self._space.registry.model(configuration.model).tags
-        return self.expected_seconds(configuration) * (_WORTH_SHARE if tags.deadline else 1.0)
+        return self.expected_seconds(configuration) * (_WORTH_SHARE if tags.keeps_deadline else 1.0)
 
     def _guess(self, configuration: Configuration) -> float:
         known = self._known(configuration)

@@ -56,7 +56,7 @@ def recollect(dataset: Dataset, knowledge: bool | str | Path, registry: Registry
         dataset.task.metric,
         without=dataset.fingerprint,
         without_openml_id=dataset.openml_id,
-        extractors={extractor.name: extractor.version for extractor in registry.extractors()},
+        extractors={extractor.name: extractor.version for extractor in registry.metafeatures()},
     )
     if named is not None and found.problems:
         raise KnowledgeError(found.problems[0])

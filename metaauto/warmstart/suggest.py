@@ -224,7 +224,7 @@ def suggest(
     warm = start if isinstance(start, KnowledgeStrategy) else None
     # What its authors recommend is the same for every table, and describing one takes a second.
     if not isinstance(start, DefaultPortfolio):
-        extractors = selected.extractors()
+        extractors = selected.metafeatures()
         start.inform(describe(dataset, extractors, seconds=describe_seconds, seed=seed))
     about = {} if warm is None else warm.summary()
     return Suggestion(

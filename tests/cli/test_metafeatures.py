@@ -11,7 +11,7 @@ from command_line import Cli, people
 from metaauto.data import prepare
 
 PLUGIN = """
-from metaauto.api import Extractor, hookimpl
+from metaauto.api import MetafeatureExtractor, hookimpl
 
 def broken(table):
     raise RuntimeError("no luck\\ntoday")
@@ -21,8 +21,8 @@ def endless(table):
 
 @hookimpl
 def register_metafeatures(register):
-    register.extractor(Extractor("broken", broken, ("luck",)))
-    register.extractor(Extractor("endless", endless, ("size", "rows")))
+    register.metafeature(MetafeatureExtractor("broken", broken, ("luck",)))
+    register.metafeature(MetafeatureExtractor("endless", endless, ("size", "rows")))
 """
 
 

@@ -14,7 +14,7 @@ EXAMPLE = Path(__file__).parents[2] / "plugins" / "metaauto-example"
 
 PLUGIN = """
 from metaauto.api import (
-    Choice, Explainer, Extractor, Float, Metric, Model, Preprocessor, Reader, Tags, hookimpl
+    Choice, Explainer, MetafeatureExtractor, Float, Metric, Model, Preprocessor, Reader, Tags, hookimpl
 )
 
 SPACE = {
@@ -25,11 +25,11 @@ SPACE = {
 @hookimpl
 def register_models(register):
     register.model(
-        Model("fancy", print, SPACE, max_rows=500, tags=Tags(missing=True), portfolio=({},))
+        Model("fancy", print, SPACE, max_rows=500, tags=Tags(accepts_nan=True), portfolio=({},))
     )
     register.model(Model("odd", print, requires=("nothing_of_this_name",)))
     register.preprocessor(Preprocessor("log", "scale", print))
-    register.extractor(Extractor("shape", print, ("rows", "columns")))
+    register.metafeature(MetafeatureExtractor("shape", print, ("rows", "columns")))
     register.metric(Metric("hits", ("binary",), "labels", print, greater_is_better=False))
     register.reader(Reader("dbf", print, print, "dBase tables, such as x.dbf"))
     register.explainer(Explainer("why", print, "Says why."))
@@ -117,7 +117,11 @@ class TestShow:
         record = json.loads(call(capsys, "show", "fancy", "--json")[1])
         components = {c["name"]: c for c in record["components"]}
         assert components["fancy"]["limits"] == {"max_rows": 500}
-        assert components["fancy"]["tags"] == ["missing", "probabilities", "deterministic"]
+        assert components["fancy"]["tags"] == [
+            "accepts_nan",
+            "outputs_probabilities",
+            "deterministic",
+        ]
         assert components["scale.log"]["slot"] == "scale"
         assert record["disable"][0] == "metaauto fit --exclude fancy"
 

@@ -42,7 +42,7 @@ class Centres(ClassifierMixin, BaseEstimator):
 def build(values, context):
     return Centres()
 
-mine = Model("centres", build, tasks=("binary", "multiclass"), tags=Tags(scaled=True))
+mine = Model("centres", build, tasks=("binary", "multiclass"), tags=Tags(needs_scaling=True))
 X, y = load_iris(return_X_y=True)
 
 def tell(model, **more):

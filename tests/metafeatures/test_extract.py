@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaauto.builtin.metafeatures import EXTRACTORS
-from metaauto.components import Extractor
+from metaauto.components import MetafeatureExtractor
 from metaauto.errors import DataError
 from metaauto.metafeatures import Metafeatures, describe
 from metaauto.metafeatures.sample import sample_rows, view
@@ -52,8 +52,8 @@ def mixed(n_rows: int = 300, kind: str = "binary") -> Table:
     return Table(Task(kind, "y", tuple(columns), "auc", n_rows, classes), frame, y)
 
 
-def extractor(name, extract, keys=("a",), **options) -> Extractor:
-    return Extractor(name, extract, keys, **options)
+def extractor(name, extract, keys=("a",), **options) -> MetafeatureExtractor:
+    return MetafeatureExtractor(name, extract, keys, **options)
 
 
 @pytest.mark.parametrize("kind", ["binary", "regression"])

@@ -6,7 +6,7 @@ import inspect
 import pluggy
 import pytest
 
-from metaauto.components import Extractor, Preprocessor, Reader
+from metaauto.components import MetafeatureExtractor, Preprocessor, Reader
 from metaauto.components.explainer import Explainer
 from metaauto.components.strategy import Strategy
 from metaauto.metrics import Metric
@@ -104,7 +104,7 @@ def test_a_hook_may_leave_out_arguments():
 def test_components_of_the_examples_have_distinct_kinds():
     kinds = {
         "register_preprocessors": Preprocessor,
-        "register_metafeatures": Extractor,
+        "register_metafeatures": MetafeatureExtractor,
         "register_metrics": Metric,
         "register_readers": Reader,
         "register_explainers": Explainer,
@@ -115,6 +115,6 @@ def test_components_of_the_examples_have_distinct_kinds():
             "Plugin", (), {"__name__": "docstring", name: staticmethod(implemented(name))}
         )()
         registry = load_plugins(PluginSettings(only=()), [plugin]).registry
-        word = kind.__name__.lower()
+        word = {"register_strategies": "strategy"}.get(name, name[len("register_") : -1])
         mine = [e for e in registry.entries(word) if e.plugin.name == "docstring"]
         assert [type(e.component) for e in mine] == [kind]

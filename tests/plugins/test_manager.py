@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import metaauto
-from metaauto.api import Extractor, Model, hookimpl
+from metaauto.api import MetafeatureExtractor, Model, hookimpl
 from metaauto.errors import NameClash, PluginLoadError, Refused
 from metaauto.plugins.manager import Bundle, PluginSettings, load_plugins, pack_objects
 
@@ -375,10 +375,13 @@ class TestNotify:
 class TestSession:
     def test_a_bundle_registers_components_of_any_kind(self):
         bundle = Bundle(
-            [Model("mine", lambda v, c: None), Extractor("facts", lambda i: {"a": 1.0}, ("a",))]
+            [
+                Model("mine", lambda v, c: None),
+                MetafeatureExtractor("facts", lambda i: {"a": 1.0}, ("a",)),
+            ]
         )
         loaded = load_plugins(only(), [bundle])
-        assert set(loaded.plugin("session").components) == {"model:mine", "extractor:facts"}
+        assert set(loaded.plugin("session").components) == {"model:mine", "metafeature:facts"}
 
     def test_a_bundle_with_something_else_is_reported(self):
         loaded = load_plugins(only(), [Bundle([42])])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaauto.components import Extractor, Model, Preprocessor, Reader
+from metaauto.components import MetafeatureExtractor, Model, Preprocessor, Reader
 from metaauto.components.hyperparameters import Choice, Float
 from metaauto.errors import ComponentError, UnknownName
 from metaauto.metrics import Metric
@@ -73,11 +73,11 @@ def test_one_name_for_two_kinds_is_no_clash():
     registry = Registry(
         [
             *entries(plugin, "same"),
-            Registered("extractor", "same", Extractor("same", build, ("a",)), plugin),
+            Registered("metafeature", "same", MetafeatureExtractor("same", build, ("a",)), plugin),
         ]
     )
     assert registry.clashes == []
-    assert registry.model("same").name == registry.extractors()[0].name
+    assert registry.model("same").name == registry.metafeatures()[0].name
 
 
 @given(st.randoms(use_true_random=False))
@@ -187,14 +187,14 @@ class TestRegister:
         register = Register(plugin)
         register.model(Model("m", build))
         register.preprocessor(Preprocessor("s", "scale", build))
-        register.extractor(Extractor("e", build, ("a",)))
+        register.metafeature(MetafeatureExtractor("e", build, ("a",)))
         register.metric(Metric("hits", ("binary",), "labels", build))
         register.reader(Reader("r", bool, build))
         register.knowledge("pack.db")
         assert [(e.kind, e.name) for e in register.entries] == [
             ("model", "m"),
             ("preprocessor", "scale.s"),
-            ("extractor", "e"),
+            ("metafeature", "e"),
             ("metric", "hits"),
             ("reader", "r"),
             ("knowledge", "pack.db"),
@@ -202,7 +202,7 @@ class TestRegister:
         assert {id(e.plugin) for e in register.entries} == {id(plugin)}
         assert plugin.errors == []
 
-    @pytest.mark.parametrize("kind", ["model", "preprocessor", "extractor", "metric", "reader"])
+    @pytest.mark.parametrize("kind", ["model", "preprocessor", "metafeature", "metric", "reader"])
     @pytest.mark.parametrize("wrong", [None, "knn", Model, 3])
     def test_wrong_types_are_refused_by_plugin(self, kind, wrong):
         register = Register(fresh("odd"))
@@ -275,7 +275,7 @@ def test_the_installed_components_do_not_clash():
     assert loaded.registry.clashes == []
     assert not any(p.errors for p in loaded.plugins)
     again = load_plugins(PluginSettings(only=())).registry
-    for kind in ("model", "preprocessor", "extractor", "reader"):
+    for kind in ("model", "preprocessor", "metafeature", "reader"):
         assert loaded.registry.names(kind) == again.names(kind)
         assert loaded.registry.names(kind)
 

@@ -24,7 +24,7 @@ KINDS = ("binary", "multiclass", "regression")
 
 def with_models(registry: Registry, *models, steps=()) -> Registry:
     plugin = Plugin("tests", source="object")
-    entries = [e for k in ("model", "preprocessor", "extractor") for e in registry.entries(k)]
+    entries = [e for k in ("model", "preprocessor", "metafeature") for e in registry.entries(k)]
     entries += [Registered("model", m.name, m, plugin) for m in models]
     entries += [Registered("preprocessor", f"{s.slot}.{s.name}", s, plugin) for s in steps]
     return Registry(entries)
@@ -158,7 +158,9 @@ def spied():
     Spy.seen = []
 
 
-TAKES_ALL = Tags(missing=True, categories=True, sparse=True, sample_weight=True)
+TAKES_ALL = Tags(
+    accepts_nan=True, accepts_categories=True, accepts_sparse=True, accepts_sample_weight=True
+)
 
 
 def test_weights_reach_a_model_without_a_fit_of_its_own(evaluator, spied):
@@ -212,13 +214,13 @@ def test_values_of_slots_do_not_reach_build(evaluator):
         seen.update(values)
         return Spy(context)
 
-    made = evaluator(models=[Model("spy", build, tags=Tags(scaled=True))])
+    made = evaluator(models=[Model("spy", build, tags=Tags(needs_scaling=True))])
     made.run(job("spy", alpha=3, scale="quantile", **{"categorical.onehot.min_frequency": 0.1}))
     assert seen == {"alpha": 3}
 
 
 def test_a_raw_model_gets_the_table_itself(evaluator, spied):
-    made = evaluator(models=[Model("spy", lambda v, c: Spy(c), tags=Tags(raw=True))])
+    made = evaluator(models=[Model("spy", lambda v, c: Spy(c), tags=Tags(accepts_dataframe=True))])
     made.run(job("spy"))
     X = spied[0][0]
     assert list(X.columns) == list(made.inputs.X.columns)
@@ -296,7 +298,7 @@ class TestCache:
         for model in ("logistic", "naive_bayes", "logistic"):
             outcome = made.run(job(model, scale="counting", C=1.0, var_smoothing=0.1))
             assert outcome.status is Status.SUCCESS, outcome.detail
-        sparse = {made.registry.model(m).tags.sparse for m in ("logistic", "naive_bayes")}
+        sparse = {made.registry.model(m).tags.accepts_sparse for m in ("logistic", "naive_bayes")}
         assert Counting.fitted == len(sparse)
 
     def test_every_fold_is_prepared_on_its_own_training_rows(self, evaluator):

@@ -170,7 +170,9 @@ def test_a_space_that_smac_cannot_take_is_survived(caplog):
 
 def test_a_space_of_few_points_comes_to_an_end(caplog):
     space = {"a": Choice(("x", "y")), "b": Float(1.0, 1.0, 1.0)}
-    model = Model("tiny", lambda values, context: None, space=space, tags=Tags(raw=True))
+    model = Model(
+        "tiny", lambda values, context: None, space=space, tags=Tags(accepts_dataframe=True)
+    )
     registry = Registry([Registered("model", "tiny", model, Plugin("tests"))])
     search = SearchSpace(registry, TASK)
     proposer = SmacProposer(search.ranges, 0)

@@ -28,7 +28,7 @@ class TestAnHonestModel(ModelContract):
         bayes,
         space={"kind": Choice(("a", "b")), "x": Float(0.1, 10, 1.0, log=True)},
         tasks=CLASSES,
-        tags=Tags(sample_weight=True),
+        tags=Tags(accepts_sample_weight=True),
         portfolio=({"kind": "b"},),
     )
     rows = 60
@@ -56,7 +56,7 @@ class TestAModelOfTypedFrames(ModelContract):
         "raw",
         lambda values, context: Raw(),
         tasks=CLASSES,
-        tags=Tags(raw=True, missing=True, categories=True),
+        tags=Tags(accepts_dataframe=True, accepts_nan=True, accepts_categories=True),
         trusted=(f"{__name__}.Raw",),
     )
     rows = 60
@@ -137,12 +137,13 @@ def test_output_is_heard(capfd):
 
 def test_false_claim_of_missing_values():
     with pytest.raises(ValueError, match="NaN"):
-        contract(tags=Tags(missing=True)).test_missing_values("binary")
+        contract(tags=Tags(accepts_nan=True)).test_missing_values("binary")
 
 
 def test_false_claim_of_sample_weights():
     checks = contract(
-        fit=lambda estimator, X, y, context: estimator.fit(X, y), tags=Tags(sample_weight=True)
+        fit=lambda estimator, X, y, context: estimator.fit(X, y),
+        tags=Tags(accepts_sample_weight=True),
     )
     with pytest.raises(AssertionError, match="heavier rows"):
         checks.test_weights_matter("binary")
@@ -150,7 +151,7 @@ def test_false_claim_of_sample_weights():
 
 def test_false_claim_of_early_stopping():
     with pytest.raises(AssertionError, match="validation part"):
-        contract(tags=Tags(early_stopping=True)).test_validation_part_is_used("binary")
+        contract(tags=Tags(uses_early_stopping=True)).test_validation_part_is_used("binary")
 
 
 def test_false_claim_of_a_deadline():
@@ -160,7 +161,7 @@ def test_false_claim_of_a_deadline():
         time.sleep(0.2)
         return estimator.fit(X, y)
 
-    checks = contract(fit=fit, tags=Tags(deadline=True))
+    checks = contract(fit=fit, tags=Tags(keeps_deadline=True))
     checks.deadline_seconds, checks.deadline_bound, checks.large_rows = 0.01, 0.1, 50
     with pytest.raises(AssertionError, match="It took"):
         checks.test_deadline_is_kept("binary")

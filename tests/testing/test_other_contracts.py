@@ -8,9 +8,9 @@ import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import MaxAbsScaler
 
-from metaauto.api import Extractor, Metric, Preprocessor, Reader, ReadError
+from metaauto.api import MetafeatureExtractor, Metric, Preprocessor, Reader, ReadError
 from metaauto.testing import (
-    ExtractorContract,
+    MetafeatureContract,
     MetricContract,
     PreprocessorContract,
     ReaderContract,
@@ -24,8 +24,10 @@ class TestAnHonestPreprocessor(PreprocessorContract):
         pytest.skip("this test module imports scikit-learn")
 
 
-class TestAnHonestExtractor(ExtractorContract):
-    extractor = Extractor("rows", lambda table: {"n": float(table.n_rows)}, keys=("n",))
+class TestAnHonestExtractor(MetafeatureContract):
+    metafeature = MetafeatureExtractor(
+        "rows", lambda table: {"n": float(table.n_rows)}, keys=("n",)
+    )
 
     def test_imports_nothing_heavy(self):
         pytest.skip("this test module imports scikit-learn")
@@ -121,8 +123,8 @@ def test_broken_preprocessors(fault, check):
     ],
 )
 def test_broken_extractors(extract, check, match):
-    checks = ExtractorContract()
-    checks.extractor = Extractor("broken", extract, keys=("n",))
+    checks = MetafeatureContract()
+    checks.metafeature = MetafeatureExtractor("broken", extract, keys=("n",))
     with pytest.raises(AssertionError, match=match):
         getattr(checks, check)("binary")
 
@@ -130,8 +132,8 @@ def test_broken_extractors(extract, check, match):
 def test_slow_extractor():
     import time
 
-    checks = ExtractorContract()
-    checks.extractor = Extractor(
+    checks = MetafeatureContract()
+    checks.metafeature = MetafeatureExtractor(
         "slow", lambda t: time.sleep(0.15) or {"n": 1.0}, keys=("n",), seconds=0.05
     )
     checks.patience = 1.0
@@ -156,7 +158,7 @@ def test_slow_extractor():
 )
 def test_broken_metrics(settings, check):
     checks = MetricContract()
-    values = {"kinds": ("binary",), "needs": "labels", "function": hits, **settings}
+    values = {"tasks": ("binary",), "needs": "labels", "function": hits, **settings}
     checks.metric = Metric("broken", **values)
     with pytest.raises(AssertionError):
         getattr(checks, check)("binary")

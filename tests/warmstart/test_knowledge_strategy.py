@@ -33,7 +33,7 @@ def model(name: str) -> Model:
         lambda values, context: None,
         space={"c": Float(0.0, 10.0, 0.0)},
         portfolio=({"c": 9.0},) if name == "line" else (),
-        tags=Tags(raw=True),
+        tags=Tags(accepts_dataframe=True),
     )
 
 

@@ -30,7 +30,7 @@ def model(name: str, cost: float, priority: float = 0.0, further: int = 0) -> Mo
         lambda values, context: None,
         space={"c": Float(0.0, 100.0, 0.5)},
         portfolio=tuple({"c": 1.0 + n} for n in range(further)),
-        tags=Tags(raw=True),
+        tags=Tags(accepts_dataframe=True),
         cost=cost,
         priority=priority,
     )

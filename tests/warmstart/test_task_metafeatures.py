@@ -9,7 +9,7 @@ from metaauto.metafeatures import describe
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.warmstart import task_metafeatures
 
-EXTRACTORS = load_plugins(PluginSettings(only=())).registry.extractors()
+EXTRACTORS = load_plugins(PluginSettings(only=())).registry.metafeatures()
 
 
 @pytest.mark.parametrize("target", ["kind", "size"])

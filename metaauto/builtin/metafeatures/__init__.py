@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from metaauto.api import Extractor
+from metaauto.api import MetafeatureExtractor
 from metaauto.builtin.metafeatures import information, landmarks, simple, statistical
 
 __all__ = ["EXTRACTORS"]
 
 
-EXTRACTORS: tuple[Extractor, ...] = (
-    Extractor("simple", simple.simple, simple.KEYS, seconds=0.05),
-    Extractor("statistical", statistical.statistical, statistical.KEYS, seconds=0.1),
-    Extractor("information", information.information, information.KEYS, seconds=0.15),
-    Extractor("landmarks", landmarks.landmarks, landmarks.KEYS, seconds=0.6),
+EXTRACTORS: tuple[MetafeatureExtractor, ...] = (
+    MetafeatureExtractor("simple", simple.simple, simple.KEYS, seconds=0.05),
+    MetafeatureExtractor("statistical", statistical.statistical, statistical.KEYS, seconds=0.1),
+    MetafeatureExtractor("information", information.information, information.KEYS, seconds=0.15),
+    MetafeatureExtractor("landmarks", landmarks.landmarks, landmarks.KEYS, seconds=0.6),
 )

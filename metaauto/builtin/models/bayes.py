@@ -23,7 +23,7 @@ NAIVE_BAYES = Model(
     build=_build,
     space={"var_smoothing": Float(1e-9, 10.0, 0.1, log=True)},
     tasks=("binary", "multiclass"),
-    tags=Tags(scaled=True, sample_weight=True),
+    tags=Tags(needs_scaling=True, accepts_sample_weight=True),
     trusted=("metaauto.builtin.models.temperature_scaling.TemperedClassifier",),
     cost=0.02,
     priority=1.0,

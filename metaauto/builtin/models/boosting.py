@@ -169,12 +169,12 @@ HIST_GRADIENT_BOOSTING = Model(
     fit=_fit,
     space=_space,
     tags=Tags(
-        missing=True,
-        categories=True,
-        sample_weight=True,
-        threads=True,
-        early_stopping=True,
-        deadline=True,
+        accepts_nan=True,
+        accepts_categories=True,
+        accepts_sample_weight=True,
+        uses_threads=True,
+        uses_early_stopping=True,
+        keeps_deadline=True,
     ),
     portfolio=(
         {"learning_rate": 0.1, "max_leaf_nodes": 6, "min_samples_leaf": 10, "max_features": 1.0},

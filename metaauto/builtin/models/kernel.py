@@ -109,7 +109,7 @@ SVM = Model(
     build=_build_svm,
     fit=_fit_svm,
     space=_svm_space,
-    tags=Tags(sparse=True, scaled=True, sample_weight=True),
+    tags=Tags(accepts_sparse=True, needs_scaling=True, accepts_sample_weight=True),
     portfolio=(
         {"C": 30.0, "kernel": "rbf", "gamma": 0.1},
         {"C": 30.0, "kernel": "rbf", "gamma": 2.0},
@@ -227,7 +227,7 @@ GAUSSIAN_PROCESS = Model(
     build=_build_gp,
     fit=_fit_gp,
     space=_gp_space,
-    tags=Tags(scaled=True, deadline=True),
+    tags=Tags(needs_scaling=True, keeps_deadline=True),
     portfolio=({"kernel": "rbf"},),
     max_rows=1_200,
     max_features=200,

@@ -69,7 +69,9 @@ LOGISTIC = Model(
         "class_weight": Choice(CLASS_WEIGHT),
     },
     tasks=("binary", "multiclass"),
-    tags=Tags(sparse=True, scaled=True, sample_weight=True, deadline=True),
+    tags=Tags(
+        accepts_sparse=True, needs_scaling=True, accepts_sample_weight=True, keeps_deadline=True
+    ),
     portfolio=({"C": 0.02, "penalty": "l2"}, {"C": 0.1, "penalty": "l1"}, {"C": 100.0}),
     max_classes=1000,
     cost=0.03,
@@ -88,7 +90,7 @@ RIDGE = Model(
     build=_build_ridge,
     space={"alpha": Float(1e-4, 1e5, 1.0, log=True)},
     tasks=("regression",),
-    tags=Tags(sparse=True, scaled=True, sample_weight=True),
+    tags=Tags(accepts_sparse=True, needs_scaling=True, accepts_sample_weight=True),
     portfolio=({"alpha": 100.0},),
     cost=0.02,
     priority=9.0,
@@ -130,7 +132,7 @@ ELASTIC_NET = Model(
         "l1_ratio": Float(0.05, 1.0, 0.5),
     },
     tasks=("regression",),
-    tags=Tags(sparse=True, scaled=True, sample_weight=True),
+    tags=Tags(accepts_sparse=True, needs_scaling=True, accepts_sample_weight=True),
     portfolio=({"alpha": 0.01, "l1_ratio": 1.0}, {"alpha": 0.03, "l1_ratio": 0.1}),
     cost=0.02,
     priority=2.0,

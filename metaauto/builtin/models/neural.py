@@ -172,12 +172,12 @@ MLP = Model(
         "batch_size": Choice(("auto", 32, 128, 512), "auto"),
     },
     tags=Tags(
-        sparse=True,
-        scaled=True,
-        sample_weight=True,
-        threads=True,
-        early_stopping=True,
-        deadline=True,
+        accepts_sparse=True,
+        needs_scaling=True,
+        accepts_sample_weight=True,
+        uses_threads=True,
+        uses_early_stopping=True,
+        keeps_deadline=True,
     ),
     portfolio=(
         {"layers": 3, "width": 160, "alpha": 1e-4, "learning_rate": 1e-3},

@@ -34,5 +34,5 @@ def _keep(values: Mapping[str, Any], context: BuildContext) -> Any:
 IMPUTE = (
     Preprocessor("median", "impute", _median, space=_SPACE, default=True, trusted=_TRUSTED),
     Preprocessor("mean", "impute", _mean, space=_SPACE, trusted=_TRUSTED),
-    Preprocessor("keep", "impute", _keep, space=_SPACE, keeps_missing=True, trusted=_TRUSTED),
+    Preprocessor("keep", "impute", _keep, space=_SPACE, passes_nan=True, trusted=_TRUSTED),
 )

@@ -39,7 +39,7 @@ TEXT = (
         "text",
         _tfidf,
         space={"max_features": Int(1_000, 50_000, log=True, default=20_000), "terms": _TERMS},
-        sparse=True,
+        outputs_sparse=True,
         trusted=(f"{_MODULE}.TextTerms",),
     ),
 )

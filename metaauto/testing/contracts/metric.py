@@ -43,7 +43,7 @@ class MetricContract:
     def pytest_generate_tests(self, metafunc: Any) -> None:
         """Run the checks that ask for a ``kind`` once for each kind that is measured."""
         if "kind" in metafunc.fixturenames:
-            metafunc.parametrize("kind", self.metric.kinds)
+            metafunc.parametrize("kind", self.metric.tasks)
 
     def rows(self, kind: str, n_rows: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """True values, a perfect prediction and a useless one."""

@@ -82,7 +82,7 @@ class ModelContract:
     def problem(self, kind: str, **settings: Any) -> Problem:
         """A small problem in the form that the model takes."""
         settings.setdefault("n_rows", self.rows)
-        return make_problem(kind, frame=self.model.tags.raw, **settings)
+        return make_problem(kind, frame=self.model.tags.accepts_dataframe, **settings)
 
     def first_kind(self) -> str:
         """The kind of task for checks that need only one."""
@@ -155,13 +155,13 @@ class ModelContract:
 
     def test_one_column(self, kind: str) -> None:
         """A table of one column is a table."""
-        if self.model.tags.raw:
+        if self.model.tags.accepts_dataframe:
             pytest.skip("takes typed frames")
         self.fits(self.problem(kind, n_features=1))
 
     def test_constant_column(self, kind: str) -> None:
         """A fold may hold a constant column."""
-        if self.model.tags.raw:
+        if self.model.tags.accepts_dataframe:
             pytest.skip("takes typed frames")
 
         def with_constant(X: Any) -> Any:
@@ -176,9 +176,9 @@ class ModelContract:
         self.fits(self.problem(kind, n_rows=6, n_features=3))
 
     def test_missing_values(self, kind: str) -> None:
-        """Models tagged ``missing`` take NaN, also where training had none."""
-        self.need("missing")
-        if self.model.tags.raw:
+        """Models tagged ``accepts_nan`` take NaN, also where training had none."""
+        self.need("accepts_nan")
+        if self.model.tags.accepts_dataframe:
             pytest.skip("takes typed frames")
         random = np.random.default_rng(1)
 
@@ -192,9 +192,9 @@ class ModelContract:
         self.fits(replace(problem, X_validation=with_holes(problem.X_validation)))
 
     def test_category_codes(self, kind: str) -> None:
-        """Models tagged ``categories`` take codes, NaN and the -1 of unseen categories."""
-        self.need("categories")
-        if self.model.tags.raw:
+        """Models tagged ``accepts_categories`` take codes, NaN and the -1 of unseen categories."""
+        self.need("accepts_categories")
+        if self.model.tags.accepts_dataframe:
             pytest.skip("takes typed frames")
         problem = self.problem(kind)
 
@@ -209,9 +209,9 @@ class ModelContract:
         self.fits(problem)
 
     def test_sparse_rows(self, kind: str) -> None:
-        """Models tagged ``sparse`` take sparse matrices and learn the same from them."""
-        self.need("sparse")
-        if self.model.tags.raw:
+        """Models tagged ``accepts_sparse`` take sparse matrices and learn the same from them."""
+        self.need("accepts_sparse")
+        if self.model.tags.accepts_dataframe:
             pytest.skip("takes typed frames")
         from scipy import sparse
 
@@ -222,9 +222,9 @@ class ModelContract:
 
     def test_sparse_rows_with_category_codes(self, kind: str) -> None:
         """Words make rows sparse, and the other columns of the table may be categories."""
-        self.need("sparse")
-        self.need("categories")
-        if self.model.tags.raw:
+        self.need("accepts_sparse")
+        self.need("accepts_categories")
+        if self.model.tags.accepts_dataframe:
             pytest.skip("takes typed frames")
         from scipy import sparse
 
@@ -253,7 +253,7 @@ class ModelContract:
             pytest.skip("does not do multiclass")
         problem = self.problem("multiclass")
         kept = np.flatnonzero(problem.y != 1)
-        rows = problem.X.iloc[kept] if self.model.tags.raw else problem.X[kept]
+        rows = problem.X.iloc[kept] if self.model.tags.accepts_dataframe else problem.X[kept]
         lacking = replace(problem, X=rows, y=problem.y[kept])
         estimator = self.fitted(lacking)
         assert list(estimator.classes_) == [0, 2]
@@ -281,8 +281,8 @@ class ModelContract:
             np.testing.assert_allclose(alone[0], batch[row], rtol=1e-3, atol=self.tolerance)
 
     def test_weights_matter(self, kind: str) -> None:
-        """Models tagged ``sample_weight`` believe the heavier of two rows that disagree."""
-        self.need("sample_weight")
+        """Models tagged ``accepts_sample_weight`` believe the heavier of two rows that disagree."""
+        self.need("accepts_sample_weight")
         problem = disagreeing(self.problem(kind))
         half = len(problem.y) // 2
         means = []
@@ -295,14 +295,14 @@ class ModelContract:
 
     def test_rows_of_no_weight(self, kind: str) -> None:
         """Weights may be zero."""
-        self.need("sample_weight")
+        self.need("accepts_sample_weight")
         problem = self.problem(kind)
         weight = (np.arange(len(problem.y)) % 5 > 0).astype(float)
         self.fits(replace(problem, sample_weight=weight))
 
     def test_deadline_is_kept(self, kind: str) -> None:
-        """Models tagged ``deadline`` stop by themselves and are usable then."""
-        self.need("deadline")
+        """Models tagged ``keeps_deadline`` stop by themselves and are usable then."""
+        self.need("keeps_deadline")
         n_rows = min(self.large_rows, self.model.max_rows or self.large_rows)
         problem = self.problem(kind, n_rows=n_rows, n_features=10)
         began = time.monotonic()
@@ -313,12 +313,12 @@ class ModelContract:
 
     def test_deadline_that_has_passed(self, kind: str) -> None:
         """A deadline in the past still leaves a usable model."""
-        self.need("deadline")
+        self.need("keeps_deadline")
         self.fits(self.problem(kind), seconds=-1.0)
 
     def test_validation_part_is_used(self, kind: str) -> None:
-        """Models tagged ``early_stopping`` stop elsewhere if the validation part is noise."""
-        self.need("early_stopping")
+        """Models tagged ``uses_early_stopping`` stop elsewhere if the validation part is noise."""
+        self.need("uses_early_stopping")
         problem = self.problem(kind, n_rows=max(self.rows, 300))
         shuffled = np.random.default_rng(0).permutation(problem.y_validation)
         good = self.fits(problem, seconds=60.0)
@@ -360,7 +360,7 @@ class ModelContract:
     def test_leaves_the_rows_alone(self, kind: str) -> None:
         """Prepared rows are shared between trials and must not be changed."""
         problem = self.problem(kind)
-        if self.model.tags.sample_weight:
+        if self.model.tags.accepts_sample_weight:
             problem = replace(problem, sample_weight=np.linspace(0.5, 2.0, len(problem.y)))
         copy = pickle.loads(pickle.dumps(problem))
         self.fits(problem)

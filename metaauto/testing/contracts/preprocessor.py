@@ -97,18 +97,20 @@ class PreprocessorContract:
     def check(self, made: Any, n_rows: int) -> None:
         """Fail unless the output is a numeric matrix with the promised properties."""
         sparse = hasattr(made, "tocsr")
-        assert not sparse or self.preprocessor.sparse, "sparse output needs sparse=True"
+        assert not sparse or self.preprocessor.outputs_sparse, (
+            "sparse output needs outputs_sparse=True"
+        )
         matrix = np.asarray(made.toarray() if sparse else made, dtype=np.float64)
         assert matrix.ndim == 2, f"the output has shape {matrix.shape}"
         assert matrix.shape[0] == n_rows
         assert not np.isinf(matrix).any(), "the output holds infinity"
-        if self.preprocessor.native:
+        if self.preprocessor.outputs_categories:
             codes = matrix[~np.isnan(matrix)]
             assert (codes == np.round(codes)).all(), "category codes are whole numbers"
             assert (codes >= -1).all(), "category codes are -1 or more"
-        elif self.preprocessor.slot != "datetime" and not self.preprocessor.keeps_missing:
+        elif self.preprocessor.slot != "datetime" and not self.preprocessor.passes_nan:
             # Dates that are missing are imputed behind their slot.
-            assert not np.isnan(matrix).any(), "NaN in the output needs keeps_missing=True"
+            assert not np.isnan(matrix).any(), "NaN in the output needs passes_nan=True"
 
     # -- what it makes ------------------------------------------------------------------------
 

@@ -11,22 +11,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metaauto.components import Extractor, MetafeatureInput
+from metaauto.components import MetafeatureExtractor, MetafeatureInput
 from metaauto.task import Role
 from metaauto.testing.global_state import heavy_imports_of, no_traces
 from metaauto.testing.problems import make_problem
 
-__all__ = ["ExtractorContract", "make_input"]
+__all__ = ["MetafeatureContract", "make_input"]
 
 
-class ExtractorContract:
+class MetafeatureContract:
     """Everything that an extractor promises.
 
-    Subclass it in a test module, under a name that starts with ``Test``, and set `extractor`.
+    Subclass it in a test module, under a name that starts with ``Test``, and set `metafeature`.
 
     Attributes
     ----------
-    extractor : Extractor
+    metafeature : MetafeatureExtractor
         The component under test.
     patience : float
         How many times its own ``seconds`` it may take on the largest input; generous, because
@@ -34,25 +34,27 @@ class ExtractorContract:
 
     Examples
     --------
-    >>> from metaauto.api import Extractor
-    >>> class TestMine(ExtractorContract):
-    ...     extractor = Extractor("shape", lambda t: {"rows": float(t.n_rows)}, keys=("rows",))
+    >>> from metaauto.api import MetafeatureExtractor
+    >>> def shape(table):
+    ...     return {"rows": float(table.n_rows)}
+    >>> class TestMine(MetafeatureContract):
+    ...     metafeature = MetafeatureExtractor("shape", shape, keys=("rows",))
     """
 
-    extractor: Extractor
+    metafeature: MetafeatureExtractor
     patience: float = 20.0
 
     def pytest_generate_tests(self, metafunc: Any) -> None:
         """Run the checks that ask for a ``kind`` once for each task of the extractor."""
         if "kind" in metafunc.fixturenames:
-            metafunc.parametrize("kind", self.extractor.tasks)
+            metafunc.parametrize("kind", self.metafeature.tasks)
 
     def extract(self, table: MetafeatureInput) -> dict[str, float]:
         """Extract, and check the form of the answer."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = dict(self.extractor.extract(table))
-        assert set(found) == set(self.extractor.keys), "it returns all of its keys, always"
+            found = dict(self.metafeature.extract(table))
+        assert set(found) == set(self.metafeature.keys), "it returns all of its keys, always"
         for key, value in found.items():
             assert isinstance(value, (int, float, np.number)), f"{key} is {value!r}"
             assert not math.isinf(float(value)), f"{key} is infinite: say NaN"
@@ -82,7 +84,7 @@ class ExtractorContract:
 
     def test_rare_class(self) -> None:
         """A class may have a single row."""
-        if "multiclass" not in self.extractor.tasks:
+        if "multiclass" not in self.metafeature.tasks:
             return
         table = make_input("multiclass")
         table.y[:] = np.where(table.y == 2, 0, table.y)
@@ -96,8 +98,8 @@ class ExtractorContract:
         began = time.monotonic()
         self.extract(table)
         took = time.monotonic() - began
-        bound = self.patience * max(self.extractor.seconds, 0.05)
-        assert took < bound, f"It took {took:.2f} s of {self.extractor.seconds} s."
+        bound = self.patience * max(self.metafeature.seconds, 0.05)
+        assert took < bound, f"It took {took:.2f} s of {self.metafeature.seconds} s."
 
     def test_manners(self, kind: str) -> None:
         """Neither the table nor the process is changed."""
@@ -112,7 +114,7 @@ class ExtractorContract:
 
     def test_imports_nothing_heavy(self) -> None:
         """The plugin's module is imported in every process: libraries wait until extract."""
-        heavy = heavy_imports_of(self.extractor.extract.__module__)
+        heavy = heavy_imports_of(self.metafeature.extract.__module__)
         assert not heavy, f"Import {', '.join(heavy)} inside extract."
 
 
