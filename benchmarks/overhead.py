@@ -38,11 +38,11 @@ def main(
         marks.setdefault(kind, event.seconds)
 
     began = time.monotonic()
-    from metaauto.engine.fit_runner import Conductor
+    from metaauto.engine.fit_runner import FitRunner
     from metaauto.engine.options import FitOptions
 
     imported = time.monotonic() - began
-    model = Conductor(FitOptions(budget=budget, cores=cores), note).run(data, target)
+    model = FitRunner(FitOptions(budget=budget, cores=cores), note).run(data, target)
     facts = model.facts
     total = facts["seconds"] * facts["cores"]
     search_from, search_to = marks["stage:Searching"], marks["stage:Assembling the model"]

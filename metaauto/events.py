@@ -16,7 +16,7 @@ class Event:
     ----------
     kind : str
         ``"stage"`` (a stage of the fit begins), ``"table"`` (what the table holds, with its
-        ``task``), ``"splits"`` (which rows judge which), ``"recalled"`` (what is known of such
+        ``task``), ``"splits"`` (which rows judge which), ``"warm_start"`` (what is known of such
         tables), ``"trial_started"``, ``"trial_finished"``, ``"incumbent"`` (the current answer got
         better), ``"warning"`` or ``"finished"``.
     seconds : float

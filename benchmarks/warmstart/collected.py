@@ -18,7 +18,7 @@ from benchmarks.warmstart.replay import METRICS
 from metaauto.collect.build import BuildPlan
 from metaauto.collect.candidates import Candidate, candidates
 from metaauto.collect.sources import folder_sources
-from metaauto.collect.table import MeasuredTable
+from metaauto.collect.table import TableEvaluator
 from metaauto.configuration import Configuration
 from metaauto.knowledge import KnowledgeStore, here
 from metaauto.metrics import Metric, resolve_metric
@@ -71,7 +71,7 @@ class Collected:
         return [one for one in self.tried if one.works]
 
 
-class _Collector(MeasuredTable):
+class _Collector(TableEvaluator):
     """Keeps what a build measures and throws away."""
 
     outcomes: dict[Configuration, dict[int, tuple[Outcome, np.ndarray | None]]]

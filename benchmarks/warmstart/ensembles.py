@@ -29,7 +29,7 @@ from metaauto.search import Status, Trial
 from metaauto.search.racing import lost_at, projected_loss
 from metaauto.space import SearchSpace
 from metaauto.warmstart import RuntimeModel
-from metaauto.warmstart.acquisition import kinship
+from metaauto.warmstart.acquisition import loss_correlation
 from metaauto.warmstart.candidates import known_configurations
 from metaauto.warmstart.evaluation import interval
 from metaauto.warmstart.knowledge_strategy import KnowledgeStrategy
@@ -137,8 +137,8 @@ def _regrets(bench: Bench) -> list[list[float]]:
     known = known_configurations(bench.others, space)
     folds = len(table.working[0].seconds)
     arms: list[Callable[[RuntimeModel], WarmStart]] = [partial(DefaultPortfolio, space)]
-    for blends in (False, True):
-        arms.append(partial(_warm, space, known, folds, blends))
+    for for_ensemble in (False, True):
+        arms.append(partial(_warm, space, known, folds, for_ensemble))
     best = blended(table, table.working)
     return [
         [
@@ -149,8 +149,8 @@ def _regrets(bench: Bench) -> list[list[float]]:
     ]
 
 
-def _warm(space, known, folds, blends, runtime) -> WarmStart:  # type: ignore[no-untyped-def]
-    return KnowledgeStrategy(space, runtime, known, folds, blends)
+def _warm(space, known, folds, for_ensemble, runtime) -> WarmStart:  # type: ignore[no-untyped-def]
+    return KnowledgeStrategy(space, runtime, known, folds, for_ensemble)
 
 
 def _regret(table: Collected, best: float, loss: float) -> float:
@@ -228,7 +228,7 @@ def _gains(bench: Bench) -> np.ndarray:
     space = SearchSpace(load_plugins().registry, table.task)
     known = known_configurations(bench.others, space)
     columns = {c.key: column for column, c in enumerate(known.configurations)}
-    kin = kinship(known.relative.values)
+    kin = loss_correlation(known.relative.values)
     losses = np.array([one.loss for one in table.working])
     spread = max(float(np.median(losses) - losses.min()), 1e-12)
     runtime = RuntimeModel(space, len(table.working[0].seconds))

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from metaauto.analysis.evaluation import evaluate
-from metaauto.engine.fit_runner import Conductor
+from metaauto.engine.fit_runner import FitRunner
 from metaauto.engine.options import FitOptions
 
 
@@ -24,7 +24,7 @@ def main() -> None:
             curve.append((round(event.seconds, 3), best))
 
     options = FitOptions(remember=False, **order["options"])
-    model = Conductor(options, note).run(order["train"], "target")
+    model = FitRunner(options, note).run(order["train"], "target")
     found = evaluate(model, pd.read_parquet(order["test"]))
     facts = model.facts
     report = {

@@ -1,4 +1,4 @@
-"""What a model file records of its fit for the report: scores in plots, history, origin."""
+"""What a model file records of its fit for the report: scores in plots, history, source."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _rivals(search: Search) -> dict[str, Trial]:
     scored = [
         trial
         for trial in search.trials
-        if trial.status is Status.SUCCESS and trial.loss is not None and trial.origin != "baseline"
+        if trial.status is Status.SUCCESS and trial.loss is not None and trial.source != "baseline"
     ]
     best = min(scored, key=lambda trial: (trial.loss, trial.number), default=None)
     found = {} if best is None else {best.name: best}
@@ -154,7 +154,7 @@ def _history(trials: Sequence[Trial], metric: Metric) -> list[dict[str, Any]]:
         scored = trial.status is Status.SUCCESS and trial.loss is not None
         line = {
             "name": trial.name,
-            "origin": trial.origin,
+            "source": trial.source,
             "at": round(float(trial.finished or 0.0), 2),
             "status": str(trial.status),
             "score": metric.loss_to_score(float(trial.loss or 0.0)) if scored else None,

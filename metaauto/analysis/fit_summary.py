@@ -11,7 +11,7 @@ import numpy as np
 
 from metaauto.analysis.fit_record import holdout_facts, report_record, shown_options
 from metaauto.analysis.reliability import column_facts, reliability_facts
-from metaauto.analysis.warnings import Concern, concerns, next_steps
+from metaauto.analysis.warnings import FitWarning, concerns, next_steps
 from metaauto.budget import Budget
 from metaauto.components import Deadline
 from metaauto.ensemble import Selection
@@ -73,7 +73,7 @@ def outcome_facts(
     dict
         Those of `fit_facts`, `reliability_facts`, `holdout_facts` and `column_facts`;
         ``interval`` and ``holdout_interval``: where the ensemble's scores lie; ``report``: see
-        `report_record`; ``warnings``: what to mind, as `Concern`, the gravest first; ``next``:
+        `report_record`; ``warnings``: what to mind, as `FitWarning`, the gravest first; ``next``:
         what to try.
     """
     deadline = Deadline()
@@ -93,7 +93,9 @@ def outcome_facts(
         facts["holdout_interval"] = _interval(facts["holdout"], facts["holdout_rows"], "holdout")
     problem = no_model_problem(search.trials)
     if problem is not None:
-        minded = [Concern("no-model", problem, "Raise --budget, or mend what made trials fail.")]
+        minded = [
+            FitWarning("no-model", problem, "Raise --budget, or fix the cause of the failures.")
+        ]
     else:
         minded = concerns(state.dataset.task, facts, state.dataset.findings, state.metric.optimum)
     facts["warnings"] = [concern.to_json() for concern in minded]
@@ -136,7 +138,7 @@ def fit_facts(
     baseline = search.trials[0]
     ends = [trial.finished for trial in search.trials if trial.finished is not None]
     members = [search.trials[number] for number in selection.weights]
-    joined = [member.finished for member in members if member.origin != "baseline"]
+    joined = [member.finished for member in members if member.source != "baseline"]
     newest = max((end for end in joined if end is not None), default=None)
     later = [t for t in search.trials if newest is not None and (t.finished or 0.0) > newest]
     known = search.description.metafeatures if search.description is not None else None
@@ -206,7 +208,7 @@ def failure_causes(trials: Sequence[Trial]) -> dict[str, int]:
 
 def no_model_problem(trials: Sequence[Trial]) -> str | None:
     """What to tell the user if the baseline is all there is; None if a model was fitted."""
-    tried = [trial for trial in trials if trial.origin != "baseline"]
+    tried = [trial for trial in trials if trial.source != "baseline"]
     if any(trial.loss is not None for trial in tried):
         return None
     causes = [f"{count} x {cause}" for cause, count in failure_causes(tried).items()]

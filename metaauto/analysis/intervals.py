@@ -15,7 +15,7 @@ from metaauto.metrics.base import LabelRule
 __all__ = ["score_intervals"]
 
 _ROWS = 2_000
-_FEW_ROWS = 400
+_PILOT_ROWS = 400
 _FEWEST = 12
 _NORMAL = 1.96
 _NO_LIMIT = Deadline()
@@ -122,7 +122,7 @@ def _drawn(
 ) -> tuple[np.ndarray, int]:
     """Scores by draw and name, and the number of units that were drawn each time."""
     random = np.random.default_rng(seed)
-    few, many = (max(min(units.count, round(n / units.rows)), 2) for n in (_FEW_ROWS, _ROWS))
+    few, many = (max(min(units.count, round(n / units.rows)), 2) for n in (_PILOT_ROWS, _ROWS))
     before = deadline.remaining()
     found = []
     size = few if np.isfinite(before) else many

@@ -11,9 +11,9 @@ from metaauto.data import Finding
 from metaauto.task import Role, Task
 from metaauto.text import clock_time, format_score
 
-__all__ = ["Concern", "concerns", "next_steps"]
+__all__ = ["FitWarning", "concerns", "next_steps"]
 
-_FEW_ROWS = 200
+_SMALL_TABLE_ROWS = 200
 _FEW_OF_CLASS = 20
 _RARELY_RIGHT = 1 / 3
 _FAILED_SHARE = 0.2
@@ -27,7 +27,7 @@ _ASKED_FOR = "as you said"
 
 
 @dataclass(frozen=True)
-class Concern:
+class FitWarning:
     """Something that limits what a fit is good for.
 
     Parameters
@@ -53,7 +53,7 @@ class Concern:
 
 def concerns(
     task: Task, facts: Mapping[str, Any], findings: Sequence[Finding], optimum: float = math.inf
-) -> list[Concern]:
+) -> list[FitWarning]:
     """What to mind about a fit, the gravest first.
 
     Parameters
@@ -81,30 +81,30 @@ def concerns(
     ]
 
 
-def _leaks(findings: Iterable[Finding]) -> Iterator[Concern]:
+def _leaks(findings: Iterable[Finding]) -> Iterator[FitWarning]:
     for finding in findings:
         if finding.code == "leak":
             advice = f"Leave it out: --role {_word(finding.column)}=identifier."
-            yield Concern("leak", finding.message.partition(" Leave it")[0], advice)
+            yield FitWarning("leak", finding.message.partition(" Leave it")[0], advice)
 
 
 def _too_good(
     facts: Mapping[str, Any], findings: Iterable[Finding], optimum: float
-) -> Iterator[Concern]:
+) -> Iterator[FitWarning]:
     score, baseline = facts.get("score"), facts.get("baseline_score")
     if score is None or baseline is None or not math.isfinite(optimum) or optimum == baseline:
         return
     if any(finding.code == "leak" for finding in findings):
         return
     if (score - baseline) / (optimum - baseline) > _PERFECT:
-        yield Concern(
+        yield FitWarning(
             "almost-perfect",
             f"The score {format_score(score)} is almost perfect.",
             "Make sure that no column is known only after the target is.",
         )
 
 
-def _no_better(facts: Mapping[str, Any]) -> Iterator[Concern]:
+def _no_better(facts: Mapping[str, Any]) -> Iterator[FitWarning]:
     score, baseline = facts.get("score"), facts.get("baseline_score")
     if score is None or baseline is None:
         return
@@ -114,7 +114,7 @@ def _no_better(facts: Mapping[str, Any]) -> Iterator[Concern]:
     if sign * (worst - baseline) > 0:
         return
     is_better = sign * (score - baseline) > 0
-    yield Concern(
+    yield FitWarning(
         "no-better",
         "That the model is better than the baseline may be chance."
         if is_better
@@ -123,10 +123,10 @@ def _no_better(facts: Mapping[str, Any]) -> Iterator[Concern]:
     )
 
 
-def _few_rows(task: Task) -> Iterator[Concern]:
-    if task.n_rows < _FEW_ROWS:
+def _few_rows(task: Task) -> Iterator[FitWarning]:
+    if task.n_rows < _SMALL_TABLE_ROWS:
         message = f"There are only {task.n_rows:,} rows, so scores and ranking are rough."
-        yield Concern("few-rows", message, "Get more rows, or trust simple models more.")
+        yield FitWarning("few-rows", message, "Get more rows, or trust simple models more.")
         return
     scarce = [
         f"{label!s} ({count})"
@@ -135,14 +135,14 @@ def _few_rows(task: Task) -> Iterator[Concern]:
     ]
     if scarce:
         more = f" and {len(scarce) - _SHOWN} more" if len(scarce) > _SHOWN else ""
-        yield Concern(
+        yield FitWarning(
             "few-rows",
             f"Few rows have the class {', '.join(scarce[:_SHOWN])}{more}: it is judged roughly.",
             "Get more rows of it, or merge classes.",
         )
 
 
-def _folds_differ(facts: Mapping[str, Any]) -> Iterator[Concern]:
+def _folds_differ(facts: Mapping[str, Any]) -> Iterator[FitWarning]:
     """Compare the spread of the folds with what the interval lets expect of it."""
     scores = [score for score in facts.get("fold_scores") or [] if score is not None]
     interval = facts.get("interval")
@@ -157,7 +157,7 @@ def _folds_differ(facts: Mapping[str, Any]) -> Iterator[Concern]:
     from scipy.stats import chi2
 
     if chi2.sf(spread, len(scores) - 1) < _CHANCE:
-        yield Concern(
+        yield FitWarning(
             "folds-differ",
             f"Folds differ more than by chance: from {format_score(min(scores))} to "
             f"{format_score(max(scores))}.",
@@ -165,7 +165,7 @@ def _folds_differ(facts: Mapping[str, Any]) -> Iterator[Concern]:
         )
 
 
-def _rarely_right(facts: Mapping[str, Any]) -> Iterator[Concern]:
+def _rarely_right(facts: Mapping[str, Any]) -> Iterator[FitWarning]:
     poor = [
         found
         for found in facts.get("classes") or []
@@ -178,31 +178,31 @@ def _rarely_right(facts: Mapping[str, Any]) -> Iterator[Concern]:
             for found in poor[:_SHOWN]
         )
         more = f" and {len(poor) - _SHOWN} more" if len(poor) > _SHOWN else ""
-        yield Concern(
+        yield FitWarning(
             "rarely-right",
             f"Rarely predicted right: {listed}{more}.",
             "If these matter, fit with --metric balanced_accuracy, or use probabilities (--proba).",
         )
 
 
-def _rare_classes(findings: Iterable[Finding]) -> Iterator[Concern]:
+def _rare_classes(findings: Iterable[Finding]) -> Iterator[FitWarning]:
     for finding in findings:
         if finding.code == "rare-class":
             message, _, advice = finding.message.partition(". ")
-            yield Concern("rare-class", f"{message}.", advice)
+            yield FitWarning("rare-class", f"{message}.", advice)
 
 
-def _dates(task: Task) -> Iterator[Concern]:
+def _dates(task: Task) -> Iterator[FitWarning]:
     dates = [column.name for column in task.features if column.role is Role.DATETIME]
     if dates and task.time is None:
-        yield Concern(
+        yield FitWarning(
             "dates",
             f"Column {dates[0]!r} holds dates, and rows of all times were mixed in the folds.",
             f"If later rows are to be predicted, fit with --time {_word(dates[0])}.",
         )
 
 
-def _identifiers(task: Task) -> Iterator[Concern]:
+def _identifiers(task: Task) -> Iterator[FitWarning]:
     names = [
         column.name
         for column in task.columns
@@ -212,7 +212,7 @@ def _identifiers(task: Task) -> Iterator[Concern]:
         one = len(names) == 1
         listed = ", ".join(repr(name) for name in names[:_SHOWN])
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        yield Concern(
+        yield FitWarning(
             "identifier",
             f"{listed}{more} identif{'ies' if one else 'y'} rows and {'was' if one else 'were'} "
             "left out.",
@@ -221,7 +221,7 @@ def _identifiers(task: Task) -> Iterator[Concern]:
         )
 
 
-def _failures(facts: Mapping[str, Any]) -> Iterator[Concern]:
+def _failures(facts: Mapping[str, Any]) -> Iterator[FitWarning]:
     failures: Mapping[str, int] = facts.get("failures") or {}
     failed, trials = sum(failures.values()), facts.get("trials") or 0
     if failed < 2 or failed < _FAILED_SHARE * trials:
@@ -233,7 +233,7 @@ def _failures(facts: Mapping[str, Any]) -> Iterator[Concern]:
         advice = "Raise --memory, or use fewer --cores."
     elif rest.startswith("timeout"):
         advice = f"Raise --budget, or leave it out with --exclude {model}."
-    yield Concern("failures", f"{failed} of {trials} trials failed, most often {cause}", advice)
+    yield FitWarning("failures", f"{failed} of {trials} trials failed, most often {cause}", advice)
 
 
 def next_steps(facts: Mapping[str, Any]) -> list[str]:

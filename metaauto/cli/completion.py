@@ -13,7 +13,7 @@ __all__ = ["command"]
 _SHELLS = ("bash", "zsh", "fish")
 
 
-@click.command("completion", short_help="Let a shell complete commands and options.")
+@click.command("completion", short_help="Print shell completion.")
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:

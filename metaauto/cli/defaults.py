@@ -96,7 +96,7 @@ def _parsed(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise SettingError(
-            f"{file.name!r} cannot be read: {error}.", hint="Mend it, or move it away."
+            f"{file.name!r} cannot be read: {error}.", hint="Fix or remove the file."
         ) from error
 
 
@@ -115,7 +115,7 @@ def _translated(
         if name in _NEVER:
             raise SettingError(
                 f"{file}: {key!r} of {path!r} cannot be set there: {_NEVER[name]}.",
-                hint="Take it out.",
+                hint="Remove this key.",
             )
         if name not in options:
             raise _unknown(file, f"option of 'metaauto {path}'", key, [*options])
@@ -155,7 +155,7 @@ def _one(where: str, option: click.Option, value: Any, ctx: click.Context) -> An
     try:
         option.type.convert(str(value), option, ctx)
     except click.BadParameter as error:
-        raise SettingError(f"{where}: {error.message}", hint="Mend it there.") from error
+        raise SettingError(f"{where}: {error.message}", hint="Fix the value there.") from error
     return str(value)
 
 

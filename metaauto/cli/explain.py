@@ -38,7 +38,7 @@ _NAME_WIDTH = 48
 _VALUE_WIDTH = 32
 
 
-@click.command("explain", short_help="Say which columns predictions rest on.")
+@click.command("explain", short_help="Show feature importance.")
 @click.argument("model", shell_complete=complete_files)
 @click.argument("data", shell_complete=complete_files)
 @click.option(
@@ -136,10 +136,10 @@ def _check_output(output: str, as_json: bool, model: str, data: str) -> None:
 
 def _check_given(given: Mapping[str, Any], by_row: bool) -> None:
     if given["chosen"] and given["every_row"]:
-        raise click.UsageError("--row and --rows exclude each other.")
+        raise click.UsageError("--row and --rows are mutually exclusive.")
     alone = [name for name in ("label", "explainer", "background") if given[name] is not None]
     if alone and not by_row:
-        raise click.UsageError(f"--{alone[0]} goes with --row or --rows.")
+        raise click.UsageError(f"--{alone[0]} requires --row or --rows.")
 
 
 def _columns(

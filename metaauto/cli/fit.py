@@ -192,14 +192,14 @@ def command(
     if named and not quiet:
         say(f"Defaults from {file}: {', '.join(named)}")
     with leaving_at_once():
-        from metaauto.engine.fit_runner import Conductor
-        from metaauto.search.executors.forkserver_pool import fork_nursery
+        from metaauto.engine.fit_runner import FitRunner
+        from metaauto.search.executors.forkserver_pool import fork_from_server
 
         # Whoever misspelt a file need not wait for what workers import.
         if data in (None, STANDARD_STREAM) or ":" in data or Path(data).exists():
-            fork_nursery()
+            fork_from_server()
     with listening(quiet) as (listener, note):
-        conductor = Conductor(options, listener)
+        conductor = FitRunner(options, listener)
         with stopping_gently(conductor, note):
             model = conductor.run(data, target, resume)
     folders = given["plugin_folders"]
@@ -218,11 +218,11 @@ def _settle(
     if data is None and resume is None:
         raise click.UsageError("Name the table: metaauto fit DATA --target COL.")
     if resume is not None and given["run_dir"] is not None:
-        raise click.UsageError("--resume and --run-dir exclude each other.")
+        raise click.UsageError("--resume and --run-dir are mutually exclusive.")
     if resume is not None and ctx.params["dry_run"]:
-        raise click.UsageError("--resume and --dry-run exclude each other.")
+        raise click.UsageError("--resume and --dry-run are mutually exclusive.")
     if given["knowledge"] is not None and given["no_knowledge"]:
-        raise click.UsageError("--knowledge and --no-knowledge exclude each other.")
+        raise click.UsageError("--knowledge and --no-knowledge are mutually exclusive.")
 
 
 def _options(given: dict[str, Any]) -> FitOptions:

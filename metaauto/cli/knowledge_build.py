@@ -155,7 +155,7 @@ def command(
     if sum(source is not None for source in (suite, tasks, folder)) != 1:
         raise click.UsageError("Name the tables by one of --suite, --tasks and --folder.")
     if target is not None and folder is None:
-        raise click.UsageError("--target goes with --folder; tasks of OpenML name their own.")
+        raise click.UsageError("--target requires --folder; OpenML tasks name their own target.")
     if dask is not None and (given["cores"] is not None or given["memory"] is not None):
         raise click.UsageError("--cores and --memory are of this machine; --dask fits elsewhere.")
     plan = _plan(given)

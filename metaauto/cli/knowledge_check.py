@@ -15,7 +15,7 @@ from metaauto.errors import KnowledgeError
 __all__ = ["command"]
 
 
-@click.command("check", short_help="Look whether a store is whole.")
+@click.command("check", short_help="Check store integrity.")
 @click.argument("store", required=False, shell_complete=complete_files)
 @plugins_option()
 @click.pass_context

@@ -59,7 +59,7 @@ def command(
         raise click.UsageError("Name the table: either its FINGERPRINT, or --data and --target.")
     if fingerprint is not None:
         if target is not None:
-            raise click.UsageError("--target goes with --data.")
+            raise click.UsageError("--target requires --data.")
         digest = fingerprint.strip().lower()
         if not re.fullmatch("[0-9a-f]{64}", digest):
             raise SettingError(

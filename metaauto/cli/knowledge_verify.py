@@ -23,7 +23,7 @@ __all__ = ["command"]
 _METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 
 
-@click.command("verify", short_help="Replay what is stored: is the warm start worth it?")
+@click.command("verify", short_help="Evaluate the warm start by simulation.")
 @click.argument("store", required=False, shell_complete=complete_files)
 @plugins_option()
 @json_option("the figures and verdicts")
@@ -75,12 +75,12 @@ def command(
 
 def _verdicts(paths: list[Path], versions: dict[str, int]) -> Iterator[Verdict]:
     """The verdict on each kind of task that any of the stores knows."""
-    from metaauto.knowledge import recall
+    from metaauto.knowledge import load_knowledge
     from metaauto.warmstart.evaluation import verify
 
     warned: set[str] = set()
     for kind, metric in _METRICS.items():
-        found = recall(paths, kind, metric, extractors=versions)
+        found = load_knowledge(paths, kind, metric, extractors=versions)
         for problem in found.problems:
             if len(paths) == 1:
                 raise KnowledgeError(problem)

@@ -60,12 +60,12 @@ def command(model: str, as_json: bool) -> None:
                 "score": format_score(row.get("score")),
                 "weight": f"{row['weight']:.1%}" if row.get("weight") else "",
                 "seconds": f"{row.get('seconds') or 0.0:.1f}",
-                "origin": str(row.get("origin", "")),
+                "source": str(row.get("source", "")),
                 "status": _status(row),
             }
             for row in rows
         ],
-        left=("name", "origin", "status"),
+        left=("name", "source", "status"),
     )
     for note in facts.get("notes", []):
         print_line(note)

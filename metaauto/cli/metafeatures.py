@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("metafeatures", short_help="Describe a table by numbers.")
+@click.command("metafeatures", short_help="Compute metafeatures.")
 @click.argument("data", shell_complete=complete_files)
 @target_option()
 @task_option()

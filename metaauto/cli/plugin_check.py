@@ -23,7 +23,7 @@ __all__ = ["command"]
 @click.command("check", short_help="Run the contracts on a plugin and print a verdict.")
 @click.argument("package", shell_complete=complete_folders)
 @click.option(
-    "--patience",
+    "--timeout",
     metavar="SECONDS",
     type=float,
     default=600.0,
@@ -32,7 +32,7 @@ __all__ = ["command"]
 )
 @json_option("the verdict")
 @click.pass_context
-def command(ctx: click.Context, package: str, patience: float, as_json: bool) -> None:
+def command(ctx: click.Context, package: str, timeout: float, as_json: bool) -> None:
     """Run the contracts of `metaauto.testing` on each component of PACKAGE; needs pytest.
 
     \b
@@ -43,8 +43,8 @@ def command(ctx: click.Context, package: str, patience: float, as_json: bool) ->
     Each component is checked in a process of its own, so that one that hangs or crashes is named.
     The exit status is 0 if all is well and 1 if not.
     """
-    if not patience > 0:
-        raise SettingError(f"--patience {patience:g} is no time.", hint="Give seconds above zero.")
+    if not timeout > 0:
+        raise SettingError(f"--timeout must be > 0 seconds (got {timeout:g}).")
     from metaauto.testing.check import check_component, find_target, plugins_of
 
     logging.getLogger("metaauto.plugins").setLevel(logging.ERROR)
@@ -57,7 +57,7 @@ def command(ctx: click.Context, package: str, patience: float, as_json: bool) ->
             for error in plugin.errors:
                 print_line(f"  ERROR  {' '.join(error.split())}")
         for component in plugin.components:
-            verdict = check_component(target, component, patience)
+            verdict = check_component(target, component, timeout)
             verdicts.append(verdict)
             if not as_json:
                 for line in _lines(verdict):

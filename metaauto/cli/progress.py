@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from metaauto.cli.terminal import say, speaking_through, write_error
 
 if TYPE_CHECKING:
-    from metaauto.engine.fit_runner import Conductor
+    from metaauto.engine.fit_runner import FitRunner
     from metaauto.events import Event
 
     Listener = Callable[[Event], None]
@@ -38,7 +38,7 @@ def listening(quiet: bool) -> Iterator[tuple[Listener | None, Callable[[str], No
 
 
 @contextlib.contextmanager
-def stopping_gently(conductor: Conductor, note: Callable[[str], None]) -> Iterator[None]:
+def stopping_gently(conductor: FitRunner, note: Callable[[str], None]) -> Iterator[None]:
     """Let a first Ctrl-C (or SIGTERM) end the search, and a second one everything."""
     if threading.current_thread() is not threading.main_thread():
         yield

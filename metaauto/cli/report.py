@@ -69,7 +69,7 @@ def command(
     the description in the file is read, nothing in it is loaded.
     """
     if target is not None and data is None:
-        raise click.UsageError("--target goes with --data.")
+        raise click.UsageError("--target requires --data.")
     place = _place(output, model, data)
     from metaauto.model.save import read_manifest
 

@@ -62,6 +62,6 @@ def refuse_terminal(what: str) -> None:
     """Raise `SettingError` if the standard output is a terminal, which bytes would upset."""
     if sys.stdout.isatty():
         raise SettingError(
-            f"{what[0].upper()}{what[1:]} is no text for a terminal.",
+            f"Refusing to write {what} to the terminal.",
             hint="Send the standard output to a file or another program.",
         )

@@ -11,10 +11,10 @@ from itertools import product
 from threadpoolctl import threadpool_limits
 
 from metaauto.collect.candidates import Candidate, candidates
-from metaauto.collect.completed import MeasuredBefore
+from metaauto.collect.completed import CompletedEvaluations
 from metaauto.collect.published import published_candidates
 from metaauto.collect.sources import Source
-from metaauto.collect.table import MeasuredTable
+from metaauto.collect.table import TableEvaluator
 from metaauto.knowledge import KnowledgeStore, ProvenanceFact
 from metaauto.plugins.manager import LoadedPlugins
 from metaauto.plugins.registry import Registry
@@ -139,7 +139,7 @@ def build_knowledge(
         Where fits run; it is closed at the end. By default worker processes on this machine.
     """
     began = time.monotonic()
-    origin = store.add_provenance(provenance)
+    provenance_key = store.add_provenance(provenance)
     chosen = {kind: _chosen(store, plugins.registry, kind, plan) for kind in TASK_KINDS}
     waves = 1 + max((c.wave for found in chosen.values() for c in found), default=-1)
     waves = waves if plan.waves is None else min(waves, plan.waves)
@@ -153,7 +153,7 @@ def build_knowledge(
         for is_first, wave in product((True, False), range(waves)):
             if wave == 0:
                 # No wave measures what another one does, so the beginning of a pass says it all.
-                done_before = MeasuredBefore(store, plan)
+                done_before = CompletedEvaluations(store, plan)
             for source in sources:
                 if time.monotonic() - began > plan.seconds:
                     return fresh
@@ -164,7 +164,7 @@ def build_knowledge(
                     done += len(wanted) * done_before.folds(source, is_first)
                     continue
                 try:
-                    table = MeasuredTable(source, store, plugins, plan, origin)
+                    table = TableEvaluator(source, store, plugins, plan, provenance_key)
                 except Exception as error:
                     unusable.add(source.label)
                     warn(f"{source.label} is left out: {error}")

@@ -13,13 +13,13 @@ from metaauto.knowledge import DatasetFact, EvaluationFact, KnowledgeStore
 if TYPE_CHECKING:
     from metaauto.collect.build import BuildPlan
 
-__all__ = ["MeasuredBefore"]
+__all__ = ["CompletedEvaluations"]
 
 _Place = tuple[str, str, str]
 """Fingerprint, kind and protocol."""
 
 
-class MeasuredBefore:
+class CompletedEvaluations:
     """Looks up by a table's label what was measured on it.
 
     A configuration counts as measured, too, if its model was never run on a table that others

@@ -27,7 +27,7 @@ class Damaged(ReadError):
     """What came, or a copy that was kept earlier, cannot be read."""
 
 
-def ask(what: str, question: Callable[[], T], patience: float) -> T:
+def ask(what: str, question: Callable[[], T], timeout: float) -> T:
     """Ask OpenML's client for something.
 
     Parameters
@@ -36,7 +36,7 @@ def ask(what: str, question: Callable[[], T], patience: float) -> T:
         What is asked for, as ``"task 3"``.
     question : callable
         Calls the client.
-    patience : float
+    timeout : float
         Seconds after which a silent server is given up; the client would wait for ever. Infinite
         for what needs no server.
 
@@ -58,18 +58,18 @@ def ask(what: str, question: Callable[[], T], patience: float) -> T:
         except Exception as error:
             failures.append(error)
 
-    if math.isinf(patience):
+    if math.isinf(timeout):
         work()
     else:
         thread = threading.Thread(target=work, daemon=True, name=f"openml {what}")
         thread.start()
-        thread.join(patience)
+        thread.join(timeout)
     if failures:
         raise _plainly(what, failures[0]) from failures[0]
     if not answers:
         raise Unreachable(
-            f"OpenML did not answer for {what} within {patience:g} s.",
-            hint="Try again later, or with more patience.",
+            f"OpenML did not answer for {what} within {timeout:g} s.",
+            hint="Try again later, or with a longer timeout.",
         )
     return answers[0]
 

@@ -26,11 +26,11 @@ from metaauto.collect.recipes import load_recipe
 from metaauto.collect.sources import Source
 from metaauto.errors import ReadError
 
-__all__ = ["PATIENCE", "recipe_sources", "suite_sources", "task_sources"]
+__all__ = ["TIMEOUT", "recipe_sources", "suite_sources", "task_sources"]
 
 logger = logging.getLogger("metaauto")
 
-PATIENCE = 1800.0
+TIMEOUT = 1800.0
 """Seconds to wait for one file."""
 MOST_CELLS = 300_000_000
 """Sparse tables of more cells are not made dense."""
@@ -42,7 +42,7 @@ Fold = tuple[np.ndarray, np.ndarray]
 
 
 def recipe_sources(
-    name: str, *, patience: float = PATIENCE, tell: Callable[[int, int], None] | None = None
+    name: str, *, timeout: float = TIMEOUT, tell: Callable[[int, int], None] | None = None
 ) -> list[Source]:
     """The tables of a recipe that comes with metaauto; see `metaauto.collect.recipe_names`.
 
@@ -50,19 +50,19 @@ def recipe_sources(
     ----------
     name : str
         Name of the recipe, as ``"openml-cc18"``.
-    patience, tell
+    timeout, tell
         As in `task_sources`.
     """
     recipe = load_recipe(name)
     if recipe.suite is not None:
-        return suite_sources(recipe.suite, patience=patience, tell=tell)
-    return task_sources(recipe.tasks, patience=patience, tell=tell)
+        return suite_sources(recipe.suite, timeout=timeout, tell=tell)
+    return task_sources(recipe.tasks, timeout=timeout, tell=tell)
 
 
 def suite_sources(
     name_or_id: str | int,
     *,
-    patience: float = PATIENCE,
+    timeout: float = TIMEOUT,
     tell: Callable[[int, int], None] | None = None,
 ) -> list[Source]:
     """The tables of a suite at OpenML.
@@ -71,7 +71,7 @@ def suite_sources(
     ----------
     name_or_id : str or int
         Alias or number, as ``"OpenML-CC18"`` or 99.
-    patience, tell
+    timeout, tell
         As in `task_sources`.
 
     Raises
@@ -82,16 +82,16 @@ def suite_sources(
     import openml
 
     what = f"suite {name_or_id!r}" if isinstance(name_or_id, str) else f"suite {name_or_id}"
-    suite: Any = ask(what, lambda: openml.study.get_suite(name_or_id), patience)
+    suite: Any = ask(what, lambda: openml.study.get_suite(name_or_id), timeout)
     if not suite.tasks:
         raise ReadError(f"OpenML's {what} lists no task.", hint="Name a suite of tasks.")
-    return task_sources(suite.tasks, patience=patience, tell=tell)
+    return task_sources(suite.tasks, timeout=timeout, tell=tell)
 
 
 def task_sources(
     ids: Iterable[int],
     *,
-    patience: float = PATIENCE,
+    timeout: float = TIMEOUT,
     tell: Callable[[int, int], None] | None = None,
 ) -> list[Source]:
     """The tables of tasks at OpenML, small ones first.
@@ -104,7 +104,7 @@ def task_sources(
     ----------
     ids : iterable of int
         Numbers of classification and regression tasks.
-    patience : float, default=1800
+    timeout : float, default=1800
         Seconds to wait for one file.
     tell : callable, optional
         Told how many tasks are described, and how many there are.
@@ -129,7 +129,7 @@ def task_sources(
     sources = []
     for place, number in enumerate(numbers):
         try:
-            sources.append(_Task(number, patience).source())
+            sources.append(_Task(number, timeout).source())
         except Unreachable as error:
             if not sources:
                 raise
@@ -154,9 +154,9 @@ def _missing(number: int, error: ReadError) -> Source:
 class _Task:
     """One task: described at once, its table and splits fetched on demand."""
 
-    def __init__(self, number: int, patience: float) -> None:
+    def __init__(self, number: int, timeout: float) -> None:
         self.number = number
-        self._patience = patience
+        self._timeout = timeout
         self._has_target: np.ndarray | None = None
         self._rows_said = math.nan
         self._task: Any = intact(self._described, self._forget_task)
@@ -192,7 +192,7 @@ class _Task:
         return intact(self._splits, self._forget_task)
 
     def _ask(self, what: str, question: Callable[[], Any]) -> Any:
-        return ask(what, question, self._patience)
+        return ask(what, question, self._timeout)
 
     def _forget_task(self) -> None:
         forget("tasks", self.number)

@@ -33,7 +33,7 @@ from metaauto.space import SearchSpace
 if TYPE_CHECKING:
     from metaauto.collect.build import BuildPlan
 
-__all__ = ["METRICS", "MeasuredTable", "is_small", "slow_models"]
+__all__ = ["METRICS", "TableEvaluator", "is_small", "slow_models"]
 
 METRICS = {
     "binary": ("roc_auc", "log_loss", "accuracy", "balanced_accuracy", "f1"),
@@ -44,7 +44,7 @@ METRICS = {
 
 _SMALL_ROWS = 1500
 _SMALL_CELLS = 20_000
-_PATIENCE = 1.0
+_POLL_SECONDS = 1.0
 
 
 def is_small(rows: int, features: int) -> bool:
@@ -81,7 +81,7 @@ def slow_models(
     }
 
 
-class MeasuredTable:
+class TableEvaluator:
     """A public table that configurations are measured on.
 
     Parameters
@@ -136,7 +136,7 @@ class MeasuredTable:
         self.seconds = sum(fact.seconds for fact in before)
         self._folder = tempfile.TemporaryDirectory(prefix="metaauto-build-")
 
-    def __enter__(self) -> MeasuredTable:
+    def __enter__(self) -> TableEvaluator:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -181,13 +181,13 @@ class MeasuredTable:
                 number += 1
                 running[number] = configuration
                 executor.submit(self._job(number, configuration, fold))
-            for outcome in executor.wait(_PATIENCE):
+            for outcome in executor.wait(_POLL_SECONDS):
                 if isinstance(outcome, Outcome):
                     self._record(running.pop(outcome.trial), outcome)
                     count += 1
         # A worker that still reads the table would miss its folder.
         while executor.free() < executor.workers:
-            executor.wait(_PATIENCE)
+            executor.wait(_POLL_SECONDS)
         return count
 
     def _cost(self, candidate: Candidate) -> float:

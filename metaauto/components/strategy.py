@@ -26,7 +26,7 @@ class Recommendation:
     ----------
     configuration : Configuration
         What to try.
-    origin : str
+    source : str
         The strategy's name, for the leaderboard.
     why : str
         One clause for people.
@@ -37,7 +37,7 @@ class Recommendation:
     """
 
     configuration: Configuration
-    origin: str
+    source: str
     why: str
     expected_seconds: float | None = None
     expected_loss: float | None = None
@@ -102,7 +102,7 @@ class StrategyInput:
         is known.
     n_folds : int
         Folds of a whole trial.
-    blends : bool
+    for_ensemble : bool
         Whether an ensemble is made of what is tried.
     from_knowledge, from_authors : callable
         Start what metaauto would: from what is known of other tables (None if that is nothing),
@@ -113,7 +113,7 @@ class StrategyInput:
     runtime: RuntimeModel
     known: KnowledgeMatrix | None
     n_folds: int
-    blends: bool
+    for_ensemble: bool
     from_knowledge: Callable[[], WarmStart | None]
     from_authors: Callable[[], WarmStart]
 

@@ -24,14 +24,14 @@ from metaauto.data.parsing import (
 from metaauto.task import Role
 
 __all__ = [
-    "Draft",
-    "boolean_draft",
-    "date_draft",
+    "ColumnProfile",
+    "boolean_profile",
+    "date_profile",
     "dates_as_text",
     "inferred",
     "missing_share",
-    "number_draft",
-    "number_drafts",
+    "number_profile",
+    "number_profiles",
     "numbers_as_text",
     "ordered",
 ]
@@ -62,7 +62,7 @@ _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 @dataclass(frozen=True)
-class Draft:
+class ColumnProfile:
     """A role in the making."""
 
     role: Role
@@ -74,19 +74,19 @@ class Draft:
     finding: tuple[str, str] | None = None
 
 
-def inferred(name: str, series: pd.Series) -> Draft:
+def inferred(name: str, series: pd.Series) -> ColumnProfile:
     """Judge a column of any kind."""
     series = dense(series).rename(name)
     storage = storage_of(name, series)
     if storage in ("number", "duration"):
         whole = pd.api.types.is_integer_dtype(series.dtype)
-        return number_draft(name, float_cells(series), whole, storage == "duration")
+        return number_profile(name, float_cells(series), whole, storage == "duration")
     if storage == "boolean":
         levels = distinct(series).merged()
-        return _few(levels) or boolean_draft(levels, "true or false")
+        return _few(levels) or boolean_profile(levels, "true or false")
     if storage in ("date", "period"):
-        return date_draft(series)
-    return _text_draft(name, distinct(series).merged(), storage)
+        return date_profile(series)
+    return _text_profile(name, distinct(series).merged(), storage)
 
 
 def missing_share(levels: Levels) -> float:
@@ -94,13 +94,15 @@ def missing_share(levels: Levels) -> float:
     return float((levels.codes < 0).mean()) if len(levels.codes) else 0.0
 
 
-def _few(levels: Levels) -> Draft | None:
+def _few(levels: Levels) -> ColumnProfile | None:
     """Judge a column with nothing in it, or with one value in every row."""
     missing = missing_share(levels)
     if not levels.values:
-        return Draft(Role.CONSTANT, "all values are missing", 0, 1.0)
+        return ColumnProfile(Role.CONSTANT, "all values are missing", 0, 1.0)
     if len(levels.values) == 1 and missing == 0.0:
-        return Draft(Role.CONSTANT, f"every row has the value {levels.values[0]!r:.40}", 1, 0.0)
+        return ColumnProfile(
+            Role.CONSTANT, f"every row has the value {levels.values[0]!r:.40}", 1, 0.0
+        )
     return None
 
 
@@ -113,7 +115,9 @@ class _Counts:
     is_constant: bool
 
 
-def number_draft(name: str, values: np.ndarray, whole: bool, duration: bool = False) -> Draft:
+def number_profile(
+    name: str, values: np.ndarray, whole: bool, duration: bool = False
+) -> ColumnProfile:
     """Judge numbers; ``whole`` says that they are stored as whole numbers."""
     absent = np.isnan(values)
     missing = float(absent.mean()) if len(values) else 0.0
@@ -122,30 +126,34 @@ def number_draft(name: str, values: np.ndarray, whole: bool, duration: bool = Fa
     return _judged_number(name, values, whole, counts, duration)
 
 
-def number_drafts(names: Sequence[str], block: np.ndarray, whole: Sequence[bool]) -> list[Draft]:
-    """Judge the columns of a block like `number_draft`; those of few rows many at a time."""
+def number_profiles(
+    names: Sequence[str], block: np.ndarray, whole: Sequence[bool]
+) -> list[ColumnProfile]:
+    """Judge the columns of a block like `number_profile`; those of few rows many at a time."""
     columns = zip(names, block.T, whole, strict=True)
     if not 0 < len(block) <= SORTED_ROWS:
-        return [number_draft(*column) for column in columns]
+        return [number_profile(*column) for column in columns]
     counts = _count_columns(block)
     return [_judged_number(*c, counted) for c, counted in zip(columns, counts, strict=True)]
 
 
 def _judged_number(
     name: str, values: np.ndarray, whole: bool, counts: _Counts, duration: bool = False
-) -> Draft:
+) -> ColumnProfile:
     n_unique, missing = counts.n_unique, counts.missing
     if n_unique == 0:
-        return Draft(Role.CONSTANT, "all values are missing", 0, 1.0)
+        return ColumnProfile(Role.CONSTANT, "all values are missing", 0, 1.0)
     if counts.is_constant:
-        return Draft(Role.CONSTANT, f"every row has the value {values[0]:g}", 1, 0.0)
+        return ColumnProfile(Role.CONSTANT, f"every row has the value {values[0]:g}", 1, 0.0)
     differ = n_unique == min(len(values), COUNTED_ROWS)
     why = _numbers_the_rows(name, values) if whole and differ and missing == 0.0 else None
     if why:
-        return Draft(Role.IDENTIFIER, why, n_unique, 0.0)
+        return ColumnProfile(Role.IDENTIFIER, why, n_unique, 0.0)
     if duration:
-        return Draft(Role.NUMERIC, "durations, in seconds", n_unique, missing, format="seconds")
-    return Draft(Role.NUMERIC, "numbers", n_unique, missing)
+        return ColumnProfile(
+            Role.NUMERIC, "durations, in seconds", n_unique, missing, format="seconds"
+        )
+    return ColumnProfile(Role.NUMERIC, "numbers", n_unique, missing)
 
 
 def _count(values: np.ndarray, absent: np.ndarray) -> int:
@@ -181,11 +189,13 @@ def _numbers_the_rows(name: str, values: np.ndarray) -> str | None:
     return None
 
 
-def boolean_draft(levels: Levels, reason: str) -> Draft:
+def boolean_profile(levels: Levels, reason: str) -> ColumnProfile:
     """Call a column Boolean, the false word first."""
     words = {text.lower() for text in levels.values}
     order = sorted(words, key=lambda text: (TRUTH_WORDS.get(text, 2.0), text))
-    return Draft(Role.BOOLEAN, reason, len(order), missing_share(levels), categories=tuple(order))
+    return ColumnProfile(
+        Role.BOOLEAN, reason, len(order), missing_share(levels), categories=tuple(order)
+    )
 
 
 def _is_pair(words: Collection[str]) -> bool:
@@ -193,27 +203,27 @@ def _is_pair(words: Collection[str]) -> bool:
     return set(words) in pairs
 
 
-def date_draft(series: pd.Series) -> Draft:
+def date_profile(series: pd.Series) -> ColumnProfile:
     """Judge a column stored as dates."""
     stamps = date_cells(series)
     absent = np.isnat(stamps)
     missing = float(absent.mean()) if len(stamps) else 0.0
     n_unique = len(pd.unique(stamps[~absent]))
     if n_unique == 0:
-        return Draft(Role.CONSTANT, "all values are missing", 0, 1.0)
+        return ColumnProfile(Role.CONSTANT, "all values are missing", 0, 1.0)
     if n_unique == 1 and missing == 0.0:
-        return Draft(Role.CONSTANT, f"every row has the date {stamps[0]!s:.19}", 1, 0.0)
-    return Draft(Role.DATETIME, "dates", n_unique, missing, format="ISO8601")
+        return ColumnProfile(Role.CONSTANT, f"every row has the date {stamps[0]!s:.19}", 1, 0.0)
+    return ColumnProfile(Role.DATETIME, "dates", n_unique, missing, format="ISO8601")
 
 
-def _text_draft(name: str, levels: Levels, storage: str) -> Draft:
+def _text_profile(name: str, levels: Levels, storage: str) -> ColumnProfile:
     """Judge text, categories and mixed cells by their distinct values."""
     few = _few(levels)
     if few:
         return few
     texts, missing = levels.values, missing_share(levels)
     if _is_pair({text.lower() for text in texts[:9]}) and len(texts) < 9:
-        return boolean_draft(levels, "two opposite words")
+        return boolean_profile(levels, "two opposite words")
     style = number_format(texts[:SAMPLED_LEVELS]) if storage != "category" else None
     style = number_format(texts) if style is not None else None
     if style is not None:
@@ -225,10 +235,10 @@ def _text_draft(name: str, levels: Levels, storage: str) -> Draft:
     finding = None
     if storage == "mixed":
         finding = _mixed_finding(name, texts)
-    draft = _words_draft(name, levels, missing)
+    profile = _words_profile(name, levels, missing)
     if finding:
-        draft = replace(draft, finding=finding, reason=f"{draft.reason}; types are mixed")
-    return draft
+        profile = replace(profile, finding=finding, reason=f"{profile.reason}; types are mixed")
+    return profile
 
 
 def _mixed_finding(name: str, texts: list[str]) -> tuple[str, str] | None:
@@ -241,19 +251,19 @@ def _mixed_finding(name: str, texts: list[str]) -> tuple[str, str] | None:
     )
 
 
-def numbers_as_text(levels: Levels, style: str) -> Draft:
+def numbers_as_text(levels: Levels, style: str) -> ColumnProfile:
     """Judge text that is all numbers."""
     values, _ = numbers_of(levels, style)
     absent = np.isnan(values)
     n_unique = len(pd.unique(values[~absent]))
     missing = float(absent.mean())
     if n_unique <= 1 and missing == 0.0:
-        return Draft(Role.CONSTANT, f"every row has the value {values[0]:g}", 1, 0.0)
+        return ColumnProfile(Role.CONSTANT, f"every row has the value {values[0]:g}", 1, 0.0)
     reason = f"numbers written as text, like {style}" if style else "numbers written as text"
-    return Draft(Role.NUMERIC, reason, n_unique, missing, format=style)
+    return ColumnProfile(Role.NUMERIC, reason, n_unique, missing, format=style)
 
 
-def dates_as_text(levels: Levels, style: str, ambiguous: bool) -> Draft:
+def dates_as_text(levels: Levels, style: str, ambiguous: bool) -> ColumnProfile:
     """Judge text that is all dates."""
     stamps, _ = as_date_list(levels.values, style)
     missing = float(np.isnat(levels.spread(stamps, np.datetime64("NaT", "ns"))).mean())
@@ -266,10 +276,10 @@ def dates_as_text(levels: Levels, style: str, ambiguous: bool) -> Draft:
             "the month is taken to come first.",
         )
     n_unique = len(pd.unique(stamps[~np.isnat(stamps)]))
-    return Draft(Role.DATETIME, reason, n_unique, missing, format=style, finding=finding)
+    return ColumnProfile(Role.DATETIME, reason, n_unique, missing, format=style, finding=finding)
 
 
-def _words_draft(name: str, levels: Levels, missing: float) -> Draft:
+def _words_profile(name: str, levels: Levels, missing: float) -> ColumnProfile:
     texts = levels.values
     present = int((levels.codes >= 0).sum())
     share = len(texts) / max(present, 1)
@@ -278,11 +288,13 @@ def _words_draft(name: str, levels: Levels, missing: float) -> Draft:
     if len(texts) > TEXT_LEVELS and (
         words >= 8 or (words >= 3 and share >= 0.2) or (words >= 1.8 and share >= 0.5)
     ):
-        return Draft(Role.TEXT, f"text of {words:.0f} words on average", len(texts), missing)
+        return ColumnProfile(
+            Role.TEXT, f"text of {words:.0f} words on average", len(texts), missing
+        )
     if share == 1.0 and present >= IDENTIFIER_ROWS:
-        return Draft(Role.IDENTIFIER, "a different word in every row", len(texts), missing)
+        return ColumnProfile(Role.IDENTIFIER, "a different word in every row", len(texts), missing)
     reason = f"{len(texts):,} distinct values"
-    return Draft(Role.CATEGORICAL, reason, len(texts), missing, ordered(texts))
+    return ColumnProfile(Role.CATEGORICAL, reason, len(texts), missing, ordered(texts))
 
 
 def _word_count(text: str) -> float:

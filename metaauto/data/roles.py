@@ -23,14 +23,14 @@ from metaauto.data.parsing import (
     number_format,
 )
 from metaauto.data.role_inference import (
-    Draft,
-    boolean_draft,
-    date_draft,
+    ColumnProfile,
+    boolean_profile,
+    date_profile,
     dates_as_text,
     inferred,
     missing_share,
-    number_draft,
-    number_drafts,
+    number_profile,
+    number_profiles,
     numbers_as_text,
     ordered,
 )
@@ -93,19 +93,19 @@ def inspect_columns(
     dtypes = list(frame.dtypes)
     plain, block = plain_block(frame)
     whole = [dtypes[place].kind in "iu" for place in plain]
-    numbers = number_drafts([names[place] for place in plain], block, whole)
+    numbers = number_profiles([names[place] for place in plain], block, whole)
     for place, name in enumerate(names):
         if name in exclude:
             continue
         if name in asked:
-            draft = _forced(name, frame.iloc[:, place], asked[name])
+            profile = _forced(name, frame.iloc[:, place], asked[name])
         elif place in plain:
-            draft = numbers[plain[place]]
+            profile = numbers[plain[place]]
         else:
-            draft = inferred(name, frame.iloc[:, place])
-        columns.append(_column(name, dtypes[place], draft))
-        if draft.finding:
-            findings.append(Finding(draft.finding[0], draft.finding[1], name))
+            profile = inferred(name, frame.iloc[:, place])
+        columns.append(_column(name, dtypes[place], profile))
+        if profile.finding:
+            findings.append(Finding(profile.finding[0], profile.finding[1], name))
     return tuple(columns), findings
 
 
@@ -116,16 +116,16 @@ def _role(role: str | Role) -> Role:
         raise UnknownName.among("role", str(role), [r.value for r in Role]) from None
 
 
-def _column(name: str, dtype: Any, draft: Draft) -> Column:
+def _column(name: str, dtype: Any, profile: ColumnProfile) -> Column:
     return Column(
         name=name,
-        role=draft.role,
+        role=profile.role,
         dtype=_dtype_name(dtype),
-        n_unique=draft.n_unique,
-        missing=draft.missing,
-        reason=draft.reason,
-        categories=draft.categories,
-        format=draft.format,
+        n_unique=profile.n_unique,
+        missing=profile.missing,
+        reason=profile.reason,
+        categories=profile.categories,
+        format=profile.format,
     )
 
 
@@ -134,34 +134,34 @@ def _dtype_name(dtype: Any) -> str:
     return "category" if isinstance(dtype, pd.CategoricalDtype) else str(dtype)
 
 
-def _forced(name: str, series: pd.Series, role: Role) -> Draft:
+def _forced(name: str, series: pd.Series, role: Role) -> ColumnProfile:
     """Give the role that the user asked for, if the column can take it."""
     series = dense(series).rename(name)
     storage = storage_of(name, series)
     reason = "as you said"
     if role is Role.NUMERIC and storage in ("number", "boolean", "duration"):
-        draft = number_draft(name, float_cells(series), False, storage == "duration")
-        return replace(draft, role=role, reason=reason)
+        profile = number_profile(name, float_cells(series), False, storage == "duration")
+        return replace(profile, role=role, reason=reason)
     if role is Role.DATETIME and storage in ("date", "period"):
-        return replace(date_draft(series), role=role, reason=reason, format="ISO8601")
+        return replace(date_profile(series), role=role, reason=reason, format="ISO8601")
     levels = distinct(series)
     if role is Role.DATETIME:
         return _forced_date(name, levels, storage)
     merged = levels.merged()
-    plain = Draft(role, reason, len(merged.values), missing_share(merged))
+    plain = ColumnProfile(role, reason, len(merged.values), missing_share(merged))
     if role is Role.NUMERIC:
         return _forced_number(name, merged, storage)
     if role is Role.BOOLEAN:
         lowered = {text.lower() for text in merged.values}
         if len(lowered) > 2:
             raise _cannot(name, role, f"it has {len(lowered):,} distinct values")
-        return replace(boolean_draft(merged, reason), role=role)
+        return replace(boolean_profile(merged, reason), role=role)
     if role is Role.CATEGORICAL:
         return replace(plain, categories=ordered(merged.values))
     return plain
 
 
-def _forced_number(name: str, levels: Levels, storage: str) -> Draft:
+def _forced_number(name: str, levels: Levels, storage: str) -> ColumnProfile:
     style = number_format([t.lstrip("0") or "0" for t in levels.values]) if levels.values else ""
     if style is None or storage in ("date", "period"):
         words = [t for t in levels.values if as_number(t) is None]
@@ -170,7 +170,7 @@ def _forced_number(name: str, levels: Levels, storage: str) -> Draft:
     return replace(numbers_as_text(levels, style), role=Role.NUMERIC, reason="as you said")
 
 
-def _forced_date(name: str, levels: Levels, storage: str) -> Draft:
+def _forced_date(name: str, levels: Levels, storage: str) -> ColumnProfile:
     style: str | None
     if storage == "number":
         sizes = np.abs([as_number(v) or 0.0 for v in levels.values] or [0.0])
@@ -189,8 +189,8 @@ def _forced_date(name: str, levels: Levels, storage: str) -> Draft:
     if style is None or wrong.any():
         example = levels.texts[int(wrong.argmax())] if levels.texts else ""
         raise _cannot(name, Role.DATETIME, f"{example!r:.60} is no date in a format known here")
-    draft = dates_as_text(levels, style, False)
-    return replace(draft, reason="as you said", finding=None)
+    profile = dates_as_text(levels, style, False)
+    return replace(profile, reason="as you said", finding=None)
 
 
 def _cannot(name: str, role: Role, why: str) -> ColumnError:

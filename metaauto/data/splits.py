@@ -35,7 +35,7 @@ VALIDATION_ROWS = 50_000
 """A single validation part has this share of the rows, and at most this many."""
 BOOSTING_SHARE = 0.15
 """Folds are fewer where boosting on all of them would take more than this share of the budget."""
-FEW_ROWS = 3_000
+SINGLE_SPLIT_ROWS = 3_000
 """So few rows get 3 folds at least, for one part of them would judge too roughly."""
 
 
@@ -180,7 +180,7 @@ def _auto_folds(
     if budget_seconds is None:
         return k, why
     seconds = boosting_seconds(dataset.task, n)
-    for fewer in (5, 3, 1) if n > FEW_ROWS else (5, 3):
+    for fewer in (5, 3, 1) if n > SINGLE_SPLIT_ROWS else (5, 3):
         if (k - 1) * seconds <= BOOSTING_SHARE * budget_seconds * max(cores, 1):
             return k, why
         if fewer < k:
@@ -304,7 +304,7 @@ def _expanding(dataset: Dataset, rows: np.ndarray, shares: list[float]) -> list[
             folds.append((training, validation))
     if not folds:
         raise SplitError(
-            "No moment leaves rows of every class before it and rows after it."
+            "No time split keeps every class in the training part."
             if dataset.task.is_classification
             else "The time has one value only, so that nothing comes later.",
             hint="Leave out time= for folds that ignore it.",

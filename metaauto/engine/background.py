@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from metaauto.engine.fit_runner import Conductor
+from metaauto.engine.fit_runner import FitRunner
 from metaauto.engine.options import FitOptions
 from metaauto.errors import MetaautoError, NoModelFitted, SettingError
 from metaauto.events import Event
@@ -18,7 +18,7 @@ from metaauto.search import Search
 
 __all__ = ["Best", "Run", "start"]
 
-_END_PATIENCE = 10.0
+_END_TIMEOUT = 10.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def start(data: Any, target: Any = None, *, resume: Any = None, **options: Any) 
     return Run(FitOptions(**options), data, target, resume)
 
 
-class _Followed(Conductor):
+class _Followed(FitRunner):
     """A conductor that lets its work be looked at between trials."""
 
     state: FitState | None = None
@@ -268,4 +268,4 @@ class Run:
 
     def _end(self) -> None:
         self.stop()
-        self._thread.join(_END_PATIENCE)
+        self._thread.join(_END_TIMEOUT)

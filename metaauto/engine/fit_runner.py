@@ -33,7 +33,7 @@ from metaauto.metrics import Metric
 from metaauto.model import FinalModel, Member, assemble_model, load_members
 from metaauto.plugins.manager import LoadedPlugins, PluginSettings, load_plugins, pack_objects
 from metaauto.plugins.registry import Registry
-from metaauto.progress.reporter import Narrator
+from metaauto.progress.reporter import EventReporter
 from metaauto.run import RunDirectory, check_same
 from metaauto.search import (
     Executor,
@@ -47,9 +47,9 @@ from metaauto.search import (
 )
 from metaauto.space import BASELINE, SearchSpace
 from metaauto.warmstart import RuntimeModel
-from metaauto.warmstart.select import choose_strategy, recollect
+from metaauto.warmstart.select import knowledge_for_task, select_strategy
 
-__all__ = ["Conductor", "fit"]
+__all__ = ["FitRunner", "fit"]
 
 _ENSEMBLE_SHARE = 0.03
 _TOO_LATE = 0.5
@@ -96,10 +96,10 @@ def fit(
     >>> model.task.kind
     'multiclass'
     """
-    return Conductor(FitOptions(**options), on_event).run(data, target, resume)
+    return FitRunner(FitOptions(**options), on_event).run(data, target, resume)
 
 
-class Conductor:
+class FitRunner:
     """Leads one fit through its stages; `run` is the whole way of the data.
 
     Parameters
@@ -115,13 +115,13 @@ class Conductor:
     ) -> None:
         self.options = options
         self.clock = options.clock()
-        self.tell = Narrator(self.clock, on_event)
+        self.tell = EventReporter(self.clock, on_event)
         self.search: Search | None = None
         self.ensemble: AnytimeEnsemble | None = None
         self._is_stopped = False
 
     def run(self, data: Any, target: Any = None, resume: Any = None) -> FinalModel:
-        """Read, split, recall, search, assemble, remember."""
+        """Read, split, warm-start, search, assemble, remember."""
         self.clock.start()
         # The cores are the workers'; a second thread here would wait for them, spinning.
         with threadpool_limits(limits=1), self.start_workers() as executor:
@@ -132,7 +132,7 @@ class Conductor:
                 splits = self.split(dataset, run)
                 space = self.search_space(plugins.registry, dataset)
                 runtime = RuntimeModel(space, len(splits.folds))
-                strategy = self.recall(dataset, space, runtime, len(splits.folds))
+                strategy = self.start_warm(dataset, space, runtime, len(splits.folds))
                 state = FitState(dataset, metric, splits, space, strategy, runtime, plugins, run)
                 search = self.prepare_search(state, executor)
                 self.run_trials(search, state)
@@ -225,15 +225,15 @@ class Conductor:
             raise Refused(f"No model can do this task: {reasons}.", hint="Include others.")
         return space
 
-    def recall(
+    def start_warm(
         self, dataset: Dataset, space: SearchSpace, runtime: RuntimeModel, n_folds: int
     ) -> WarmStart:
         """Choose what to try first, from what is known of other tables."""
-        with self.clock.stage("recall"):
-            recalled = recollect(dataset, self.options.knowledge, space.registry)
-            asked = (self.options.blends, self.options.strategy, self.tell.warn)
-            strategy = choose_strategy(recalled, space, runtime, n_folds, *asked)
-        self.tell.recalled(recalled, strategy)
+        with self.clock.stage("knowledge"):
+            loaded = knowledge_for_task(dataset, self.options.knowledge, space.registry)
+            asked = (self.options.for_ensemble, self.options.strategy, self.tell.warn)
+            strategy = select_strategy(loaded, space, runtime, n_folds, *asked)
+        self.tell.warm_start(loaded, strategy)
         return strategy
 
     def prepare_search(self, state: FitState, executor: Executor) -> Search:
@@ -283,7 +283,7 @@ class Conductor:
         if trial.status is not Status.SUCCESS or trial.loss is None or self.ensemble is None:
             return
         before = self.answer
-        if trial.origin == "baseline":
+        if trial.source == "baseline":
             self.ensemble.fall_back_on(trial.number, trial.loss)
             return
         with self.clock.stage("ensemble"):

@@ -116,7 +116,7 @@ class FitOptions:
         return math.inf if self.trials is not None else _DEFAULT_BUDGET
 
     @property
-    def blends(self) -> bool:
+    def for_ensemble(self) -> bool:
         """Whether an ensemble is made, rather than one model chosen."""
         return self.ensemble_size > 1
 

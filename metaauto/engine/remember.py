@@ -72,25 +72,25 @@ def remember(state: FitState, search: Search, store: str | Path | None = None) -
     said = here("fit", libraries=_LIBRARIES, cores=1, speed=calibrate(1))
     originals = _originals(state)
     with KnowledgeStore.create(path, exist_ok=True) as known, known.transaction():
-        origin = known.add_provenance(said)
-        dataset = _dataset_fact(state, search, origin)
+        provenance = known.add_provenance(said)
+        dataset = _dataset_fact(state, search, provenance)
         known.add_dataset(dataset)
         count = 0
         for trial in trials:
-            configuration = _configuration_fact(trial, originals, state.registry, origin)
+            configuration = _configuration_fact(trial, originals, state.registry, provenance)
             known.add_configuration(configuration)
             count += known.add_evaluations(
-                _evaluation_facts(trial, dataset, configuration, state, origin)
+                _evaluation_facts(trial, dataset, configuration, state, provenance)
             )
     return count
 
 
 def _worth_remembering(trials: Sequence[Trial]) -> list[Trial]:
-    own = [t for t in trials if t.origin in ("smac", "random") and t.status is Status.SUCCESS]
+    own = [t for t in trials if t.source in ("smac", "random") and t.status is Status.SUCCESS]
     own.sort(key=lambda trial: (trial.loss, trial.number))
     kept = {trial.number for trial in own[:_MOST_OF_OWN]}
     known = ("knowledge", "portfolio")
-    return [t for t in trials if t.outcomes and (t.origin in known or t.number in kept)]
+    return [t for t in trials if t.outcomes and (t.source in known or t.number in kept)]
 
 
 def _originals(state: FitState) -> Mapping[str, Configuration]:
@@ -143,7 +143,7 @@ def _evaluation_facts(
     dataset: DatasetFact,
     configuration: ConfigurationFact,
     state: FitState,
-    origin: str,
+    provenance: str,
 ) -> list[EvaluationFact]:
     protocol = f"fit/{len(state.splits.folds)}-fold"
     found = []
@@ -165,7 +165,7 @@ def _evaluation_facts(
                 protocol,
                 fold,
                 str(outcome.status),
-                origin,
+                provenance,
                 losses,
                 outcome.own_seconds,
                 outcome.predict_seconds,

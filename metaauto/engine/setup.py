@@ -17,7 +17,7 @@ from metaauto.fit_state import FitState
 from metaauto.metrics import Metric, check_metric, resolve_metric
 from metaauto.plugins.registry import Registry
 from metaauto.run import RunDirectory, settings_of
-from metaauto.search import Executor, Proposals, Search, Setup, Trial, write_inputs
+from metaauto.search import Executor, Proposer, Search, Setup, Trial, write_inputs
 
 __all__ = ["holdout_seconds", "lay_out", "new_ensemble", "new_run", "new_search", "understand"]
 
@@ -58,7 +58,7 @@ def new_search(
     ensemble: AnytimeEnsemble,
 ) -> Search:
     """A search that has tried nothing yet, for an ensemble that it will make better."""
-    proposals = Proposals(
+    proposals = Proposer(
         state.space,
         state.strategy,
         state.runtime,
@@ -80,7 +80,7 @@ def new_search(
         on_start=on_start,
         # An error of regression is mostly what no model takes away: its shares say little.
         gain=ensemble.relative_gain
-        if options.blends and state.dataset.task.is_classification
+        if options.for_ensemble and state.dataset.task.is_classification
         else None,
     )
 

@@ -13,7 +13,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from metaauto.data import as_table
-from metaauto.engine.fit_runner import Conductor
+from metaauto.engine.fit_runner import FitRunner
 from metaauto.engine.options import FitOptions
 from metaauto.estimators.arguments import (
     budget_of,
@@ -99,7 +99,7 @@ class AutoEstimator(BaseEstimator):
         table = self._training_table(X, y)
         target = named_as(y, self._checked_target(y), as_table(table[:1]).columns)
         check_consistent_length(X, target)
-        conductor = Conductor(self._options(sample_weight, groups, len(target)), self._listener())
+        conductor = FitRunner(self._options(sample_weight, groups, len(target)), self._listener())
         self.model_: FinalModel = conductor.run(table, target)
         self.leaderboard_: pd.DataFrame = pd.DataFrame(self.model_.leaderboard)
         return self

@@ -40,7 +40,14 @@ from metaauto.knowledge.records import (
     MetafeatureFact,
     ProvenanceFact,
 )
-from metaauto.knowledge.sources import Recalled, join, own_store, recall, shipped_store, stores
+from metaauto.knowledge.sources import (
+    LoadedKnowledge,
+    join,
+    load_knowledge,
+    own_store,
+    shipped_store,
+    stores,
+)
 from metaauto.knowledge.store import KnowledgeStore
 
 __all__ = [
@@ -53,7 +60,7 @@ __all__ = [
     "MergeReport",
     "MetafeatureFact",
     "ProvenanceFact",
-    "Recalled",
+    "LoadedKnowledge",
     "StoreInfo",
     "check",
     "export_text",
@@ -62,7 +69,7 @@ __all__ = [
     "join",
     "merge",
     "own_store",
-    "recall",
+    "load_knowledge",
     "shipped_store",
     "stores",
 ]

@@ -16,10 +16,10 @@ from metaauto.knowledge.store import KnowledgeStore
 
 __all__ = [
     "OWN_STORE_VARIABLE",
-    "Recalled",
+    "LoadedKnowledge",
     "join",
     "own_store",
-    "recall",
+    "load_knowledge",
     "shipped_store",
     "stores",
 ]
@@ -58,7 +58,7 @@ def shipped_store() -> Path | None:
 
 
 @dataclass(frozen=True)
-class Recalled:
+class LoadedKnowledge:
     """What the stores say of a kind of task.
 
     Parameters
@@ -79,7 +79,7 @@ class Recalled:
     problems: tuple[str, ...] = ()
 
 
-def recall(
+def load_knowledge(
     paths: Iterable[str | Path],
     kind: str,
     metric: str,
@@ -87,7 +87,7 @@ def recall(
     without: str | None = None,
     without_openml_id: int | None = None,
     extractors: Mapping[str, int] | None = None,
-) -> Recalled:
+) -> LoadedKnowledge:
     """Read what stores know of a kind of task; one that cannot be read is left out and named.
 
     Parameters
@@ -129,7 +129,7 @@ def recall(
             used[str(path)] = len(set(found.fingerprints))
     whole = join(matrices) if matrices else None
     name = whole.metric if whole is not None else ""
-    return Recalled(whole, used, name, tuple(problems))
+    return LoadedKnowledge(whole, used, name, tuple(problems))
 
 
 def stores(packs: Sequence[Path] = (), own: bool = True) -> list[Path]:

@@ -18,7 +18,7 @@ __all__ = ["CHUNK_ROWS", "as_rows", "average", "encoded_chunks"]
 logger = logging.getLogger(__name__)
 
 # For so few rows a thread pool costs more than it saves.
-FEW_ROWS = 2_000
+THREADED_ROWS = 2_000
 CHUNK_ROWS = 100_000
 
 
@@ -79,7 +79,7 @@ def _mean_of_folds(
         finite = np.isfinite(value).all(axis=1) if n_classes else np.isfinite(value)
         if not finite.all():
             logger.warning(
-                "Model %s gave NaN or infinity for %d rows; the other models decide there.",
+                "Model %s gave NaN or infinity for %d rows; using the other ensemble members for these rows.",
                 name,
                 int((~finite).sum()),
             )
@@ -130,7 +130,7 @@ def _check_fallback(fallback: Any, rows: int) -> None:
 
 
 def _threads_for(rows: int) -> AbstractContextManager[Any]:
-    if rows > FEW_ROWS:
+    if rows > THREADED_ROWS:
         return nullcontext()
     import joblib
 

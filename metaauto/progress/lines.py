@@ -57,7 +57,7 @@ class Progress:
                 self._write(line)
         elif event.kind == "splits":
             self._write(f"Validation: {event.message}")
-        elif event.kind == "recalled":
+        elif event.kind == "warm_start":
             self._write(f"Knowledge: {event.message}")
         elif event.kind == "warning":
             is_note = "code" in event.data and event.data["code"] not in _SERIOUS

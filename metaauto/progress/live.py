@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from metaauto.events import Event
 from metaauto.progress.lines import Progress, without_repeats
-from metaauto.progress.status import Standing, standing_rows
+from metaauto.progress.status import FitStatus, status_rows
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -18,7 +18,7 @@ __all__ = ["LiveView", "can_redraw"]
 _LABEL = 11
 _REDRAWS = 4
 _WIDEST = 140
-_LASTING = ("table", "splits", "recalled", "warning")
+_LASTING = ("table", "splits", "warm_start", "warning")
 
 
 def can_redraw(stream: TextIO) -> bool:
@@ -48,7 +48,7 @@ class LiveView:
         from rich.console import Console
         from rich.live import Live
 
-        self.standing = Standing()
+        self.standing = FitStatus()
         self._is_shown = False
         self._console = Console(
             file=stream, stderr=stream is None, highlight=False, markup=False, emoji=False
@@ -121,7 +121,7 @@ class LiveView:
         width, height = self._console.size
         plain = self._console.options.ascii_only
         with self._reading:
-            rows = standing_rows(self.standing, min(width, _WIDEST), plain)
+            rows = status_rows(self.standing, min(width, _WIDEST), plain)
         return Group(*[_line(row.label, row.text, row.style) for row in rows[: max(height - 2, 1)]])
 
 

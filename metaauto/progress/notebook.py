@@ -9,13 +9,13 @@ from typing import Any
 
 from metaauto.events import Event
 from metaauto.progress.lines import Progress
-from metaauto.progress.status import Standing, standing_rows
+from metaauto.progress.status import FitStatus, status_rows
 
 __all__ = ["NotebookView", "in_kernel"]
 
 _PAUSE = 0.5
 _ALWAYS = ("stage", "table", "warning", "finished")
-_LASTING = ("table", "splits", "recalled", "warning")
+_LASTING = ("table", "splits", "warm_start", "warning")
 _MOST_LINES = 12
 _STYLES = {"bold": "font-weight:600", "dim": "opacity:.7", "red": "color:#c0392b"}
 
@@ -32,7 +32,7 @@ class NotebookView:
     """Shows the events of a fit in one output of the cell, at most twice a second."""
 
     def __init__(self) -> None:
-        self.standing = Standing()
+        self.standing = FitStatus()
         self._lines: list[str] = []
         self._say = Progress(self._lines.append)
         self._handle: Any = None
@@ -68,6 +68,6 @@ class NotebookView:
             f'<tr><td style="text-align:left;padding:0 1em 0 0">{html.escape(row.label)}</td>'
             f'<td style="text-align:left;white-space:pre;{_STYLES.get(row.style, "")}">'
             f"{html.escape(row.text)}</td></tr>"
-            for row in standing_rows(self.standing, 100)
+            for row in status_rows(self.standing, 100)
         )
         return f'<table style="margin:.5em 0">{cells}</table>'

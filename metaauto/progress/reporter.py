@@ -12,17 +12,17 @@ from metaauto.components.strategy import WarmStart
 from metaauto.data import Dataset
 from metaauto.events import Event
 from metaauto.fit_state import FitState
-from metaauto.knowledge import Recalled
+from metaauto.knowledge import LoadedKnowledge
 from metaauto.search import Status, Trial
 from metaauto.text import counted
-from metaauto.warmstart import GuardedWarmStart, KnowledgeStrategy
+from metaauto.warmstart import FallbackWarmStart, KnowledgeStrategy
 
-__all__ = ["Narrator"]
+__all__ = ["EventReporter"]
 
 _log = logging.getLogger("metaauto.fit")
 
 
-class Narrator:
+class EventReporter:
     """Tells the caller of a fit what happens, each thing as one `Event`.
 
     Parameters
@@ -58,31 +58,35 @@ class Narrator:
         for finding in dataset.findings:
             self("warning", str(finding), code=finding.code, column=finding.column)
 
-    def recalled(self, recalled: Recalled, strategy: WarmStart) -> None:
+    def warm_start(self, loaded: LoadedKnowledge, strategy: WarmStart) -> None:
         """Tell what is known of similar tables, and which stores cannot be used."""
-        for problem in recalled.problems:
+        for problem in loaded.problems:
             self.warn(f"{problem} It is left out.")
         if isinstance(strategy, KnowledgeStrategy):
             about = strategy.summary()
             n, tables = about["configurations"], about["datasets"]
             message = f"{counted(n, 'configuration')} known from {counted(tables, 'table')}"
-            self("recalled", message, stores=dict(recalled.used), **about)
-        elif isinstance(strategy, GuardedWarmStart):
+            self("warm_start", message, stores=dict(loaded.used), **about)
+        elif isinstance(strategy, FallbackWarmStart):
             message = f"The strategy {strategy.name!r} of a plugin chooses what is tried first."
-            self("recalled", message, stores=dict(recalled.used))
+            self("warm_start", message, stores=dict(loaded.used))
         else:
-            self("recalled", "Nothing is known of such tables; defaults come first.", stores={})
+            self(
+                "warm_start",
+                "No knowledge for this task type; starting with model defaults.",
+                stores={},
+            )
 
     def trial_started(self, trial: Trial) -> None:
         """Tell that a trial begins."""
-        message = f"{trial.name} ({trial.origin}: {trial.why})"
+        message = f"{trial.name} ({trial.source}: {trial.why})"
         self(
             "trial_started",
             message,
             number=trial.number,
             name=trial.name,
             model=trial.configuration.model,
-            origin=trial.origin,
+            source=trial.source,
             why=trial.why,
             expected_seconds=trial.expected_seconds or None,
         )

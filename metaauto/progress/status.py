@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from metaauto.events import Event
 from metaauto.text import ENDINGS, clock_time, counted, format_score
 
-__all__ = ["Row", "Standing", "Trying", "sparkline", "standing_rows"]
+__all__ = ["Row", "FitStatus", "Trying", "sparkline", "status_rows"]
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _PLAIN_BLOCKS = "_.-=^"
@@ -27,7 +27,7 @@ class Trying:
     """A trial that runs: its name, who proposed it and why, and when it began."""
 
     name: str
-    origin: str
+    source: str
     why: str
     since: float
 
@@ -42,7 +42,7 @@ class Row:
 
 
 @dataclass
-class Standing:
+class FitStatus:
     """How a running fit stands; give it every event.
 
     Attributes
@@ -105,7 +105,7 @@ class Standing:
         elif event.kind == "trial_started":
             self.running[event.data["number"]] = Trying(
                 event.data.get("name", ""),
-                event.data.get("origin", ""),
+                event.data.get("source", ""),
                 event.data.get("why", ""),
                 event.seconds,
             )
@@ -170,12 +170,12 @@ def sparkline(values: Sequence[float], width: int, plain: bool = False) -> str:
     return "".join(blocks[round(steps * (value - low) / (high - low))] for value in values)
 
 
-def standing_rows(standing: Standing, width: int = 80, plain: bool = False) -> list[Row]:
+def status_rows(standing: FitStatus, width: int = 80, plain: bool = False) -> list[Row]:
     """The rows that show how a fit stands.
 
     Parameters
     ----------
-    standing : Standing
+    standing : FitStatus
         How it stands.
     width : int, default=80
         Columns there are.
@@ -201,7 +201,7 @@ def standing_rows(standing: Standing, width: int = 80, plain: bool = False) -> l
     return rows
 
 
-def _progress(standing: Standing, now: float, width: int, plain: bool) -> str:
+def _progress(standing: FitStatus, now: float, width: int, plain: bool) -> str:
     room = min(max(width - 45, _BAR_WIDTH[0]), _BAR_WIDTH[1])
     whole = standing.seconds
     if whole is not None:
@@ -221,7 +221,7 @@ def _bar(share: float, width: int, plain: bool) -> str:
     return full * done + empty * (width - done)
 
 
-def _best(standing: Standing, width: int, plain: bool) -> str:
+def _best(standing: FitStatus, width: int, plain: bool) -> str:
     room = min(max(width - 56, _SPARK_WIDTH[0]), _SPARK_WIDTH[1])
     line = sparkline(standing.history, room, plain)
     return (
@@ -230,18 +230,18 @@ def _best(standing: Standing, width: int, plain: bool) -> str:
     )
 
 
-def _trials(standing: Standing) -> str:
+def _trials(standing: FitStatus) -> str:
     parts = [f"{count} {ENDINGS.get(status, status)}" for status, count in _ordered(standing)]
     if standing.running:
         parts.append(f"{len(standing.running)} running")
     return ", ".join(parts)
 
 
-def _ordered(standing: Standing) -> list[tuple[str, int]]:
+def _ordered(standing: FitStatus) -> list[tuple[str, int]]:
     known: Mapping[str, int] = {status: place for place, status in enumerate(ENDINGS)}
     return sorted(standing.endings.items(), key=lambda item: known.get(item[0], len(known)))
 
 
 def _trying(trying: Trying, now: float) -> str:
     why = f": {trying.why}" if trying.why else ""
-    return f"{trying.name}  {clock_time(max(now - trying.since, 0.0))}  {trying.origin}{why}"
+    return f"{trying.name}  {clock_time(max(now - trying.since, 0.0))}  {trying.source}{why}"

@@ -14,7 +14,7 @@ from metaauto.text import counted, format_score, shortened
 
 __all__ = ["Figure", "dependence_figure", "diagnosis_figures", "history_figure"]
 
-_ORIGINS = ("knowledge", "portfolio", "smac", "random")
+_SOURCES = ("knowledge", "portfolio", "smac", "random")
 _QUIET = 9
 _NAME_WIDTH = 32
 _SLOWEST_SHARE = 0.75
@@ -33,7 +33,7 @@ def history_figure(
     history: Sequence[Mapping[str, Any]], metric: str, score: float | None, is_greater: bool
 ) -> Figure | None:
     """Score of each trial over time, the best so far, and where SMAC began to propose."""
-    trials = [t for t in history if t["score"] is not None and t["origin"] != "baseline"]
+    trials = [t for t in history if t["score"] is not None and t["source"] != "baseline"]
     if not trials:
         return None
     scores = [float(t["score"]) for t in trials]
@@ -54,20 +54,20 @@ def history_figure(
         ("seconds since the start", 0.0, last),
         (metric, low - room, high + room),
     )
-    smac = [t["at"] for t in trials if t["origin"] == "smac"]
+    smac = [t["at"] for t in trials if t["source"] == "smac"]
     if smac:
         chart.mark(float(smac[0]), "SMAC joins in")
     chart.line([*ends, last], [*running, running[-1]], _QUIET, "step")
     if score is not None:
         chart.line([0.0, last], [score, score], 4, "dashed")
     legend = []
-    for series, origin in enumerate(_ORIGINS):
-        mine = [t for t in trials if t["origin"] == origin]
+    for series, source in enumerate(_SOURCES):
+        mine = [t for t in trials if t["source"] == source]
         for t in mine:
             title = f"{t['name']}: {metric} {format_score(t['score'])} after {t['at']:.1f} s"
             chart.point(float(t["at"]), float(t["score"]), series, title)
         if mine:
-            legend.append((series, f"{_origin_words(origin)} ({len(mine)})"))
+            legend.append((series, f"{_source_words(source)} ({len(mine)})"))
     legend += [(_QUIET, "best single model so far"), (4, "the ensemble at the end")]
     words = (
         f"{counted(len(trials), 'trial')} with a score in {last:.0f} seconds; the best single "
@@ -76,13 +76,13 @@ def history_figure(
     return Figure(chart.svg(words), words, tuple(legend))
 
 
-def _origin_words(origin: str) -> str:
+def _source_words(source: str) -> str:
     return {
         "knowledge": "warm start, from similar tables",
         "portfolio": "warm start, defaults of the models",
         "smac": "SMAC",
         "random": "near good ones or at random",
-    }[origin]
+    }[source]
 
 
 def diagnosis_figures(diagnosis: Mapping[str, Any], target: str) -> list[Figure]:

@@ -26,7 +26,7 @@ _STAGES = {
     "plugins": "loading plugins",
     "read": "reading the table",
     "split": "splitting the rows",
-    "recall": "recalling similar tables",
+    "knowledge": "loading knowledge",
     "prepare": "preparing workers and baseline",
     "ensemble": "selecting the ensemble",
     "assemble": "putting the model together",
@@ -145,7 +145,7 @@ def leaderboard_lines(rows: Sequence[Json]) -> list[dict[str, Any]]:
             "score": format_score(row.get("score")),
             "weight": f"{row['weight']:.0%}" if row.get("weight") else "",
             "seconds": f"{row.get('seconds') or 0.0:.1f}",
-            "origin": str(row.get("origin") or ""),
+            "source": str(row.get("source") or ""),
             "status": str(row.get("status") or ""),
             "error": shortened(str(row.get("error") or ""), _ERROR_WIDTH),
         }
@@ -191,7 +191,7 @@ def warm_start(record: Json) -> dict[str, Any] | None:
         return None
     known = record.get("warm_start")
     largest = max([one["weight"] for one in (known or {}).get("similar", [])], default=1.0) or 1.0
-    firsts = [t for t in history if t["origin"] in ("knowledge", "portfolio") and "why" in t]
+    firsts = [t for t in history if t["source"] in ("knowledge", "portfolio") and "why" in t]
     return {
         "known": known,
         "similar": [
@@ -297,7 +297,7 @@ def card(manifest: Json, examined: Json | None) -> dict[str, Any]:
             "will be worse."
         )
     limits.append("Values of a category that it has not seen count as missing.")
-    limits.append("Nothing of it tells what causes the target.")
+    limits.append("Associations are not causes.")
     return {
         "roles": used,
         "missing": sorted(missing, key=lambda c: -c["missing"])[:8],

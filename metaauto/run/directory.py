@@ -216,7 +216,7 @@ class RunDirectory:
                     "number": int,
                     "name": str,
                     "configuration": str,
-                    "origin": str,
+                    "source": str,
                     "why": str,
                     "status": str,
                     "loss": float,

@@ -68,7 +68,7 @@ def read_run(path: str | Path) -> RunRecord:
             db.row_factory = sqlite3.Row
             state = {row["key"]: row["value"] for row in db.execute("SELECT * FROM state")}
             rows = db.execute(
-                "SELECT number, name, origin, status, loss, started, finished, error FROM trials "
+                "SELECT number, name, source, status, loss, started, finished, error FROM trials "
                 "ORDER BY number"
             ).fetchall()
     except sqlite3.Error as error:

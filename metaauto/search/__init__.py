@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from metaauto.search.dataset_io import Inputs, read_folds, read_inputs, write_inputs
     from metaauto.search.executors import DaskExecutor, Executor, LocalExecutor, Setup
     from metaauto.search.loop import Search
-    from metaauto.search.proposer import Proposals
+    from metaauto.search.proposer import Proposer
     from metaauto.search.trial import Job, Outcome, Status, Trial
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "Job",
     "LocalExecutor",
     "Outcome",
-    "Proposals",
+    "Proposer",
     "Search",
     "Setup",
     "Status",
@@ -42,7 +42,7 @@ _HOMES = {
     "Job": "trial",
     "LocalExecutor": "executors",
     "Outcome": "trial",
-    "Proposals": "proposer",
+    "Proposer": "proposer",
     "Search": "loop",
     "Setup": "executors",
     "Status": "trial",

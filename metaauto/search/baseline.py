@@ -26,7 +26,7 @@ def baseline_trial(inputs: Inputs, registry: Registry, folder: Path, seed: int) 
         If even that fails.
     """
     evaluator = Evaluator(inputs, registry, folder)
-    trial = Trial(0, Configuration(BASELINE), "baseline", "what no model may fall behind")
+    trial = Trial(0, Configuration(BASELINE), "baseline", "baseline")
     for fold in range(len(inputs.folds)):
         outcome = evaluator.run(Job(0, fold, trial.configuration, seed))
         if outcome.status is not Status.SUCCESS:

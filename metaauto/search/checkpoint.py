@@ -30,7 +30,7 @@ def restored_trials(
         if row["number"] != len(found):
             break
         trial = Trial(
-            row["number"], Configuration.from_json(row["configuration"]), row["origin"], row["why"]
+            row["number"], Configuration.from_json(row["configuration"]), row["source"], row["why"]
         )
         trial.started = row["started"] or 0.0
         trial.finished = row["finished"]

@@ -15,7 +15,7 @@ from metaauto.budget import Budget
 from metaauto.components.strategy import Recommendation
 from metaauto.search.executors import Executor
 from metaauto.search.out_of_fold import OutOfFold
-from metaauto.search.proposer import Proposals
+from metaauto.search.proposer import Proposer
 from metaauto.search.racing import least_gain, lost_at, projected_loss
 from metaauto.search.timeouts import UNTIMED_HARD_SECONDS, job_limits
 from metaauto.search.trial import (
@@ -29,7 +29,7 @@ from metaauto.search.trial import (
 
 __all__ = ["Recorder", "Search", "job_seed"]
 
-_PATIENCE = 0.25
+_POLL_SECONDS = 0.25
 _FEW_FINISHED = 3
 _WINDOW = 6
 _CAUTION = 1.3
@@ -62,7 +62,7 @@ class Search:
 
     Parameters
     ----------
-    proposals : Proposals
+    proposals : Proposer
         Who proposes.
     executor : Executor
         Where jobs run.
@@ -93,7 +93,7 @@ class Search:
     def __init__(
         self,
         *,
-        proposals: Proposals,
+        proposals: Proposer,
         executor: Executor,
         budget: Budget,
         folder: Path,
@@ -148,7 +148,7 @@ class Search:
         for fold in sorted(trial.outcomes):
             if trial.outcomes[fold].status is Status.SUCCESS:
                 self._weigh(trial, fold)
-        if trial.origin == "baseline" and trial.loss is not None:
+        if trial.source == "baseline" and trial.loss is not None:
             self._proposals.penalty = trial.loss
         if not trial.is_over:
             self._judge(trial)
@@ -173,8 +173,8 @@ class Search:
                 waiting = [t for t in self.trials if not t.is_over]
                 if not waiting:
                     break
-            patience = min(_PATIENCE, max(self._budget.for_search(), 0.0))
-            for outcome in self._executor.wait(patience):
+            timeout = min(_POLL_SECONDS, max(self._budget.for_search(), 0.0))
+            for outcome in self._executor.wait(timeout):
                 if isinstance(outcome, Description):
                     self._take_description(outcome)
                     continue
@@ -205,7 +205,7 @@ class Search:
     def _is_counted_out(self) -> bool:
         """Whether as many trials were started as may be."""
         limit = self._budget.trials
-        started = sum(1 for trial in self.trials if trial.origin != "baseline")
+        started = sum(1 for trial in self.trials if trial.source != "baseline")
         return limit is not None and started >= limit
 
     def _dispatch(self) -> None:
@@ -231,7 +231,7 @@ class Search:
         return self._describe_seconds > 0 and self.description is None
 
     def _next_job(self) -> Job | DescribeJob | None:
-        has_begun = any(trial.origin != "baseline" for trial in self.trials)
+        has_begun = any(trial.source != "baseline" for trial in self.trials)
         if self._is_undescribed() and not self._is_describing and has_begun:
             if self.is_reproducible:
                 return DescribeJob(float("inf"), self._seed, UNTIMED_HARD_SECONDS)
@@ -283,7 +283,7 @@ class Search:
         else:
             visible = [trial for trial in self.trials if trial.is_over]
         for trial in visible:
-            if trial.number not in self._seen and trial.origin != "baseline":
+            if trial.number not in self._seen and trial.source != "baseline":
                 self._seen.add(trial.number)
                 self._proposals.observe(trial)
         if self._budget.for_search() < _LAST_MOMENT:
@@ -298,7 +298,7 @@ class Search:
         return self._begin(found)
 
     def _begin(self, found: Recommendation) -> Trial:
-        trial = Trial(len(self.trials), found.configuration, found.origin, found.why)
+        trial = Trial(len(self.trials), found.configuration, found.source, found.why)
         trial.started = self._budget.elapsed()
         trial.expected_seconds = found.expected_seconds or 0.0
         self.trials.append(trial)
@@ -337,7 +337,7 @@ class Search:
     def _is_silent(self, fold: int) -> bool:
         """Whether the metric has no value on a fold for anyone, such as AUC with one class."""
         baseline = self.trials[0]
-        if baseline.origin != "baseline":
+        if baseline.source != "baseline":
             return False
         return not np.isfinite(baseline.fold_losses.get(fold, np.nan))
 
@@ -360,7 +360,7 @@ class Search:
         elif done == len(self._folds):
             self._finish(trial, Status.SUCCESS)
         elif done and not self._is_worth_more(trial, done):
-            trial.error = "It adds too little to the answer on its first folds."
+            trial.error = "Pruned: too little gain for the ensemble on the first folds."
             self._finish(trial, Status.DROPPED)
 
     def _is_worth_more(self, trial: Trial, done: int) -> bool:

@@ -12,15 +12,15 @@ from metaauto.search.trial import Status, Trial
 from metaauto.space import SearchSpace
 from metaauto.warmstart import RuntimeModel
 
-__all__ = ["Proposals"]
+__all__ = ["Proposer"]
 
 _WARM_TRIALS = 16
 _SMAC_WORTH_SECONDS = 20.0
-_SMAC_PATIENCE = 120.0
-_HOPELESS = 3
+_SMAC_TIMEOUT = 120.0
+_LEAST_CHANCE = 3
 
 
-class Proposals:
+class Proposer:
     """Recommendations of the warm start, then proposals of SMAC, never one twice.
 
     SMAC is started once enough trials are known and enough time is left to pay for it. Then the
@@ -152,7 +152,7 @@ class Proposals:
         for _ in range(3):
             if self._smac.waiting == 0:
                 self._smac.ask()
-            point = self._smac.ready(_SMAC_PATIENCE if self._reproducible else 0.0)
+            point = self._smac.ready(_SMAC_TIMEOUT if self._reproducible else 0.0)
             if point is None:
                 return None
             repaired = self._space.repair(point).configuration
@@ -173,17 +173,17 @@ class Proposals:
             if good and attempt % 4 != 3:
                 near = good[min(int(self._random.expovariate(0.5)), len(good) - 1)]
                 point = self._space.neighbour(near.configuration, self._random)
-                origin, why = "random", f"near {near.name}"
+                source, why = "random", f"near {near.name}"
             elif self._space.models:
                 point = self._space.sample(self._random)
-                origin, why = "random", "drawn at random"
+                source, why = "random", "drawn at random"
             else:
                 return None
             if self._is_new(point) and self._runtime.least_seconds(point) <= seconds:
-                return Recommendation(point, origin, why, self._runtime.expected_seconds(point))
+                return Recommendation(point, source, why, self._runtime.expected_seconds(point))
         return None
 
     def _is_new(self, configuration: Configuration) -> bool:
         if configuration.key in self._tried or configuration.model not in self._space.ranges:
             return False
-        return self._failures.get(configuration.model, 0) < _HOPELESS
+        return self._failures.get(configuration.model, 0) < _LEAST_CHANCE

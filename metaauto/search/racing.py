@@ -52,7 +52,7 @@ def deserves_more(trial: Trial, others: Sequence[Trial]) -> bool:
 def lost_at(trial: Trial, others: Sequence[Trial], length: int) -> int | None:
     """After how many of its first folds a trial has lost the race; None if it has not."""
     for count in range(1, length + 1):
-        part = Trial(trial.number, trial.configuration, trial.origin)
+        part = Trial(trial.number, trial.configuration, trial.source)
         part.fold_losses = {fold: trial.fold_losses[fold] for fold in range(count)}
         if not deserves_more(part, others):
             return count

@@ -22,7 +22,7 @@ from typing import Any
 from metaauto.components.hyperparameters import Range
 from metaauto.configuration import Configuration
 from metaauto.search.executors.environment import thread_environment
-from metaauto.search.executors.process import Child, Switchboard, call_back
+from metaauto.search.executors.process import Child, ConnectionListener, call_back
 
 __all__ = ["SmacProposer", "main"]
 
@@ -44,7 +44,7 @@ class SmacProposer:
     def __init__(self, ranges: Mapping[str, Mapping[str, Range]], seed: int) -> None:
         self._ranges = ranges
         self._seed = seed
-        self._switchboard = Switchboard()
+        self._switchboard = ConnectionListener()
         self._child = Child(
             "metaauto.search.smac:main", self._switchboard.line("smac"), thread_environment(1)
         )

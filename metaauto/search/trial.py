@@ -158,7 +158,7 @@ class Trial:
         Trials are numbered from 0 in the order they were started.
     configuration : Configuration
         What is tried.
-    origin : str
+    source : str
         Who proposed it: ``"baseline"``, ``"portfolio"``, ``"smac"``, ``"random"``.
     why : str
         Why, one clause.
@@ -168,7 +168,7 @@ class Trial:
 
     number: int
     configuration: Configuration
-    origin: str
+    source: str
     why: str = ""
     expected_seconds: float = 0.0
     status: Status = Status.RUNNING
@@ -210,7 +210,7 @@ class Trial:
             "number": self.number,
             "name": self.name,
             "configuration": self.configuration.to_json(),
-            "origin": self.origin,
+            "source": self.source,
             "why": self.why,
             "status": self.status.value,
             "loss": self.loss,

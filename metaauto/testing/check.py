@@ -21,7 +21,7 @@ from metaauto.testing.pytest_plugin import CONTRACTS, REQUEST, TEST_MODULE, requ
 
 __all__ = ["Failure", "Target", "Verdict", "check_component", "find_target", "plugins_of"]
 
-PATIENCE = 600.0
+TIMEOUT = 600.0
 _REMARKS = {
     "reader": "Its contract needs a source: derive a test from metaauto.testing.ReaderContract.",
     "knowledge": "Knowledge packs are checked when they are opened.",
@@ -153,7 +153,7 @@ def _on_path(folders: tuple[str, ...]) -> Iterator[None]:
         sys.path[:] = before
 
 
-def check_component(target: Target, component: str, patience: float = PATIENCE) -> Verdict:
+def check_component(target: Target, component: str, timeout: float = TIMEOUT) -> Verdict:
     """Run the contract of one component in a process of its own.
 
     Parameters
@@ -162,7 +162,7 @@ def check_component(target: Target, component: str, patience: float = PATIENCE) 
         From `find_target`.
     component : str
         ``kind:name``.
-    patience : float, default=600
+    timeout : float, default=600
         Seconds after which the process is ended.
 
     Raises
@@ -190,7 +190,7 @@ def check_component(target: Target, component: str, patience: float = PATIENCE) 
         command = [sys.executable, "-m", "pytest", "-q", "-p", "metaauto.testing.pytest_plugin"]
         command += ["-p", "no:cacheprovider", "--rootdir", folder, "-c", os.devnull]
         command += ["test_contract.py"]
-        ending, said = _run(command, folder, environment, patience)
+        ending, said = _run(command, folder, environment, timeout)
         lines = results.read_text("utf-8").splitlines() if results.exists() else []
     return _judge(component, [json.loads(line) for line in lines], ending, said)
 
@@ -201,7 +201,7 @@ def _absolute(settings: PluginSettings) -> PluginSettings:
 
 
 def _run(
-    command: list[str], folder: str, environment: dict[str, str], patience: float
+    command: list[str], folder: str, environment: dict[str, str], timeout: float
 ) -> tuple[str, str]:
     """How the process ended if it did not end by itself, and what it said."""
     try:
@@ -209,7 +209,7 @@ def _run(
             command,
             cwd=folder,
             env=environment,
-            timeout=patience,
+            timeout=timeout,
             check=False,
             text=True,
             errors="replace",
@@ -217,7 +217,7 @@ def _run(
             stderr=subprocess.STDOUT,
         )
     except subprocess.TimeoutExpired:
-        return f"it did not end within {patience:g} s", ""
+        return f"it did not end within {timeout:g} s", ""
     ending = "" if done.returncode in (0, 1) else f"the process ended with {done.returncode}"
     return ending, done.stdout
 

@@ -1,7 +1,7 @@
 """Which configurations to try first, and why."""
 
 from metaauto.warmstart.candidates import KnownConfigurations, known_configurations
-from metaauto.warmstart.fallback import GuardedWarmStart
+from metaauto.warmstart.fallback import FallbackWarmStart
 from metaauto.warmstart.knowledge_strategy import KnowledgeStrategy
 from metaauto.warmstart.portfolio import DefaultPortfolio
 from metaauto.warmstart.runtime_model import RuntimeModel
@@ -9,7 +9,7 @@ from metaauto.warmstart.similarity import task_metafeatures
 
 __all__ = [
     "DefaultPortfolio",
-    "GuardedWarmStart",
+    "FallbackWarmStart",
     "KnowledgeStrategy",
     "KnownConfigurations",
     "RuntimeModel",

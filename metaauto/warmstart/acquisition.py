@@ -7,24 +7,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metaauto.warmstart.surrogate import Belief, Posterior, expected_improvement, normal_cdf
+from metaauto.warmstart.surrogate import Posterior, Surrogate, expected_improvement, normal_cdf
 
-__all__ = ["Blending", "Choice", "KnownTables", "Scheduler", "kinship"]
+__all__ = ["EnsembleGain", "NextConfiguration", "KnownTables", "Scheduler", "loss_correlation"]
 
-_PATIENCE = 0.02
-_BELIEF_FROM = 5
+_OVERHEAD_SHARE = 0.02
+_SURROGATE_FROM = 5
 # Seconds are predicted to about this standard deviation of their logarithm.
-_VAGUENESS = 0.5
-_HOPELESS = 0.1
+_LOG_SECONDS_DEVIATION = 0.5
+_LEAST_CHANCE = 0.1
 _SHORTEST = 1e-6
 _USUAL = 1.0
 # In units of relative loss. How the gain fades with the number and the likeness of what was tried
 # is what ensembles of the first five to twenty-five configurations of fits showed; its size was
 # chosen by replays of whole fits, for which it pays to try what is unlike the rest early.
-_AT_PAR = 1.0
-_FADES_WITH_NUMBER = 0.8
-_FADES_WITH_KIN = 1.4
-_REACH = 5.0
+_AT_INCUMBENT = 1.0
+_NUMBER_DECAY = 0.8
+_CORRELATION_DECAY = 1.4
+_GAP_SCALE = 5.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class KnownTables:
 
 
 @dataclass(frozen=True)
-class Choice:
+class NextConfiguration:
     """A configuration to try.
 
     Parameters
@@ -73,21 +73,21 @@ class Scheduler:
     ----------
     known : KnownTables
         Other tables.
-    belief_from : int, default=5
+    surrogate_from : int, default=5
         Results from which on the belief decides.
-    blends : bool, default=False
-        Whether an ensemble is made of what is tried: what is unlike the rest is then worth trying
+    for_ensemble : bool, default=False
+        Whether an ensemble is made of what is tried: what is unlike the rest is then gain_of trying
         even if it is no better alone.
     """
 
     def __init__(
         self,
         known: KnownTables,
-        belief_from: int = _BELIEF_FROM,
-        blends: bool = False,
+        surrogate_from: int = _SURROGATE_FROM,
+        for_ensemble: bool = False,
     ) -> None:
-        self._belief_from = belief_from
-        self._blends = blends
+        self._belief_from = surrogate_from
+        self._blends = for_ensemble
         self._results: dict[int, float] = {}
         self._pending: dict[int, None] = {}
         self.use(known)
@@ -95,9 +95,9 @@ class Scheduler:
     def use(self, known: KnownTables) -> None:
         """Go on with other weights, or other tables."""
         self._known = known
-        self._belief = Belief(known.relative, known.weights) if len(known.relative) else None
+        self._surrogate = Surrogate(known.relative, known.weights) if len(known.relative) else None
         if self._blends:
-            self._kin = kinship(known.relative)
+            self._correlation = loss_correlation(known.relative)
 
     @property
     def results(self) -> int:
@@ -121,7 +121,7 @@ class Scheduler:
         *,
         needed: np.ndarray | None = None,
         longest: float = np.inf,
-    ) -> Choice | None:
+    ) -> NextConfiguration | None:
         """Pick one, and remember that it was.
 
         Parameters
@@ -139,29 +139,29 @@ class Scheduler:
         """
         limit = min(left, longest)
         chance = _in_time(seconds if needed is None else needed, limit)
-        may = allowed & (chance >= _HOPELESS)
+        may = allowed & (chance >= _LEAST_CHANCE)
         may[[*self._results, *self._pending]] = False
-        if not may.any() or self._belief is None:
+        if not may.any() or self._surrogate is None:
             return None
         posterior = self._posterior()
         gains = self._complement() if posterior is None else self._improvement(posterior)
         # Without a limit in time results alone may count.
         costs = np.ones(len(seconds))
         if np.isfinite(left):
-            costs = np.minimum(seconds, limit) + _PATIENCE * left
+            costs = np.minimum(seconds, limit) + _OVERHEAD_SHARE * left
             # What is stopped early reaches less.
             chance = chance * np.sqrt(np.minimum(limit / np.maximum(seconds, _SHORTEST), 1.0))
         rates = np.where(may, gains * chance / costs, -1.0)
         column = int(np.argmax(rates))
         self._pending[column] = None
-        return Choice(column, float(gains[column]))
+        return NextConfiguration(column, float(gains[column]))
 
     def _posterior(self) -> Posterior | None:
         scored = [column for column, loss in self._results.items() if np.isfinite(loss)]
-        if len(scored) < self._belief_from or self._belief is None:
+        if len(scored) < self._belief_from or self._surrogate is None:
             return None
         columns = np.array(scored)
-        return self._belief.given(columns, np.array([self._results[c] for c in scored]))
+        return self._surrogate.given(columns, np.array([self._results[c] for c in scored]))
 
     def _complement(self) -> np.ndarray:
         """How much each would take off the best of what was picked, over the known tables."""
@@ -173,14 +173,14 @@ class Scheduler:
         gaps = relative - current[:, None]
         if not self._blends or not picked:
             return np.asarray(weights @ np.maximum(-gaps, 0.0))
-        return np.asarray(weights @ Blending.after(picked, self._kin).worth(gaps))
+        return np.asarray(weights @ EnsembleGain.after(picked, self._correlation).gain_of(gaps))
 
     def _improvement(self, posterior: Posterior) -> np.ndarray:
         """How much each would take off the best so far, or off the loss of the ensemble."""
         if not self._blends:
             return posterior.expected_gain()
-        blending = Blending.after(self._picked(), self._kin)
-        return blending.expected_worth(posterior.mean - posterior.best, posterior.deviation)
+        ensemble_gain = EnsembleGain.after(self._picked(), self._correlation)
+        return ensemble_gain.expected_gain_of(posterior.mean - posterior.best, posterior.deviation)
 
     def _picked(self) -> list[int]:
         """What was tried and did not fail, and what is running."""
@@ -196,10 +196,10 @@ def _in_time(seconds: np.ndarray, limit: float) -> np.ndarray:
         return np.ones(len(seconds))
     if limit <= 0:
         return np.zeros(len(seconds))
-    return normal_cdf(np.log(limit / np.maximum(seconds, _SHORTEST)) / _VAGUENESS)
+    return normal_cdf(np.log(limit / np.maximum(seconds, _SHORTEST)) / _LOG_SECONDS_DEVIATION)
 
 
-def kinship(relative: np.ndarray) -> np.ndarray:
+def loss_correlation(relative: np.ndarray) -> np.ndarray:
     """How alike configurations are: 1 for equal ones, 0 for those that have nothing in common.
 
     Parameters
@@ -224,7 +224,7 @@ def kinship(relative: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Blending:
+class EnsembleGain:
     """Gain of an ensemble by one more configuration.
 
     What is better than the best that was tried gains the difference. Besides, at equal loss it
@@ -233,29 +233,29 @@ class Blending:
 
     Parameters
     ----------
-    at_par : ndarray of shape (configurations,)
+    at_incumbent : ndarray of shape (configurations,)
         Gain of what is as good as the best that was tried, in relative loss.
     """
 
-    at_par: np.ndarray
+    at_incumbent: np.ndarray
 
     @classmethod
-    def after(cls, tried: Sequence[int], kin: np.ndarray) -> Blending:
+    def after(cls, tried: Sequence[int], correlation: np.ndarray) -> EnsembleGain:
         """With what was tried so far.
 
         Parameters
         ----------
         tried : sequence of int
             Configurations that were tried or are running.
-        kin : ndarray of shape (configurations, configurations)
-            Their `kinship`.
+        correlation : ndarray of shape (configurations, configurations)
+            Their `loss_correlation`.
         """
         columns = np.array(tried, dtype=np.int64)
-        close = 1.0 + kin[:, columns].sum(axis=1)
+        close = 1.0 + correlation[:, columns].sum(axis=1)
         number = max(len(columns), 1)
-        return cls(_AT_PAR * number**-_FADES_WITH_NUMBER * close**-_FADES_WITH_KIN)
+        return cls(_AT_INCUMBENT * number**-_NUMBER_DECAY * close**-_CORRELATION_DECAY)
 
-    def worth(self, gaps: np.ndarray) -> np.ndarray:
+    def gain_of(self, gaps: np.ndarray) -> np.ndarray:
         """Gain by each.
 
         Parameters
@@ -264,10 +264,10 @@ class Blending:
             How far it is behind the best tried, in relative loss; negative if it is better.
         """
         behind = np.maximum(gaps, 0.0)
-        return np.asarray(behind - gaps + self.at_par * np.exp(-behind / _REACH))
+        return np.asarray(behind - gaps + self.at_incumbent * np.exp(-behind / _GAP_SCALE))
 
-    def expected_worth(self, gaps: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-        """Mean of `worth` where the gaps are known up to a Gaussian error.
+    def expected_gain_of(self, gaps: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+        """Mean of `gain_of` where the gaps are known up to a Gaussian error.
 
         Parameters
         ----------
@@ -277,6 +277,6 @@ class Blending:
         z = gaps / deviation
         better = expected_improvement(gaps, deviation)
         # The mean of exp(-gap / reach) over the positive gaps.
-        ratio = deviation / _REACH
-        tail = np.exp(np.minimum(0.5 * ratio**2 - gaps / _REACH, 50.0)) * normal_cdf(z - ratio)
-        return np.asarray(better + self.at_par * (normal_cdf(-z) + np.minimum(tail, 1.0)))
+        ratio = deviation / _GAP_SCALE
+        tail = np.exp(np.minimum(0.5 * ratio**2 - gaps / _GAP_SCALE, 50.0)) * normal_cdf(z - ratio)
+        return np.asarray(better + self.at_incumbent * (normal_cdf(-z) + np.minimum(tail, 1.0)))

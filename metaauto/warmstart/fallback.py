@@ -11,10 +11,10 @@ from metaauto.errors import ComponentError
 from metaauto.metafeatures import Metafeatures
 from metaauto.space import SearchSpace
 
-__all__ = ["GuardedWarmStart"]
+__all__ = ["FallbackWarmStart"]
 
 
-class GuardedWarmStart:
+class FallbackWarmStart:
     """Asks a plugin's warm start, and another one from its first fault on.
 
     Parameters

@@ -11,7 +11,7 @@ from metaauto.configuration import Configuration
 from metaauto.metafeatures import Metafeatures
 from metaauto.space import SearchSpace
 from metaauto.task import Task
-from metaauto.warmstart.acquisition import Choice, KnownTables, Scheduler
+from metaauto.warmstart.acquisition import KnownTables, NextConfiguration, Scheduler
 from metaauto.warmstart.candidates import KnownConfigurations
 from metaauto.warmstart.portfolio import DefaultPortfolio
 from metaauto.warmstart.runtime_model import RuntimeModel, Timing, size_features
@@ -20,8 +20,8 @@ from metaauto.warmstart.similarity import row_weights, task_metafeatures
 __all__ = ["KnowledgeStrategy"]
 
 _LEAST_GAIN = 2e-3
-_PATIENT = 16
-_STRANGERS_EVERY = 4
+_RESULTS_BEFORE_STOP = 16
+_UNKNOWN_MODEL_EVERY = 4
 _NEAR_BEST = 0.25
 _SHOWN = 3
 _QUICK_SECONDS = 0.3
@@ -47,7 +47,7 @@ class KnowledgeStrategy:
         What can be tried, at least one; rows of this very table must have been taken out.
     n_folds : int
         Folds of a whole trial.
-    blends : bool, default=True
+    for_ensemble : bool, default=True
         Whether an ensemble is made of what is tried; then what is unlike the rest is worth
         more (`metaauto.warmstart.acquisition`).
     """
@@ -58,7 +58,7 @@ class KnowledgeStrategy:
         runtime: RuntimeModel,
         known: KnownConfigurations,
         n_folds: int,
-        blends: bool = True,
+        for_ensemble: bool = True,
     ) -> None:
         self._known = known
         self._runtime = runtime
@@ -69,7 +69,7 @@ class KnowledgeStrategy:
         self._training_rows = _training_rows(space.task, n_folds)
         self._weights = self._weigh()
         self._scheduler = Scheduler(
-            KnownTables(self._known.relative.values, self._weights), blends=blends
+            KnownTables(self._known.relative.values, self._weights), for_ensemble=for_ensemble
         )
         self._is_first = True
         self._turn = 0
@@ -96,7 +96,7 @@ class KnowledgeStrategy:
             if quick is not None:
                 return quick
         self._turn += 1
-        if self._turn % _STRANGERS_EVERY == 0 and len(self._strangers):
+        if self._turn % _UNKNOWN_MODEL_EVERY == 0 and len(self._strangers):
             stranger = self._strangers.recommend(seconds)
             if stranger is not None:
                 return stranger
@@ -150,7 +150,7 @@ class KnowledgeStrategy:
         choice = self._scheduler.next(expected, seconds, expected <= at_most, needed=least)
         if choice is None:
             return None
-        if choice.gain < _LEAST_GAIN and self._scheduler.results >= _PATIENT:
+        if choice.gain < _LEAST_GAIN and self._scheduler.results >= _RESULTS_BEFORE_STOP:
             self._scheduler.release(choice.column)
             return None
         configuration = self._configurations[choice.column]
@@ -167,7 +167,7 @@ class KnowledgeStrategy:
         new = np.array([self._numbers.get(name, np.nan) for name in matrix.metafeature_names])
         return row_weights(matrix, new, self._training_rows)
 
-    def _why(self, choice: Choice) -> str:
+    def _why(self, choice: NextConfiguration) -> str:
         """Where it was near the best, the most similar tables first."""
         relative, is_known = self._known.relative.values, self._known.relative.is_known
         column = choice.column

@@ -65,7 +65,9 @@ class DefaultPortfolio:
             return None
         defaults = [c for c in fitting if self._is_default(c)]
         # Of those that are dear to the same degree, the first.
-        configuration = min(defaults, key=lambda c: self._dearness(c, seconds), default=fitting[0])
+        configuration = min(
+            defaults, key=lambda c: self._expected_cost(c, seconds), default=fitting[0]
+        )
         self._queue.remove(configuration)
         kind = "default" if self._is_default(configuration) else "recommended by its author"
         return Recommendation(configuration, "portfolio", kind, self._seconds(configuration))
@@ -73,7 +75,7 @@ class DefaultPortfolio:
     def _is_default(self, configuration: Configuration) -> bool:
         return configuration in self._defaults
 
-    def _dearness(self, configuration: Configuration, seconds: float) -> int:
+    def _expected_cost(self, configuration: Configuration, seconds: float) -> int:
         """How often the seconds it takes must be halved to be a modest part of those left."""
         share = self._seconds(configuration) / (_MODEST_SHARE * seconds)
         return max(math.ceil(math.log2(share)), 0) if share > 0 else 0

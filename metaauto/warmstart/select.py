@@ -9,17 +9,17 @@ from pathlib import Path
 from metaauto.components.strategy import StrategyInput, WarmStart
 from metaauto.data import Dataset
 from metaauto.errors import KnowledgeError
-from metaauto.knowledge import Recalled, recall, stores
+from metaauto.knowledge import LoadedKnowledge, load_knowledge, stores
 from metaauto.knowledge.provenance import calibrate
 from metaauto.plugins.registry import Registry
 from metaauto.space import SearchSpace
 from metaauto.warmstart.candidates import known_configurations
-from metaauto.warmstart.fallback import GuardedWarmStart
+from metaauto.warmstart.fallback import FallbackWarmStart
 from metaauto.warmstart.knowledge_strategy import KnowledgeStrategy
 from metaauto.warmstart.portfolio import DefaultPortfolio
 from metaauto.warmstart.runtime_model import RuntimeModel
 
-__all__ = ["KNOWLEDGE", "choose_strategy", "recollect"]
+__all__ = ["KNOWLEDGE", "select_strategy", "knowledge_for_task"]
 
 KNOWLEDGE = "knowledge"
 """Name of the strategy that is used if none is asked for."""
@@ -27,7 +27,9 @@ KNOWLEDGE = "knowledge"
 _log = logging.getLogger("metaauto.warmstart")
 
 
-def recollect(dataset: Dataset, knowledge: bool | str | Path, registry: Registry) -> Recalled:
+def knowledge_for_task(
+    dataset: Dataset, knowledge: bool | str | Path, registry: Registry
+) -> LoadedKnowledge:
     """What the stores know of tables of this kind, this very table left out.
 
     Parameters
@@ -35,7 +37,7 @@ def recollect(dataset: Dataset, knowledge: bool | str | Path, registry: Registry
     dataset : Dataset
         The table; its task says the kind and the metric.
     knowledge : bool, str or Path
-        Whether to recall anything: from the shipped store, installed packs and the user's own, or
+        What to load: from the shipped store, installed packs and the user's own, or
         from one store alone if its path is given.
     registry : Registry
         Installed components; they say which metafeatures can be compared.
@@ -46,11 +48,11 @@ def recollect(dataset: Dataset, knowledge: bool | str | Path, registry: Registry
         If a store that was named cannot be used. Others are left out and named.
     """
     if knowledge is False:
-        return Recalled(None)
+        return LoadedKnowledge(None)
     named = None if isinstance(knowledge, bool) else Path(knowledge).expanduser()
     if named is not None and not named.exists():
         raise KnowledgeError(f"There is no knowledge store {str(named)!r}.", hint="Check the path.")
-    found = recall(
+    found = load_knowledge(
         stores(registry.knowledge()) if named is None else [named],
         dataset.task.kind,
         dataset.task.metric,
@@ -63,12 +65,12 @@ def recollect(dataset: Dataset, knowledge: bool | str | Path, registry: Registry
     return found
 
 
-def choose_strategy(
-    recalled: Recalled,
+def select_strategy(
+    loaded: LoadedKnowledge,
     space: SearchSpace,
     runtime: RuntimeModel,
     n_folds: int,
-    blends: bool = True,
+    for_ensemble: bool = True,
     name: str = KNOWLEDGE,
     warn: Callable[[str], None] = _log.warning,
 ) -> WarmStart:
@@ -76,7 +78,7 @@ def choose_strategy(
 
     Parameters
     ----------
-    recalled : Recalled
+    loaded : LoadedKnowledge
         What is known of other tables.
     space : SearchSpace
         What can be tried; its registry has the strategies.
@@ -84,7 +86,7 @@ def choose_strategy(
         Expected seconds.
     n_folds : int
         Folds of a whole trial.
-    blends : bool, default=True
+    for_ensemble : bool, default=True
         Whether an ensemble is made of what is tried, or the best single configuration looked for.
     name : str, default='knowledge'
         Of the strategy.
@@ -99,10 +101,10 @@ def choose_strategy(
     given = StrategyInput(
         space,
         runtime,
-        recalled.matrix,
+        loaded.matrix,
         n_folds,
-        blends,
-        lambda: _from_knowledge(recalled, space, runtime, n_folds, blends),
+        for_ensemble,
+        lambda: _from_knowledge(loaded, space, runtime, n_folds, for_ensemble),
         lambda: DefaultPortfolio(space, runtime),
     )
     registry = space.registry
@@ -112,22 +114,26 @@ def choose_strategy(
     if entry.plugin.is_own:
         return entry.component.start(given) or given.from_authors()
     source = f"Strategy {name!r} of plugin {entry.plugin.label}"
-    return GuardedWarmStart(
+    return FallbackWarmStart(
         name,
         lambda: entry.component.start(given),
         given.from_knowledge() or given.from_authors(),
         space,
-        lambda cause: warn(f"{source} failed: {cause} What is known of other tables decides."),
+        lambda cause: warn(f"{source} failed: {cause} Falling back to the knowledge strategy."),
     )
 
 
 def _from_knowledge(
-    recalled: Recalled, space: SearchSpace, runtime: RuntimeModel, n_folds: int, blends: bool
+    loaded: LoadedKnowledge,
+    space: SearchSpace,
+    runtime: RuntimeModel,
+    n_folds: int,
+    for_ensemble: bool,
 ) -> WarmStart | None:
     """The warm start from knowledge, None if nothing is known that can be tried here."""
-    if recalled.matrix is None:
+    if loaded.matrix is None:
         return None
-    known = known_configurations(recalled.matrix, space, calibrate(1))
+    known = known_configurations(loaded.matrix, space, calibrate(1))
     if not known.configurations:
         return None
-    return KnowledgeStrategy(space, runtime, known, n_folds, blends)
+    return KnowledgeStrategy(space, runtime, known, n_folds, for_ensemble)

@@ -23,7 +23,7 @@ from metaauto.task import Role, Task
 from metaauto.warmstart.knowledge_strategy import KnowledgeStrategy
 from metaauto.warmstart.portfolio import DefaultPortfolio
 from metaauto.warmstart.runtime_model import RuntimeModel
-from metaauto.warmstart.select import KNOWLEDGE, choose_strategy, recollect
+from metaauto.warmstart.select import KNOWLEDGE, knowledge_for_task, select_strategy
 
 __all__ = ["Suggested", "Suggestion", "suggest"]
 
@@ -41,7 +41,7 @@ class Suggested:
         As it would be tried on this table.
     changes : mapping of str to scalar
         Those of its values that are not the model's default here, its own hyperparameters first.
-    origin : str
+    source : str
         ``"knowledge"``, or ``"portfolio"`` where its author recommends it.
     why : str
         One clause for people.
@@ -56,7 +56,7 @@ class Suggested:
 
     configuration: Configuration
     changes: Mapping[str, Scalar]
-    origin: str
+    source: str
     why: str
     worker_seconds: float | None = None
     seconds: float | None = None
@@ -219,8 +219,8 @@ def suggest(
     splits = splits or plan_splits(dataset, seed=seed, cores=cores)
     folds = len(splits.folds)
     runtime = RuntimeModel(space, folds)
-    recalled = recollect(dataset, knowledge, selected)
-    start = choose_strategy(recalled, space, runtime, folds, name=strategy)
+    loaded = knowledge_for_task(dataset, knowledge, selected)
+    start = select_strategy(loaded, space, runtime, folds, name=strategy)
     warm = start if isinstance(start, KnowledgeStrategy) else None
     # What its authors recommend is the same for every table, and describing one takes a second.
     if not isinstance(start, DefaultPortfolio):
@@ -231,15 +231,15 @@ def suggest(
         task=dataset.task,
         folds=folds,
         validation=splits.strategy,
-        stores={} if warm is None else dict(recalled.used),
-        known_metric="" if warm is None else recalled.metric,
+        stores={} if warm is None else dict(loaded.used),
+        known_metric="" if warm is None else loaded.metric,
         datasets=about.get("datasets", 0),
         known=about.get("configurations", 0),
         similar=() if warm is None else tuple(warm.similar(similar)),
-        configurations=_first(start, space, recalled.metric if warm else "", top, folds, cores),
+        configurations=_first(start, space, loaded.metric if warm else "", top, folds, cores),
         skipped=about.get("skipped", {}),
         unfit=dict(space.skipped),
-        problems=recalled.problems,
+        problems=loaded.problems,
     )
 
 
@@ -269,7 +269,7 @@ def _told(
     return Suggested(
         configuration,
         {name: configuration.values[name] for name in changed},
-        recommended.origin,
+        recommended.source,
         recommended.why,
         seconds,
         None if seconds is None else seconds * rounds / folds,

@@ -7,7 +7,7 @@ from math import erf
 
 import numpy as np
 
-__all__ = ["Belief", "Posterior", "expected_improvement", "normal_cdf"]
+__all__ = ["Surrogate", "Posterior", "expected_improvement", "normal_cdf"]
 
 _RANK = 12
 _NOISE = 0.15
@@ -42,7 +42,7 @@ class Posterior:
         return expected_improvement(self.mean - self.best, self.deviation)
 
 
-class Belief:
+class Surrogate:
     """A Gaussian over the relative losses of all configurations, as known tables show them.
 
     Its mean is the weighted mean of the tables, its covariance the leading twelve directions in

@@ -12,7 +12,7 @@ from metaauto.search.trial import Outcome, Status, Trial
 
 
 def trial(number: int, loss: float | None, status=Status.SUCCESS, **more) -> Trial:
-    made = Trial(number, Configuration("knn", {"n": number}), more.pop("origin", "portfolio"))
+    made = Trial(number, Configuration("knn", {"n": number}), more.pop("source", "portfolio"))
     made.loss, made.status = loss, status
     made.error = more.pop("error", "")
     for fold in (0, 1):
@@ -21,7 +21,7 @@ def trial(number: int, loss: float | None, status=Status.SUCCESS, **more) -> Tri
 
 
 TRIALS = [
-    trial(0, 0.9, origin="baseline"),
+    trial(0, 0.9, source="baseline"),
     trial(1, None, Status.CRASHED, error="The worker was ended by SIGSEGV."),
     trial(2, 0.2),
     trial(3, 0.5, Status.DROPPED, error="Clearly worse."),

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.metrics import log_loss
 from sklearn.naive_bayes import GaussianNB
 
-from metaauto.builtin.models.temperature_scaling import TemperedClassifier
+from metaauto.builtin.models.temperature_scaling import TemperatureScaledClassifier
 
 
 def copied_columns(n_rows=600, seed=0):
@@ -19,7 +19,7 @@ def test_overconfidence_is_repaired_and_decisions_stay():
     X, y = copied_columns()
     new, truth = copied_columns(seed=1)
     plain = GaussianNB().fit(X, y)
-    tempered = TemperedClassifier(GaussianNB()).fit(X, y)
+    tempered = TemperatureScaledClassifier(GaussianNB()).fit(X, y)
     assert tempered.strength_ < 0.3
     assert log_loss(truth, tempered.predict_proba(new)) < 0.7 * log_loss(
         truth, plain.predict_proba(new)
@@ -31,14 +31,14 @@ def test_an_honest_classifier_is_left_about_as_it_is():
     random = np.random.default_rng(0)
     y = np.arange(3000) % 2
     X = y[:, None] + random.normal(size=(3000, 1))
-    assert 0.7 < TemperedClassifier(GaussianNB()).fit(X, y).strength_ < 1.4
+    assert 0.7 < TemperatureScaledClassifier(GaussianNB()).fit(X, y).strength_ < 1.4
 
 
 def test_a_class_of_one_row():
     X, y = copied_columns(60)
     y[y == 2] = 1
     y[0] = 2
-    found = TemperedClassifier(GaussianNB()).fit(X, y).predict_proba(X)
+    found = TemperatureScaledClassifier(GaussianNB()).fit(X, y).predict_proba(X)
     assert found.shape == (60, 3)
     assert np.allclose(found.sum(axis=1), 1.0)
 
@@ -46,6 +46,6 @@ def test_a_class_of_one_row():
 def test_weights_reach_the_classifier():
     X, y = copied_columns(300)
     weight = np.where(y == 2, 10.0, 1.0)
-    plain = TemperedClassifier(GaussianNB()).fit(X, y).predict_proba(X)[:, 2].mean()
-    heavy = TemperedClassifier(GaussianNB()).fit(X, y, sample_weight=weight)
+    plain = TemperatureScaledClassifier(GaussianNB()).fit(X, y).predict_proba(X)[:, 2].mean()
+    heavy = TemperatureScaledClassifier(GaussianNB()).fit(X, y, sample_weight=weight)
     assert heavy.predict_proba(X)[:, 2].mean() > plain + 0.02

@@ -17,7 +17,7 @@ from stores import make_store, neighbours
 
 from metaauto.knowledge import KnowledgeStore, check, own_store
 
-PATIENCE = 120.0
+TIMEOUT = 120.0
 KNN = '{"KNeighbors_r1": {"model_type": "KNN", "hyperparameters": {"n_neighbors": 9, "p": 1}}}'
 
 
@@ -341,13 +341,13 @@ def test_a_build_that_is_interrupted_and_killed_goes_on(
             stderr=subprocess.PIPE,
             text=True,
         )
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while not (path.exists() and _evaluations(path) >= after):
             assert process.poll() is None, process.stderr and process.stderr.read()
             assert time.monotonic() < end
             time.sleep(0.02)
         os.kill(process.pid, how)
-        _, err = process.communicate(timeout=PATIENCE)
+        _, err = process.communicate(timeout=TIMEOUT)
         return process.returncode, err
 
     status, said = broken_off(signal.SIGINT, 1)
@@ -452,7 +452,7 @@ def test_a_fit_starts_from_a_named_store_or_cold(quick_cli: Cli, tmp_path: Path)
 
     both = quick_cli(*fit, "--knowledge", "k.db", "--no-knowledge", "--out", "n.metaauto")
     assert both.returncode == 2
-    assert "--knowledge and --no-knowledge exclude each other" in both.stderr
+    assert "--knowledge and --no-knowledge are mutually exclusive" in both.stderr
     gone = quick_cli(*fit, "--knowledge", "gone.db", "--out", "n.metaauto")
     assert gone.returncode == 1
     assert f"There is no knowledge store {str(tmp_path / 'gone.db')!r}." in gone.stderr

@@ -21,7 +21,7 @@ import fcntl
 import pty
 import termios
 
-PATIENCE = 150.0
+TIMEOUT = 150.0
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*[39][0-7](?:;\d+)*m")
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 
@@ -51,7 +51,7 @@ class Terminal:
 
     def read_until(self, words: str = "") -> None:
         """Read until the words come, or to the end."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while not words or words not in self.text:
             assert time.monotonic() < end, self.text
             try:
@@ -67,7 +67,7 @@ class Terminal:
         """Read to the end; what came on the standard output."""
         self.read_until()
         os.close(self._master)
-        out, _ = self.process.communicate(timeout=PATIENCE)
+        out, _ = self.process.communicate(timeout=TIMEOUT)
         return out
 
 

@@ -216,7 +216,7 @@ class TestCheck:
         assert status == 1
         assert "There is no plugin" in out
 
-    def test_patience_must_be_a_time(self, folder, capsys):
-        status, _, err = call(capsys, "check", str(folder), "--patience", "0")
+    def test_timeout_must_be_positive(self, folder, capsys):
+        status, _, err = call(capsys, "check", str(folder), "--timeout", "0")
         assert status == 1
-        assert "no time" in err
+        assert "--timeout must be > 0 seconds (got 0)" in err

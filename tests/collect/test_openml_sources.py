@@ -293,7 +293,7 @@ class TestFaults:
         server.fault("task/1", "slow", seconds=0.2)
         (source,) = task_sources([task])
         server.fault(server.file_of(1), "slow", seconds=30, times=1)
-        (hasty,) = task_sources([task], patience=2.0)
+        (hasty,) = task_sources([task], timeout=2.0)
         assert "did not answer for dataset 1 of task 1 within 2 s" in str(failure_of(hasty))
         assert len(source.load()) == 40
 

@@ -151,10 +151,10 @@ def test_what_takes_too_long_is_ended(tmp_path):
     with pytest.raises(subprocess.TimeoutExpired):
         shell.run("sleep 100 & echo $! > child; wait", timeout=1)
     child = int((tmp_path / "child").read_text())
-    patience = time.monotonic() + 30
+    deadline = time.monotonic() + 30
     with contextlib.suppress(psutil.NoSuchProcess):
         while psutil.Process(child).status() != "zombie":
-            assert time.monotonic() < patience, "the child outlives the command"
+            assert time.monotonic() < deadline, "the child outlives the command"
             time.sleep(0.01)
 
 

@@ -20,7 +20,7 @@ import pytest
 import metaauto
 from metaauto.api import Recommendation, Strategy
 from metaauto.components import Model
-from metaauto.engine.fit_runner import Conductor
+from metaauto.engine.fit_runner import FitRunner
 from metaauto.engine.options import FitOptions
 from metaauto.errors import Refused, RunError, SettingError, TargetError, UnknownName
 from metaauto.metrics import METRICS
@@ -35,7 +35,7 @@ CHEAP = {
     "multiclass": ["naive_bayes", "lda", "logistic"],
     "regression": ["ridge", "elastic_net"],
 }
-PATIENCE = 120.0
+TIMEOUT = 120.0
 NOISE = 10.0
 """Seconds that a busy machine may add to a budget."""
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals are of POSIX systems")
@@ -161,18 +161,18 @@ def test_weights_decide_what_is_learned():
     assert (predicted == inverted["y"].to_numpy()).mean() > 0.6
 
 
-@pytest.mark.parametrize(("size", "blends"), [(1, False), (2, True)])
-def test_the_warm_start_knows_whether_there_will_be_an_ensemble(size, blends, monkeypatch):
+@pytest.mark.parametrize(("size", "for_ensemble"), [(1, False), (2, True)])
+def test_the_warm_start_knows_whether_there_will_be_an_ensemble(size, for_ensemble, monkeypatch):
     module, asked = sys.modules["metaauto.engine.fit_runner"], []
-    choose = module.choose_strategy
+    choose = module.select_strategy
 
-    def asking(recalled, space, runtime, n_folds, wanted, *more):
+    def asking(loaded, space, runtime, n_folds, wanted, *more):
         asked.append(wanted)
-        return choose(recalled, space, runtime, n_folds, wanted, *more)
+        return choose(loaded, space, runtime, n_folds, wanted, *more)
 
-    monkeypatch.setattr(module, "choose_strategy", asking)
+    monkeypatch.setattr(module, "select_strategy", asking)
     quick(trials=1, ensemble_size=size)
-    assert asked == [blends]
+    assert asked == [for_ensemble]
 
 
 @pytest.mark.parametrize(
@@ -304,12 +304,12 @@ def test_trials_and_a_seed_give_the_same_model_in_every_process(tmp_path):
     found = []
     for cores, hashing in (("1", "1"), ("2", "2")):
         process = in_a_process(REPRODUCIBLE, tmp_path, cores, PYTHONHASHSEED=hashing)
-        output, _ = process.communicate(timeout=2 * PATIENCE)
+        output, _ = process.communicate(timeout=2 * TIMEOUT)
         assert process.returncode == 0
         found.append(json.loads(output))
     assert found[0][0] == found[1][0]
     assert found[0][1] == found[1][1]
-    origins = {row["origin"] for row in found[0][0]}
+    origins = {row["source"] for row in found[0][0]}
     assert "smac" in origins
     assert origins & {"knowledge", "portfolio"}
 
@@ -376,7 +376,7 @@ class TestBudget:
         assert model.facts["score"] >= model.facts["baseline_score"]
         # How many trials fit into the budget is a matter of the machine.
         assert len(model.facts["failures"]) >= 1
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while left := set(psutil.Process().children(recursive=True)) - before:
             # The process that forks workers is kept a while for a next fit.
             if len(left) <= 1:
@@ -425,7 +425,7 @@ class TestEverythingFails:
 class TestEnding:
     def test_stop_from_another_thread_gives_the_best_so_far(self):
         os.environ.pop("PYTEST_CURRENT_TEST", None)
-        conductor: list[Conductor] = []
+        conductor: list[FitRunner] = []
         stopped = threading.Event()
 
         def on_event(event):
@@ -436,7 +436,7 @@ class TestEnding:
         options = FitOptions(
             budget=600, cores=2, cv=2, memory=2.0, include=CHEAP["binary"], plugins=NO_PLUGINS
         )
-        conductor.append(Conductor(options, on_event))
+        conductor.append(FitRunner(options, on_event))
         began = time.monotonic()
         model = conductor[0].run(table(), "y")
         assert time.monotonic() - began < 120
@@ -445,7 +445,7 @@ class TestEnding:
 
     def test_stop_before_the_search_gives_the_baseline(self):
         os.environ.pop("PYTEST_CURRENT_TEST", None)
-        conductor = Conductor(FitOptions(trials=50, cores=1, cv=2, memory=2.0, plugins=NO_PLUGINS))
+        conductor = FitRunner(FitOptions(trials=50, cores=1, cv=2, memory=2.0, plugins=NO_PLUGINS))
         conductor.stop()
         model = conductor.run(table(), "y")
         assert [member.model for member in model.members] == ["dummy"]
@@ -474,7 +474,7 @@ class TestEnding:
         with pytest.raises(ZeroDivisionError):
             quick(on_event=fail)
         assert run_directories(temporary) == []
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while [p for p in workers if p.is_running() and p.ppid() != os.getpid()]:
             assert time.monotonic() < end
             time.sleep(0.1)
@@ -510,7 +510,7 @@ def killed(tmp_path_factory) -> Path:
     """The directory of a run that was killed when three of eight trials had finished."""
     folder = tmp_path_factory.mktemp("killed")
     process = in_a_process(KILLED, folder, str(folder / "run"), "3")
-    assert process.communicate(timeout=2 * PATIENCE)[0] == ""
+    assert process.communicate(timeout=2 * TIMEOUT)[0] == ""
     assert process.returncode == -signal.SIGKILL
     return folder / "run"
 
@@ -681,7 +681,7 @@ def test_a_model_that_needs_what_is_not_installed_is_said(caplog):
     assert any("no_such_module" in record.getMessage() for record in caplog.records)
 
 
-class Late(Conductor):
+class Late(FitRunner):
     """A fit whose time is up, by many seconds, when the search is over."""
 
     def run_trials(self, search, work):
@@ -731,13 +731,13 @@ def test_a_strategy_chooses_what_is_tried_first():
     events = []
     mine = Strategy("backwards", LastModelFirst)
     model = quick(trials=5, strategy="backwards", components=[mine], on_event=events.append)
-    rows = {row["name"]: row["origin"] for row in model.leaderboard}
-    names = [name for name, origin in rows.items() if origin == "backwards"]
+    rows = {row["name"]: row["source"] for row in model.leaderboard}
+    names = [name for name, source in rows.items() if source == "backwards"]
     names.sort(key=lambda name: int(name.rpartition("-")[2]))
     tried = [name.rpartition("-")[0] for name in names]
     assert tried == sorted(CHEAP["binary"], reverse=True)
     assert {"knowledge", "portfolio"} & set(rows.values())
-    told = [event.message for event in events if event.kind in ("recalled", "warning")]
+    told = [event.message for event in events if event.kind in ("warm_start", "warning")]
     assert any("The strategy 'backwards' of a plugin" in message for message in told)
     assert sum("no model is left" in message for message in told) == 1
 
@@ -745,6 +745,6 @@ def test_a_strategy_chooses_what_is_tried_first():
 def test_without_a_strategy_of_that_name_there_is_no_fit():
     with pytest.raises(UnknownName, match="backwards"):
         quick(strategy="backwards")
-    origins = {row["origin"] for row in quick(strategy="portfolio").leaderboard}
+    origins = {row["source"] for row in quick(strategy="portfolio").leaderboard}
     assert "portfolio" in origins
     assert "knowledge" not in origins

@@ -49,14 +49,14 @@ def _nothing_shipped(monkeypatch):
     monkeypatch.setattr("metaauto.knowledge.sources.shipped_store", lambda: None)
 
 
-def recalled(events) -> dict:
-    return next(event.data for event in events if event.kind == "recalled")
+def loaded(events) -> dict:
+    return next(event.data for event in events if event.kind == "warm_start")
 
 
 def test_a_fit_is_remembered_and_the_next_on_another_table_starts_warm():
     events: list = []
     fit(0, events)
-    assert recalled(events) == {"stores": {}}
+    assert loaded(events) == {"stores": {}}
     with KnowledgeStore.open(own_store()) as store:
         info = store.info()
         (dataset,) = store.datasets()
@@ -66,9 +66,9 @@ def test_a_fit_is_remembered_and_the_next_on_another_table_starts_warm():
     assert dataset.n_rows == 160
     events = []
     model = fit(1, events)
-    assert recalled(events)["datasets"] == 1
-    assert recalled(events)["configurations"] == 3
-    origins = {row["origin"] for row in model.leaderboard if row["name"] != "ensemble"}
+    assert loaded(events)["datasets"] == 1
+    assert loaded(events)["configurations"] == 3
+    origins = {row["source"] for row in model.leaderboard if row["name"] != "ensemble"}
     assert "knowledge" in origins
 
 
@@ -76,7 +76,7 @@ def test_a_fit_learns_nothing_from_its_own_table():
     fit(0)
     events: list = []
     fit(0, events)
-    assert recalled(events) == {"stores": {}}
+    assert loaded(events) == {"stores": {}}
 
 
 def test_the_same_configurations_are_the_same_facts():
@@ -107,7 +107,7 @@ def test_one_may_say_no():
     fit(0)
     events: list = []
     fit(1, events, knowledge=False)
-    assert recalled(events) == {"stores": {}}
+    assert loaded(events) == {"stores": {}}
 
 
 def test_a_metric_of_the_users_own_is_not_remembered():
@@ -145,4 +145,4 @@ def test_a_named_store_is_the_only_one():
     copy.write_bytes(own_store().read_bytes())
     events: list = []
     fit(1, events, knowledge=copy)
-    assert recalled(events)["stores"] == {str(copy): 1}
+    assert loaded(events)["stores"] == {str(copy): 1}

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from metaauto.knowledge import KnowledgeStore, own_store, recall, stores
+from metaauto.knowledge import KnowledgeStore, load_knowledge, own_store, stores
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def two_stores(tmp_path, example, fill):
 
 
 def test_stores_are_joined(two_stores):
-    found = recall(two_stores, "binary", "log_loss")
+    found = load_knowledge(two_stores, "binary", "log_loss")
     assert len(found.matrix.datasets) == 6
     assert found.used == {str(two_stores[0]): 4, str(two_stores[1]): 6}
     assert found.metric == "log_loss"
@@ -27,28 +27,28 @@ def test_stores_are_joined(two_stores):
 
 def test_a_table_learns_nothing_from_itself(two_stores, example):
     own = example(1).datasets[0].fingerprint
-    found = recall(two_stores, "binary", "log_loss", without=own)
+    found = load_knowledge(two_stores, "binary", "log_loss", without=own)
     assert own not in found.matrix.fingerprints
     assert len(found.matrix.datasets) == 5
 
 
 def test_a_table_of_openml_learns_nothing_from_what_others_published_of_it(two_stores, example):
     known = example(1).datasets[0]
-    found = recall(two_stores, "binary", "log_loss", without_openml_id=known.openml_id)
+    found = load_knowledge(two_stores, "binary", "log_loss", without_openml_id=known.openml_id)
     assert known.openml_id not in {fact.openml_id for fact in found.matrix.datasets}
     assert len(found.matrix.datasets) < 6
 
 
 def test_an_unknown_metric_takes_the_nearest(two_stores):
-    found = recall(two_stores, "binary", "average_precision")
+    found = load_knowledge(two_stores, "binary", "average_precision")
     assert found.metric in ("log_loss", "roc_auc")
     assert np.isfinite(found.matrix.loss).all()
 
 
 def test_nothing_known_is_no_problem(two_stores, tmp_path):
-    assert recall([], "binary", "log_loss").matrix is None
-    assert recall([tmp_path / "missing.db"], "binary", "log_loss").problems == ()
-    assert recall(two_stores, "regression", "rmse").matrix is None
+    assert load_knowledge([], "binary", "log_loss").matrix is None
+    assert load_knowledge([tmp_path / "missing.db"], "binary", "log_loss").problems == ()
+    assert load_knowledge(two_stores, "regression", "rmse").matrix is None
 
 
 @pytest.mark.parametrize("damage", ["empty", "text", "cut", "foreign"])
@@ -69,7 +69,7 @@ def test_a_store_that_cannot_be_read_is_left_out_and_named(two_stores, tmp_path,
         connection.execute("CREATE TABLE other (a)")
         connection.commit()
         connection.close()
-    found = recall([bad, *two_stores], "binary", "log_loss")
+    found = load_knowledge([bad, *two_stores], "binary", "log_loss")
     assert len(found.matrix.datasets) == 6
     assert len(found.problems) == 1
     assert "bad.db" in found.problems[0]

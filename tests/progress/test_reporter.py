@@ -11,7 +11,7 @@ from metaauto.data import prepare
 from metaauto.events import Event
 from metaauto.metrics import METRICS
 from metaauto.plugins.registry import Plugin, Registered, Registry
-from metaauto.progress.reporter import Narrator
+from metaauto.progress.reporter import EventReporter
 from metaauto.search import Status, Trial
 
 FANCY = Registered("model", "fancy", Model("fancy", print), Plugin("mine", "1.2"))
@@ -22,7 +22,7 @@ def heard(tell) -> list[Event]:
     events: list[Event] = []
     clock = Budget(seconds=60.0)
     clock.start()
-    tell(Narrator(clock, events.append))
+    tell(EventReporter(clock, events.append))
     return events
 
 
@@ -33,7 +33,7 @@ def trial(number: int, status: Status, loss: float | None = None, error: str = "
 
 
 def test_without_a_listener_nothing_happens():
-    Narrator(Budget())("stage", "Searching")
+    EventReporter(Budget())("stage", "Searching")
 
 
 def test_events_carry_the_time_and_what_is_given():
@@ -61,7 +61,7 @@ def test_trials_are_told_when_they_start_and_end():
     )
     assert started.message == "fancy-3 (smac: it is new)"
     assert started.data == {
-        "number": 3, "name": "fancy-3", "model": "fancy", "origin": "smac", "why": "it is new",
+        "number": 3, "name": "fancy-3", "model": "fancy", "source": "smac", "why": "it is new",
         "expected_seconds": None,
     }  # fmt: skip
     assert finished.message == "fancy-3: success"
@@ -70,7 +70,7 @@ def test_trials_are_told_when_they_start_and_end():
 
 
 def test_each_fault_of_a_plugin_is_blamed_once():
-    def tell_all(tell: Narrator) -> None:
+    def tell_all(tell: EventReporter) -> None:
         for number, error in enumerate(["ValueError: a", "ValueError: a", "ValueError: b"]):
             tell.trial_finished(trial(number, Status.FAILED, error=error), WORK, None)
 

@@ -5,14 +5,14 @@ import time
 import pytest
 
 from metaauto.events import Event
-from metaauto.progress.status import Standing, sparkline, standing_rows
+from metaauto.progress.status import FitStatus, sparkline, status_rows
 from metaauto.task import Task
 
 TASK = Task("binary", "buys", (), "roc_auc", 100, ("no", "yes"), (50, 50))
 
 
 def started(number: int, name: str, seconds: float = 0.0) -> Event:
-    data = {"number": number, "name": name, "origin": "smac", "why": "it is new"}
+    data = {"number": number, "name": name, "source": "smac", "why": "it is new"}
     return Event("trial_started", seconds, name, data)
 
 
@@ -21,15 +21,15 @@ def finished(number: int, name: str, status: str = "success", **data) -> Event:
     return Event("trial_finished", data.pop("seconds", 5.0), name, data)
 
 
-def standing_after(*events: Event) -> Standing:
-    standing = Standing()
+def standing_after(*events: Event) -> FitStatus:
+    standing = FitStatus()
     for event in events:
         standing(event)
     return standing
 
 
-def shown(standing: Standing, width: int = 80, plain: bool = False) -> dict[str, str]:
-    rows = standing_rows(standing, width, plain)
+def shown(standing: FitStatus, width: int = 80, plain: bool = False) -> dict[str, str]:
+    rows = status_rows(standing, width, plain)
     assert all(len(row.text) + 12 <= width for row in rows if row.label != "Trying")
     return {row.label: row.text for row in rows if row.label}
 
@@ -83,7 +83,7 @@ def test_what_is_tried_stands_there_with_its_reason_until_it_is_over():
 
 def test_many_trials_at_once_do_not_fill_the_screen():
     standing = standing_after(TABLE, SEARCHING, *[started(n, f"lda-{n}") for n in range(64)])
-    texts = [row.text for row in standing_rows(standing)]
+    texts = [row.text for row in status_rows(standing)]
     assert texts[-1] == "and 60 more"
     assert len(texts) <= 8
 
@@ -97,20 +97,20 @@ def test_failures_are_grouped_by_cause_and_losers_are_none():
         finished(4, "lda-4", "dropped"),
         finished(5, "lda-5", "stopped"),
     )
-    rows = [row.text for row in standing_rows(standing) if row.style == "red"]
+    rows = [row.text for row in status_rows(standing) if row.style == "red"]
     assert rows == ["2 x svm: ValueError: bad", "knn: over time"]
 
 
 def test_a_notice_is_shown():
     standing = standing_after(TABLE)
     standing.notice = "Stopping."
-    assert standing_rows(standing)[-1].text == "Stopping."
+    assert status_rows(standing)[-1].text == "Stopping."
 
 
 @pytest.mark.parametrize("width", [20, 80, 200])
 def test_rows_know_the_width(width: int):
     standing = standing_after(TABLE, SEARCHING, *[finished(n, f"lda-{n}") for n in range(300)])
-    texts = {row.label: row.text for row in standing_rows(standing, width)}
+    texts = {row.label: row.text for row in status_rows(standing, width)}
     assert 10 <= texts["Searching"].count("╌") + texts["Searching"].count("━") <= 24
     assert texts["Best"].count("▅") == {20: 8, 80: 24, 200: 24}[width]
 
@@ -119,7 +119,7 @@ def test_plain_rows_are_ascii():
     standing = standing_after(
         TABLE, SEARCHING, started(9, "lda-9"), finished(1, "lda-1"), finished(2, "b-2", best=0.9)
     )
-    assert all(row.text.isascii() for row in standing_rows(standing, plain=True))
+    assert all(row.text.isascii() for row in status_rows(standing, plain=True))
 
 
 def test_sparks_rise_and_keep_the_last():

@@ -80,12 +80,12 @@ def manifest(kind: str, names=EVIL, **facts: Any) -> dict[str, Any]:
     ]  # fmt: skip
     columns[-1] = {**columns[-1], "role": "constant"}
     trial = {"rank": 1, "name": names[1], "score": 0.5, "weight": 1.0, "status": "success",
-             "origin": "smac", "seconds": 1.0, "memory": 1.0, "error": names[0],
+             "source": "smac", "seconds": 1.0, "memory": 1.0, "error": names[0],
              "configuration": None}  # fmt: skip
     history = [
-        {"name": names[i % len(names)], "origin": origin, "at": float(i), "status": "success",
+        {"name": names[i % len(names)], "source": source, "at": float(i), "status": "success",
          "score": 0.1 * i if i % 3 else None, "why": names[1]}
-        for i, origin in enumerate(["baseline", "knowledge", "portfolio", "smac", "random"] * 3)
+        for i, source in enumerate(["baseline", "knowledge", "portfolio", "smac", "random"] * 3)
     ]  # fmt: skip
     line = {"score": 0.5, "low": 0.4, "high": 0.6}
     record = {
@@ -389,5 +389,5 @@ def test_the_phases_of_the_search_are_marked():
     assert "warm start, from similar tables" in text
     bare = manifest("binary")
     for trial in bare["facts"]["report"]["history"]:
-        trial["origin"] = "portfolio"
+        trial["source"] = "portfolio"
     assert "SMAC joins in" not in report_html(bare)

@@ -271,7 +271,7 @@ def test_an_older_run_takes_the_outcomes_of_today(folder):
         run.record_outcome(Outcome(0, 1, Status.SUCCESS, seconds=2.0, queued_seconds=0.25))
         rows = run.stored().outcomes
     assert [row["queued_seconds"] for row in rows] == [None, 0.25]
-    trial = {"number": 0, "configuration": {"model": "knn", "values": {}}, "origin": "portfolio"}
+    trial = {"number": 0, "configuration": {"model": "knn", "values": {}}, "source": "portfolio"}
     trial |= {"why": "", "started": 0.0, "finished": 1.0, "error": "", "loss": None}
     [restored] = restored_trials([{**trial, "status": "success"}], rows, folder)
     assert {o.queued_seconds for o in restored.outcomes.values()} <= {0.0, 0.25}

@@ -20,7 +20,7 @@ from metaauto.configuration import Configuration
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.search.checkpoint import restored_trials
 from metaauto.search.loop import Search, job_seed
-from metaauto.search.proposer import Proposals
+from metaauto.search.proposer import Proposer
 from metaauto.search.racing import least_gain
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status, Trial
 from metaauto.space import SearchSpace
@@ -116,7 +116,7 @@ def make_search(folder: Path, executor=None, budget=None, **more) -> Search:
         budget.start()
     executor = executor or FakeExecutor(folder)
     runtime = RuntimeModel(SPACE, N_FOLDS)
-    proposals = Proposals(
+    proposals = Proposer(
         SPACE,
         more.pop("strategy", None) or DefaultPortfolio(SPACE, runtime),
         runtime,
@@ -152,7 +152,7 @@ def baseline(folder: Path) -> Trial:
 def story(search: Search) -> list[tuple]:
     """What must not depend on which worker was quicker."""
     return [
-        (t.number, t.configuration.key, t.origin, t.why, str(t.status), t.loss, t.error)
+        (t.number, t.configuration.key, t.source, t.why, str(t.status), t.loss, t.error)
         for t in search.trials
     ]
 

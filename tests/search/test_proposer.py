@@ -7,7 +7,7 @@ import pytest
 
 from metaauto.configuration import Configuration
 from metaauto.plugins.manager import PluginSettings, load_plugins
-from metaauto.search.proposer import Proposals
+from metaauto.search.proposer import Proposer
 from metaauto.search.trial import Outcome, Status, Trial
 from metaauto.space import SearchSpace
 from metaauto.task import Column, Role, Task
@@ -28,7 +28,7 @@ class FakeSmac:
         self.waiting = 0
         self.failure = ""
         self.is_closed = False
-        self.patience: list[float] = []
+        self.timeouts: list[float] = []
 
     def tell(self, results) -> None:
         self.told += list(results)
@@ -37,7 +37,7 @@ class FakeSmac:
         self.waiting += 1
 
     def ready(self, seconds: float = 0.0):
-        self.patience.append(seconds)
+        self.timeouts.append(seconds)
         if not self.waiting or not self.queue:
             return None
         self.waiting -= 1
@@ -54,11 +54,11 @@ def smac(monkeypatch) -> FakeSmac:
     return made
 
 
-def proposals(include=("logistic", "knn"), **more) -> Proposals:
+def proposals(include=("logistic", "knn"), **more) -> Proposer:
     space = SearchSpace(REGISTRY.select(include=list(include)), TASK)
     runtime = RuntimeModel(space, N_FOLDS)
     options = {"seed": 1, "reproducible": True, "use_smac": False, **more}
-    return Proposals(space, DefaultPortfolio(space, runtime), runtime, N_FOLDS, **options)
+    return Proposer(space, DefaultPortfolio(space, runtime), runtime, N_FOLDS, **options)
 
 
 def finished(number: int, configuration: Configuration, loss=0.3, status=Status.SUCCESS) -> Trial:
@@ -69,7 +69,7 @@ def finished(number: int, configuration: Configuration, loss=0.3, status=Status.
     return trial
 
 
-def play(made: Proposals, n: int, status=Status.SUCCESS, seconds=math.inf) -> list:
+def play(made: Proposer, n: int, status=Status.SUCCESS, seconds=math.inf) -> list:
     """Propose, finish and observe, one after the other."""
     found = []
     for number in range(n):
@@ -87,8 +87,8 @@ def test_the_portfolio_first_then_neighbours_of_what_was_good():
     made = proposals()
     length = len(made._strategy)
     found = play(made, length + 12)
-    assert [p.origin for p in found[:length]] == ["portfolio"] * length
-    assert {p.origin for p in found[length:]} == {"random"}
+    assert [p.source for p in found[:length]] == ["portfolio"] * length
+    assert {p.source for p in found[length:]} == {"random"}
     assert any(p.why.startswith("near ") for p in found[length:])
     assert any(p.why == "drawn at random" for p in found[length:]) or len(found) == length + 12
 
@@ -133,14 +133,14 @@ class TestSmac:
         space = made._space
         smac.queue = [space.sample(Random(i)) for i in range(50)]
         found = play(made, 30)
-        first = [p.origin for p in found].index("smac")
+        first = [p.source for p in found].index("smac")
         assert first >= 3
         assert len(smac.told) >= first
         for configuration, loss, seconds in smac.told:
             assert configuration.model in space.models
             assert math.isfinite(loss)
             assert seconds == pytest.approx(0.4)
-        assert {p.origin for p in found[first:]} <= {"smac", "portfolio"}
+        assert {p.source for p in found[first:]} <= {"smac", "portfolio"}
 
     def test_failures_are_told_a_finite_loss_no_worse_than_the_baseline(self, smac):
         made = proposals(use_smac=True)
@@ -154,17 +154,17 @@ class TestSmac:
 
     def test_a_reproducible_search_waits_and_a_timed_one_does_not(self, smac):
         for reproducible in (True, False):
-            smac.patience.clear()
+            smac.timeouts.clear()
             made = proposals(include=["naive_bayes"], use_smac=True, reproducible=reproducible)
             play(made, 4)
-            assert smac.patience
-            assert all((seconds > 10) is reproducible for seconds in smac.patience)
+            assert smac.timeouts
+            assert all((seconds > 10) is reproducible for seconds in smac.timeouts)
 
     def test_while_it_thinks_something_else_is_tried(self, smac):
         made = proposals(include=["naive_bayes"], use_smac=True, reproducible=False)
         found = play(made, 8)
         assert len(found) == 8
-        assert {p.origin for p in found} == {"portfolio", "random"}
+        assert {p.source for p in found} == {"portfolio", "random"}
 
     def test_what_it_repeats_is_passed_over(self, smac):
         made = proposals(include=["naive_bayes"], use_smac=True)
@@ -172,7 +172,7 @@ class TestSmac:
         new = Configuration("naive_bayes", {**first.values, "var_smoothing": 0.01})
         smac.queue = [first, first, new]
         found = play(made, 2)
-        assert [p.origin for p in found] == ["portfolio", "smac"]
+        assert [p.source for p in found] == ["portfolio", "smac"]
         assert found[1].configuration.values["var_smoothing"] == 0.01
 
     def test_with_little_time_left_it_is_not_started(self, smac, monkeypatch):
@@ -187,7 +187,7 @@ class TestSmac:
         smac.failure = "its process ended"
         found = play(proposals(include=["naive_bayes"], use_smac=True), 6)
         assert len(found) == 6
-        assert "smac" not in {p.origin for p in found}
+        assert "smac" not in {p.source for p in found}
 
     def test_closing_ends_it(self, smac):
         made = proposals(include=["naive_bayes"], use_smac=True)

@@ -38,7 +38,7 @@ def made_up_loss(configuration: Configuration) -> float:
 
 
 def propose(n: int, seed: int = 3) -> list[Configuration]:
-    """Proposals of a search that waits for each."""
+    """Proposer of a search that waits for each."""
     proposer = SmacProposer(SPACE.ranges, seed)
     found = []
     try:

@@ -10,7 +10,7 @@ from metaauto.budget import Budget
 from metaauto.search.timeouts import job_limits
 
 
-class Standing(Budget):
+class FitStatus(Budget):
     """A budget whose clock stands still."""
 
     def elapsed(self) -> float:
@@ -18,7 +18,7 @@ class Standing(Budget):
 
 
 def budget_with(left: float, reserve: float = 0.0) -> Budget:
-    return Standing(seconds=left + reserve, reserve=reserve)
+    return FitStatus(seconds=left + reserve, reserve=reserve)
 
 
 @given(st.floats(-10, 1e5), st.integers(1, 64), st.integers(0, 20))

@@ -107,7 +107,7 @@ class TestCheckComponent:
 
     def test_one_that_never_returns_is_ended_and_named(self, write):
         file = write(facts="while True: pass")
-        verdict = check_component(find_target(str(file)), "metafeature:mine", patience=8.0)
+        verdict = check_component(find_target(str(file)), "metafeature:mine", timeout=8.0)
         ((check, message),) = failures(verdict).items()
         assert check in ("test_describes_a_table[regression]", "loading")
         assert message == "it did not end within 8 s"

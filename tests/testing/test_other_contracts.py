@@ -136,7 +136,7 @@ def test_slow_extractor():
     checks.metafeature = MetafeatureExtractor(
         "slow", lambda t: time.sleep(0.15) or {"n": 1.0}, keys=("n",), seconds=0.05
     )
-    checks.patience = 1.0
+    checks.slowdown = 1.0
     with pytest.raises(AssertionError, match="It took"):
         checks.test_keeps_its_time("binary")
 

@@ -70,7 +70,7 @@ def test_what_won_on_similar_tables_comes_first(value, wins):
     found.inform(Metafeatures({"simple.m0": value}))
     first = found.recommend(math.inf)
     assert first.configuration == Configuration(wins, {"c": 0.0})
-    assert first.origin == "knowledge"
+    assert first.source == "knowledge"
     assert "near the best on table" in first.why
     assert first.expected_seconds > 0
     assert 0.1 <= first.expected_loss <= 0.8
@@ -115,10 +115,10 @@ def test_what_blends_turns_to_other_models():
     loss[1::2] = [0.3, 0.9, 1.0, 0.1, 0.11, 0.4]
     known = known_configurations(replace(tables, loss=loss), space)
     firsts = {}
-    for blends in (False, True):
-        found = KnowledgeStrategy(space, RuntimeModel(space, 3), known, 3, blends)
+    for for_ensemble in (False, True):
+        found = KnowledgeStrategy(space, RuntimeModel(space, 3), known, 3, for_ensemble)
         found.inform(Metafeatures({"simple.m0": 4.0}))
-        firsts[blends] = [found.recommend(math.inf).configuration.model for _ in range(4)]
+        firsts[for_ensemble] = [found.recommend(math.inf).configuration.model for _ in range(4)]
     assert firsts[False] == ["tree", "line", "tree", "tree"]
     assert firsts[True] == ["tree", "line", "line", "tree"]
 

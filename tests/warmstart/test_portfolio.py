@@ -81,7 +81,7 @@ def test_nothing_comes_twice_and_the_length_says_what_is_left():
 def test_each_recommendation_says_why_and_how_long():
     portfolio = portfolio_of(*MODELS)
     first = portfolio.recommend(INF)
-    assert (first.origin, first.why) == ("portfolio", "default")
+    assert (first.source, first.why) == ("portfolio", "default")
     assert first.expected_seconds > 0
     whys = []
     while (found := portfolio.recommend(INF)) is not None:

@@ -8,16 +8,16 @@ from matrices import matrix
 from metaauto.api import Configuration, Recommendation, Strategy
 from metaauto.components.strategy import Observation
 from metaauto.errors import UnknownName
-from metaauto.knowledge import Recalled
+from metaauto.knowledge import LoadedKnowledge
 from metaauto.metafeatures import Metafeatures
 from metaauto.plugins.manager import Bundle, PluginSettings, load_plugins
 from metaauto.space import SearchSpace
 from metaauto.task import reference_task
 from metaauto.warmstart import DefaultPortfolio, KnowledgeStrategy, RuntimeModel
-from metaauto.warmstart.select import choose_strategy
+from metaauto.warmstart.select import select_strategy
 
 RIDGE = Configuration("logistic", {"C": 0.5})
-NOTHING = Recalled(None)
+NOTHING = LoadedKnowledge(None)
 
 
 class OneOnly:
@@ -45,14 +45,14 @@ class OneOnly:
         self._hear("observe")
 
 
-def chosen(start, recalled: Recalled = NOTHING, name: str = "mine"):
+def chosen(start, loaded: LoadedKnowledge = NOTHING, name: str = "mine"):
     """The warm start of a plugin's strategy, the space, and the warnings so far."""
     bundle = [Bundle([Strategy("mine", start)])]
     registry = load_plugins(PluginSettings(only=()), bundle).registry
     space = SearchSpace(registry, reference_task("binary"))
     said: list[str] = []
     runtime = RuntimeModel(space, 3)
-    return choose_strategy(recalled, space, runtime, 3, name=name, warn=said.append), space, said
+    return select_strategy(loaded, space, runtime, 3, name=name, warn=said.append), space, said
 
 
 def test_a_plugin_recommends_in_place_of_metaauto():
@@ -60,7 +60,7 @@ def test_a_plugin_recommends_in_place_of_metaauto():
     warm, space, said = chosen(lambda given: mine)
     warm.inform(Metafeatures({}))
     found = warm.recommend(math.inf)
-    assert found.origin == "mine"
+    assert found.source == "mine"
     assert found.configuration == space.repair(RIDGE).configuration
     warm.observe(Observation(found.configuration, 0.1, 1.0))
     assert mine.heard == ["inform", "recommend", "observe"]
@@ -76,7 +76,7 @@ def test_it_may_build_on_what_metaauto_would_do():
 
     portfolio = [Configuration("lda", {}), Configuration("logistic", {})]
     known = matrix([[0.1, 0.2]] * 6 + [[0.2, 0.1]] * 6, portfolio)
-    warm, _, said = chosen(start, Recalled(known, {}, "log_loss"))
+    warm, _, said = chosen(start, LoadedKnowledge(known, {}, "log_loss"))
     assert warm.recommend(math.inf) is not None
     assert given_to[0].known is known
     assert given_to[0].n_folds == 3
@@ -93,7 +93,7 @@ def test_a_fault_is_told_once_and_metaauto_goes_on(fault):
     assert len(said) == 1
     assert said[0].startswith("Strategy 'mine' of plugin session failed: RuntimeError: ")
     later = [warm.recommend(math.inf) for _ in range(3)]
-    assert {one.origin for one in later} == {"portfolio"}
+    assert {one.source for one in later} == {"portfolio"}
     assert len(said) == 1
 
 
@@ -103,7 +103,7 @@ def test_a_fault_is_told_once_and_metaauto_goes_on(fault):
 )
 def test_a_recommendation_that_cannot_be_tried_is_a_fault(configuration, words):
     warm, _, said = chosen(lambda given: OneOnly(configuration))
-    assert warm.recommend(math.inf).origin == "portfolio"
+    assert warm.recommend(math.inf).source == "portfolio"
     assert words in said[0]
 
 
@@ -116,16 +116,16 @@ def test_values_out_of_range_are_repaired():
 
 def test_a_strategy_with_nothing_to_say_or_that_cannot_start():
     warm, _, said = chosen(lambda given: None)
-    assert warm.recommend(math.inf).origin == "portfolio"
+    assert warm.recommend(math.inf).source == "portfolio"
     assert said == []
     warm, _, said = chosen(lambda given: 1 / 0)
-    assert warm.recommend(math.inf).origin == "portfolio"
+    assert warm.recommend(math.inf).source == "portfolio"
     assert "ZeroDivisionError" in said[0]
 
 
 def test_metaautos_own_by_name():
     portfolio = [Configuration("lda", {}), Configuration("logistic", {}), Configuration("knn", {})]
-    known = Recalled(matrix([[0.1, 0.2, 0.3]] * 6, portfolio), {}, "log_loss")
+    known = LoadedKnowledge(matrix([[0.1, 0.2, 0.3]] * 6, portfolio), {}, "log_loss")
     assert isinstance(chosen(OneOnly, known, "knowledge")[0], KnowledgeStrategy)
     assert isinstance(chosen(OneOnly, known, "portfolio")[0], DefaultPortfolio)
     assert isinstance(chosen(OneOnly, NOTHING, "knowledge")[0], DefaultPortfolio)

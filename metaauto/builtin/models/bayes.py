@@ -13,9 +13,9 @@ __all__ = ["NAIVE_BAYES"]
 def _build(values: Mapping[str, Any], context: BuildContext) -> Any:
     from sklearn.naive_bayes import GaussianNB
 
-    from metaauto.builtin.models.temperature_scaling import TemperedClassifier
+    from metaauto.builtin.models.temperature_scaling import TemperatureScaledClassifier
 
-    return TemperedClassifier(GaussianNB(var_smoothing=values["var_smoothing"]))
+    return TemperatureScaledClassifier(GaussianNB(var_smoothing=values["var_smoothing"]))
 
 
 NAIVE_BAYES = Model(
@@ -24,7 +24,7 @@ NAIVE_BAYES = Model(
     space={"var_smoothing": Float(1e-9, 10.0, 0.1, log=True)},
     tasks=("binary", "multiclass"),
     tags=Tags(needs_scaling=True, accepts_sample_weight=True),
-    trusted=("metaauto.builtin.models.temperature_scaling.TemperedClassifier",),
+    trusted=("metaauto.builtin.models.temperature_scaling.TemperatureScaledClassifier",),
     cost=0.02,
     priority=1.0,
 )

@@ -35,8 +35,8 @@ def _space(kind: str) -> dict[str, Range]:
 
 def _build(values: Mapping[str, Any], context: BuildContext) -> Any:
     from metaauto.builtin.models.compact_trees import (
-        PackedBoostingClassifier,
-        PackedBoostingRegressor,
+        CompactBoostingClassifier,
+        CompactBoostingRegressor,
     )
 
     settings = {
@@ -54,8 +54,8 @@ def _build(values: Mapping[str, Any], context: BuildContext) -> Any:
     }
     if context.is_classification:
         settings["class_weight"] = values.get("class_weight")
-        return PackedBoostingClassifier(**settings)
-    return PackedBoostingRegressor(loss=values.get("loss", "squared_error"), **settings)
+        return CompactBoostingClassifier(**settings)
+    return CompactBoostingRegressor(loss=values.get("loss", "squared_error"), **settings)
 
 
 def _fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:

@@ -23,16 +23,16 @@ from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.tree._tree import Tree
 
 __all__ = [
-    "PackedBoostingClassifier",
-    "PackedBoostingRegressor",
-    "PackedExtraTreesClassifier",
-    "PackedExtraTreesRegressor",
-    "PackedRandomForestClassifier",
-    "PackedRandomForestRegressor",
+    "CompactBoostingClassifier",
+    "CompactBoostingRegressor",
+    "CompactExtraTreesClassifier",
+    "CompactExtraTreesRegressor",
+    "CompactRandomForestClassifier",
+    "CompactRandomForestRegressor",
 ]
 
 
-class _PackedForest:
+class _CompactForest:
     """Stores ``estimators_`` as arrays."""
 
     def __getstate__(self) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class _PackedForest:
         super().__setstate__(state)  # type: ignore[misc]
 
 
-class _PackedBoosting:
+class _CompactBoosting:
     """Stores the predictors of all rounds as arrays."""
 
     def __getstate__(self) -> dict[str, Any]:
@@ -68,27 +68,27 @@ class _PackedBoosting:
         super().__setstate__(state)  # type: ignore[misc]
 
 
-class PackedRandomForestClassifier(_PackedForest, RandomForestClassifier):
+class CompactRandomForestClassifier(_CompactForest, RandomForestClassifier):
     """scikit-learn's random forest, stored compactly."""
 
 
-class PackedRandomForestRegressor(_PackedForest, RandomForestRegressor):
+class CompactRandomForestRegressor(_CompactForest, RandomForestRegressor):
     """scikit-learn's random forest, stored compactly."""
 
 
-class PackedExtraTreesClassifier(_PackedForest, ExtraTreesClassifier):
+class CompactExtraTreesClassifier(_CompactForest, ExtraTreesClassifier):
     """scikit-learn's extremely randomised trees, stored compactly."""
 
 
-class PackedExtraTreesRegressor(_PackedForest, ExtraTreesRegressor):
+class CompactExtraTreesRegressor(_CompactForest, ExtraTreesRegressor):
     """scikit-learn's extremely randomised trees, stored compactly."""
 
 
-class PackedBoostingClassifier(_PackedBoosting, HistGradientBoostingClassifier):
+class CompactBoostingClassifier(_CompactBoosting, HistGradientBoostingClassifier):
     """scikit-learn's histogram gradient boosting, stored compactly."""
 
 
-class PackedBoostingRegressor(_PackedBoosting, HistGradientBoostingRegressor):
+class CompactBoostingRegressor(_CompactBoosting, HistGradientBoostingRegressor):
     """scikit-learn's histogram gradient boosting, stored compactly."""
 
 

@@ -41,14 +41,14 @@ LDA = Model(
 def _build_qda(values: Mapping[str, Any], context: BuildContext) -> Any:
     from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 
-    from metaauto.builtin.models.temperature_scaling import TemperedClassifier
+    from metaauto.builtin.models.temperature_scaling import TemperatureScaledClassifier
 
     if "solver" in inspect.signature(QuadraticDiscriminantAnalysis).parameters:
         # Unlike "svd", it can take classes of fewer rows than columns.
         machine = QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=values["shrinkage"])
     else:
         machine = QuadraticDiscriminantAnalysis(reg_param=values["shrinkage"])
-    return TemperedClassifier(machine, least=2)
+    return TemperatureScaledClassifier(machine, least=2)
 
 
 def _fit_qda(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
@@ -70,7 +70,7 @@ QDA = Model(
     tags=Tags(needs_scaling=True),
     portfolio=({"shrinkage": 0.02},),
     max_features=300,
-    trusted=("metaauto.builtin.models.temperature_scaling.TemperedClassifier",),
+    trusted=("metaauto.builtin.models.temperature_scaling.TemperatureScaledClassifier",),
     cost=0.1,
     priority=1.0,
 )

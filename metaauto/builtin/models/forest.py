@@ -58,18 +58,18 @@ def _settings(values: Mapping[str, Any], context: BuildContext) -> dict[str, Any
 def _build_random_forest(values: Mapping[str, Any], context: BuildContext) -> Any:
     from metaauto.builtin.models import compact_trees
 
-    kind: Any = compact_trees.PackedRandomForestRegressor
+    kind: Any = compact_trees.CompactRandomForestRegressor
     if context.is_classification:
-        kind = compact_trees.PackedRandomForestClassifier
+        kind = compact_trees.CompactRandomForestClassifier
     return kind(**_settings(values, context))
 
 
 def _build_extra_trees(values: Mapping[str, Any], context: BuildContext) -> Any:
     from metaauto.builtin.models import compact_trees
 
-    kind: Any = compact_trees.PackedExtraTreesRegressor
+    kind: Any = compact_trees.CompactExtraTreesRegressor
     if context.is_classification:
-        kind = compact_trees.PackedExtraTreesClassifier
+        kind = compact_trees.CompactExtraTreesClassifier
     return kind(**_settings(values, context))
 
 

@@ -9,14 +9,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.validation import has_fit_parameter
 
-__all__ = ["TemperedClassifier"]
+__all__ = ["TemperatureScaledClassifier"]
 
 # Log-probabilities below this are as good as impossible, and finite.
 FLOOR = -700.0
 STRENGTHS = np.geomspace(0.002, 2.0, 60)
 
 
-class TemperedClassifier(ClassifierMixin, BaseEstimator):
+class TemperatureScaledClassifier(ClassifierMixin, BaseEstimator):
     """A classifier whose log-probabilities are multiplied by one number, learned out of fold.
 
     Naive Bayes and discriminant analysis rank rows well and are far too sure of themselves. One
@@ -51,7 +51,7 @@ class TemperedClassifier(ClassifierMixin, BaseEstimator):
         self.folds = folds
         self.least = least
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TemperedClassifier:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TemperatureScaledClassifier:
         """Learn the strength out of fold, then the classifier on all rows."""
         y = np.asarray(y)
         weight = None if sample_weight is None else np.asarray(sample_weight, dtype=float)

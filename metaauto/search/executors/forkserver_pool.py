@@ -1,4 +1,4 @@
-"""Nursery processes that outlive an executor, so that a second fit need not wait for imports."""
+"""ForkServer processes that outlive an executor, so that a second fit need not wait for imports."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from metaauto.search.executors.environment import thread_environment
 from metaauto.search.executors.fork import Fork, may_fork
 from metaauto.search.executors.process import Child
 
-__all__ = ["Nursery", "fork_nursery", "lease"]
+__all__ = ["ForkServer", "fork_from_server", "lease"]
 
 IDLE_SECONDS = 60.0
 """An unused nursery ends after so long; until then it costs memory alone."""
 
 
-class Nursery:
+class ForkServer:
     """A nursery process that any number of executors of this process may use at once.
 
     Parameters
@@ -67,12 +67,12 @@ class Nursery:
                 self.endings[ending["pid"]] = ending["code"]
 
 
-_kept: dict[tuple[Any, ...], Nursery] = {}
+_kept: dict[tuple[Any, ...], ForkServer] = {}
 _lock = threading.RLock()
 _timer: threading.Timer | None = None
 
 
-def fork_nursery(threads: int = 1) -> bool:
+def fork_from_server(threads: int = 1) -> bool:
     """Fork a nursery for the next fits, if this process is fit for it; whether it is.
 
     It imports first what workers need, so that it is paid for once. This must come before any
@@ -87,7 +87,7 @@ def fork_nursery(threads: int = 1) -> bool:
     with _lock:
         if _key(threads) in _kept or not may_fork(threads):
             return False
-        _kept[_key(threads)] = Nursery(Fork(lambda: forkserver.main({})))
+        _kept[_key(threads)] = ForkServer(Fork(lambda: forkserver.main({})))
     return True
 
 
@@ -104,7 +104,7 @@ def _started(line: Mapping[str, Any], threads: int) -> Child:
 
 
 @contextlib.contextmanager
-def lease(line: Mapping[str, Any], threads: int) -> Iterator[Nursery]:
+def lease(line: Mapping[str, Any], threads: int) -> Iterator[ForkServer]:
     """A nursery of this very environment: one that is kept from an earlier fit, or a new one."""
     key = _key(threads)
     with _lock:
@@ -112,7 +112,7 @@ def lease(line: Mapping[str, Any], threads: int) -> Iterator[Nursery]:
         nursery = _kept.get(key)
         if nursery is None:
             _forget(lambda kept, nursery: not nursery.users)
-            nursery = _kept[key] = Nursery(_started(line, threads))
+            nursery = _kept[key] = ForkServer(_started(line, threads))
         if not nursery.users:
             nursery.endings.clear()
         nursery.users += 1

@@ -13,8 +13,8 @@ from typing import Any
 
 from metaauto.errors import WorkerError
 from metaauto.search.executors.environment import thread_environment
-from metaauto.search.executors.forkserver_pool import Nursery, lease
-from metaauto.search.executors.process import Child, Switchboard, kill_tree
+from metaauto.search.executors.forkserver_pool import ForkServer, lease
+from metaauto.search.executors.process import Child, ConnectionListener, kill_tree
 from metaauto.search.executors.worker import Ready, Setup, SetupFailure
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status
 
@@ -68,8 +68,8 @@ class LocalExecutor:
         self._numbers = itertools.count()
         self._pool: list[_Worker] = []
         self._setup: Setup | None = None
-        self._switchboard: Switchboard | None = None
-        self._nursery: Nursery | None = None
+        self._switchboard: ConnectionListener | None = None
+        self._nursery: ForkServer | None = None
         self._lease = contextlib.ExitStack()
         self._failed_starts = 0
         self._next_memory_check = 0.0
@@ -79,7 +79,7 @@ class LocalExecutor:
         """Start the workers; they import while the caller goes on."""
         if self._switchboard is not None:
             return
-        self._switchboard = Switchboard()
+        self._switchboard = ConnectionListener()
         try:
             if self._fork:
                 line = self._line("nursery")

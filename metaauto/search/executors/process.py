@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from metaauto.errors import WorkerError
 
-__all__ = ["Child", "Switchboard", "call_back", "kill_tree"]
+__all__ = ["Child", "ConnectionListener", "call_back", "kill_tree"]
 
 # The child imports metaauto from where the parent did, and never runs the user's __main__ again.
 _BOOT = """
@@ -38,7 +38,7 @@ def _listener(authkey: bytes) -> Listener:
         return Listener(("127.0.0.1", 0), authkey=authkey)
 
 
-class Switchboard:
+class ConnectionListener:
     """Listens for children that call back; `wake` becomes readable when one has.
 
     Calls are answered on a thread of its own, so that nothing here blocks the caller.
@@ -132,7 +132,7 @@ class Child:
     target : str
         ``module:function``; it receives the call as a dict.
     line : mapping
-        From `Switchboard.line`.
+        From `ConnectionListener.line`.
     environment : mapping
         Added to this process's environment.
     listen : bool

@@ -28,7 +28,7 @@ class MetafeatureContract:
     ----------
     metafeature : MetafeatureExtractor
         The component under test.
-    patience : float
+    slowdown : float
         How many times its own ``seconds`` it may take on the largest input; generous, because
         test machines are slow.
 
@@ -42,7 +42,7 @@ class MetafeatureContract:
     """
 
     metafeature: MetafeatureExtractor
-    patience: float = 20.0
+    slowdown: float = 20.0
 
     def pytest_generate_tests(self, metafunc: Any) -> None:
         """Run the checks that ask for a ``kind`` once for each task of the extractor."""
@@ -98,7 +98,7 @@ class MetafeatureContract:
         began = time.monotonic()
         self.extract(table)
         took = time.monotonic() - began
-        bound = self.patience * max(self.metafeature.seconds, 0.05)
+        bound = self.slowdown * max(self.metafeature.seconds, 0.05)
         assert took < bound, f"It took {took:.2f} s of {self.metafeature.seconds} s."
 
     def test_manners(self, kind: str) -> None:

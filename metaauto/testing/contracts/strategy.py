@@ -67,7 +67,7 @@ class StrategyContract:
                 assert all(one.configuration.model in space.ranges for one in found)
                 keys = [space.repair(one.configuration).configuration.key for one in found]
                 assert len(keys) == len(set(keys)), "a configuration comes twice"
-                assert all(one.origin and one.why for one in found), "origin and why are empty"
+                assert all(one.source and one.why for one in found), "source and why are empty"
 
     def test_learns_from_anything(self) -> None:
         """Failures, strangers, results before the first question, metafeatures late or unknown."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from search_jobs import PATIENCE, POSIX, await_free, job, outcomes_of, run, write_table
+from search_jobs import TIMEOUT, POSIX, await_free, job, outcomes_of, run, write_table
 
 from metaauto.errors import WorkerError
 from metaauto.search.executors import DaskExecutor, LocalExecutor, cluster, dask_worker
@@ -68,7 +68,7 @@ def test_the_table_is_described(pool):
 )
 def test_what_a_job_does_harms_no_worker(pool, dask, fault, status):
     before = set(dask.scheduler_info["workers"])
-    (outcome,) = run(pool, job(fault, 2, hard=1.0 if fault == "sleeps" else PATIENCE))
+    (outcome,) = run(pool, job(fault, 2, hard=1.0 if fault == "sleeps" else TIMEOUT))
     assert outcome.status is status
     (healthy,) = run(pool, job("naive_bayes", 3))
     assert healthy.status is Status.SUCCESS, healthy.detail
@@ -188,7 +188,7 @@ def test_a_cluster_without_workers(monkeypatch, setup):
         with pytest.raises(WorkerError, match="has had no worker for"):
             executor.set_up(setup)
         executor.close()
-        assert time.monotonic() - began < PATIENCE
+        assert time.monotonic() - began < TIMEOUT
 
 
 def test_another_version_of_metaauto_on_the_workers(dask, monkeypatch):

@@ -155,10 +155,10 @@ def test_workers_come_from_a_forked_nursery() -> None:
         """
     import os, psutil
     from metaauto.search.executors import LocalExecutor
-    from metaauto.search.executors.forkserver_pool import fork_nursery
+    from metaauto.search.executors.forkserver_pool import fork_from_server
 
-    assert fork_nursery()
-    assert not fork_nursery(), "one is enough, and now there is a thread"
+    assert fork_from_server()
+    assert not fork_from_server(), "one is enough, and now there is a thread"
     nursery, = psutil.Process().children()
     with LocalExecutor(2) as pool:
         while not all(worker.pid for worker in pool._pool):
@@ -180,9 +180,9 @@ def test_workers_come_from_a_forked_nursery() -> None:
 def test_a_forked_nursery_ends_with_its_parent(end: str) -> None:
     script = f"""
     import os, psutil
-    from metaauto.search.executors.forkserver_pool import fork_nursery
+    from metaauto.search.executors.forkserver_pool import fork_from_server
 
-    assert fork_nursery()
+    assert fork_from_server()
     nursery, = psutil.Process().children()
     os.write(1, b"%d" % nursery.pid)
     {end}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from search_jobs import PATIENCE, PLUGINS, POSIX, await_free, job, outcomes_of, run, write_table
+from search_jobs import TIMEOUT, PLUGINS, POSIX, await_free, job, outcomes_of, run, write_table
 
 import metaauto
 from metaauto.errors import WorkerError
@@ -111,7 +111,7 @@ def test_processes_that_a_model_started_end_with_it(healthy):
     healthy.submit(job("leaves_a_child", 5, hard=4.0))
     busy = next(w.pid for w in healthy._pool if w.job is not None)
     children: list[psutil.Process] = []
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     found: list = []
     while not found:
         assert time.monotonic() < end
@@ -202,7 +202,7 @@ def test_closing_ends_every_process(fork, setup):
     executor.close()
     assert time.monotonic() - began < 10.0
     await_end(workers)
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while any(psutil.pid_exists(pid) for pid in workers):
         assert time.monotonic() < end, "a zombie was left behind"
         time.sleep(0.05)
@@ -213,7 +213,7 @@ def test_closing_before_the_workers_have_started_ends_them_too(setup):
     executor = LocalExecutor(3)
     executor.start()
     executor.close()
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while True:
         new = set(psutil.Process().children(recursive=True)) - before
         # The process that forks workers is kept for the next fit; only workers count here.
@@ -320,7 +320,7 @@ def test_workers_end_when_their_parent_is_killed(how, tmp_path):
 @pytest.mark.parametrize("ending", ["close", "forget to close"])
 def test_nothing_is_left_when_the_parent_ends(ending, tmp_path):
     process, workers, temporary = start_parent(tmp_path, "fork", ending)
-    assert process.wait(timeout=PATIENCE) == 0
+    assert process.wait(timeout=TIMEOUT) == 0
     process.stdout.close()
     await_end(workers)
     assert list(temporary.iterdir()) == []
