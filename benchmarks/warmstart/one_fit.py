@@ -1,4 +1,4 @@
-"""One fit in a process of its own: its score on unseen rows, and its answer over time, as JSON."""
+"""Run one fit in its own process; print its test score and learning curve as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from metaauto.engine.options import FitOptions
 
 
 def main() -> None:
-    """Take the order as JSON on the command line."""
+    """Read the options as JSON from the command line."""
     order = json.loads(sys.argv[1])
     curve: list[tuple[float, float]] = []
 

@@ -79,7 +79,8 @@ def _mean_of_folds(
         finite = np.isfinite(value).all(axis=1) if n_classes else np.isfinite(value)
         if not finite.all():
             logger.warning(
-                "Model %s gave NaN or infinity for %d rows; using the other ensemble members for these rows.",
+                "Model %s gave NaN or infinity for %d rows; "
+                "using the other ensemble members for these rows.",
                 name,
                 int((~finite).sum()),
             )

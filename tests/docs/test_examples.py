@@ -17,8 +17,9 @@ from pages import PAGES, script, text_of, write_tables
 from metaauto.testing import make_problem
 
 EXAMPLES = script("examples")
-WITH_EXAMPLES = ["README.md", "cluster.md", "events.md", "knowledge.md", "python.md", "scores.md",
-                 "shell.md", "tutorial.md"]  # fmt: skip
+WITH_EXAMPLES = ["README.md", "api.md", "cluster.md", "comparison.md", "events.md", "faq.md", "how.md",
+                 "index.md", "knowledge.md", "python.md", "scores.md", "shell.md",
+                 "tutorial.md"]  # fmt: skip
 TESTED_ELSEWHERE = ["plugins.md"]
 LEFT_OUT = 15
 LABEL = re.compile(r"^([A-Z][a-z]+(?: [a-z]+)?)(?: {2,}|:| by)")

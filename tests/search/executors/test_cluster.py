@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from search_jobs import TIMEOUT, POSIX, await_free, job, outcomes_of, run, write_table
+from search_jobs import POSIX, TIMEOUT, await_free, job, outcomes_of, run, write_table
 
 from metaauto.errors import WorkerError
 from metaauto.search.executors import DaskExecutor, LocalExecutor, cluster, dask_worker

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from search_jobs import TIMEOUT, PLUGINS, POSIX, await_free, job, outcomes_of, run, write_table
+from search_jobs import PLUGINS, POSIX, TIMEOUT, await_free, job, outcomes_of, run, write_table
 
 import metaauto
 from metaauto.errors import WorkerError
