@@ -1,12 +1,21 @@
-"""What pyproject.toml cannot say: the folder ``metaknowledge`` is installed inside the package."""
+"""Install two folders of the repository inside the package, which pyproject.toml cannot express."""
 
 from setuptools import find_namespace_packages, setup
+
+EXAMPLE = "metaauto.cli.example_plugin"
 
 setup(
     packages=[
         *find_namespace_packages(include=["metaauto*"]),
         "metaauto.metaknowledge",
         "metaauto.metaknowledge.recipes",
+        # `metaauto plugins new` copies it.
+        EXAMPLE,
+        f"{EXAMPLE}.metaauto_example",
+        f"{EXAMPLE}.tests",
     ],
-    package_dir={"metaauto.metaknowledge": "metaknowledge"},
+    package_dir={
+        "metaauto.metaknowledge": "metaknowledge",
+        EXAMPLE: "plugins/metaauto-example",
+    },
 )

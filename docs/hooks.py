@@ -18,6 +18,8 @@ COMPONENTS = (
     "Strategy",
     "BuildContext", "FitContext", "Deadline", "MetafeatureInput", "ExplainerInput", "StrategyInput",
     "WarmStart", "Recommendation", "Observation", "Configuration", "Float", "Int", "Choice",
+    "PluginSettings", "ProvenanceFact", "DatasetFact", "MetafeatureFact",
+    "ConfigurationFact", "EvaluationFact",
 )  # fmt: skip
 HEADER = """\
 # Hooks

@@ -13,6 +13,7 @@ import click
 from metaauto import __version__
 from metaauto.cli.completers import COMPLETE_VARIABLE
 from metaauto.cli.exit_status import exit_status_help
+from metaauto.cli.group import plugin_command
 from metaauto.cli.terminal import NobodyReads, run
 
 __all__ = ["COMMANDS", "command", "main"]
@@ -48,7 +49,7 @@ class _Commands(click.Group):
             return found
         if cmd_name.startswith("-"):
             return None
-        return _of_plugin(cmd_name)
+        return plugin_command(cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a reader of its output who leaves is no error."""
@@ -83,16 +84,6 @@ def _with_defaults(ctx: click.Context, command: click.Command | None, args: list
         # A file that is wrong must not keep anybody from the help.
         if not {"-h", "--help"} & set(args):
             raise
-
-
-def _of_plugin(name: str) -> click.Command | None:
-    from metaauto.plugins.manager import load_plugins
-
-    registry = load_plugins().registry
-    if name not in registry.names("command"):
-        return None
-    found: click.Command = registry.entry("command", name).component
-    return found
 
 
 @click.group(

@@ -1,4 +1,4 @@
-"""A group of commands, each imported when it is called."""
+"""A group of commands, each imported when it is called; plugins can add commands."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-__all__ = ["LazyGroup"]
+__all__ = ["LazyGroup", "plugin_command"]
 
 
 class LazyGroup(click.Group):
-    """Imports a command's module when it is needed, and guesses what a misspelt name meant.
+    """Imports a command's module when it is needed, and suggests a name for a misspelt one.
 
     Parameters
     ----------
@@ -21,11 +21,22 @@ class LazyGroup(click.Group):
         As of `click.Group`.
     modules : mapping of str to str
         Modules that hold a ``command``, by the name of the command, in the order of use.
+    packages : mapping of str to str, optional
+        Packages to install for commands that metaauto's own plugins add, by the name of the
+        command. By default plugins cannot add commands to the group.
     """
 
-    def __init__(self, *args: Any, modules: Mapping[str, str], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        modules: Mapping[str, str],
+        packages: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._modules = modules
+        self._packages = packages or {}
+        self.takes_plugins = packages is not None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order of use, those of this file first."""
@@ -36,14 +47,32 @@ class LazyGroup(click.Group):
         if cmd_name in self._modules:
             found: click.Command = importlib.import_module(self._modules[cmd_name]).command
             return found
-        return super().get_command(ctx, cmd_name)
+        own = super().get_command(ctx, cmd_name)
+        if own is not None or not self.takes_plugins or cmd_name.startswith("-"):
+            return own
+        return plugin_command(f"{self.name} {cmd_name}")
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find the command that is called, or say what was meant."""
         name = args[0]
         if not ctx.resilient_parsing and self.get_command(ctx, name) is None:
-            known = self.list_commands(ctx)
+            if name in self._packages:
+                raise click.UsageError(
+                    f"The command {name!r} needs a plugin: pip install {self._packages[name]}.", ctx
+                )
+            known = [*self.list_commands(ctx), *self._packages]
             near = difflib.get_close_matches(name, known, n=1)
             guess = f"Did you mean {near[0]!r}?" if near else f"Commands: {', '.join(known)}."
             raise click.UsageError(f"There is no command {name!r}. {guess}", ctx)
         return super().resolve_command(ctx, args)
+
+
+def plugin_command(path: str) -> click.Command | None:
+    """Return a command that a plugin registered, by its group and name; None if there is none."""
+    from metaauto.plugins.manager import load_plugins
+
+    registry = load_plugins().registry
+    if path not in registry.names("command"):
+        return None
+    found: click.Command = registry.entry("command", path).component
+    return found

@@ -12,19 +12,20 @@ __all__ = ["command"]
 _COMMANDS = {
     "info": "metaauto.cli.knowledge_info",
     "build": "metaauto.cli.knowledge_build",
-    "import": "metaauto.cli.knowledge_import",
     "merge": "metaauto.cli.knowledge_merge",
     "export": "metaauto.cli.knowledge_export",
     "check": "metaauto.cli.knowledge_check",
     "verify": "metaauto.cli.knowledge_verify",
     "forget": "metaauto.cli.knowledge_forget",
 }
+_PACKAGES = {"import": "metaauto-importers"}
 
 
 @click.group(
     "knowledge",
     cls=LazyGroup,
     modules=_COMMANDS,
+    packages=_PACKAGES,
     invoke_without_command=True,
     short_help="Show, build, share and check what is known of other tables.",
 )
@@ -38,6 +39,7 @@ def command(ctx: click.Context) -> None:
     metaauto knowledge build --suite openml-cc18 --budget 8h
     metaauto knowledge verify                          is the warm start worth it?
     metaauto knowledge merge colleague.db
+    metaauto knowledge import oboe oboe/oboe/defaults      needs metaauto-importers
     metaauto knowledge forget --data train.csv --target price
 
     A store is one file of plain facts: which configuration came to which loss in how many seconds,

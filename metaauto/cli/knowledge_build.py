@@ -18,7 +18,7 @@ from metaauto.budget import available_cores, parse_seconds
 from metaauto.cli.completers import complete_folders
 from metaauto.cli.exit_status import ExitStatus
 from metaauto.cli.options import exclude_option, include_option, plugin_settings, plugins_option
-from metaauto.cli.stores import named_or_own, store_option, written_store
+from metaauto.cli.stores import named_or_own, store_option
 from metaauto.cli.terminal import say
 from metaauto.errors import KnowledgeError, SettingError
 from metaauto.text import counted
@@ -162,7 +162,7 @@ def command(
     settings = plugin_settings(plugin_folders)
     path = named_or_own(store)
     from metaauto.collect import build_knowledge
-    from metaauto.knowledge import here
+    from metaauto.knowledge import here, writable_store
     from metaauto.plugins.manager import load_plugins
 
     plugins = load_plugins(settings)
@@ -175,7 +175,7 @@ def command(
             tables = counted(len(sources), "table")
             say(f"{tables} for {path}. Ctrl-C ends it; the same command goes on.")
             lines = _Lines()
-            with written_store(path) as opened:
+            with writable_store(path) as opened:
                 executor, speed = _executor(dask, plan)
                 said = here("build", libraries=_LIBRARIES, cores=1, speed=speed)
                 fresh = build_knowledge(

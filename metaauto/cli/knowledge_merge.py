@@ -8,7 +8,7 @@ import click
 
 from metaauto.cli.completers import complete_files
 from metaauto.cli.options import same_file
-from metaauto.cli.stores import named_or_own, read_store, store_option, written_store
+from metaauto.cli.stores import named_or_own, read_store, store_option
 from metaauto.cli.terminal import print_line
 from metaauto.errors import Refused
 from metaauto.text import counted
@@ -39,14 +39,14 @@ def command(other: str, store: str | None, source: str | None, compact: bool) ->
     place = named_or_own(store)
     if same_file(place, other):
         raise Refused(f"{other!r} is the store itself.", hint="Name another one.")
-    from metaauto.knowledge import import_text, merge
+    from metaauto.knowledge import import_text, merge, writable_store
 
     path = Path(other).expanduser()
     if path.is_dir() and source is not None:
         raise Refused(
             "--source goes with a store.", hint="Merge the folder into a new store first."
         )
-    with written_store(place) as opened:
+    with writable_store(place) as opened:
         if path.is_dir():
             count = import_text(path, opened)
             are = "is" if count == 1 else "are"

@@ -1,20 +1,28 @@
-"""``metaauto plugins new``: a working plugin package to start from."""
+"""``metaauto plugins new``: a working plugin package to start from, made of the shipped example."""
 
 from __future__ import annotations
 
 import re
 import shlex
+from importlib.resources import files
 from pathlib import Path
 
 import click
 
 from metaauto.cli.completers import complete_folders
 from metaauto.cli.plugins import load_quietly
-from metaauto.cli.template import FILES
 from metaauto.cli.terminal import print_line
 from metaauto.errors import Refused, SettingError
 
-__all__ = ["command", "render"]
+__all__ = ["EXAMPLE_FILES", "command", "example_files", "render"]
+
+EXAMPLE_FILES = (
+    "README.md",
+    "metaauto_example/__init__.py",
+    "pyproject.toml",
+    "tests/test_example.py",
+)
+"""The files of the package ``metaauto-example``, which a new package is made of."""
 
 _PREFIX = "metaauto-"
 
@@ -66,8 +74,31 @@ def command(folders: tuple[str, ...], name: str, folder: str) -> None:
     print_line(f"  metaauto plugins check {short}")
 
 
+def example_files() -> dict[str, str]:
+    """Return the texts of the example's files by path.
+
+    Raises
+    ------
+    Refused
+        If this installation lacks them.
+    """
+    package = files("metaauto")
+    folder = package / "cli" / "example_plugin"
+    if not folder.is_dir():
+        # setup.py installs the folder inside the package; a checkout keeps it beside the package.
+        folder = Path(str(package)).parent / "plugins" / "metaauto-example"
+    try:
+        return {
+            file: folder.joinpath(*file.split("/")).read_text("utf-8") for file in EXAMPLE_FILES
+        }
+    except OSError as error:
+        raise Refused(
+            "This installation of metaauto lacks the example plugin.", hint="Reinstall metaauto."
+        ) from error
+
+
 def render(name: str) -> dict[str, str]:
-    """Texts by path of a package whose plugin has this name."""
+    """Return the texts by path of a package whose plugin has this name."""
     module = (_PREFIX + name).replace("-", "_")
     title = "".join(part.capitalize() for part in name.split("-"))
     names = {
@@ -82,7 +113,7 @@ def render(name: str) -> dict[str, str]:
     def named(text: str) -> str:
         return pattern.sub(lambda match: names[match[0]], text)
 
-    return {named(file): named(text) for file, text in FILES.items()}
+    return {named(file): named(text) for file, text in example_files().items()}
 
 
 def _write(path: Path, text: str) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from metaauto.knowledge import KnowledgeStore
     from metaauto.plugins.registry import Registry
 
-__all__ = ["in_use", "named_or_own", "read_store", "store_option", "written_store"]
+__all__ = ["in_use", "named_or_own", "read_store", "store_option"]
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -57,20 +56,3 @@ def read_store(path: Path) -> KnowledgeStore:
             hint="Check the path; fits, `metaauto knowledge build` and `import` make stores.",
         )
     return KnowledgeStore.open(path)
-
-
-@contextmanager
-def written_store(path: Path) -> Iterator[KnowledgeStore]:
-    """Open a store for writing, a new one if there is none, which goes again if nothing came in."""
-    from metaauto.knowledge import KnowledgeStore
-
-    is_new, is_empty = not path.exists(), False
-    try:
-        with KnowledgeStore.create(path, exist_ok=True) as store:
-            try:
-                yield store
-            finally:
-                is_empty = is_new and not store.provenances()
-    finally:
-        if is_empty:
-            path.unlink(missing_ok=True)

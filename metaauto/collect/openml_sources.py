@@ -116,14 +116,9 @@ def task_sources(
 
     Examples
     --------
-    >>> from metaauto.testing import OpenmlServer
-    >>> table = pd.DataFrame({"size": range(20), "sold": [True, False] * 10})
-    >>> with OpenmlServer() as server:
-    ...     task = server.add_task(server.add_dataset(table, name="sales", target="sold"))
-    ...     (source,) = task_sources([task])
-    ...     shape, folds = source.load().shape, source.splits()
-    >>> source.label, source.kind, source.scheme, shape, len(folds)
-    ('sales [task 1]', 'binary', 'openml-task-1/10-fold', (20, 2), 10)
+    >>> (source,) = task_sources([59])  # doctest: +SKIP
+    >>> source.label, source.kind, source.scheme  # doctest: +SKIP
+    ('iris [task 59]', 'multiclass', 'openml-task-59/10-fold')
     """
     numbers = list(dict.fromkeys(int(number) for number in ids))
     sources = []

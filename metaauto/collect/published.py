@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 
 from metaauto.collect.candidates import Candidate
-from metaauto.components.hyperparameters import Choice
+from metaauto.components.hyperparameters import Choice, values_out_of_range
 from metaauto.configuration import Configuration
 from metaauto.knowledge import ConfigurationFact, KnowledgeStore
-from metaauto.knowledge.importing.nearness import far_values
 from metaauto.plugins.registry import Registry
 from metaauto.space import SearchSpace
 from metaauto.task import reference_task
@@ -99,7 +98,7 @@ def _usable(fact: ConfigurationFact, space: SearchSpace) -> Configuration | None
         return None
     installed = space.registry.model(fact.model).space_version
     ranges, values = space.ranges[fact.model], fact.configuration.values
-    if fact.space_version != installed or far_values(ranges, values):
+    if fact.space_version != installed or values_out_of_range(ranges, values):
         return None
     repaired = space.repair(fact.configuration).configuration
     choices = [name for name in values if isinstance(ranges.get(name), Choice)]

@@ -8,7 +8,21 @@ from typing import Any, Union
 
 from metaauto.errors import ComponentError
 
-__all__ = ["Choice", "Float", "Int", "Range", "Scalar", "Space", "check_space"]
+__all__ = [
+    "Choice",
+    "Float",
+    "Int",
+    "Range",
+    "Scalar",
+    "Space",
+    "check_space",
+    "is_within_tolerance",
+    "values_out_of_range",
+]
+
+# How far a value may lie outside of its range and still be clipped into it.
+_LOG_FACTOR = 2.0
+_LINEAR_SHARE = 0.1
 
 Scalar = Union[str, int, float, bool, None]
 
@@ -186,3 +200,32 @@ def _check_no_circle(name: str, space: Space) -> None:
             )
         settled.update(ready)
         waiting = [key for key in waiting if key not in settled]
+
+
+def is_within_tolerance(bounds: Range, value: Scalar) -> bool:
+    """Return whether a value lies in a range, or so little outside that clipping is harmless.
+
+    On a logarithmic scale that is a factor of two; otherwise a tenth of the range, and at least one
+    step of a whole number.
+    """
+    if bounds.contains(value):
+        return True
+    if isinstance(bounds, Choice) or not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    clipped = bounds.clip(value)
+    if bounds.log:
+        return value > 0 and max(value / clipped, clipped / value) <= _LOG_FACTOR
+    step = 1.0 if isinstance(bounds.low, int) else 0.0
+    return abs(value - clipped) <= max(_LINEAR_SHARE * (bounds.high - bounds.low), step)
+
+
+def values_out_of_range(ranges: Mapping[str, Range], values: Mapping[str, Scalar]) -> list[str]:
+    """Return the names of the values that lie outside of their ranges by more than the tolerance.
+
+    Values of names without a range are ignored. The tolerance is that of `is_within_tolerance`.
+    """
+    return [
+        name
+        for name, value in values.items()
+        if name in ranges and not is_within_tolerance(ranges[name], value)
+    ]

@@ -47,6 +47,7 @@ from metaauto.knowledge.sources import (
     own_store,
     shipped_store,
     stores,
+    writable_store,
 )
 from metaauto.knowledge.store import KnowledgeStore
 
@@ -72,4 +73,5 @@ __all__ = [
     "load_knowledge",
     "shipped_store",
     "stores",
+    "writable_store",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ __all__ = [
     "load_knowledge",
     "shipped_store",
     "stores",
+    "writable_store",
 ]
 
 OWN_STORE_VARIABLE = "METAAUTO_KNOWLEDGE"
@@ -137,6 +139,27 @@ def stores(packs: Sequence[Path] = (), own: bool = True) -> list[Path]:
     shipped = shipped_store()
     found = [shipped] if shipped is not None else []
     return [*found, *packs, *([own_store()] if own else [])]
+
+
+@contextmanager
+def writable_store(path: Path) -> Iterator[KnowledgeStore]:
+    """Open a store for writing, and create it if it is missing; remove a new one that stays empty.
+
+    Parameters
+    ----------
+    path : Path
+        The file of the store.
+    """
+    is_new, is_empty = not path.exists(), False
+    try:
+        with KnowledgeStore.create(path, exist_ok=True) as store:
+            try:
+                yield store
+            finally:
+                is_empty = is_new and not store.provenances()
+    finally:
+        if is_empty:
+            path.unlink(missing_ok=True)
 
 
 def join(matrices: Sequence[KnowledgeMatrix]) -> KnowledgeMatrix:

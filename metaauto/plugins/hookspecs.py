@@ -163,7 +163,8 @@ def register_strategies(register: Register) -> None:
 def register_commands(register: Register) -> None:
     """Register commands of the shell: ``register.command(click_command)``.
 
-    Called when the command line starts. metaauto's own commands cannot be replaced.
+    Called when the command line starts. metaauto's own commands cannot be replaced. With
+    ``register.command(click_command, group="knowledge")`` it is a command of that group.
 
     Examples
     --------

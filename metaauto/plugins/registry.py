@@ -15,7 +15,15 @@ from metaauto.components.strategy import Strategy
 from metaauto.errors import ComponentError, NameClash, UnknownName
 from metaauto.metrics import Metric
 
-__all__ = ["COMPONENT_TYPES", "OWN_SOURCE", "Plugin", "Register", "Registered", "Registry"]
+__all__ = [
+    "COMMAND_GROUPS",
+    "COMPONENT_TYPES",
+    "OWN_SOURCE",
+    "Plugin",
+    "Register",
+    "Registered",
+    "Registry",
+]
 
 OWN_SOURCE = "metaauto itself"
 """Where metaauto's own components are found; no other plugin is found there."""
@@ -30,6 +38,9 @@ COMPONENT_TYPES: dict[str, Any] = {
     "strategy": Strategy,
 }
 """Kinds of components by name; a plugin may register any number of each."""
+
+COMMAND_GROUPS = ("knowledge",)
+"""Groups of the command line to which a plugin may add a command."""
 
 
 @dataclass
@@ -140,15 +151,30 @@ class Register:
         """Register a knowledge pack by the path of its store."""
         self.entries.append(Registered("knowledge", str(path), Path(path), self.plugin))
 
-    def command(self, command: Any) -> None:
-        """Register a command (a ``click.Command``) of the shell."""
+    def command(self, command: Any, group: str = "") -> None:
+        """Register a command (a ``click.Command``) of the shell.
+
+        Parameters
+        ----------
+        command : click.Command
+            The command.
+        group : {'', 'knowledge'}
+            The group that it belongs to, as in ``metaauto knowledge NAME``; by default none.
+        """
         name = getattr(command, "name", None)
         if not name or not callable(getattr(command, "main", None)):
             raise ComponentError(
                 f"Plugin {self.plugin.name!r} registers {command!r} as a command.",
                 hint="Pass a click.Command.",
             )
-        self.entries.append(Registered("command", name, command, self.plugin))
+        if group and group not in COMMAND_GROUPS:
+            raise ComponentError(
+                f"Plugin {self.plugin.name!r} registers the command {name!r} in the group "
+                f"{group!r}, which does not exist.",
+                hint=f"Groups: {', '.join(COMMAND_GROUPS)}. Omit `group` for a top-level command.",
+            )
+        path = f"{group} {name}".lstrip()
+        self.entries.append(Registered("command", path, command, self.plugin))
 
     def _add(self, kind: str, component: Any) -> None:
         wanted = COMPONENT_TYPES[kind]

@@ -11,11 +11,11 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+from openml_server import OpenmlServer
 
 from metaauto.api import ReadError
 from metaauto.builtin.readers import READERS
 from metaauto.data.read import read_table
-from metaauto.testing import OpenmlServer
 
 
 def read(source):

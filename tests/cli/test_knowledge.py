@@ -1,7 +1,8 @@
-"""``metaauto knowledge``: shown, built, imported, merged, exported, checked, judged, forgotten."""
+"""``metaauto knowledge``: shown, built, merged, exported, checked, judged, forgotten."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -16,9 +17,9 @@ from command_line import QUICK, Cli, command_line, environment, people
 from stores import make_store, neighbours
 
 from metaauto.knowledge import KnowledgeStore, check, own_store
+from metaauto.plugins.registry import COMMAND_GROUPS
 
 TIMEOUT = 120.0
-KNN = '{"KNeighbors_r1": {"model_type": "KNN", "hyperparameters": {"n_neighbors": 9, "p": 1}}}'
 
 
 def counts(path: Path) -> dict[str, int]:
@@ -120,7 +121,7 @@ def test_a_misspelt_command_is_guessed(quick_cli: Cli) -> None:
 
 def test_help_teaches(quick_cli: Cli) -> None:
     shown = quick_cli("knowledge", "--help").stdout
-    for name in ("info", "build", "import", "merge", "export", "check", "verify", "forget"):
+    for name in ("info", "build", "merge", "export", "check", "verify", "forget"):
         assert f"\n  {name} " in shown
         done = quick_cli("knowledge", name, "--help")
         assert done.returncode == 0
@@ -227,28 +228,64 @@ def test_a_warm_start_is_praised_only_where_it_wins(quick_cli: Cli, tmp_path: Pa
 # import
 
 
-def test_published_configurations_are_imported(quick_cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "configs_knn.json").write_text(KNN)
-    done = quick_cli("knowledge", "import", "portfolio", "configs_knn.json", "--store", "p.db")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "configurations 1 of 1 imported" in done.stdout
-    assert counts(tmp_path / "p.db")["configurations"] == 1
-    again = quick_cli(
-        "knowledge", "import", "portfolio", "configs_knn.json", "--store", "p.db", "--json"
-    )
-    told = json.loads(again.stdout)
-    assert told["changed"] == 0
-    assert told["configurations"]["imported"] == 1
+def test_import_without_its_plugin_names_the_package(
+    quick_cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("METAAUTO_PLUGINS", "none")
+    assert "metaauto-importers" in quick_cli("knowledge", "--help").stdout
+    for arguments in ((), ("--help",), ("oboe", ".", "--store", "p.db")):
+        done = quick_cli("knowledge", "import", *arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "pip install metaauto-importers" in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert "Did you mean 'import'?" in quick_cli("knowledge", "inport").stderr
 
 
-def test_an_import_that_fails_leaves_no_store(quick_cli: Cli, tmp_path: Path) -> None:
-    unknown = quick_cli("knowledge", "import", "obo", ".", "--store", "p.db")
-    assert unknown.returncode == 1
-    assert "Did you mean 'oboe'?" in unknown.stderr
-    missing = quick_cli("knowledge", "import", "oboe", ".", "--store", "p.db")
-    assert missing.returncode == 1
-    assert missing.stderr.count("\n") == 1
-    assert not list(tmp_path.glob("p.db*"))
+COMMANDS = """
+import click
+from metaauto.api import hookimpl
+
+@click.command("import")
+@click.argument("name")
+@click.option("--store", default="own")
+def import_(name, store):
+    "Import."
+    click.echo(f"{name} into {store}")
+
+@click.command("info")
+def info():
+    "Never called: metaauto's own commands cannot be replaced."
+    click.echo("replaced")
+
+@hookimpl
+def register_commands(register):
+    register.command(import_, group="knowledge")
+    register.command(info, group="knowledge")
+"""
+
+
+def test_a_plugin_adds_a_command_to_the_group(
+    quick_cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "commands.py").write_text(COMMANDS)
+    monkeypatch.setenv("METAAUTO_PLUGINS", "none")
+    monkeypatch.setenv("METAAUTO_PLUGINS_DIR", "mine")
+    done = quick_cli("knowledge", "import", "oboe")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "oboe into own\n", "")
+    assert "replaced" not in quick_cli("knowledge", "info").stdout
+    assert quick_cli("import", "oboe").returncode == 2, "it is no top-level command"
+    (tmp_path / "metaauto.toml").write_text('[knowledge.import]\nstore = "team.db"\n')
+    assert quick_cli("knowledge", "import", "oboe").stdout == "oboe into team.db\n"
+
+
+def test_the_groups_open_to_plugins_are_those_of_the_registry() -> None:
+    from metaauto.cli import COMMANDS as MODULES
+    from metaauto.cli.group import LazyGroup
+
+    commands = {name: importlib.import_module(module).command for name, module in MODULES.items()}
+    groups = [name for name, c in commands.items() if isinstance(c, LazyGroup) and c.takes_plugins]
+    assert tuple(groups) == COMMAND_GROUPS
 
 
 # forget
@@ -385,7 +422,7 @@ def _evaluations(path: Path) -> int:
 
 def test_tasks_of_openml_are_measured(quick_cli: Cli, tmp_path: Path) -> None:
     pytest.importorskip("openml")
-    from metaauto.testing import OpenmlServer
+    from openml_server import OpenmlServer
 
     with OpenmlServer() as server:
         data = server.add_dataset(people(60), name="people", target="buys")

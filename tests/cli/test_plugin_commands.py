@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from metaauto.cli import command
-from metaauto.cli.plugin_new import render
-from metaauto.cli.template import FILES
+from metaauto.cli.plugin_new import EXAMPLE_FILES, example_files, render
 from metaauto.cli.terminal import run
 
-EXAMPLE = Path(__file__).parents[2] / "plugins" / "metaauto-example"
+REPOSITORY = Path(__file__).parents[2]
+EXAMPLE = REPOSITORY / "plugins" / "metaauto-example"
 
 PLUGIN = """
 from metaauto.api import (
@@ -44,6 +49,10 @@ def register_models(register):
     register.metric(Metric("hits", ("binary",), "labels", print))
     register.reader(Reader("dbf", print, print))
 """
+
+
+def renamed(text):
+    return text.replace("example", "trees").replace("Example", "Trees")
 
 
 @pytest.fixture
@@ -137,18 +146,62 @@ class TestShow:
 
 
 class TestNew:
-    def test_the_template_is_the_example(self):
+    def test_render_of_the_example_is_the_example(self):
         paths = [path.relative_to(EXAMPLE) for path in EXAMPLE.rglob("*.*") if path.is_file()]
         on_disk = {
             path.as_posix(): (EXAMPLE / path).read_text("utf-8")
             for path in paths
-            if path.suffix in (".py", ".toml", ".md") and path.parts[0] != "build"
+            if path.suffix in (".py", ".toml", ".md")
+            and path.parts[0] != "build"
+            and not path.parts[0].startswith(".")
         }
-        assert on_disk == FILES
-        assert render("example") == FILES
+        assert sorted(on_disk) == list(EXAMPLE_FILES)
+        assert example_files() == on_disk
+        assert render("example") == on_disk
+
+    def test_new_writes_the_example_with_its_names_replaced(self, tmp_path, folder, capsys):
+        assert call(capsys, "new", "trees", "--dir", str(tmp_path))[0] == 0
+        place = tmp_path / "metaauto-trees"
+        written = {
+            path.relative_to(place).as_posix(): path.read_text("utf-8")
+            for path in place.rglob("*.*")
+            if path.is_file()
+        }
+        assert written == {
+            renamed(file): renamed((EXAMPLE / file).read_text("utf-8")) for file in EXAMPLE_FILES
+        }
+
+    @pytest.mark.parametrize("kind", ["sdist", "wheel"])
+    def test_a_distribution_contains_the_example(self, tmp_path, kind):
+        pytest.importorskip("setuptools", minversion="77")
+        source = tmp_path / "source"
+        source.mkdir()
+        for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+            shutil.copy(REPOSITORY / name, source)
+        for name in ("metaauto", "metaknowledge", "plugins/metaauto-example"):
+            ignored = shutil.ignore_patterns("__pycache__", "export", "build", "*.egg-info")
+            shutil.copytree(REPOSITORY / name, source / name, ignore=ignored)
+        build = (
+            f"from setuptools import build_meta; print(build_meta.build_{kind}({str(tmp_path)!r}))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", build], cwd=source, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        distribution = tmp_path / done.stdout.splitlines()[-1]
+        if kind == "wheel":
+            names = set(zipfile.ZipFile(distribution).namelist())
+            home = "metaauto/cli/example_plugin"
+        else:
+            with tarfile.open(distribution) as archive:
+                names = set(archive.getnames())
+            home = f"{distribution.name.removesuffix('.tar.gz')}/plugins/metaauto-example"
+        assert {
+            name for name in names if name.startswith(f"{home}/") and "." in name[len(home) :]
+        } == {f"{home}/{file}" for file in EXAMPLE_FILES}
 
     def test_the_model_has_about_forty_lines(self):
-        lines = FILES["metaauto_example/__init__.py"].splitlines()
+        lines = example_files()["metaauto_example/__init__.py"].splitlines()
         assert len([line for line in lines if line.strip()]) <= 40
 
     def test_other_names_leave_nothing_of_the_example(self):

@@ -9,6 +9,8 @@ import numpy as np
 import openml
 import pandas as pd
 import pytest
+from openml_forms import Fold
+from openml_server import OpenmlServer
 
 from metaauto.collect import BuildPlan, build_knowledge, recipe_sources, suite_sources, task_sources
 from metaauto.collect import openml_sources as sources_module
@@ -16,8 +18,6 @@ from metaauto.errors import ReadError
 from metaauto.knowledge import KnowledgeStore
 from metaauto.knowledge.provenance import here
 from metaauto.plugins.manager import PluginSettings, load_plugins
-from metaauto.testing import OpenmlServer
-from metaauto.testing.openml_forms import Fold
 
 
 def sales(rows: int = 40, seed: int = 0) -> pd.DataFrame:

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaauto.components.hyperparameters import Choice, Float, Int, check_space
+from metaauto.components.hyperparameters import (
+    Choice,
+    Float,
+    Int,
+    check_space,
+    is_within_tolerance,
+    values_out_of_range,
+)
 from metaauto.errors import ComponentError
 
 GARBAGE = st.one_of(
@@ -153,3 +160,39 @@ def test_a_sound_space_comes_back_as_a_dict():
     space = {"a": Choice((1, 2)), "b": Int(1, 3, 2, when={"a": (2,)})}
     assert check_space("mine", space) == space
     assert check_space("mine", {}) == {}
+
+
+RATE = Float(0.01, 0.3, 0.1, log=True)
+SHARE = Float(0.5, 1.0, 0.8)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "value", "expected"),
+    [
+        (RATE, 0.1, True),
+        (RATE, 0.006, True),
+        (RATE, 0.004, False),
+        (RATE, 0.6, True),
+        (RATE, 0.7, False),
+        (RATE, 0.0, False),
+        (RATE, -1.0, False),
+        (SHARE, 0.46, True),
+        (SHARE, 0.44, False),
+        (Int(1, 4, 2), 5, True),
+        (Int(1, 4, 2), 6, False),
+        (Int(4, 255, 31, log=True), 2, True),
+        (Int(4, 255, 31, log=True), 600, False),
+        (Choice((1, 2)), 2, True),
+        (Choice((1, 2)), 3, False),
+        (RATE, "auto", False),
+        (RATE, None, False),
+        (RATE, True, False),
+        (RATE, float("inf"), False),
+    ],
+)
+def test_is_within_tolerance_allows_a_factor_of_two_a_tenth_or_one_step(bounds, value, expected):
+    assert is_within_tolerance(bounds, value) is expected
+
+
+def test_values_out_of_range_ignores_names_without_a_range():
+    assert values_out_of_range({"rate": RATE}, {"rate": 5.0, "other": 5.0}) == ["rate"]

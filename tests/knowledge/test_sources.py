@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from metaauto.knowledge import KnowledgeStore, load_knowledge, own_store, stores
+from metaauto.knowledge import KnowledgeStore, load_knowledge, own_store, stores, writable_store
 
 
 @pytest.fixture
@@ -86,3 +86,16 @@ def test_the_own_store_is_where_the_user_says(monkeypatch, tmp_path):
     monkeypatch.delenv("METAAUTO_KNOWLEDGE")
     assert own_store().name == "knowledge.db"
     assert own_store().is_absolute()
+
+
+def test_writable_store_removes_a_new_store_that_stays_empty(tmp_path, example, fill):
+    path = tmp_path / "new.db"
+    with pytest.raises(ZeroDivisionError), writable_store(path):
+        raise ZeroDivisionError
+    assert not path.exists()
+    with writable_store(path) as store:
+        fill(store, example())
+    assert path.is_file()
+    with writable_store(path):
+        pass
+    assert path.is_file()

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
+from click import Command
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -226,6 +228,21 @@ class TestRegister:
     def test_a_command_must_look_like_one(self):
         with pytest.raises(ComponentError, match=r"click\.Command"):
             Register(fresh("p")).command(print)
+
+    def test_a_command_can_be_added_to_a_group(self):
+        register = Register(fresh("p"))
+        register.command(Command("import"), group="knowledge")
+        register.command(Command("import"))
+        registry = Registry(register.entries)
+        assert registry.names("command") == ["import", "knowledge import"]
+
+    @pytest.mark.parametrize("group", ["knowlege", "knowledge import", "fit", 3])
+    def test_a_command_cannot_be_added_to_an_unknown_group(self, group):
+        register = Register(fresh("p"))
+        with pytest.raises(ComponentError, match=re.escape(repr(group))) as caught:
+            register.command(Command("import"), group=group)
+        assert "Groups: knowledge." in caught.value.hint
+        assert register.entries == []
 
     def test_an_impossible_space_is_noted_and_the_rest_stays(self):
         plugin = fresh("p")

@@ -1,4 +1,4 @@
-"""The real client of OpenML against the server on this machine."""
+"""The real OpenML client against the loopback server."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from openml.exceptions import (
     OpenMLServerException,
     OpenMLServerNoResult,
 )
-
-from metaauto.testing import OpenmlServer
-from metaauto.testing.openml_forms import Fold
+from openml_forms import Fold
+from openml_server import OpenmlServer
 
 pytestmark = pytest.mark.filterwarnings(
     # The client leaves closing the splits' file to the garbage collector.
@@ -270,9 +269,9 @@ def test_the_client_is_as_before_afterwards(monkeypatch):
 
 def test_what_cannot_be_put_there(server):
     server.add_dataset(table(), number=5)
-    with pytest.raises(ValueError, match="5 already"):
+    with pytest.raises(ValueError, match="5 already exists"):
         server.add_dataset(table(), number=5)
     with pytest.raises(ValueError, match="no default target"):
         server.add_task(5)
-    with pytest.raises(ValueError, match="no fault 'odd'"):
+    with pytest.raises(ValueError, match="Unknown fault 'odd'"):
         server.fault("data/5", "odd")

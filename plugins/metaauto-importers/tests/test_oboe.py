@@ -2,27 +2,26 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from metaauto_importers.builtin_models import builtin_registry
+from metaauto_importers.oboe import (
+    PROTOCOL,
+    PROTOCOL_MULTICLASS,
+    balanced_accuracy_loss,
+    translate,
+)
+from metaauto_importers.provenance import openml_fingerprint
+from metaauto_importers.sources import import_published
+from metaauto_importers.translation import NoEquivalent, Settings
 
 from metaauto.collect.candidates import reference_task
 from metaauto.errors import KnowledgeError
 from metaauto.knowledge import DatasetFact, ProvenanceFact
 from metaauto.knowledge.canonical import digest
-from metaauto.knowledge.importing import import_published
-from metaauto.knowledge.importing.nearness import own_models
-from metaauto.knowledge.importing.oboe import (
-    PROTOCOL,
-    PROTOCOL_OF_MANY,
-    balanced_accuracy_loss,
-    translate,
-)
-from metaauto.knowledge.importing.origins import published_fingerprint
-from metaauto.knowledge.importing.translation import NoCounterpart, Settings
 from metaauto.space import SearchSpace
 
 CONFIGURATIONS = [
@@ -53,7 +52,7 @@ def folder(tmp_path, write):
     write(
         folder / "configs.csv",
         ["config_id", "algorithm", "hyperparameters"],
-        [[n, a, json.dumps(v)] for n, (a, v) in zip(names, CONFIGURATIONS)],
+        [[n, a, json.dumps(v)] for n, (a, v) in zip(names, CONFIGURATIONS, strict=True)],
     )
     sizes = [[31, 1000, 62], [61, 150, 5], [999, 200, 11], [40, 208, 61]]
     write(folder / "dataset_sizes.csv", ["openml_did", "n", "p"], sizes)
@@ -74,42 +73,42 @@ def folder(tmp_path, write):
     return folder
 
 
-def test_what_means_the_same_is_imported_and_the_rest_counted(folder, store):
+def test_import_counts_entries_by_reason(folder, store):
     report = import_published("oboe", folder, store)
     assert report.configurations.read == 7
     assert report.configurations.imported == 3
     assert report.configurations.skipped == {
-        "AdaBoost is not ours": 1,
-        "means the same as another one": 1,
-        "a forest of 10 trees is not ours": 1,
-        "solver=saga is not ours": 1,
+        "no equivalent in metaauto: AdaBoost": 1,
+        "duplicate of another entry": 1,
+        "no equivalent in metaauto: forest of 10 trees": 1,
+        "no equivalent in metaauto: solver=saga": 1,
     }
     assert report.datasets.read == 4
     assert report.datasets.imported == 2
     assert report.datasets.skipped == {
-        "its kind of task is not known": 1,
-        "the catalogue gives it another number of rows": 1,
+        "task kind unknown": 1,
+        "number of rows differs from the catalog": 1,
     }
     assert report.evaluations.read == 4 * 7
     assert report.evaluations.imported == 2 * 3
     assert report.evaluations.skipped == {
-        "its dataset was skipped": 2 * 7,
-        "its configuration was skipped": 2 * 4,
+        "dataset skipped": 2 * 7,
+        "configuration skipped": 2 * 4,
     }
     assert report.changed == 3 + 2 + 6
 
 
-def test_each_tally_adds_up(folder, store):
+def test_tallies_add_up(folder, store):
     report = import_published("oboe", folder, store)
     for tally in (report.datasets, report.configurations, report.evaluations):
         assert tally.read == tally.imported + Counter(tally.skipped).total()
     assert json.loads(json.dumps(report.to_json())) == report.to_json()
 
 
-def test_datasets_are_told_by_their_number(folder, store):
+def test_datasets_are_identified_by_openml_id(folder, store):
     import_published("oboe", folder, store)
     [credit] = store.datasets("binary")
-    assert credit.fingerprint == published_fingerprint(31)
+    assert credit.fingerprint == openml_fingerprint(31)
     assert (credit.openml_id, credit.source, credit.label) == (31, "openml:31", "credit-g")
     assert (credit.n_rows, credit.n_features, credit.n_classes) == (1000, 20, 2)
     assert credit.group == "shape-1000x61"
@@ -121,7 +120,7 @@ def test_datasets_are_told_by_their_number(folder, store):
     assert {(fact.extractor, fact.version) for fact in iris.metafeatures} == {("simple", 1)}
 
 
-def test_the_numbers_are_those_of_the_files_per_fold(folder, store):
+def test_losses_and_seconds_per_fold(folder, store):
     import_published("oboe", folder, store)
     knn = next(fact for fact in store.configurations() if fact.model == "knn")
     [binary] = [f for f in store.evaluations("binary") if f.configuration == knn.key]
@@ -129,14 +128,14 @@ def test_the_numbers_are_those_of_the_files_per_fold(folder, store):
     assert binary.losses == {"balanced_accuracy": 0.3}
     assert binary.fit_seconds == pytest.approx(0.5 / 5)
     [many] = [f for f in store.evaluations("multiclass") if f.configuration == knn.key]
-    assert many.protocol == PROTOCOL_OF_MANY
+    assert many.protocol == PROTOCOL_MULTICLASS
     assert many.losses["balanced_accuracy"] == pytest.approx(0.3 * 4 / 3)
     matrix = store.matrix("binary", "balanced_accuracy")
     assert matrix.loss.shape == (1, 3)
     assert not np.isnan(matrix.loss).any()
 
 
-def test_the_same_file_twice_is_once(folder, store):
+def test_import_is_idempotent(folder, store):
     import_published("oboe", folder, store)
     before = digest(store)
     report = import_published("oboe", folder, store)
@@ -148,22 +147,22 @@ def test_the_same_file_twice_is_once(folder, store):
 
 def test_importing_it_again_on_another_day_adds_no_provenance(folder, store, monkeypatch):
     import_published("oboe", folder, store)
-    later = replace(store.provenances()[0], created="2030-01-01T00:00:00Z")
-    monkeypatch.setattr("metaauto.knowledge.importing.origins.here", lambda *_, **__: later)
+    later = "2030-01-01T00:00:00Z"
+    monkeypatch.setattr("metaauto_importers.provenance._now", lambda: later)
     assert import_published("oboe", folder, store).changed == 0
-    assert [fact.created for fact in store.provenances()] != [later.created]
+    assert [fact.created for fact in store.provenances()] != [later]
     (folder / "README.txt").write_text("Origin: https://github.com/udellgroup/oboe @ 1234567\n")
     import_published("oboe", folder, store)
     assert len(store.provenances()) == 2
 
 
-def test_what_was_imported_does_not_vouch_for_itself(folder, store):
+def test_imported_datasets_do_not_provide_task_kinds(folder, store):
     import_published("oboe", folder, store)
     (folder / "openml_datasets.csv").unlink()
     assert import_published("oboe", folder, store).datasets.imported == 0
 
 
-def test_licence_and_provenance_stand_in_the_store(folder, store):
+def test_licence_and_provenance(folder, store):
     import_published("oboe", folder.parent, store)
     [said] = store.provenances()
     assert (said.source, said.licence, said.cores) == ("import:oboe", "BSD-3-Clause", 1)
@@ -172,7 +171,7 @@ def test_licence_and_provenance_stand_in_the_store(folder, store):
     assert {fact.provenance for fact in everything} == {said.key}
 
 
-def test_a_dataset_that_the_store_knows_lends_its_kind_and_family(folder, store):
+def test_task_kind_and_group_come_from_a_known_dataset(folder, store):
     (folder / "openml_datasets.csv").unlink()
     said = ProvenanceFact("2026-01-31T12:00:00Z", "build", "0.1.0")
     known = DatasetFact(
@@ -183,13 +182,13 @@ def test_a_dataset_that_the_store_knows_lends_its_kind_and_family(folder, store)
         store.add_dataset(known)
     report = import_published("oboe", folder, store)
     assert report.datasets.imported == 1
-    assert report.datasets.skipped == {"its kind of task is not known": 3}
+    assert report.datasets.skipped == {"task kind unknown": 3}
     [imported] = [fact for fact in store.datasets() if fact.fingerprint != known.fingerprint]
     assert (imported.kind, imported.n_features, imported.group) == ("binary", 20, "credit")
     assert import_published("oboe", folder, store).changed == 0
 
 
-def test_the_catalogue_of_the_benchmark_beside_is_found(folder, store):
+def test_catalog_in_a_sibling_folder(folder, store):
     beside = folder.parent / "amlb_metadata"
     beside.mkdir()
     (folder / "openml_datasets.csv").rename(beside / "amlb104_metadata.csv")
@@ -200,7 +199,12 @@ def test_the_catalogue_of_the_benchmark_beside_is_found(folder, store):
     ("name", "old", "new", "said"),
     [
         ("configs.csv", "0,KNN", '0,KNN,"{"', "configs.csv', line 2: "),
-        ("configs.csv", '""p"": 1', '""p"": ""x""', "configs.csv', line 2: p is 'x', not a number"),
+        (
+            "configs.csv",
+            '""p"": 1',
+            '""p"": ""x""',
+            "configs.csv', line 2: p must be a number (got 'x')",
+        ),
         (
             "configs.csv",
             "algorithm",
@@ -211,28 +215,38 @@ def test_the_catalogue_of_the_benchmark_beside_is_found(folder, store):
             "dataset_sizes.csv",
             "1000",
             "many",
-            "dataset_sizes.csv', line 2: n is 'many', not a number",
+            "dataset_sizes.csv', line 2: n must be a number (got 'many')",
         ),
         (
             "error_matrix_ber.csv",
             "0.3,",
             "bad,",
-            "error_matrix_ber.csv', line 2: 0 is 'bad', not a",
+            "error_matrix_ber.csv', line 2: 0 must be a number (got 'bad')",
         ),
         (
             "error_matrix_ber.csv",
             "61,",
             "61,0.5,",
-            "error_matrix_ber.csv', line 3: 9 cells under 8",
+            "error_matrix_ber.csv', line 3: expected 8 cells (got 9)",
         ),
         (
             "runtime_matrix_s.csv",
             "0.5,",
             "-4,",
-            "runtime_matrix_s.csv', line 2: 0 is -4, not seconds",
+            "runtime_matrix_s.csv', line 2: 0 must be >= 0 s (got -4)",
         ),
-        ("error_matrix_ber.csv", "0.3,", "1.3,", "line 2: 0 is 1.3, not an error from 0 to 1"),
-        ("openml_datasets.csv", "credit-g,2.0", "credit-g,two", "line 2: NumberOfClasses is 'two'"),
+        (
+            "error_matrix_ber.csv",
+            "0.3,",
+            "1.3,",
+            "line 2: 0 must be an error from 0 to 1 (got 1.3)",
+        ),
+        (
+            "openml_datasets.csv",
+            "credit-g,2.0",
+            "credit-g,two",
+            "line 2: NumberOfClasses must be a number (got 'two')",
+        ),
     ],
 )
 def test_a_malformed_file_is_one_line_and_adds_nothing(folder, store, name, old, new, said):
@@ -252,8 +266,8 @@ def test_blank_values_and_datasets_without_a_size_are_skipped(folder, store):
     errors.write_text(errors.read_text().replace("31,0.3,", "31,,"))
     sizes.write_text(sizes.read_text().replace("61,150,5\n", ""))
     report = import_published("oboe", folder, store)
-    assert report.datasets.skipped["its size is not known"] == 1
-    assert report.evaluations.skipped["there is no value"] == 1
+    assert report.datasets.skipped["size unknown"] == 1
+    assert report.evaluations.skipped["value missing"] == 1
     assert report.evaluations.imported == 2
 
 
@@ -308,7 +322,7 @@ def test_known_configurations_are_translated(algorithm, given_values, model, exp
     assert found.model == model
     assert found.values["categorical"] == "onehot"
     assert expected.items() <= found.values.items()
-    space = SearchSpace(own_models(), reference_task("binary"))
+    space = SearchSpace(builtin_registry(), reference_task("binary"))
     assert not [c for c in space.repair(found).changes if "unknown" in c]
 
 
@@ -327,8 +341,8 @@ def test_known_configurations_are_translated(algorithm, given_values, model, exp
         ("Quantum", {}),
     ],
 )
-def test_what_means_something_else_is_not_translated(algorithm, given_values):
-    with pytest.raises(NoCounterpart):
+def test_translate_raises_without_an_equivalent(algorithm, given_values):
+    with pytest.raises(NoEquivalent):
         translate(algorithm, Settings(given_values))
 
 
@@ -339,16 +353,16 @@ def test_what_means_something_else_is_not_translated(algorithm, given_values):
         )
     )
 )
-def test_classes_of_one_size_have_the_very_balanced_accuracy(predicted):
+def test_balanced_accuracy_loss_is_exact_for_balanced_classes(predicted):
     k, guesses = len(predicted), np.array(predicted)
     truth = np.repeat(np.arange(k), guesses.shape[1])
     answer = guesses.ravel()
     hits = [np.mean(answer[truth == c] == c) for c in range(k)]
     rejected = [np.mean(answer[truth != c] != c) for c in range(k)]
-    error = np.mean([1 - hit / 2 - other / 2 for hit, other in zip(hits, rejected)])
+    error = np.mean([1 - hit / 2 - other / 2 for hit, other in zip(hits, rejected, strict=True)])
     assert balanced_accuracy_loss(error, k) == pytest.approx(1 - np.mean(hits))
 
 
-def test_a_constant_answer_has_the_very_balanced_accuracy():
+def test_balanced_accuracy_loss_of_constant_predictions():
     assert balanced_accuracy_loss(0.5, 2) == 0.5
     assert balanced_accuracy_loss(0.5, 10) == pytest.approx(0.9)

@@ -1,4 +1,4 @@
-"""What a test's OpenML holds, and what it answers at which path."""
+"""The contents of a loopback OpenML server, and its responses by path."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import openml_forms as forms
 import pandas as pd
-
-from metaauto.testing import openml_forms as forms
-from metaauto.testing.openml_forms import Fold, HostedDataset, HostedSuite, HostedTask
+from openml_forms import Fold, HostedDataset, HostedSuite, HostedTask
 
 __all__ = ["Answer", "OpenmlHost"]
 
@@ -27,7 +26,7 @@ _UNKNOWN = {
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer: its HTTP status, content, and whether the connection ends in the middle."""
+    """A response: its HTTP status, content, and whether the connection breaks midway."""
 
     status: int
     body: bytes
@@ -36,12 +35,12 @@ class Answer:
 
 
 class OpenmlHost:
-    """Datasets, tasks and suites, and the answers about them; says nothing of connections.
+    """Datasets, tasks and suites, and the responses about them, without any connection.
 
     Parameters
     ----------
     url : str
-        Where its files are said to lie.
+        Base address of its files.
     """
 
     def __init__(self, url: str = "") -> None:
@@ -65,12 +64,13 @@ class OpenmlHost:
         has_qualities: bool = True,
         sparse: bool = False,
     ) -> int:
-        """Put a table on the server.
+        """Add a dataset to the server and return its id.
 
         Parameters
         ----------
         frame : pandas.DataFrame of shape (rows, columns)
-            Numbers become numeric attributes, categories and booleans nominal ones, the rest text.
+            Numeric columns become numeric attributes, categories and booleans nominal ones, the
+            rest text.
         name : str, default='table'
             Name of the dataset.
         target : str, optional
@@ -80,15 +80,15 @@ class OpenmlHost:
         version : int, default=1
             Version of the dataset of this name.
         row_id : str, optional
-            Column that numbers the rows.
+            Column with row identifiers.
         ignore : sequence of str
-            Columns that are no features.
+            Columns that are not features.
         status : {'active', 'deactivated', 'in_preparation'}, default='active'
-            Whether it is listed.
+            Only active datasets are listed by default.
         checksum, has_qualities : bool, default=True
-            Whether OpenML says the file's MD5, and has computed the qualities.
+            Whether the description has the MD5 of the file, and the qualities were computed.
         sparse : bool, default=False
-            Whether the file says nothing of zeros.
+            Whether the file is sparse ARFF.
 
         Returns
         -------
@@ -123,24 +123,24 @@ class OpenmlHost:
         procedure: str = "crossvalidation",
         seed: int = 0,
     ) -> int:
-        """Put a task on the server, with splits over all rows of its dataset.
+        """Add a task with splits over all rows of its dataset, and return its id.
 
         Parameters
         ----------
         dataset : int
             Id of the dataset.
         target : str, optional
-            What to predict; the dataset's default target if not said. Numbers make a regression.
+            Target column, by default that of the dataset. A numeric target makes a regression.
         number : int, optional
             Its id; the next free one by default.
         folds, repeats : int
-            Of the cross-validation, drawn at random.
+            Of the cross-validation, which is random.
         splits : iterable of Fold, optional
-            The splits themselves, instead.
+            Explicit splits instead of random ones.
         procedure : {'crossvalidation', 'holdout', 'learningcurve'}, default='crossvalidation'
-            What the task calls its splits; 'holdout' without splits tests a third of the rows.
+            Name of the estimation procedure; 'holdout' without splits tests a third of the rows.
         seed : int, default=0
-            Seed of the drawn splits.
+            Seed of the random splits.
 
         Returns
         -------
@@ -151,10 +151,10 @@ class OpenmlHost:
         hosted = self._datasets[dataset]
         wanted = target or hosted.target
         if wanted is None:
-            raise ValueError(f"Dataset {dataset} has no default target: say which to predict.")
+            raise ValueError(f"Dataset {dataset} has no default target: pass `target`.")
         rows = len(hosted.frame)
         if splits is None:
-            splits = _draw(rows, 3 if procedure == "holdout" else folds, repeats, seed)
+            splits = _random_folds(rows, 3 if procedure == "holdout" else folds, repeats, seed)
             splits = [f for f in splits if procedure != "holdout" or f.fold == 0]
         column = hosted.frame[wanted]
         is_number = pd.api.types.is_numeric_dtype(column) and column.dtype != bool
@@ -171,14 +171,14 @@ class OpenmlHost:
     def add_suite(
         self, tasks: Iterable[int], *, alias: str = "", name: str = "", number: int | None = None
     ) -> int:
-        """Put a suite on the server: a list of its tasks.
+        """Add a suite of tasks to the server and return its id.
 
         Parameters
         ----------
         tasks : iterable of int
             Ids of the tasks.
         alias, name : str
-            What it is called in addresses, and for people.
+            Its name in addresses, and its display name.
         number : int, optional
             Its id; the next free one by default.
 
@@ -194,16 +194,16 @@ class OpenmlHost:
         return number
 
     def file_of(self, dataset: int) -> str:
-        """Path of a dataset's ARFF file, for `fault`."""
+        """Return the path of a dataset's ARFF file, for `fault`."""
         name = urllib.parse.quote(self._datasets[dataset].name, safe="")
         return f"data/v1/download/{dataset}/{name}.arff"
 
     def splits_of(self, task: int) -> str:
-        """Path of a task's splits, for `fault`."""
+        """Return the path of a task's splits, for `fault`."""
         return f"api_splits/get/{task}/Task_{task}_splits.arff"
 
     def answer(self, path: str) -> Answer:
-        """Answer a request for a path below the interface, such as ``"data/1"``, or a file's."""
+        """Return the response for a path of the API, such as ``"data/1"``, or of a file."""
         what, _, key = path.rpartition("/")
         if path.startswith("data/list"):
             return self._list(path.removeprefix("data/list").strip("/"))
@@ -221,7 +221,7 @@ class OpenmlHost:
         return Answer(200, text.encode())
 
     def _describe(self, what: str, key: str) -> str | None:
-        """The XML of something it holds."""
+        """Return the XML of a dataset, task or suite; None if it does not exist."""
         number = int(key) if key.isdigit() else -1
         if what == "study":
             suites = self._suites.values()
@@ -274,12 +274,12 @@ class OpenmlHost:
 
 def _next(held: dict[int, Any], number: int | None) -> int:
     if number in held:
-        raise ValueError(f"There is a {number} already.")
+        raise ValueError(f"The id {number} already exists.")
     return max(held, default=0) + 1 if number is None else number
 
 
-def _draw(rows: int, folds: int, repeats: int, seed: int) -> list[Fold]:
-    """Folds drawn at random: every row is tested once in each repeat."""
+def _random_folds(rows: int, folds: int, repeats: int, seed: int) -> list[Fold]:
+    """Return random folds; every row is tested once in each repeat."""
     random = np.random.default_rng(seed)
     found = []
     for repeat in range(repeats):

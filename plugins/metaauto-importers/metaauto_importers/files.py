@@ -1,4 +1,4 @@
-"""Reading published files: whatever is wrong with one is told with its name and the place in it."""
+"""Read published files; errors name the file and the place in it."""
 
 from __future__ import annotations
 
@@ -10,31 +10,39 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from metaauto.errors import KnowledgeError
+from metaauto.api import KnowledgeError
 
-__all__ = ["Malformed", "Row", "blamed", "commit", "folders", "json_document", "rows"]
+__all__ = [
+    "MalformedValue",
+    "Row",
+    "error_context",
+    "json_document",
+    "rows",
+    "source_commit",
+    "source_folders",
+]
 
-_HINT = "Get the file again from where it was published; nothing was imported."
+_HINT = "Get the file again from its publisher; nothing was imported."
 
 
-class Malformed(ValueError):
-    """A value that is not of the form that was published; the message says which."""
+class MalformedValue(ValueError):
+    """A value that does not have the published format; the message names it."""
 
 
 class Row(NamedTuple):
-    """One row of a table: its line and its cells by column."""
+    """One row of a table: its line number and its cells by column."""
 
     line: int
     cells: dict[str, str]
 
 
-def folders(path: str | Path, names: Sequence[str]) -> list[Path]:
-    """The folders of these names below a path, or the path itself if there are none.
+def source_folders(path: str | Path, names: Sequence[str]) -> list[Path]:
+    """Return the subfolders of these names, or the path itself if there are none.
 
     Raises
     ------
     KnowledgeError
-        If there is no such path.
+        If the path does not exist.
     """
     path = Path(path).expanduser().absolute()
     if not path.exists():
@@ -47,39 +55,39 @@ def folders(path: str | Path, names: Sequence[str]) -> list[Path]:
 
 
 def rows(path: Path, needed: Collection[str]) -> Iterator[Row]:
-    """The rows of a table of comma-separated values, which has at least the needed columns."""
-    with blamed(path, ""), path.open(encoding="utf-8", newline="") as file:
+    """Yield the rows of a CSV file; raise if a needed column is missing."""
+    with error_context(path, ""), path.open(encoding="utf-8", newline="") as file:
         reader = csv.reader(file, strict=True)
         header = next(reader, [])
-        with blamed(path, "line 1"):
+        with error_context(path, "line 1"):
             missing = [name for name in needed if name not in header]
             if missing:
-                raise Malformed(f"there is no column {missing[0]!r}")
+                raise MalformedValue(f"there is no column {missing[0]!r}")
         while True:
-            with blamed(path, f"line {reader.line_num + 1}"):
+            with error_context(path, f"line {reader.line_num + 1}"):
                 cells = next(reader, None)
                 if cells is None:
                     return
                 if cells and len(cells) != len(header):
-                    raise Malformed(f"{len(cells)} cells under {len(header)} columns")
+                    raise MalformedValue(f"expected {len(header)} cells (got {len(cells)})")
             if cells:
                 yield Row(reader.line_num, dict(zip(header, cells, strict=True)))
 
 
 def json_document(path: Path) -> Any:
-    """What a JSON file holds."""
-    with blamed(path, ""):
+    """Return the contents of a JSON file."""
+    with error_context(path, ""):
         text = path.read_text(encoding="utf-8")
     try:
         return json.loads(text)
     except ValueError as error:
         line = getattr(error, "lineno", 1)
-        raise _error(path, f"line {line}", f"no JSON: {error}") from None
+        raise _error(path, f"line {line}", f"invalid JSON: {error}") from None
 
 
 @contextmanager
-def blamed(path: Path, where: str) -> Iterator[None]:
-    """Tell what is wrong inside as one `KnowledgeError` that names the file and the place."""
+def error_context(path: Path, where: str) -> Iterator[None]:
+    """Turn errors into one `KnowledgeError` that names the file and the place in it."""
     try:
         yield
     except KnowledgeError as error:
@@ -87,17 +95,24 @@ def blamed(path: Path, where: str) -> Iterator[None]:
             raise
         raise _error(path, where, error.message.rstrip(".")) from error
     except OSError as error:
-        raise _error(path, where, f"cannot be read, {error.strerror or error}") from error
+        raise _error(path, where, f"cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise _error(path, where, "is no text in UTF-8") from error
+        raise _error(path, where, "is not valid UTF-8") from error
     except KeyError as error:
-        raise _error(path, where, f"there is no {error}") from error
-    except (Malformed, csv.Error, AttributeError, OverflowError, TypeError, ValueError) as error:
+        raise _error(path, where, f"{error} is missing") from error
+    except (
+        MalformedValue,
+        csv.Error,
+        AttributeError,
+        OverflowError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise _error(path, where, str(error)) from error
 
 
-def commit(folder: Path) -> str:
-    """The commit that a README beside the files says they are of; empty if it does not."""
+def source_commit(folder: Path) -> str:
+    """Return the commit that a README.txt beside the files names, or an empty text."""
     path = folder / "README.txt"
     if not path.is_file():
         return ""

@@ -1,58 +1,58 @@
-"""LightGBM, XGBoost, CatBoost, forests and linear models by the names of their own libraries.
+"""Convert LightGBM, XGBoost, CatBoost, forests and linear models from their libraries' names.
 
-Published portfolios (`metaauto.knowledge.importing.portfolio`) name these hyperparameters; what
-they leave out has the library's default, which is written down here where ours is another one. How
-many rounds or trees are grown is left out: boosting stops here when validation does, forests are
-large enough in both. So is what only matters to categories with many values.
+Published portfolios (`metaauto_importers.portfolio`) use these names. A hyperparameter that they
+omit has the library's default, which is repeated here where metaauto's default differs. The number
+of rounds or trees is ignored: boosting stops early in metaauto, and forests are large enough in
+both. So are hyperparameters that matter only for categories with many values.
 """
 
 from __future__ import annotations
 
-from metaauto.components.hyperparameters import Scalar
-from metaauto.knowledge.importing.translation import (
-    NoCounterpart,
+from metaauto.api import Scalar
+from metaauto_importers.translation import (
+    NoEquivalent,
     Settings,
     Values,
-    forest_leaf,
-    nearest_features,
+    min_samples_leaf,
+    nearest_max_features,
 )
 
 __all__ = ["catboost", "forest", "lightgbm", "linear", "xgboost"]
 
-# Low ends of ranges where nothing is left to damp.
+# Lower bounds of ranges at which regularization has a negligible effect.
 _NO_PENALTY = 1e-3
 _NO_SMOOTHING = 0.1
-# An L1 penalty on a leaf of at most this much gradient matters little beside the others.
-_LITTLE_L1 = 1.0
-_FEWEST_BINS = 63
-_MOST_COLUMNS_LEFT_OUT = 0.2
+# An L1 penalty up to this value has little effect beside the other penalties.
+_NEGLIGIBLE_L1 = 1.0
+_MIN_BINS = 63
+_LARGEST_DROPPED_SHARE = 0.2
 
 
 def lightgbm(settings: Settings, is_regression: bool, learning_rate: float = 0.05) -> Values:
-    """LightGBM.
+    """Convert LightGBM.
 
-    Judged equal with up to 1 of L1 penalty, which ours has not, and with 63 bins or more. Bagging
-    counts where it is done in some round and leaves out rows.
+    Ignored: an L1 penalty up to 1, which metaauto lacks, and the number of bins from 63. Bagging is
+    on if ``bagging_freq > 0`` and ``bagging_fraction < 1``.
     """
     for name in ("boosting", "boosting_type"):
-        settings.only(name, "gbdt")
-    settings.drop("n_estimators", "num_boost_round", "cat_l2", "max_cat_to_onehot")
-    if settings.number("lambda_l1", 0.0) > _LITTLE_L1:
-        raise NoCounterpart("lambda_l1 is not ours")
-    if settings.whole("max_bin", 255) < _FEWEST_BINS:
-        raise NoCounterpart("max_bin is not ours")
+        settings.require(name, "gbdt")
+    settings.ignore("n_estimators", "num_boost_round", "cat_l2", "max_cat_to_onehot")
+    if settings.number("lambda_l1", 0.0) > _NEGLIGIBLE_L1:
+        raise NoEquivalent.of("lambda_l1")
+    if settings.integer("max_bin", 255) < _MIN_BINS:
+        raise NoEquivalent.of("max_bin")
     share = settings.number("bagging_fraction", 1.0)
-    is_bagged = settings.whole("bagging_freq", 0) > 0 and share < 1
+    is_bagged = settings.integer("bagging_freq", 0) > 0 and share < 1
     values: Values = {
         "learning_rate": settings.number("learning_rate", learning_rate),
-        "num_leaves": settings.whole("num_leaves", 31),
-        "min_data_in_leaf": settings.whole("min_data_in_leaf", 20),
+        "num_leaves": settings.integer("num_leaves", 31),
+        "min_data_in_leaf": settings.integer("min_data_in_leaf", 20),
         "feature_fraction": settings.number("feature_fraction", 1.0),
         "bagging": is_bagged,
         "lambda_l2": max(settings.number("lambda_l2", 0.0), _NO_PENALTY),
-        "extra_trees": settings.flag("extra_trees", False),
+        "extra_trees": settings.boolean("extra_trees", False),
         "cat_smooth": max(settings.number("cat_smooth", 10.0), _NO_SMOOTHING),
-        "min_data_per_group": settings.whole("min_data_per_group", 100),
+        "min_data_per_group": settings.integer("min_data_per_group", 100),
     }
     if is_bagged:
         values["bagging_fraction"] = share
@@ -60,15 +60,15 @@ def lightgbm(settings: Settings, is_regression: bool, learning_rate: float = 0.0
 
 
 def xgboost(settings: Settings, is_regression: bool, learning_rate: float = 0.1) -> Values:
-    """XGBoost with trees.
+    """Convert XGBoost with trees.
 
-    Judged equal with columns drawn per level instead of per node, which happens as often, and with
-    a depth beside a number of leaves where such trees hardly grow that deep. Below the weight of
-    one row ``min_child_weight`` forbids nothing.
+    Columns sampled per level are treated as sampled per node. ``max_depth`` beside ``max_leaves``
+    is ignored if trees of that many leaves rarely reach it. ``min_child_weight`` below the weight
+    of one row has no effect.
     """
-    settings.only("booster", "gbtree")
-    settings.only("tree_method", "hist", "auto")
-    settings.drop("n_estimators")
+    settings.require("booster", "gbtree")
+    settings.require("tree_method", "hist", "auto")
+    settings.ignore("n_estimators")
     columns = settings.number("colsample_bylevel", 1.0) * settings.number("colsample_bynode", 1.0)
     one_row = 0.5 if is_regression else 0.1
     values: Values = {
@@ -82,51 +82,51 @@ def xgboost(settings: Settings, is_regression: bool, learning_rate: float = 0.1)
         **_growth(settings),
     }
     if "enable_categorical" in settings:
-        is_native = settings.flag("enable_categorical", False)
+        is_native = settings.boolean("enable_categorical", False)
         values["categorical"] = "native" if is_native else "onehot"
     if "max_cat_to_onehot" in settings:
-        values["max_cat_to_onehot"] = settings.whole("max_cat_to_onehot", 4)
+        values["max_cat_to_onehot"] = settings.integer("max_cat_to_onehot", 4)
     return values
 
 
 def _growth(settings: Settings) -> Values:
     policy = settings.text("grow_policy", "depthwise")
-    leaves = settings.whole("max_leaves", 0)
+    leaves = settings.integer("max_leaves", 0)
     is_deep = "max_depth" in settings
-    depth = settings.whole("max_depth", 6)
+    depth = settings.integer("max_depth", 6)
     if policy == "lossguide" and leaves > 0:
         if is_deep and depth > 0 and 2**depth < 2 * leaves:
-            raise NoCounterpart("max_depth beside max_leaves is not ours")
+            raise NoEquivalent.of("max_depth with max_leaves")
         return {"grow_policy": policy, "max_leaves": leaves}
     if policy != "depthwise" or leaves > 0:
-        raise NoCounterpart(f"grow_policy={policy} without or beside its bound is not ours")
+        raise NoEquivalent.of(f"grow_policy={policy} with max_leaves={leaves}")
     return {"grow_policy": policy, "max_depth": depth}
 
 
 def catboost(settings: Settings, is_regression: bool, learning_rate: float = 0.05) -> Values:
-    """CatBoost with plain boosting.
+    """Convert CatBoost with plain boosting.
 
-    Judged equal with rows drawn at random ("Bernoulli") where ours prefers those of large
-    gradients, with at most a fifth of the columns left out per level, and with other numbers of
-    steps for a leaf's value.
+    "Bernoulli" row sampling is treated as "MVS", which prefers rows with large gradients. Ignored:
+    column sampling per level that drops at most a fifth of the columns, and the number of leaf
+    estimation iterations.
     """
-    settings.only("boosting_type", "Plain")
-    settings.drop("iterations", "leaf_estimation_iterations", "model_size_reg")
-    if settings.number("colsample_bylevel", 1.0) < 1 - _MOST_COLUMNS_LEFT_OUT:
-        raise NoCounterpart("colsample_bylevel is not ours")
+    settings.require("boosting_type", "Plain")
+    settings.ignore("iterations", "leaf_estimation_iterations", "model_size_reg")
+    if settings.number("colsample_bylevel", 1.0) < 1 - _LARGEST_DROPPED_SHARE:
+        raise NoEquivalent.of("colsample_bylevel")
     values: Values = {
         "learning_rate": settings.number("learning_rate", learning_rate),
         "grow_policy": settings.text("grow_policy", "SymmetricTree"),
-        "depth": settings.whole("depth", 6),
+        "depth": settings.integer("depth", 6),
         "l2_leaf_reg": settings.number("l2_leaf_reg", 3.0),
         "random_strength": settings.number("random_strength", 1.0),
-        "border_count": settings.whole("max_bin", 254),
-        "max_ctr_complexity": settings.whole("max_ctr_complexity", 4),
+        "border_count": settings.integer("max_bin", 254),
+        "max_ctr_complexity": settings.integer("max_ctr_complexity", 4),
     }
     if "one_hot_max_size" in settings:
-        values["one_hot_max_size"] = settings.whole("one_hot_max_size", 2)
+        values["one_hot_max_size"] = settings.integer("one_hot_max_size", 2)
     if values["grow_policy"] == "Depthwise":
-        values["min_data_in_leaf"] = settings.whole("min_data_in_leaf", 1)
+        values["min_data_in_leaf"] = settings.integer("min_data_in_leaf", 1)
     if "bootstrap_type" in settings or "subsample" in settings:
         kinds = {"Bernoulli": "MVS", "MVS": "MVS"}
         values["bootstrap_type"] = settings.choice("bootstrap_type", kinds, "MVS")
@@ -135,16 +135,16 @@ def catboost(settings: Settings, is_regression: bool, learning_rate: float = 0.0
 
 
 def forest(settings: Settings, is_regression: bool, max_leaf_nodes: int = 15_000) -> Values:
-    """Random forests and extremely randomised trees, by scikit-learn's names and defaults."""
-    settings.drop("n_estimators")
+    """Convert random forests and extra trees, by scikit-learn's names and defaults."""
+    settings.ignore("n_estimators")
     values: Values = {
-        "min_samples_leaf": forest_leaf(settings),
-        "max_leaf_nodes": settings.whole("max_leaf_nodes", max_leaf_nodes),
+        "min_samples_leaf": min_samples_leaf(settings),
+        "max_leaf_nodes": settings.integer("max_leaf_nodes", max_leaf_nodes),
         "max_features": _features(settings, 1.0 if is_regression else "sqrt"),
     }
     criterion = settings.text("criterion", "squared_error" if is_regression else "gini")
     if (criterion == "squared_error") != is_regression:
-        raise NoCounterpart(f"criterion={criterion} is for other tasks")
+        raise NoEquivalent(f"wrong task kind: criterion={criterion}")
     if not is_regression:
         values["criterion"] = criterion
         values["class_weight"] = None
@@ -156,16 +156,16 @@ def _features(settings: Settings, default: Scalar) -> Scalar:
         return default
     if settings.is_text("max_features"):
         return settings.choice("max_features", {"sqrt": "sqrt", "log2": "log2"}, "sqrt")
-    return nearest_features(settings.number("max_features", 1.0))
+    return nearest_max_features(settings.number("max_features", 1.0))
 
 
 def linear(settings: Settings, is_regression: bool) -> tuple[str, Values]:
-    """Logistic regression, and ridge regression for numbers, where alpha is 1 / C.
+    """Convert logistic regression, or ridge regression with ``alpha = 1 / C``.
 
-    Judged equal whichever skewed columns are made normal first. Lasso there sees the target in its
-    own unit, ours standardised.
+    Ignored: which skewed columns are transformed first. Lasso has no equivalent: AutoGluon fits the
+    target as it is, metaauto a standardized target.
     """
-    settings.drop("proc.skew_threshold")
+    settings.ignore("proc.skew_threshold")
     values: Values = {"scale": "standard", "categorical": "onehot"}
     if "proc.impute_strategy" in settings:
         known = {"mean": "mean", "median": "median"}
@@ -175,5 +175,5 @@ def linear(settings: Settings, is_regression: bool) -> tuple[str, Values]:
     if not is_regression:
         return "logistic", {**values, "C": c, "penalty": penalty, "class_weight": None}
     if penalty != "l2" or c <= 0:
-        raise NoCounterpart("the lasso of a target in its own unit is not ours")
+        raise NoEquivalent.of("lasso of a target that is not standardized")
     return "ridge", {**values, "alpha": 1 / c}

@@ -1,4 +1,4 @@
-"""What an import read, took over and left out, in numbers."""
+"""Counts of what an import read, imported and skipped."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["ImportReport", "Tally"]
 
 @dataclass(frozen=True)
 class Tally:
-    """Counts of one kind of fact; what was read was either imported or skipped.
+    """Counts of one kind of fact; every entry read was either imported or skipped.
 
     Parameters
     ----------
     read : int
         Entries of the source.
     imported : int
-        Those that the store holds now, whether it did before or not.
+        Entries that the store holds now, whether it did before or not.
     skipped : mapping of str to int
-        The others, by the reason why, the most frequent first.
+        Skipped entries by reason, the most frequent first.
     """
 
     read: int = 0
@@ -38,16 +38,16 @@ class Tally:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did.
+    """The result of an import.
 
     Parameters
     ----------
     source : str
-        Name of the source, as `metaauto.knowledge.importing.import_published` takes it.
+        Name of the source, as `import_published` takes it.
     datasets, configurations, evaluations : Tally
-        What was read, imported and skipped.
+        Entries read, imported and skipped.
     changed : int
-        Facts that were new to the store or changed it; 0 the second time.
+        Facts that were new to the store or changed in it; 0 for a repeated import.
     """
 
     source: str
@@ -66,5 +66,5 @@ class ImportReport:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values."""
+        """Return JSON-ready values."""
         return asdict(self)

@@ -1,16 +1,16 @@
 from __future__ import annotations
 
 import pytest
+from metaauto_importers.autosklearn import translate
+from metaauto_importers.autosklearn_models import Table
+from metaauto_importers.builtin_models import builtin_registry
+from metaauto_importers.proposals import CLASSIFICATION, REGRESSION
+from metaauto_importers.sources import import_published
+from metaauto_importers.translation import NoEquivalent
 
 from metaauto.collect.candidates import reference_task
 from metaauto.errors import KnowledgeError
 from metaauto.knowledge.canonical import digest
-from metaauto.knowledge.importing import import_published
-from metaauto.knowledge.importing.autosklearn import translate
-from metaauto.knowledge.importing.autosklearn_models import Table
-from metaauto.knowledge.importing.nearness import own_models
-from metaauto.knowledge.importing.proposals import CLASSES, REGRESSION
-from metaauto.knowledge.importing.translation import NoCounterpart
 from metaauto.space import SearchSpace
 
 COLUMNS = "data_preprocessor:feature_type:"
@@ -81,9 +81,9 @@ def pipeline(algorithm, values, part="classifier", **around):
 
 
 def translated(algorithm, values, part="classifier", table=TABLE, **around):
-    kinds = CLASSES if part == "classifier" else REGRESSION
+    kinds = CLASSIFICATION if part == "classifier" else REGRESSION
     [proposal] = translate(pipeline(algorithm, values, part, **around), table, kinds)
-    space = SearchSpace(own_models(), reference_task(kinds[0]))
+    space = SearchSpace(builtin_registry(), reference_task(kinds[0]))
     changes = space.repair(proposal.configuration).changes
     assert not [change for change in changes if "unknown" in change]
     assert proposal.kinds == kinds
@@ -157,7 +157,7 @@ def test_classifiers_are_translated(algorithm, values, model, expected):
     assert given_values["impute"] == "median"
 
 
-def test_weights_of_classes_go_where_auto_sklearn_hands_them():
+def test_class_weights_of_models_that_use_them():
     assert "class_weight" not in translated("gradient_boosting", BOOSTING)[1]
     unweighted = translated("random_forest", FOREST, **{"balancing:strategy": "none"})[1]
     assert unweighted["class_weight"] is None
@@ -176,15 +176,15 @@ def test_regressors_are_translated():
     assert (model, values["epsilon"]) == ("svm", 0.1)
 
 
-def test_columns_of_a_split_are_in_units_of_the_table():
+def test_max_features_depends_on_the_columns_of_the_table():
     power = {**FOREST, "max_features": 0.75}
     assert translated("random_forest", power, table=Table(16.0, True))[1]["max_features"] == 0.5
     assert translated("random_forest", power, table=Table(256.0, True))[1]["max_features"] == 0.25
-    with pytest.raises(NoCounterpart, match="columns that are not known"):
+    with pytest.raises(NoEquivalent, match="number of columns unknown"):
         translated("random_forest", power, table=Table(None, True))
 
 
-def test_steps_before_the_model_are_translated():
+def test_preprocessing_steps_are_translated():
     around = {
         SCALE: "robust_scaler",
         f"{RARE}__choice__": "minority_coalescer",
@@ -203,7 +203,7 @@ def test_steps_before_the_model_are_translated():
     assert (values["reduce"], values["reduce.pca.variance"]) == ("pca", 0.9)
 
 
-def test_trees_do_not_mind_the_scale_and_take_codes():
+def test_preprocessing_of_trees_ignores_the_scaler():
     around = {SCALE: "minmax", ENCODING: "no_encoding", IMPUTE: "most_frequent"}
     values = translated("random_forest", FOREST, **around)[1]
     assert "scale" not in values
@@ -217,7 +217,7 @@ def test_trees_do_not_mind_the_scale_and_take_codes():
     ("algorithm", "values", "around", "reason"),
     [
         ("adaboost", {}, {}, "AdaBoost"),
-        ("sgd", {}, {}, "stochastic gradients"),
+        ("sgd", {}, {}, "stochastic gradient descent"),
         ("passive_aggressive", {}, {}, "passive_aggressive"),
         ("random_forest", {**FOREST, "bootstrap": "False"}, {}, "bootstrap=False"),
         ("random_forest", {**FOREST, "max_depth": "4"}, {}, "max_depth=4"),
@@ -228,7 +228,7 @@ def test_trees_do_not_mind_the_scale_and_take_codes():
         ("mlp", NETWORK, {SCALE: "minmax"}, "rescaling=minmax"),
         ("mlp", {**NETWORK, "solver": "sgd"}, {}, "solver=sgd"),
         ("lda", {"shrinkage": "None"}, {}, "without shrinkage"),
-        ("libsvm_svc", VECTORS, {SCALE: "quantile_transformer"}, "gamma depends"),
+        ("libsvm_svc", VECTORS, {SCALE: "quantile_transformer"}, "gamma cannot be converted"),
         (
             "mlp",
             NETWORK,
@@ -237,9 +237,9 @@ def test_trees_do_not_mind_the_scale_and_take_codes():
         ),
     ],
 )
-def test_what_means_something_else_is_not_translated(algorithm, values, around, reason):
-    with pytest.raises(NoCounterpart, match=reason):
-        translate(pipeline(algorithm, values, **around), TABLE, CLASSES)
+def test_translate_raises_without_an_equivalent(algorithm, values, around, reason):
+    with pytest.raises(NoEquivalent, match=reason):
+        translate(pipeline(algorithm, values, **around), TABLE, CLASSIFICATION)
 
 
 @pytest.fixture
@@ -278,14 +278,14 @@ def tables(tmp_path, write):
     return folder
 
 
-def test_tables_are_proposed_for_the_kind_of_their_dataset(tables, store):
+def test_tables_are_proposed_for_the_task_kind_of_their_dataset(tables, store):
     report = import_published("autosklearn", tables, store)
     assert report.configurations.read == 9
     assert report.configurations.imported == 3
     assert report.configurations.skipped == {
-        "learning_rate lies far outside of our range": 2,
-        "AdaBoost is not ours": 2,
-        "means the same as another one": 2,
+        "far outside metaauto's range: learning_rate": 2,
+        "no equivalent in metaauto: AdaBoost": 2,
+        "duplicate of another entry": 2,
     }
     assert report.evaluations.read == report.datasets.read == 0
     proposed = {fact.model: fact.proposed_for for fact in store.configurations()}
@@ -302,14 +302,16 @@ def test_portfolios_are_proposed_for_classification(tmp_path, write, store):
     write(folder / "one.json", {"portfolio": portfolio, "cutoffs": [1, 2]})
     write(folder / "askl2_training_data.json", {"metafeatures": {}})
     report = import_published("autosklearn", folder, store)
-    assert report.configurations.skipped == {"training by stochastic gradients is not ours": 1}
+    assert report.configurations.skipped == {
+        "no equivalent in metaauto: stochastic gradient descent": 1
+    }
     [fact] = store.configurations()
     assert (fact.model, fact.proposed_for) == ("mlp", ("binary", "multiclass"))
     [said] = store.provenances()
     assert (said.source, said.licence) == ("import:autosklearn2", "BSD-3-Clause")
 
 
-def test_the_same_files_twice_are_once(tables, store):
+def test_import_is_idempotent(tables, store):
     import_published("autosklearn", tables.parent, store)
     before = digest(store)
     assert import_published("autosklearn", tables.parent, store).changed == 0
@@ -327,8 +329,18 @@ def test_the_same_files_twice_are_once(tables, store):
             "line 2: learning_rate",
         ),
         ("configs_r2_regression_dense.csv", "idx", "number", "line 1: there is no column 'idx'"),
-        ("runs_r2_regression_dense.csv", "1.0,2", "1.0,x", "line 2: algorithm is 'x'"),
-        ("metafeatures_classification_1.csv", "60.0", "wide", "line 2: NumberOfFeatures is 'wide'"),
+        (
+            "runs_r2_regression_dense.csv",
+            "1.0,2",
+            "1.0,x",
+            "line 2: algorithm must be a number (got 'x')",
+        ),
+        (
+            "metafeatures_classification_1.csv",
+            "60.0",
+            "wide",
+            "line 2: NumberOfFeatures must be a number (got 'wide')",
+        ),
     ],
 )
 def test_a_malformed_table_is_one_line_and_adds_nothing(tables, store, name, old, new, said):
@@ -346,10 +358,10 @@ def test_a_malformed_table_is_one_line_and_adds_nothing(tables, store, name, old
 def test_a_malformed_portfolio_names_its_configuration(tmp_path, write, store):
     bad = {**pipeline("mlp", NETWORK), "classifier:mlp:alpha": "weak"}
     path = write(tmp_path / "files" / "one.json", {"portfolio": {"b3c": bad}, "cutoffs": []})
-    with pytest.raises(KnowledgeError, match="configuration 'b3c': alpha is 'weak', not a number"):
+    with pytest.raises(KnowledgeError, match="configuration 'b3c': alpha must be a number"):
         import_published("autosklearn", path.parent, store)
 
 
-def test_a_folder_without_the_files_is_told(tmp_path, store):
-    with pytest.raises(KnowledgeError, match="neither tables nor portfolios"):
+def test_folder_without_files(tmp_path, store):
+    with pytest.raises(KnowledgeError, match="No tables or portfolios"):
         import_published("autosklearn", tmp_path, store)

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import pytest
+from metaauto_importers.builtin_models import builtin_registry
+from metaauto_importers.portfolio import translate_autogluon, translate_flaml
+from metaauto_importers.sources import SOURCES, import_published
+from metaauto_importers.translation import NoEquivalent
 
 from metaauto.collect.candidates import reference_task
 from metaauto.errors import KnowledgeError, UnknownName
 from metaauto.knowledge.canonical import digest
-from metaauto.knowledge.importing import SOURCES, import_published
-from metaauto.knowledge.importing.nearness import own_models
-from metaauto.knowledge.importing.portfolio import translate_autogluon, translate_flaml
-from metaauto.knowledge.importing.translation import NoCounterpart
 from metaauto.plugins.manager import load_plugins
 from metaauto.space import SearchSpace
 
@@ -141,23 +141,27 @@ def test_linear_models_are_logistic_or_ridge():
 @pytest.mark.parametrize(
     ("family", "given_values", "reason"),
     [
-        ("NN_TORCH", {}, "NN_TORCH is not ours"),
-        ("GBM_PREP", BOOSTED, "GBM_PREP is not ours"),
-        ("GBM", {**BOOSTED, "lambda_l1": 15.0}, "lambda_l1 is not ours"),
-        ("GBM", {"boosting": "dart"}, "boosting=dart is not ours"),
-        ("GBM", {"max_bin": 15}, "max_bin is not ours"),
-        ("GBM", {"path_smooth": 1.0}, "path_smooth is not ours"),
-        ("GBM", {"ag.prep_params": []}, "ag.prep_params is not ours"),
-        ("XGB", {"booster": "dart"}, "booster=dart is not ours"),
-        ("XGB", {"grow_policy": "lossguide", "max_depth": 3, "max_leaves": 60}, "max_depth beside"),
-        ("CAT", {"boosting_type": "Ordered"}, "boosting_type=Ordered is not ours"),
-        ("CAT", {"colsample_bylevel": 0.4}, "colsample_bylevel is not ours"),
-        ("RF", {"max_features": 0.05}, "max_features lies far"),
-        ("RF", {"max_features": "third"}, "max_features=third is not ours"),
+        ("NN_TORCH", {}, "no equivalent in metaauto: NN_TORCH"),
+        ("GBM_PREP", BOOSTED, "no equivalent in metaauto: GBM_PREP"),
+        ("GBM", {**BOOSTED, "lambda_l1": 15.0}, "no equivalent in metaauto: lambda_l1"),
+        ("GBM", {"boosting": "dart"}, "no equivalent in metaauto: boosting=dart"),
+        ("GBM", {"max_bin": 15}, "no equivalent in metaauto: max_bin"),
+        ("GBM", {"path_smooth": 1.0}, "no equivalent in metaauto: path_smooth"),
+        ("GBM", {"ag.prep_params": []}, "no equivalent in metaauto: ag.prep_params"),
+        ("XGB", {"booster": "dart"}, "no equivalent in metaauto: booster=dart"),
+        (
+            "XGB",
+            {"grow_policy": "lossguide", "max_depth": 3, "max_leaves": 60},
+            "max_depth with max_leaves",
+        ),
+        ("CAT", {"boosting_type": "Ordered"}, "no equivalent in metaauto: boosting_type=Ordered"),
+        ("CAT", {"colsample_bylevel": 0.4}, "no equivalent in metaauto: colsample_bylevel"),
+        ("RF", {"max_features": 0.05}, "max_features far"),
+        ("RF", {"max_features": "third"}, "no equivalent in metaauto: max_features=third"),
     ],
 )
-def test_what_means_something_else_is_not_translated(family, given_values, reason):
-    with pytest.raises(NoCounterpart, match=reason):
+def test_translate_raises_without_an_equivalent(family, given_values, reason):
+    with pytest.raises(NoEquivalent, match=reason):
         translate_autogluon(family, given_values)
 
 
@@ -174,7 +178,7 @@ def test_what_means_something_else_is_not_translated(family, given_values, reaso
         ("LR", {"C": 40.0, "penalty": "L1", "proc.impute_strategy": "median"}),
     ],
 )
-def test_translations_name_what_the_installed_models_have(family, given_values):
+def test_translations_fit_the_installed_models(family, given_values):
     registry = load_plugins().registry
     for proposal in translate_autogluon(family, given_values):
         if proposal.model not in registry.names("model"):
@@ -207,15 +211,15 @@ def folder(tmp_path, write):
     return tmp_path
 
 
-def test_all_three_are_imported_and_the_rest_counted(folder, store):
+def test_import_of_all_three_formats(folder, store):
     report = import_published("portfolio", folder, store)
     assert report.configurations.read == 9
     assert report.configurations.imported == 4
     assert report.configurations.skipped == {
-        "NN_TORCH is not ours": 2,
-        "catboost is not ours": 1,
-        "n_neighbors lies far outside of our range": 1,
-        "means the same as another one": 1,
+        "no equivalent in metaauto: NN_TORCH": 2,
+        "no equivalent in metaauto: catboost": 1,
+        "far outside metaauto's range: n_neighbors": 1,
+        "duplicate of another entry": 1,
     }
     proposed = {fact.model: fact.proposed_for for fact in store.configurations()}
     assert proposed == {
@@ -226,7 +230,7 @@ def test_all_three_are_imported_and_the_rest_counted(folder, store):
     }
 
 
-def test_licences_and_provenances_stand_in_the_store(folder, store):
+def test_licences_and_provenances(folder, store):
     import_published("portfolio", folder, store)
     said = {fact.source: fact for fact in store.provenances()}
     assert {source: fact.licence for source, fact in said.items()} == {
@@ -240,15 +244,15 @@ def test_licences_and_provenances_stand_in_the_store(folder, store):
     assert of["knn"] == said["import:tabrepo"].key
 
 
-def test_a_model_whose_plugin_is_missing_is_kept_under_its_name(folder, store):
+def test_configurations_of_missing_plugins_are_stored(folder, store):
     import_published("portfolio", folder, store)
     plugins = {fact.model: fact.plugin for fact in store.configurations()}
     assert plugins["catboost"] == "metaauto-catboost"
     assert plugins["lightgbm"] == "metaauto-lightgbm"
-    assert plugins["knn"] == own_models().entry("model", "knn").plugin.distribution
+    assert plugins["knn"] == builtin_registry().entry("model", "knn").plugin.distribution
 
 
-def test_the_same_files_twice_are_once(folder, store):
+def test_import_is_idempotent(folder, store):
     import_published("portfolio", folder, store)
     before = digest(store)
     report = import_published("portfolio", folder, store)
@@ -256,7 +260,7 @@ def test_the_same_files_twice_are_once(folder, store):
     assert digest(store) == before
 
 
-def test_one_file_and_one_folder_will_do(folder, store):
+def test_path_can_be_a_file_or_a_folder(folder, store):
     file = folder / "tabrepo_configs" / "configs_knn.json"
     assert import_published("portfolio", file, store).configurations.imported == 1
     report = import_published("portfolio", file.parent, store)
@@ -266,13 +270,17 @@ def test_one_file_and_one_folder_will_do(folder, store):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("knn.json", '{"a": \n 1,}', "knn.json', line 2: no JSON"),
-        ("knn.json", "[]", "knn.json': neither a portfolio of FLAML or AutoGluon nor a pool"),
-        ("knn.json", '{"KNN": [{"p": "x"}]}', "knn.json', entry 'KNN[0]': p is 'x', not a number"),
+        ("knn.json", '{"a": \n 1,}', "knn.json', line 2: invalid JSON"),
+        ("knn.json", "[]", "knn.json': expected a file of FLAML, AutoGluon or TabRepo"),
+        (
+            "knn.json",
+            '{"KNN": [{"p": "x"}]}',
+            "knn.json', entry 'KNN[0]': p must be a number (got 'x')",
+        ),
         ("knn.json", '{"KNN": ["p"]}', "knn.json', entry 'KNN[0]': "),
-        ("knn.json", '{"a": {"model_type": "KNN"}}', "entry 'a': there is no 'hyperparameters'"),
-        ("all.json", '{"portfolio": []}', "all.json', its name: it does not end in binary"),
-        ("x__binary.json", '{"portfolio": [{}]}', "entry '0': there is no 'class'"),
+        ("knn.json", '{"a": {"model_type": "KNN"}}', "entry 'a': 'hyperparameters' is missing"),
+        ("all.json", '{"portfolio": []}', "all.json', file name: must end in binary"),
+        ("x__binary.json", '{"portfolio": [{}]}', "entry '0': 'class' is missing"),
     ],
 )
 def test_a_malformed_file_is_one_line_and_adds_nothing(tmp_path, store, name, text, said):
@@ -286,9 +294,9 @@ def test_a_malformed_file_is_one_line_and_adds_nothing(tmp_path, store, name, te
     assert store.provenances() == []
 
 
-def test_an_unknown_source_or_an_empty_folder_is_told(tmp_path, store):
+def test_unknown_source_and_empty_folder(tmp_path, store):
     with pytest.raises(UnknownName, match="Did you mean 'oboe'"):
         import_published("obo", tmp_path, store)
-    with pytest.raises(KnowledgeError, match="There are no portfolios"):
+    with pytest.raises(KnowledgeError, match="No portfolios"):
         import_published("portfolio", tmp_path, store)
     assert set(SOURCES) == {"oboe", "autosklearn", "portfolio"}

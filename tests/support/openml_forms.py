@@ -1,6 +1,6 @@
-"""The forms in which OpenML answers: XML descriptions, ARFF files, and its errors.
+"""The response formats of OpenML's API: XML descriptions, ARFF files and errors.
 
-Each function returns the text of one answer; `metaauto.testing.openml_server` sends it.
+Each function returns the text of one response; `openml_server` sends it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _TASK_TYPES = {True: (1, "Supervised Classification"), False: (2, "Supervised Re
 
 @dataclass(frozen=True)
 class HostedDataset:
-    """A dataset as the server holds it.
+    """A dataset on the server.
 
     Parameters
     ----------
@@ -49,21 +49,22 @@ class HostedDataset:
     version : int
         Counted from 1.
     frame : pandas.DataFrame
-        Numbers are numeric attributes; categories and booleans nominal; the rest is text.
+        Numeric columns become numeric attributes, categories and booleans nominal ones, the rest
+        text.
     target : str, optional
         Default target.
     row_id : str, optional
-        Column that numbers the rows.
+        Column with row identifiers.
     ignore : tuple of str
-        Columns that are no features.
+        Columns that are not features.
     status : {'active', 'deactivated', 'in_preparation'}
-        Whether it is listed.
+        Only active datasets are listed by default.
     checksum : bool
-        Whether the description says the file's MD5.
+        Whether the description has the MD5 of the file.
     has_qualities : bool
         Whether its qualities were computed.
     sparse : bool
-        Whether the file says nothing of zeros.
+        Whether the file is sparse ARFF.
     """
 
     number: int
@@ -81,7 +82,7 @@ class HostedDataset:
 
 @dataclass(frozen=True)
 class Fold:
-    """One split of a task: where it stands, and the rows that train and test."""
+    """One split of a task: its indices, and the training and test rows."""
 
     repeat: int
     fold: int
@@ -92,18 +93,18 @@ class Fold:
 
 @dataclass(frozen=True)
 class HostedTask:
-    """A task as the server holds it.
+    """A task on the server.
 
     Parameters
     ----------
     number : int
         Its id.
     dataset : HostedDataset
-        What is to be learned from.
+        Its dataset.
     target : str
-        What is to be predicted.
+        The target column.
     is_classification : bool
-        Whether the target is a class.
+        Whether it is a classification task.
     procedure : str
         ``"crossvalidation"``, ``"holdout"``, ``"learningcurve"``.
     folds : tuple of Fold
@@ -120,7 +121,7 @@ class HostedTask:
 
 @dataclass(frozen=True)
 class HostedSuite:
-    """A suite as the server holds it: a named list of tasks."""
+    """A suite on the server: a named list of tasks."""
 
     number: int
     alias: str
@@ -133,7 +134,7 @@ def _xml(root: str, content: Mapping[str, Any]) -> str:
 
 
 def _oml(**content: Any) -> dict[str, Any]:
-    """Elements by name, without those that are None."""
+    """Return XML elements by name, without those that are None."""
     return {f"oml:{name}": value for name, value in content.items() if value is not None}
 
 
@@ -153,7 +154,7 @@ def _kind(column: pd.Series) -> str:
 
 
 def dataset_description(dataset: HostedDataset, url: str, md5: str) -> str:
-    """Say what a dataset is, and where its file lies."""
+    """Return the description of a dataset with the address of its file."""
     ignore = list(dataset.ignore)
     content = _oml(
         id=dataset.number,
@@ -176,7 +177,7 @@ def dataset_description(dataset: HostedDataset, url: str, md5: str) -> str:
 
 
 def features(dataset: HostedDataset) -> str:
-    """Describe every column."""
+    """Return the descriptions of all columns."""
     described = []
     for index, name in enumerate(dataset.frame.columns):
         column = dataset.frame[name]
@@ -196,7 +197,7 @@ def features(dataset: HostedDataset) -> str:
 
 
 def qualities_of(dataset: HostedDataset) -> dict[str, float]:
-    """The qualities that OpenML computes of every dataset."""
+    """Return the qualities that OpenML computes for every dataset."""
     frame = dataset.frame
     kinds = [_kind(frame[name]) for name in frame.columns]
     classes = 0
@@ -215,16 +216,16 @@ def qualities_of(dataset: HostedDataset) -> dict[str, float]:
 
 
 def qualities(dataset: HostedDataset) -> str:
-    """Say the qualities of a dataset."""
-    said = [_oml(name=name, value=float(v)) for name, v in qualities_of(dataset).items()]
-    return _xml("data_qualities", _oml(quality=said))
+    """Return the qualities of a dataset as XML."""
+    elements = [_oml(name=name, value=float(v)) for name, v in qualities_of(dataset).items()]
+    return _xml("data_qualities", _oml(quality=elements))
 
 
 def dataset_list(datasets: Iterable[HostedDataset]) -> str:
-    """List datasets with their qualities."""
+    """Return a list of datasets with their qualities."""
     listed = []
     for dataset in datasets:
-        said = [
+        elements = [
             {"@name": name, "#text": str(float(v))} for name, v in qualities_of(dataset).items()
         ]
         listed.append(
@@ -235,14 +236,14 @@ def dataset_list(datasets: Iterable[HostedDataset]) -> str:
                 status=dataset.status,
                 format="Sparse_ARFF" if dataset.sparse else "ARFF",
                 file_id=dataset.number,
-                quality=said,
+                quality=elements,
             )
         )
     return _xml("data", _oml(dataset=listed))
 
 
 def dataset_file(dataset: HostedDataset) -> str:
-    """Write the table as ARFF; a missing value is a question mark."""
+    """Return the table as ARFF."""
     frame = dataset.frame
     attributes = []
     columns = []
@@ -268,17 +269,19 @@ def _parameters(task: HostedTask) -> list[dict[str, str]]:
     if not is_folded:
         rows = len(task.folds[0].train) + len(task.folds[0].test)
         percentage = str(round(100 * len(task.folds[0].test) / rows))
-    said = {
+    values = {
         "number_repeats": str(len({fold.repeat for fold in task.folds})),
         "number_folds": str(len({fold.fold for fold in task.folds})) if is_folded else "",
         "percentage": percentage,
         "stratified_sampling": str(task.is_classification).lower(),
     }
-    return [{"@name": name, **({"#text": value} if value else {})} for name, value in said.items()]
+    return [
+        {"@name": name, **({"#text": value} if value else {})} for name, value in values.items()
+    ]
 
 
 def task_description(task: HostedTask, url: str) -> str:
-    """Say what a task is, and where its splits lie."""
+    """Return the description of a task with the address of its splits."""
     type_id, type_name = _TASK_TYPES[task.is_classification]
     if task.procedure == "learningcurve":
         type_id, type_name = 3, "Learning Curve"
@@ -304,7 +307,7 @@ def task_description(task: HostedTask, url: str) -> str:
 
 
 def splits_file(task: HostedTask) -> str:
-    """Write the official splits as ARFF: a row for each row of the table in each fold."""
+    """Return the official splits as ARFF: a line for each row of the table in each fold."""
     has_samples = any(fold.sample for fold in task.folds)
     lines = [
         f"@relation {re.sub(r'[^A-Za-z0-9_-]', '_', task.dataset.name)}_splits",
@@ -325,7 +328,7 @@ def splits_file(task: HostedTask) -> str:
 
 
 def suite_description(suite: HostedSuite) -> str:
-    """List the tasks of a suite, and their datasets."""
+    """Return the description of a suite with its tasks and their datasets."""
     datasets = sorted({task.dataset.number for task in suite.tasks})
     tasks = [task.number for task in suite.tasks]
     content = _oml(
@@ -344,5 +347,5 @@ def suite_description(suite: HostedSuite) -> str:
 
 
 def error(code: int, message: str, more: str | None = None) -> str:
-    """One of OpenML's errors, which come with HTTP status 412."""
+    """Return one of OpenML's errors, which have HTTP status 412."""
     return _xml("error", _oml(code=code, message=message, additional_information=more))

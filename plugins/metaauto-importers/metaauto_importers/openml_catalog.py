@@ -1,8 +1,8 @@
-"""What is known of an OpenML dataset besides its number: kind of task, shape, classes.
+"""Task kind, shape and classes of OpenML datasets, from catalog files.
 
-A catalogue is a table as ``openml.datasets.list_datasets(output_format="dataframe")`` gives it,
-with a row for each dataset. Three are looked for: ``openml_datasets.csv`` beside the files that are
-imported, and those that come with the AutoML benchmark and with TabArena in the folders beside.
+A catalog is a table in the format of ``openml.datasets.list_datasets(output_format="dataframe")``,
+with a row for each dataset. Three files are searched: ``openml_datasets.csv`` beside the imported
+files, and those that the AutoML benchmark and TabArena publish, in sibling folders.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from metaauto.knowledge.importing.files import blamed, rows
-from metaauto.knowledge.importing.origins import published_fingerprint
-from metaauto.knowledge.importing.translation import Settings
-from metaauto.knowledge.records import DatasetFact, MetafeatureFact
+from metaauto.api import DatasetFact, MetafeatureFact
+from metaauto_importers.files import error_context, rows
+from metaauto_importers.provenance import openml_fingerprint
+from metaauto_importers.translation import Settings
 
-__all__ = ["FILES", "Listed", "by_number", "read_catalogues"]
+__all__ = ["FILES", "CatalogEntry", "datasets_by_id", "read_catalogs"]
 
 FILES = (
     "openml_datasets.csv",
@@ -29,19 +29,19 @@ _NEEDED = ("did", "name", "NumberOfClasses", "NumberOfFeatures", "NumberOfInstan
 
 
 @dataclass(frozen=True)
-class Listed:
-    """One dataset of a catalogue.
+class CatalogEntry:
+    """One dataset of a catalog.
 
     Parameters
     ----------
     name : str
         Its name at OpenML.
     n_rows, n_features, n_classes : int
-        Shape, the target not counted; no classes where the target is a number.
+        Shape without the target; 0 classes for a numeric target.
     majority, minority : float
-        Rows of the largest and the smallest class; NaN if not said.
+        Rows of the largest and the smallest class; NaN if unknown.
     missing : float
-        Missing values; NaN if not said.
+        Missing values; NaN if unknown.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Listed:
 
     @property
     def metafeatures(self) -> tuple[MetafeatureFact, ...]:
-        """Those of version 1 of the extractor ``simple`` that the catalogue has the numbers for."""
+        """Metafeatures of version 1 of the extractor ``simple``, as far as the catalog has them."""
         shape = self.n_rows, max(self.n_features, 1)
         values = {
             "log_rows": math.log(shape[0]),
@@ -70,51 +70,51 @@ class Listed:
         return tuple(MetafeatureFact("simple", 1, name, value) for name, value in known.items())
 
 
-def read_catalogues(folder: Path) -> dict[int, Listed]:
-    """Every dataset of the catalogues in and beside a folder, by number; the first one counts.
+def read_catalogs(folder: Path) -> dict[int, CatalogEntry]:
+    """Return the datasets of all catalogs by OpenML id; the first catalog takes precedence.
 
     Raises
     ------
     KnowledgeError
-        If a catalogue is not of the form that OpenML gives.
+        If a catalog does not have OpenML's format.
     """
-    found: dict[int, Listed] = {}
+    found: dict[int, CatalogEntry] = {}
     for path in (folder / name for name in FILES):
         if path.is_file():
             for row in rows(path, _NEEDED):
-                with blamed(path, f"line {row.line}"):
-                    number, listed = _listed(Settings(row.cells))
-                if listed is not None:
-                    found.setdefault(number, listed)
+                with error_context(path, f"line {row.line}"):
+                    openml_id, entry = _entry(Settings(row.cells))
+                if entry is not None:
+                    found.setdefault(openml_id, entry)
     return found
 
 
-def _listed(cells: Settings) -> tuple[int, Listed | None]:
-    number = cells.whole("did", -1)
+def _entry(cells: Settings) -> tuple[int, CatalogEntry | None]:
+    openml_id = cells.integer("did", -1)
     if cells.number("NumberOfInstances", 0) < 1 or cells.number("NumberOfFeatures", 0) < 2:
-        return number, None
+        return openml_id, None
     sizes = ("MajorityClassSize", "MinorityClassSize", "NumberOfMissingValues")
     known = {name: cells.number(name, 0.0) if name in cells else math.nan for name in sizes}
-    return number, Listed(
+    return openml_id, CatalogEntry(
         name=cells.text("name", ""),
-        n_rows=cells.whole("NumberOfInstances", 0),
-        n_features=cells.whole("NumberOfFeatures", 0) - 1,
-        n_classes=cells.whole("NumberOfClasses", 0),
+        n_rows=cells.integer("NumberOfInstances", 0),
+        n_features=cells.integer("NumberOfFeatures", 0) - 1,
+        n_classes=cells.integer("NumberOfClasses", 0),
         majority=known["MajorityClassSize"],
         minority=known["MinorityClassSize"],
         missing=known["NumberOfMissingValues"],
     )
 
 
-def by_number(datasets: Iterable[DatasetFact]) -> dict[int, DatasetFact]:
-    """Datasets that were read from OpenML's own tables, by number, if of one kind of task alone."""
+def datasets_by_id(datasets: Iterable[DatasetFact]) -> dict[int, DatasetFact]:
+    """Return the measured (not imported) datasets by OpenML id, if they have one task kind."""
     found: dict[int, list[DatasetFact]] = {}
     for fact in datasets:
-        number = fact.openml_id
-        if number is not None and fact.fingerprint != published_fingerprint(number):
-            found.setdefault(number, []).append(fact)
+        openml_id = fact.openml_id
+        if openml_id is not None and fact.fingerprint != openml_fingerprint(openml_id):
+            found.setdefault(openml_id, []).append(fact)
     return {
-        number: min(facts, key=lambda fact: fact.fingerprint)
-        for number, facts in found.items()
+        openml_id: min(facts, key=lambda fact: fact.fingerprint)
+        for openml_id, facts in found.items()
         if len({fact.kind for fact in facts}) == 1
     }

@@ -1,8 +1,8 @@
-"""A loopback server that speaks OpenML's protocol, with faults to switch on.
+"""A loopback server with OpenML's protocol and injectable faults.
 
-It answers what the real client (`openml`) asks for to read datasets, qualities, tasks with their
-official splits and suites. While it is open, the client talks to it and keeps its files in a fresh
-folder; nothing is asked of the network.
+It serves what the real client (`openml`) requests for datasets, qualities, tasks with their official
+splits, and suites. While it is open, the client uses it and a temporary cache directory; there is no
+access to the network.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from metaauto.testing import openml_forms as forms
-from metaauto.testing.openml_host import Answer, OpenmlHost
+import openml_forms as forms
+from openml_host import Answer, OpenmlHost
 
 __all__ = ["FAULTS", "OpenmlServer"]
 
 _API = "/api/v1/xml/"
 FAULTS = {
-    "slow": "answers after `seconds`",
-    "drop": "closes the connection in the middle of the answer",
-    "corrupt": "changes a digit of the answer, whose length stays",
-    "truncate": "leaves out the last lines and ends as if that were all",
-    "fail": "HTTP status 500 and a page for people",
-    "refuse": "HTTP status 412 and OpenML's error `code` and `message`",
+    "slow": "responds after `seconds`",
+    "drop": "closes the connection midway through the response",
+    "corrupt": "changes a digit of the response; its length stays the same",
+    "truncate": "omits the last lines without an error",
+    "fail": "HTTP status 500 with an HTML page",
+    "refuse": "HTTP status 412 with OpenML's error `code` and `message`",
 }
-"""What can be wrong with an answer."""
+"""Kinds of faults in a response."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class _Fault:
 
 
 class OpenmlServer(OpenmlHost):
-    """OpenML on this machine, on a port of its own, for the time of a ``with`` block.
+    """OpenML on a free port of this machine, open within a ``with`` block.
 
-    Inside the block ``openml.config`` points here: server, no key, one try for each request, and an
-    empty cache directory. Afterwards all of it is as it was before. One at a time, for the client
-    has one configuration.
+    Inside the block ``openml.config`` has this server, no API key, one attempt for each request and
+    an empty cache directory; afterwards it is restored. Only one server can be open at a time,
+    because the client has one configuration.
 
     Examples
     --------
@@ -70,7 +70,7 @@ class OpenmlServer(OpenmlHost):
     def __init__(self) -> None:
         super().__init__()
         self.requests: list[str] = []
-        """What was asked for, in order: ``"data/1"``, ``"study/99"``, or a file's path."""
+        """Requested paths in order: ``"data/1"``, ``"study/99"``, or a file's path."""
         self._faults: dict[str, _Fault] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -80,11 +80,11 @@ class OpenmlServer(OpenmlHost):
 
     @property
     def cache(self) -> Path:
-        """Where the client keeps what it downloaded; only while it is open."""
+        """The cache directory of the client, while the server is open."""
         from openml import config
 
         if self._http is None:
-            raise RuntimeError("The server is open inside its with block only.")
+            raise RuntimeError("The server is open only inside its with block.")
         return Path(config.get_cache_directory())
 
     def fault(
@@ -97,29 +97,29 @@ class OpenmlServer(OpenmlHost):
         code: int = 100,
         message: str = "Function not available",
     ) -> None:
-        """Let the answers at a path go wrong.
+        """Inject a fault into the responses at a path.
 
         Parameters
         ----------
         path : str
-            Such as ``"data/1"``, ``"task/3"``, or what `file_of` and `splits_of` say.
+            Such as ``"data/1"``, ``"task/3"``, or the return value of `file_of` or `splits_of`.
         kind : {'slow', 'drop', 'corrupt', 'truncate', 'fail', 'refuse'}
-            How; see `FAULTS`.
+            Kind of the fault; see `FAULTS`.
         times : int, optional
-            The next so many answers; all of them by default.
+            Number of responses with the fault, by default all.
         seconds : float, default=1
-            How long a slow answer takes.
+            Delay of a slow response.
         code, message : int, str
             OpenML's error, for 'refuse'.
         """
         if kind not in FAULTS:
-            raise ValueError(f"There is no fault {kind!r}; known: {', '.join(FAULTS)}.")
+            raise ValueError(f"Unknown fault {kind!r}: expected one of {', '.join(FAULTS)}.")
         left = float("inf") if times is None else times
         with self._lock:
             self._faults[path] = _Fault(kind, left, seconds, code, message)
 
     def repair(self) -> None:
-        """Switch all faults off."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
 
@@ -203,7 +203,7 @@ class OpenmlServer(OpenmlHost):
 
 
 class _Http(ThreadingHTTPServer):
-    """Listens on a free port of this machine."""
+    """HTTP server on a free port of this machine."""
 
     daemon_threads = True
 
@@ -212,7 +212,7 @@ class _Http(ThreadingHTTPServer):
         self.openml = server
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is none of the server's business."""
+        """Ignore clients that closed the connection."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
@@ -222,7 +222,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         answer = self.server.openml._respond(self.path)
-        # The client logs a warning for each answer that is not compressed.
+        # The client logs a warning for each response that is not compressed.
         body = gzip.compress(answer.body, mtime=0)
         self.send_response(answer.status)
         self.send_header("Content-Type", f"{answer.kind}; charset=utf-8")
