@@ -44,7 +44,7 @@ class _Prepared:
         return _bytes(self.X_train) + _bytes(self.X_validation)
 
 
-class _Spent(NamedTuple):
+class _Timing(NamedTuple):
     """Seconds of a job: fitting, predicting, and of the fit those without a processor."""
 
     fit: float
@@ -122,7 +122,7 @@ class Evaluator:
             model=f"models/{job.stem}.pkl" if self.keeps_models else "",
         )
 
-    def _run(self, job: Job, deadline: Deadline) -> _Spent:
+    def _run(self, job: Job, deadline: Deadline) -> _Timing:
         started, queued = time.monotonic(), queued_seconds()
         pipeline, X_validation = self.fit(job.configuration, job.fold, job.seed, deadline)
         fitted, queued = time.monotonic(), queued_seconds() - queued
@@ -132,7 +132,7 @@ class Evaluator:
         write_whole(self.folder / f"predictions/{job.stem}.npy", lambda f: np.save(f, prediction))
         if self.keeps_models:
             write_whole(self.folder / f"models/{job.stem}.pkl", lambda f: self._dump(pipeline, f))
-        return _Spent(fitted - started, predicted - fitted, queued)
+        return _Timing(fitted - started, predicted - fitted, queued)
 
     def _dump(self, pipeline: Any, file: Any) -> None:
         """Write a fold model; what Python says of one that cannot be written differs by release."""
@@ -186,7 +186,7 @@ class Evaluator:
             validation_weight=None if weights is None else np.asarray(weights[validation]),
             deadline=deadline,
         )
-        values = _own_values(model, configuration)
+        values = _model_values(model, configuration)
         estimator = fit_model(model, values, prepared.X_train, inputs.y[train], context)
         return Pipeline([*prepared.steps, ("model", estimator)]), prepared.X_validation
 
@@ -308,7 +308,7 @@ def align_probabilities(raw: np.ndarray, classes: Any, n_classes: int) -> np.nda
     return np.divide(aligned, total, out=even, where=total > 0)
 
 
-def _own_values(model: Model, configuration: Configuration) -> dict[str, Any]:
+def _model_values(model: Model, configuration: Configuration) -> dict[str, Any]:
     from metaauto.components import SLOTS
 
     return {k: v for k, v in configuration.values.items() if k.split(".")[0] not in SLOTS}

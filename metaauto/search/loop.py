@@ -16,7 +16,7 @@ from metaauto.components.strategy import Recommendation
 from metaauto.search.executors import Executor
 from metaauto.search.out_of_fold import OutOfFold
 from metaauto.search.proposer import Proposer
-from metaauto.search.racing import least_gain, lost_at, projected_loss
+from metaauto.search.racing import lost_at, projected_loss, required_gain
 from metaauto.search.timeouts import UNTIMED_HARD_SECONDS, job_limits
 from metaauto.search.trial import (
     DescribeJob,
@@ -30,11 +30,11 @@ from metaauto.search.trial import (
 __all__ = ["Recorder", "Search", "job_seed"]
 
 _POLL_SECONDS = 0.25
-_FEW_FINISHED = 3
+_MIN_FINISHED = 3
 _WINDOW = 6
-_CAUTION = 1.3
-_LAST_MOMENT = 0.3
-_CUT_SHORT = "The budget ended before its last fold."
+_TIME_MARGIN = 1.3
+_MIN_SECONDS_LEFT = 0.3
+_BUDGET_ENDED = "The budget ended before its last fold."
 
 
 class Recorder(Protocol):
@@ -124,9 +124,9 @@ class Search:
         self._stop = threading.Event()
         self._window = max(_WINDOW, executor.workers)
         self._seen: set[int] = set()
-        self._granted: dict[tuple[int, int], float] = {}
-        self._is_dry = False
-        self._refused = 0
+        self._soft_limits: dict[tuple[int, int], float] = {}
+        self._is_exhausted = False
+        self._pruned_in_a_row = 0
 
     @property
     def is_reproducible(self) -> bool:
@@ -147,18 +147,18 @@ class Search:
         self._proposals.mark_tried(trial.configuration)
         for fold in sorted(trial.outcomes):
             if trial.outcomes[fold].status is Status.SUCCESS:
-                self._weigh(trial, fold)
+                self._record_fold_loss(trial, fold)
         if trial.source == "baseline" and trial.loss is not None:
             self._proposals.penalty = trial.loss
         if not trial.is_over:
-            self._judge(trial)
+            self._update_status(trial)
 
     def add_finished(self, trial: Trial) -> None:
         """Take in a trial that was run elsewhere, such as the baseline."""
         self.trials.append(trial)
         for fold in sorted(trial.outcomes):
             self._recorder.record_outcome(trial.outcomes[fold])
-            self._weigh(trial, fold)
+            self._record_fold_loss(trial, fold)
         self._proposals.mark_tried(trial.configuration)
         self._finish(trial, Status.SUCCESS)
         if trial.loss is not None:
@@ -169,20 +169,20 @@ class Search:
         while not self._is_over():
             self._dispatch()
             is_busy = self._is_describing or any(t.running for t in self.trials)
-            if not is_busy and (self._is_dry or self._is_counted_out()):
+            if not is_busy and (self._is_exhausted or self._trial_limit_reached()):
                 waiting = [t for t in self.trials if not t.is_over]
                 if not waiting:
                     break
             timeout = min(_POLL_SECONDS, max(self._budget.for_search(), 0.0))
             for outcome in self._executor.wait(timeout):
                 if isinstance(outcome, Description):
-                    self._take_description(outcome)
+                    self._record_description(outcome)
                     continue
                 trial = self.trials[outcome.trial]
                 trial.running.discard(outcome.fold)
                 if trial.is_over:
                     continue
-                self._receive(trial, outcome)
+                self._record_outcome(trial, outcome)
                 if trial.is_over:
                     yield trial
         yield from self.give_up()
@@ -191,7 +191,7 @@ class Search:
         """Mark the trials that are not over as stopped, and return them."""
         given_up = [trial for trial in self.trials if not trial.is_over]
         for trial in given_up:
-            trial.error = _CUT_SHORT
+            trial.error = _BUDGET_ENDED
             self._finish(trial, Status.STOPPED)
         return given_up
 
@@ -202,14 +202,14 @@ class Search:
     def _is_over(self) -> bool:
         return self._stop.is_set() or self._budget.for_search() <= 0
 
-    def _is_counted_out(self) -> bool:
+    def _trial_limit_reached(self) -> bool:
         """Whether as many trials were started as may be."""
         limit = self._budget.trials
         started = sum(1 for trial in self.trials if trial.source != "baseline")
         return limit is not None and started >= limit
 
     def _dispatch(self) -> None:
-        self._is_dry = False
+        self._is_exhausted = False
         for _ in range(self._executor.free()):
             job = self._next_job()
             if job is None:
@@ -221,18 +221,18 @@ class Search:
             self.trials[job.trial].running.add(job.fold)
             self._executor.submit(job)
 
-    def _take_description(self, description: Description) -> None:
+    def _record_description(self, description: Description) -> None:
         self._is_describing = False
         self.description = description
         if description.metafeatures is not None:
             self._proposals.inform(description.metafeatures)
 
-    def _is_undescribed(self) -> bool:
+    def _needs_description(self) -> bool:
         return self._describe_seconds > 0 and self.description is None
 
     def _next_job(self) -> Job | DescribeJob | None:
         has_begun = any(trial.source != "baseline" for trial in self.trials)
-        if self._is_undescribed() and not self._is_describing and has_begun:
+        if self._needs_description() and not self._is_describing and has_begun:
             if self.is_reproducible:
                 return DescribeJob(float("inf"), self._seed, UNTIMED_HARD_SECONDS)
             hard = max(min(10 * self._describe_seconds, self._budget.for_search()), 0.01)
@@ -240,7 +240,7 @@ class Search:
         for trial in self.trials:
             if not trial.is_over and (fold := self._next_fold(trial)) is not None:
                 return self._job(trial, fold)
-        if self._is_counted_out():
+        if self._trial_limit_reached():
             return None
         begun = self._start_trial()
         return None if begun is None else self._job(begun, self._next_fold(begun) or 0)
@@ -254,28 +254,28 @@ class Search:
         ]
         if not rest:
             return None
-        must_prove_itself = len(self._comparable(trial)) >= _FEW_FINISHED and not trial.outcomes
+        must_prove_itself = len(self._comparable(trial)) >= _MIN_FINISHED and not trial.outcomes
         return None if must_prove_itself and trial.running else rest[0]
 
     def _job(self, trial: Trial, fold: int) -> Job:
         left = len(self._folds) - len(trial.outcomes)
         expected = trial.expected_seconds / len(self._folds)
-        beyond = max((self._beyond(outcome) for outcome in trial.outcomes.values()), default=0.0)
-        soft, hard = job_limits(self._budget, self._executor.workers, left, expected, beyond)
-        self._granted[trial.number, fold] = soft
+        overrun = max((self._overrun(outcome) for outcome in trial.outcomes.values()), default=0.0)
+        soft, hard = job_limits(self._budget, self._executor.workers, left, expected, overrun)
+        self._soft_limits[trial.number, fold] = soft
         seed = job_seed(self._seed, trial.number, fold)
         return Job(trial.number, fold, trial.configuration, seed, soft, hard)
 
-    def _beyond(self, outcome: Outcome) -> float:
+    def _overrun(self, outcome: Outcome) -> float:
         """Seconds that a job took after its fit, or after the deadline of it."""
-        soft = self._granted.get((outcome.trial, outcome.fold), float("inf"))
+        soft = self._soft_limits.get((outcome.trial, outcome.fold), float("inf"))
         return max(outcome.seconds - min(outcome.fit_seconds, soft), 0.0)
 
     def _start_trial(self) -> Trial | None:
         number = len(self.trials)
         if self.is_reproducible:
             # The description must not decide by its arrival which trial it comes before.
-            if self._is_undescribed() and number > 1:
+            if self._needs_description() and number > 1:
                 return None
             visible = self.trials[: max(number - self._window + 1, 0)]
             if any(not trial.is_over for trial in visible):
@@ -286,14 +286,14 @@ class Search:
             if trial.number not in self._seen and trial.source != "baseline":
                 self._seen.add(trial.number)
                 self._proposals.observe(trial)
-        if self._budget.for_search() < _LAST_MOMENT:
-            self._is_dry = True
+        if self._budget.for_search() < _MIN_SECONDS_LEFT:
+            self._is_exhausted = True
             return None
         at_once = min(self._executor.workers, len(self._folds))
-        seconds = self._budget.for_search() * at_once / _CAUTION
+        seconds = self._budget.for_search() * at_once / _TIME_MARGIN
         found = self._proposals.next(seconds)
         if found is None:
-            self._is_dry = True
+            self._is_exhausted = True
             return None
         return self._begin(found)
 
@@ -307,19 +307,19 @@ class Search:
         self._on_start(trial)
         return trial
 
-    def _receive(self, trial: Trial, outcome: Outcome) -> None:
+    def _record_outcome(self, trial: Trial, outcome: Outcome) -> None:
         """Take in the outcome of a fold and decide what becomes of the trial."""
         trial.outcomes[outcome.fold] = outcome
         self._recorder.record_outcome(outcome)
-        if outcome.status is Status.TIMEOUT and self._budget.for_search() <= _LAST_MOMENT:
-            trial.error = _CUT_SHORT
+        if outcome.status is Status.TIMEOUT and self._budget.for_search() <= _MIN_SECONDS_LEFT:
+            trial.error = _BUDGET_ENDED
             self._finish(trial, Status.STOPPED)
             return
         if outcome.status is Status.SUCCESS:
-            self._weigh(trial, outcome.fold)
-        self._judge(trial)
+            self._record_fold_loss(trial, outcome.fold)
+        self._update_status(trial)
 
-    def _weigh(self, trial: Trial, fold: int) -> None:
+    def _record_fold_loss(self, trial: Trial, fold: int) -> None:
         """Note the loss of a fold; where the metric breaks on its prediction, the fold failed."""
         outcome = trial.outcomes[fold]
         try:
@@ -329,19 +329,19 @@ class Search:
             cause = f"The metric raised {type(error).__name__}: {error}"
         else:
             trial.fold_losses[fold] = loss
-            if np.isfinite(loss) or self._is_silent(fold):
+            if np.isfinite(loss) or self._is_undefined(fold):
                 return
             cause = "The metric is not finite on its predictions."
         trial.outcomes[fold] = replace(outcome, status=Status.FAILED, error=cause)
 
-    def _is_silent(self, fold: int) -> bool:
+    def _is_undefined(self, fold: int) -> bool:
         """Whether the metric has no value on a fold for anyone, such as AUC with one class."""
         baseline = self.trials[0]
         if baseline.source != "baseline":
             return False
         return not np.isfinite(baseline.fold_losses.get(fold, np.nan))
 
-    def _judge(self, trial: Trial) -> None:
+    def _update_status(self, trial: Trial) -> None:
         """Decide by the folds in their order; in a reproducible run arrival plays no part."""
         bad = [f for f, o in sorted(trial.outcomes.items()) if o.status is not Status.SUCCESS]
         done = 0
@@ -359,22 +359,22 @@ class Search:
             self._finish(trial, trial.outcomes[bad[0]].status)
         elif done == len(self._folds):
             self._finish(trial, Status.SUCCESS)
-        elif done and not self._is_worth_more(trial, done):
+        elif done and not self._gains_enough(trial, done):
             trial.error = "Pruned: too little gain for the ensemble on the first folds."
             self._finish(trial, Status.DROPPED)
 
-    def _is_worth_more(self, trial: Trial, done: int) -> bool:
+    def _gains_enough(self, trial: Trial, done: int) -> bool:
         """Whether what it adds to the answer on its first folds is worth the time of the others."""
         if self.is_reproducible or self._gain is None:
             return True
         spent = sum(trial.outcomes[fold].seconds for fold in range(done))
         rest = spent * (len(self._folds) - done) / done
         share = rest / (self._budget.seconds * self._executor.workers)
-        worth = least_gain(share, self._refused)
+        worth = required_gain(share, self._pruned_in_a_row)
         if not worth:
             return True
         is_worth_it = self._gain(*self._predictions.first(trial, range(done))) >= worth
-        self._refused = 0 if is_worth_it else self._refused + 1
+        self._pruned_in_a_row = 0 if is_worth_it else self._pruned_in_a_row + 1
         return is_worth_it
 
     def _comparable(self, trial: Trial) -> list[Trial]:

@@ -17,7 +17,7 @@ __all__ = ["Proposer"]
 _WARM_TRIALS = 16
 _SMAC_WORTH_SECONDS = 20.0
 _SMAC_TIMEOUT = 120.0
-_LEAST_CHANCE = 3
+_MAX_FAILURES = 3
 
 
 class Proposer:
@@ -65,11 +65,11 @@ class Proposer:
         self._reproducible = reproducible
         self._use_smac = use_smac
         self._smac: SmacProposer | None = None
-        self._untold: list[tuple[Configuration, float, float]] = []
+        self._unreported: list[tuple[Configuration, float, float]] = []
         self._observed: list[Trial] = []
         self._tried: set[str] = set()
         self._failures: dict[str, int] = {}
-        self._strategy_is_dry = False
+        self._strategy_exhausted = False
         self._smac_turn = False
         self.penalty = 1.0
 
@@ -93,7 +93,7 @@ class Proposer:
         self._runtime.observe(trial.configuration, trial.seconds, share)
         if model in self._space.ranges:
             loss = trial.loss if trial.loss is not None else self.penalty
-            self._untold.append((trial.configuration, min(loss, self.penalty), trial.seconds))
+            self._unreported.append((trial.configuration, min(loss, self.penalty), trial.seconds))
             if self._smac is not None:
                 self._tell()
 
@@ -105,10 +105,10 @@ class Proposer:
         seconds : float
             Worker seconds left.
         """
-        warm = len(self._observed) >= _WARM_TRIALS or self._strategy_is_dry
+        warm = len(self._observed) >= _WARM_TRIALS or self._strategy_exhausted
         if self._use_smac and warm and seconds > _SMAC_WORTH_SECONDS:
             self._start_smac()
-        if self._smac is not None and (self._smac_turn or self._strategy_is_dry):
+        if self._smac is not None and (self._smac_turn or self._strategy_exhausted):
             self._smac_turn = False
             found = self._from_smac(seconds)
             if found is not None:
@@ -117,10 +117,10 @@ class Proposer:
         if found is not None:
             self._smac_turn = self._smac is not None
             return found
-        self._strategy_is_dry = True
+        self._strategy_exhausted = True
         if self._smac is None and self._use_smac and seconds > _SMAC_WORTH_SECONDS:
             self._start_smac()
-        return self._from_smac(seconds) or self._nearby(seconds)
+        return self._from_smac(seconds) or self._neighbour_or_random(seconds)
 
     def close(self) -> None:
         """End SMAC's process."""
@@ -135,8 +135,8 @@ class Proposer:
 
     def _tell(self) -> None:
         if self._smac is not None:
-            self._smac.tell(self._untold)
-            self._untold = []
+            self._smac.tell(self._unreported)
+            self._unreported = []
             if not self._reproducible and self._smac.waiting == 0:
                 self._smac.ask()
 
@@ -164,7 +164,7 @@ class Proposer:
                 return Recommendation(repaired, "smac", why, expected)
         return None
 
-    def _nearby(self, seconds: float) -> Recommendation | None:
+    def _neighbour_or_random(self, seconds: float) -> Recommendation | None:
         """A neighbour of a good configuration, or a random one."""
         good = [t for t in self._observed if t.status is Status.SUCCESS and t.loss is not None]
         good = [t for t in good if t.configuration.model in self._space.ranges]
@@ -186,4 +186,4 @@ class Proposer:
     def _is_new(self, configuration: Configuration) -> bool:
         if configuration.key in self._tried or configuration.model not in self._space.ranges:
             return False
-        return self._failures.get(configuration.model, 0) < _LEAST_CHANCE
+        return self._failures.get(configuration.model, 0) < _MAX_FAILURES

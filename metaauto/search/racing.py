@@ -8,17 +8,17 @@ from collections.abc import Sequence
 
 from metaauto.search.trial import Status, Trial
 
-__all__ = ["deserves_more", "least_gain", "lost_at", "projected_loss"]
+__all__ = ["should_continue", "required_gain", "lost_at", "projected_loss"]
 
 _MIN_FINISHED = 3
 _REFERENCE_RANK = 8
 _DEVIATIONS = 1.0
-_CHEAP = 0.03
-_WORTH = 0.02
-_CHEAPER = 0.7
+_FREE_SHARE = 0.03
+_GAIN_PER_SHARE = 0.02
+_DECAY = 0.7
 
 
-def deserves_more(trial: Trial, others: Sequence[Trial]) -> bool:
+def should_continue(trial: Trial, others: Sequence[Trial]) -> bool:
     """Whether a trial can still become useful to the ensemble, given its folds so far.
 
     It is compared, fold by fold, with the eighth best finished trial (the ensemble seldom wants
@@ -45,7 +45,7 @@ def deserves_more(trial: Trial, others: Sequence[Trial]) -> bool:
     gaps = _gaps(trial, reference)
     if not gaps:
         return True
-    allowed = _DEVIATIONS * _fluctuation(finished) / len(gaps) ** 0.5
+    allowed = _DEVIATIONS * _typical_spread(finished) / len(gaps) ** 0.5
     return statistics.fmean(gaps) <= allowed
 
 
@@ -54,7 +54,7 @@ def lost_at(trial: Trial, others: Sequence[Trial], length: int) -> int | None:
     for count in range(1, length + 1):
         part = Trial(trial.number, trial.configuration, trial.source)
         part.fold_losses = {fold: trial.fold_losses[fold] for fold in range(count)}
-        if not deserves_more(part, others):
+        if not should_continue(part, others):
             return count
     return None
 
@@ -70,7 +70,7 @@ def projected_loss(trial: Trial, others: Sequence[Trial]) -> float | None:
     return best.loss + max(statistics.fmean(gaps), 0.0) if gaps else best.loss
 
 
-def least_gain(share: float, refused: int = 0) -> float:
+def required_gain(share: float, pruned_in_a_row: int = 0) -> float:
     """What remaining folds must bring to be worth a share of the whole budget.
 
     A search as a whole takes some hundredths off the loss of the ensemble that its first trials
@@ -80,7 +80,7 @@ def least_gain(share: float, refused: int = 0) -> float:
     ----------
     share : float
         Of the worker seconds of the budget, 0 to 1.
-    refused : int, default=0
+    pruned_in_a_row : int, default=0
         Trials in a row that did not bring enough. What else the time may be spent on is then worth
         less than was thought, and each makes the price of the next lower.
 
@@ -90,7 +90,7 @@ def least_gain(share: float, refused: int = 0) -> float:
         Share of its loss that the ensemble must lose by the trial on the folds that were run; 0 for
         what costs next to nothing.
     """
-    return _WORTH * _CHEAPER**refused * share if share >= _CHEAP else 0.0
+    return _GAIN_PER_SHARE * _DECAY**pruned_in_a_row * share if share >= _FREE_SHARE else 0.0
 
 
 def _gaps(trial: Trial, other: Trial) -> list[float]:
@@ -99,7 +99,7 @@ def _gaps(trial: Trial, other: Trial) -> list[float]:
     return [gap for gap in gaps if math.isfinite(gap)]
 
 
-def _fluctuation(finished: Sequence[Trial]) -> float:
+def _typical_spread(finished: Sequence[Trial]) -> float:
     """Usual standard deviation, over folds, of the difference between two good trials."""
     best = finished[0]
     spreads = []

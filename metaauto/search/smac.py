@@ -22,12 +22,12 @@ from typing import Any
 from metaauto.components.hyperparameters import Range
 from metaauto.configuration import Configuration
 from metaauto.search.executors.environment import thread_environment
-from metaauto.search.executors.process import Child, ConnectionListener, call_back
+from metaauto.search.executors.process import Child, ConnectionListener, connect_to_parent
 
 __all__ = ["SmacProposer", "main"]
 
 _log = logging.getLogger("metaauto.search")
-_LOOK_AFTER_IT = 0.5
+_POLL_SECONDS = 0.5
 
 
 class SmacProposer:
@@ -44,9 +44,9 @@ class SmacProposer:
     def __init__(self, ranges: Mapping[str, Mapping[str, Range]], seed: int) -> None:
         self._ranges = ranges
         self._seed = seed
-        self._switchboard = ConnectionListener()
+        self._listener = ConnectionListener()
         self._child = Child(
-            "metaauto.search.smac:main", self._switchboard.line("smac"), thread_environment(1)
+            "metaauto.search.smac:main", self._listener.connect_info("smac"), thread_environment(1)
         )
         self._connection: Connection | None = None
         # Owned here, because the process is killed and could not tidy up.
@@ -82,7 +82,7 @@ class SmacProposer:
                 return None
             kind, value = self._connection.recv()
         except (EOFError, OSError):
-            self._fail(self._child.complaint() or "its process ended")
+            self._fail(self._child.last_stderr_line() or "its process ended")
             return None
         self._waiting -= 1
         if kind == "error":
@@ -95,7 +95,7 @@ class SmacProposer:
         self._child.kill()
         if self._connection is not None:
             self._connection.close()
-        self._switchboard.close()
+        self._listener.close()
         self._folder.cleanup()
 
     def _fail(self, cause: str) -> None:
@@ -107,14 +107,14 @@ class SmacProposer:
         if self._connection is not None:
             return True
         end = time.monotonic() + seconds
-        while (answer := self._switchboard.answered("smac")) is None:
+        while (answer := self._listener.accepted("smac")) is None:
             if not self._child.is_alive():
-                self._fail(self._child.complaint() or "its process did not start")
+                self._fail(self._child.last_stderr_line() or "its process did not start")
                 return False
             left = end - time.monotonic()
             if left <= 0:
                 return False
-            wait([self._switchboard.wake], min(left, _LOOK_AFTER_IT))
+            wait([self._listener.wake], min(left, _POLL_SECONDS))
         self._connection = answer[0]
         self._outbox.insert(0, (self._ranges, self._seed, self._folder.name))
         while self._outbox:
@@ -132,7 +132,7 @@ class SmacProposer:
         try:
             self._connection.send(message)
         except OSError:
-            self._fail(self._child.complaint() or "its process ended")
+            self._fail(self._child.last_stderr_line() or "its process ended")
 
 
 def main(call: Mapping[str, Any]) -> None:
@@ -142,7 +142,7 @@ def main(call: Mapping[str, Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(5)
-    connection = call_back(call)
+    connection = connect_to_parent(call)
     try:
         ranges, seed, folder = connection.recv()
         try:
