@@ -1,4 +1,4 @@
-"""The loop: propose, run fold by fold, race, and hand over each finished trial."""
+"""The search loop: propose configurations, run them fold by fold, prune, yield finished trials."""
 
 from __future__ import annotations
 
@@ -34,40 +34,40 @@ _MIN_FINISHED = 3
 _WINDOW = 6
 _TIME_MARGIN = 1.3
 _MIN_SECONDS_LEFT = 0.3
-_BUDGET_ENDED = "The budget ended before its last fold."
+_BUDGET_ENDED = "The budget ended before the last fold."
 
 
 class Recorder(Protocol):
-    """Where the search writes what happened, so that a killed run can go on."""
+    """Writes the state of the search, so that an interrupted run can be resumed."""
 
     def record_trial(self, trial: dict[str, Any]) -> None:
-        """Note the state of a trial."""
+        """Write the state of a trial."""
 
     def record_outcome(self, outcome: Outcome) -> None:
-        """Note the outcome of one fold."""
+        """Write the outcome of one fold."""
 
 
 def job_seed(seed: int, trial: int, fold: int) -> int:
-    """A seed for one job that depends on nothing but these numbers."""
+    """Return a seed for one job that depends only on these numbers."""
     digest = hashlib.sha256(f"{seed}-{trial}-{fold}".encode()).digest()
     return int.from_bytes(digest[:4], "little") % (2**31 - 1)
 
 
 class Search:
-    """Runs trials until the budget is spent or it is told to stop.
+    """Runs trials until the budget is spent or `stop` is called.
 
-    In a reproducible search (a budget of trials, no time) the proposal of trial k and the race it
-    runs see the trials up to k - window alone, whatever has finished by then, so that results do
-    not depend on which worker was quicker.
+    In a reproducible search (a budget of trials, not of time) the proposal and the pruning of trial
+    k use only the trials up to k - window, so that results do not depend on the order in which
+    workers finish.
 
     Parameters
     ----------
     proposals : Proposer
-        Who proposes.
+        Proposes configurations.
     executor : Executor
-        Where jobs run.
+        Runs the jobs.
     budget : Budget
-        The clock.
+        Time and number of trials.
     folder : Path
         The run directory.
     folds : list of (ndarray, ndarray)
@@ -79,15 +79,15 @@ class Search:
     seed : int
         Seed of the jobs.
     recorder : Recorder
-        Where things are written.
+        Writes trials and outcomes.
     describe_seconds : float
-        Time for metafeatures, which a worker computes beside the first trial; 0 for none.
+        Time for metafeatures, which a worker computes during the first trial; 0 for none.
     on_start : callable
         Called with each trial that starts.
     gain : callable, optional
-        ``gain(positions, prediction) -> float``: what share of its loss on some of the evaluated
-        rows the answer would lose by a trial that predicts this. Without it only the race ends
-        trials early.
+        ``gain(positions, prediction) -> float``: relative reduction of the current ensemble's loss
+        on some of the evaluated rows if a trial with this prediction were added. Without it, trials
+        are pruned by racing only.
     """
 
     def __init__(
@@ -130,19 +130,19 @@ class Search:
 
     @property
     def is_reproducible(self) -> bool:
-        """Whether results may not depend on the clock."""
+        """Return whether results must not depend on the clock."""
         return not self._budget.is_timed
 
     def stop(self) -> None:
-        """Ask the search to end; safe from any thread and from a signal handler."""
+        """Request the search to end; safe from any thread and from a signal handler."""
         self._stop.set()
 
     def close(self) -> None:
-        """End what proposes."""
+        """Close the proposer."""
         self._proposals.close()
 
     def restore(self, trial: Trial) -> None:
-        """Take over a trial of an earlier, interrupted run of the same search."""
+        """Add a trial of an earlier, interrupted run of the same search."""
         self.trials.append(trial)
         self._proposals.mark_tried(trial.configuration)
         for fold in sorted(trial.outcomes):
@@ -154,7 +154,7 @@ class Search:
             self._update_status(trial)
 
     def add_finished(self, trial: Trial) -> None:
-        """Take in a trial that was run elsewhere, such as the baseline."""
+        """Add a trial that was run outside the search, such as the baseline."""
         self.trials.append(trial)
         for fold in sorted(trial.outcomes):
             self._recorder.record_outcome(trial.outcomes[fold])
@@ -165,7 +165,7 @@ class Search:
             self._proposals.penalty = trial.loss
 
     def run(self) -> Iterator[Trial]:
-        """Yield each trial when it is over: succeeded, dropped or failed."""
+        """Yield each trial when it is over: succeeded, pruned or failed."""
         while not self._is_over():
             self._dispatch()
             is_busy = self._is_describing or any(t.running for t in self.trials)
@@ -185,25 +185,25 @@ class Search:
                 self._record_outcome(trial, outcome)
                 if trial.is_over:
                     yield trial
-        yield from self.give_up()
+        yield from self.stop_unfinished()
 
-    def give_up(self) -> list[Trial]:
+    def stop_unfinished(self) -> list[Trial]:
         """Mark the trials that are not over as stopped, and return them."""
-        given_up = [trial for trial in self.trials if not trial.is_over]
-        for trial in given_up:
+        unfinished = [trial for trial in self.trials if not trial.is_over]
+        for trial in unfinished:
             trial.error = _BUDGET_ENDED
             self._finish(trial, Status.STOPPED)
-        return given_up
+        return unfinished
 
     def out_of_fold(self, trial: Trial) -> np.ndarray:
-        """The out-of-fold predictions of a successful trial, memory-mapped."""
-        return self._predictions.whole(trial)
+        """Return the out-of-fold predictions of a successful trial, memory-mapped."""
+        return self._predictions.all_rows(trial)
 
     def _is_over(self) -> bool:
         return self._stop.is_set() or self._budget.for_search() <= 0
 
     def _trial_limit_reached(self) -> bool:
-        """Whether as many trials were started as may be."""
+        """Return whether the maximum number of trials has been started."""
         limit = self._budget.trials
         started = sum(1 for trial in self.trials if trial.source != "baseline")
         return limit is not None and started >= limit
@@ -231,8 +231,8 @@ class Search:
         return self._describe_seconds > 0 and self.description is None
 
     def _next_job(self) -> Job | DescribeJob | None:
-        has_begun = any(trial.source != "baseline" for trial in self.trials)
-        if self._needs_description() and not self._is_describing and has_begun:
+        has_started = any(trial.source != "baseline" for trial in self.trials)
+        if self._needs_description() and not self._is_describing and has_started:
             if self.is_reproducible:
                 return DescribeJob(float("inf"), self._seed, UNTIMED_HARD_SECONDS)
             hard = max(min(10 * self._describe_seconds, self._budget.for_search()), 0.01)
@@ -242,11 +242,11 @@ class Search:
                 return self._job(trial, fold)
         if self._trial_limit_reached():
             return None
-        begun = self._start_trial()
-        return None if begun is None else self._job(begun, self._next_fold(begun) or 0)
+        started = self._start_trial()
+        return None if started is None else self._job(started, self._next_fold(started) or 0)
 
     def _next_fold(self, trial: Trial) -> int | None:
-        """The next fold to run, if the race does not want a result first."""
+        """Return the next fold to run; None if pruning needs the result of the first fold."""
         rest = [
             fold
             for fold in range(len(self._folds))
@@ -254,8 +254,8 @@ class Search:
         ]
         if not rest:
             return None
-        must_prove_itself = len(self._comparable(trial)) >= _MIN_FINISHED and not trial.outcomes
-        return None if must_prove_itself and trial.running else rest[0]
+        may_be_pruned = len(self._comparable(trial)) >= _MIN_FINISHED and not trial.outcomes
+        return None if may_be_pruned and trial.running else rest[0]
 
     def _job(self, trial: Trial, fold: int) -> Job:
         left = len(self._folds) - len(trial.outcomes)
@@ -267,14 +267,14 @@ class Search:
         return Job(trial.number, fold, trial.configuration, seed, soft, hard)
 
     def _overrun(self, outcome: Outcome) -> float:
-        """Seconds that a job took after its fit, or after the deadline of it."""
+        """Return the seconds of a job after the end of its fit or after its soft limit."""
         soft = self._soft_limits.get((outcome.trial, outcome.fold), float("inf"))
         return max(outcome.seconds - min(outcome.fit_seconds, soft), 0.0)
 
     def _start_trial(self) -> Trial | None:
         number = len(self.trials)
         if self.is_reproducible:
-            # The description must not decide by its arrival which trial it comes before.
+            # The trial from which metafeatures are used must not depend on when they arrive.
             if self._needs_description() and number > 1:
                 return None
             visible = self.trials[: max(number - self._window + 1, 0)]
@@ -291,16 +291,16 @@ class Search:
             return None
         at_once = min(self._executor.workers, len(self._folds))
         seconds = self._budget.for_search() * at_once / _TIME_MARGIN
-        found = self._proposals.next(seconds)
-        if found is None:
+        proposal = self._proposals.next(seconds)
+        if proposal is None:
             self._is_exhausted = True
             return None
-        return self._begin(found)
+        return self._begin(proposal)
 
-    def _begin(self, found: Recommendation) -> Trial:
-        trial = Trial(len(self.trials), found.configuration, found.source, found.why)
+    def _begin(self, proposal: Recommendation) -> Trial:
+        trial = Trial(len(self.trials), proposal.configuration, proposal.source, proposal.why)
         trial.started = self._budget.elapsed()
-        trial.expected_seconds = found.expected_seconds or 0.0
+        trial.expected_seconds = proposal.expected_seconds or 0.0
         self.trials.append(trial)
         self._proposals.mark_tried(trial.configuration)
         self._recorder.record_trial(trial.to_json())
@@ -308,7 +308,7 @@ class Search:
         return trial
 
     def _record_outcome(self, trial: Trial, outcome: Outcome) -> None:
-        """Take in the outcome of a fold and decide what becomes of the trial."""
+        """Record the outcome of a fold and update the status of its trial."""
         trial.outcomes[outcome.fold] = outcome
         self._recorder.record_outcome(outcome)
         if outcome.status is Status.TIMEOUT and self._budget.for_search() <= _MIN_SECONDS_LEFT:
@@ -320,7 +320,7 @@ class Search:
         self._update_status(trial)
 
     def _record_fold_loss(self, trial: Trial, fold: int) -> None:
-        """Note the loss of a fold; where the metric breaks on its prediction, the fold failed."""
+        """Record the loss of a fold; mark the fold as failed if the metric cannot be computed."""
         outcome = trial.outcomes[fold]
         try:
             prediction = np.asarray(self._predictions.fold(trial, fold))
@@ -331,18 +331,18 @@ class Search:
             trial.fold_losses[fold] = loss
             if np.isfinite(loss) or self._is_undefined(fold):
                 return
-            cause = "The metric is not finite on its predictions."
+            cause = "The metric is not finite for its predictions."
         trial.outcomes[fold] = replace(outcome, status=Status.FAILED, error=cause)
 
     def _is_undefined(self, fold: int) -> bool:
-        """Whether the metric has no value on a fold for anyone, such as AUC with one class."""
+        """Return whether the metric is undefined on a fold, such as AUC with one class."""
         baseline = self.trials[0]
         if baseline.source != "baseline":
             return False
         return not np.isfinite(baseline.fold_losses.get(fold, np.nan))
 
     def _update_status(self, trial: Trial) -> None:
-        """Decide by the folds in their order; in a reproducible run arrival plays no part."""
+        """Prune, fail or finish a trial; in a reproducible run by its folds in order."""
         bad = [f for f, o in sorted(trial.outcomes.items()) if o.status is not Status.SUCCESS]
         done = 0
         while done in trial.outcomes and done not in bad:
@@ -352,7 +352,7 @@ class Search:
         lost = lost_at(trial, self._comparable(trial), min(done, len(self._folds) - 1))
         if lost is not None:
             trial.fold_losses = {fold: trial.fold_losses[fold] for fold in range(lost)}
-            trial.error = "Clearly worse than the best trials on its first folds."
+            trial.error = "Pruned: clearly worse than the best trials on the first folds."
             self._finish(trial, Status.DROPPED)
         elif bad:
             trial.error = trial.outcomes[bad[0]].error
@@ -364,21 +364,21 @@ class Search:
             self._finish(trial, Status.DROPPED)
 
     def _gains_enough(self, trial: Trial, done: int) -> bool:
-        """Whether what it adds to the answer on its first folds is worth the time of the others."""
+        """Return whether the gain for the ensemble justifies the time of the remaining folds."""
         if self.is_reproducible or self._gain is None:
             return True
         spent = sum(trial.outcomes[fold].seconds for fold in range(done))
         rest = spent * (len(self._folds) - done) / done
         share = rest / (self._budget.seconds * self._executor.workers)
-        worth = required_gain(share, self._pruned_in_a_row)
-        if not worth:
+        required = required_gain(share, self._pruned_in_a_row)
+        if not required:
             return True
-        is_worth_it = self._gain(*self._predictions.first(trial, range(done))) >= worth
-        self._pruned_in_a_row = 0 if is_worth_it else self._pruned_in_a_row + 1
-        return is_worth_it
+        is_enough = self._gain(*self._predictions.of_folds(trial, range(done))) >= required
+        self._pruned_in_a_row = 0 if is_enough else self._pruned_in_a_row + 1
+        return is_enough
 
     def _comparable(self, trial: Trial) -> list[Trial]:
-        """The finished trials that this trial may be compared with."""
+        """Return the finished trials that this trial may be compared with."""
         last = trial.number - self._window if self.is_reproducible else len(self.trials)
         return [t for t in self.trials if t.status is Status.SUCCESS and t.number <= last]
 
@@ -389,7 +389,7 @@ class Search:
             trial.loss = loss if np.isfinite(loss) else None
             if trial.loss is None:
                 status = Status.FAILED
-                trial.error = "The metric is not finite on its predictions."
+                trial.error = "The metric is not finite for its predictions."
         elif status is Status.DROPPED:
             trial.loss = projected_loss(trial, self._comparable(trial))
         trial.status = status

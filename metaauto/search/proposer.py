@@ -1,4 +1,4 @@
-"""Who proposes the next configuration: the warm start first, then SMAC."""
+"""Propose the next configuration: by the warm start first, then by SMAC."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ _MAX_FAILURES = 3
 
 
 class Proposer:
-    """Recommendations of the warm start, then proposals of SMAC, never one twice.
+    """Proposes recommendations of the warm start, then of SMAC, each configuration once.
 
-    SMAC is started once enough trials are known and enough time is left to pay for it. Then the
-    two take turns until the warm start has nothing more to recommend. In a timed fit SMAC thinks
-    ahead, and while it has nothing ready a neighbour of a good configuration is tried; in a
-    reproducible fit it is waited for.
+    SMAC starts after 16 trials, or earlier without further recommendations, if more than 20 worker
+    seconds are left. The two alternate until the warm start has no more recommendations. In a timed
+    fit SMAC computes proposals in advance; while none is ready, a neighbour of a good configuration
+    is tried. A reproducible fit waits for SMAC.
 
     Parameters
     ----------
     space : SearchSpace
-        What can be tried.
+        The search space.
     strategy : WarmStart
         The warm start.
     runtime : RuntimeModel
-        Says what fits into the time that is left; learns here.
+        Predicts which configurations fit into the remaining time; updated with each trial.
     n_folds : int
-        Folds of a whole trial.
+        Number of folds of a complete trial.
     seed : int
         Seed for everything random.
     reproducible : bool
-        Whether proposals may depend on results alone, not on the clock.
+        Whether proposals may depend only on results, not on the clock.
     use_smac : bool
-        Whether SMAC proposes at all.
+        Whether SMAC is used.
     """
 
     def __init__(
@@ -74,15 +74,15 @@ class Proposer:
         self.penalty = 1.0
 
     def mark_tried(self, configuration: Configuration) -> None:
-        """Never propose this configuration again."""
+        """Exclude a configuration from further proposals."""
         self._tried.add(configuration.key)
 
     def inform(self, metafeatures: Metafeatures) -> None:
-        """Tell the warm start what the table is like."""
+        """Send the metafeatures of the table to the warm start."""
         self._strategy.inform(metafeatures)
 
     def observe(self, trial: Trial) -> None:
-        """Learn from a finished trial."""
+        """Update the warm start, the runtime model and SMAC with a finished trial."""
         self._observed.append(trial)
         model = trial.configuration.model
         succeeded = trial.status in (Status.SUCCESS, Status.DROPPED)
@@ -98,7 +98,7 @@ class Proposer:
                 self._tell()
 
     def next(self, seconds: float) -> Recommendation | None:
-        """The next configuration to try, or None if nothing is worth its time.
+        """Return the next configuration to try, or None if none fits into the remaining time.
 
         Parameters
         ----------
@@ -159,13 +159,13 @@ class Proposer:
             if self._is_new(repaired) and self._runtime.least_seconds(repaired) <= seconds:
                 if not self._reproducible:
                     self._smac.ask()
-                why = "highest expected improvement over what was seen"
+                why = "highest expected improvement"
                 expected = self._runtime.expected_seconds(repaired)
                 return Recommendation(repaired, "smac", why, expected)
         return None
 
     def _neighbour_or_random(self, seconds: float) -> Recommendation | None:
-        """A neighbour of a good configuration, or a random one."""
+        """Return a neighbour of a good configuration, or a random configuration."""
         good = [t for t in self._observed if t.status is Status.SUCCESS and t.loss is not None]
         good = [t for t in good if t.configuration.model in self._space.ranges]
         good.sort(key=lambda t: (t.loss, t.number))
@@ -173,10 +173,10 @@ class Proposer:
             if good and attempt % 4 != 3:
                 near = good[min(int(self._random.expovariate(0.5)), len(good) - 1)]
                 point = self._space.neighbour(near.configuration, self._random)
-                source, why = "random", f"near {near.name}"
+                source, why = "random", f"neighbour of {near.name}"
             elif self._space.models:
                 point = self._space.sample(self._random)
-                source, why = "random", "drawn at random"
+                source, why = "random", "random configuration"
             else:
                 return None
             if self._is_new(point) and self._runtime.least_seconds(point) <= seconds:

@@ -90,7 +90,7 @@ def test_the_portfolio_first_then_neighbours_of_what_was_good():
     assert [p.source for p in found[:length]] == ["portfolio"] * length
     assert {p.source for p in found[length:]} == {"random"}
     assert any(p.why.startswith("near ") for p in found[length:])
-    assert any(p.why == "drawn at random" for p in found[length:]) or len(found) == length + 12
+    assert any(p.why == "random configuration" for p in found[length:]) or len(found) == length + 12
 
 
 def test_nothing_is_proposed_twice():

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DaskExecutor", "Executor", "LocalExecutor", "Setup"]
 
-# A worker process imports this package too, and needs none of it.
+# Lazy, because worker processes import this package too and need none of these names.
 _HOMES = {
     "DaskExecutor": "cluster",
     "Executor": "executor",
