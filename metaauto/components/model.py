@@ -143,7 +143,7 @@ class Model:
             ("classes", n_classes, self.max_classes),
             ("cells", n_rows * n_features, self.max_cells),
         )
-        for what, value, limit in limits:
+        for unit, value, limit in limits:
             if limit is not None and value > limit:
-                return f"supports at most {limit} {what}, the table has {value}"
+                return f"supports at most {limit} {unit}, the table has {value}"
         return None

@@ -199,7 +199,7 @@ class AnytimeEnsemble:
             return False
         if not force and self._seconds > deadline.remaining():
             return False
-        began = time.monotonic()
+        started = time.monotonic()
         ordered = sorted(self._candidates.values(), key=lambda c: c.key)
         selection = select_ensemble(
             [c.prediction for c in ordered],
@@ -210,7 +210,7 @@ class AnytimeEnsemble:
             deadline=deadline,
             **self._options,
         ).renamed([c.key for c in ordered])
-        self._seconds = time.monotonic() - began
+        self._seconds = time.monotonic() - started
         cut_short = deadline.passed()
         self._stale = cut_short
         may_worsen = not cut_short and not self._keep_incumbent

@@ -30,21 +30,21 @@ def stratified_rows(
     if not classes:
         return np.sort(random.choice(len(y), size, replace=False))
     codes, counts = np.unique(y, return_counts=True)
-    wanted = np.ceil(counts * size / len(y)).astype(int)
+    sizes = np.ceil(counts * size / len(y)).astype(int)
     if balanced:
-        wanted = _even(counts, size)
+        sizes = _even(counts, size)
     picked = [
         random.choice(np.flatnonzero(y == code), int(number), replace=False)
-        for code, number in zip(codes, wanted, strict=True)
+        for code, number in zip(codes, sizes, strict=True)
     ]
     return np.sort(np.concatenate(picked))
 
 
 def _even(counts: np.ndarray, size: int) -> np.ndarray:
     """Return the number of rows of each class, as equal as possible, about `size` in total."""
-    wanted = np.zeros(len(counts), dtype=int)
+    sizes = np.zeros(len(counts), dtype=int)
     left = size
     for place, index in enumerate(np.argsort(counts, kind="stable")):
-        wanted[index] = min(counts[index], max(left // (len(counts) - place), 1))
-        left -= wanted[index]
-    return wanted
+        sizes[index] = min(counts[index], max(left // (len(counts) - place), 1))
+        left -= sizes[index]
+    return sizes

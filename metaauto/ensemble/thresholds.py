@@ -182,11 +182,11 @@ def fit_decision(
     else:
         tune = _best_multipliers
     plain = metric.loss(y, probabilities, sample_weight)
-    began = time.monotonic()
+    started = time.monotonic()
     best = tune(probabilities, y, metric, sample_weight)
     if not metric.loss(y, probabilities, sample_weight, best) < plain:
         return Decision()
-    used = _validation_rows(y, k, seed, time.monotonic() - began, deadline)
+    used = _validation_rows(y, k, seed, time.monotonic() - started, deadline)
     if len(used) < MIN_ROWS:
         return Decision()
     probabilities, y = probabilities[used], y[used]

@@ -45,14 +45,14 @@ class ScorerMetric:
     scorer: Callable[..., float]
     classes: tuple[Any, ...] | None
     kind: str
-    asked: list[str] = field(default_factory=list, compare=False)
+    requested: list[str] = field(default_factory=list, compare=False)
 
     def __call__(
         self, y: np.ndarray, prediction: np.ndarray, sample_weight: np.ndarray | None = None
     ) -> float:
         """Return the value of the scorer; greater is better."""
         table, classes = _label_table(self.classes, y, prediction, self.kind)
-        stub = _stub_class(self.kind)(prediction, table, self.asked)
+        stub = _stub_class(self.kind)(prediction, table, self.requested)
         if classes is not None:
             stub.classes_ = classes
         truth = y if table is None else table[y]
@@ -124,45 +124,45 @@ def _stub_class(kind: str) -> type:
     class GivenValues(RegressorMixin, BaseEstimator):
         """A fitted regressor that returns given predictions."""
 
-        def __init__(self, given: Any = None, table: Any = None, asked: Any = None) -> None:
+        def __init__(self, given: Any = None, table: Any = None, requested: Any = None) -> None:
             self.given = given
             self.table = table
-            self.asked = asked
+            self.requested = requested
 
         def __sklearn_is_fitted__(self) -> bool:
             return True
 
         def predict(self, X: Any) -> Any:
             """Return the given values."""
-            self.asked.append("predict")
+            self.requested.append("predict")
             return self.given
 
     class GivenProbabilities(ClassifierMixin, BaseEstimator):
         """A fitted classifier that returns given predictions."""
 
-        def __init__(self, given: Any = None, table: Any = None, asked: Any = None) -> None:
+        def __init__(self, given: Any = None, table: Any = None, requested: Any = None) -> None:
             self.given = given
             self.table = table
-            self.asked = asked
+            self.requested = requested
 
         def __sklearn_is_fitted__(self) -> bool:
             return True
 
         def predict(self, X: Any) -> Any:
             """Return the labels of the given codes, or the most probable labels."""
-            self.asked.append("predict")
+            self.requested.append("predict")
             codes = self.given if self.given.ndim == 1 else most_probable(self.given)
             return self.table[codes]
 
         def predict_proba(self, X: Any) -> Any:
             """Return the given probabilities, normalised to a row sum of one."""
-            self.asked.append("predict_proba")
+            self.requested.append("predict_proba")
             given = np.asarray(self.given, dtype=np.float64)
             return given / given.sum(axis=1, keepdims=True)
 
         def decision_function(self, X: Any) -> Any:
             """Return decision values by probability, > 0 if the second class is more probable."""
-            self.asked.append("decision_function")
+            self.requested.append("decision_function")
             given = np.asarray(self.given, dtype=np.float64)
             if given.shape[1] == 2:
                 return 2.0 * given[:, 1] - 1.0
@@ -215,7 +215,7 @@ def from_scorer(
             failed = True
     needs = "values"
     if kind != "regression":
-        labels_only = bool(probe.asked) and set(probe.asked) == {"predict"}
+        labels_only = bool(probe.requested) and set(probe.requested) == {"predict"}
         needs = "labels" if labels_only else "probabilities"
     return Metric(
         label,

@@ -127,8 +127,8 @@ class Register:
 
     def component(self, component: Any) -> None:
         """Register a component of any kind, by its type."""
-        for kind, wanted in COMPONENT_TYPES.items():
-            if isinstance(component, wanted):
+        for kind, expected in COMPONENT_TYPES.items():
+            if isinstance(component, expected):
                 self._add(kind, component)
                 return
         raise ComponentError(
@@ -151,11 +151,11 @@ class Register:
         self.entries.append(Registered("command", name, command, self.plugin))
 
     def _add(self, kind: str, component: Any) -> None:
-        wanted = COMPONENT_TYPES[kind]
-        if not isinstance(component, wanted):
+        expected = COMPONENT_TYPES[kind]
+        if not isinstance(component, expected):
             raise ComponentError(
                 f"It registers a {type(component).__name__} as a {kind}.",
-                hint=f"Pass a {wanted.__name__}.",
+                hint=f"Pass a {expected.__name__}.",
             )
         name = str(component.name)
         if isinstance(component, Preprocessor):

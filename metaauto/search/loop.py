@@ -349,9 +349,9 @@ class Search:
             done += 1
         if self.is_reproducible:
             bad = [fold for fold in bad if fold == done]
-        lost = lost_at(trial, self._comparable(trial), min(done, len(self._folds) - 1))
-        if lost is not None:
-            trial.fold_losses = {fold: trial.fold_losses[fold] for fold in range(lost)}
+        pruned_after = lost_at(trial, self._comparable(trial), min(done, len(self._folds) - 1))
+        if pruned_after is not None:
+            trial.fold_losses = {fold: trial.fold_losses[fold] for fold in range(pruned_after)}
             trial.error = "Pruned: clearly worse than the best trials on the first folds."
             self._finish(trial, Status.DROPPED)
         elif bad:

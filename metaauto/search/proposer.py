@@ -110,13 +110,13 @@ class Proposer:
             self._start_smac()
         if self._smac is not None and (self._smac_turn or self._strategy_exhausted):
             self._smac_turn = False
-            found = self._from_smac(seconds)
-            if found is not None:
-                return found
-        found = self._from_strategy(seconds)
-        if found is not None:
+            proposal = self._from_smac(seconds)
+            if proposal is not None:
+                return proposal
+        proposal = self._from_strategy(seconds)
+        if proposal is not None:
             self._smac_turn = self._smac is not None
-            return found
+            return proposal
         self._strategy_exhausted = True
         if self._smac is None and self._use_smac and seconds > _SMAC_WORTH_SECONDS:
             self._start_smac()
@@ -141,9 +141,9 @@ class Proposer:
                 self._smac.ask()
 
     def _from_strategy(self, seconds: float) -> Recommendation | None:
-        while (found := self._strategy.recommend(seconds)) is not None:
-            if self._is_new(found.configuration):
-                return found
+        while (proposal := self._strategy.recommend(seconds)) is not None:
+            if self._is_new(proposal.configuration):
+                return proposal
         return None
 
     def _from_smac(self, seconds: float) -> Recommendation | None:

@@ -165,20 +165,22 @@ def _serve(connection: Connection, ranges: Any, seed: int, folder: str) -> None:
     facade = _facade(translation.space, seed, folder)
     # Configurations are matched by key: rounding changes values, and SMAC would wait for the
     # original point forever.
-    asked: dict[str, Any] = {}
+    requested: dict[str, Any] = {}
     while True:
         kind, payload = connection.recv()
         if kind == "tell":
             for record, loss, seconds in payload:
                 configuration = Configuration.from_json(record)
-                point = asked.pop(configuration.key, None) or translation.to_space(configuration)
+                point = requested.pop(configuration.key, None) or translation.to_space(
+                    configuration
+                )
                 facade.tell(
                     TrialInfo(config=point, seed=0), TrialValue(cost=loss, time=seconds), save=False
                 )
         else:
             point = facade.ask().config
             proposal = translation.from_space(point)
-            asked[proposal.key] = point
+            requested[proposal.key] = point
             connection.send(("configuration", proposal.to_json()))
 
 

@@ -199,9 +199,9 @@ class Trial:
         """Return the highest memory of its folds, MiB."""
         return max((outcome.memory for outcome in self.outcomes.values()), default=0.0)
 
-    def files(self, folder: Path, what: str) -> list[Path]:
+    def files(self, folder: Path, attribute: str) -> list[Path]:
         """Return its files of one kind (``"model"`` or ``"prediction"``), by fold."""
-        return [folder / getattr(self.outcomes[fold], what) for fold in sorted(self.outcomes)]
+        return [folder / getattr(self.outcomes[fold], attribute) for fold in sorted(self.outcomes)]
 
     def to_json(self) -> dict[str, Any]:
         """Return the trial as JSON-ready values, without its outcomes."""

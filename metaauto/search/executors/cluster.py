@@ -35,7 +35,7 @@ class _Attempt:
     future: Any
     job: Job | DescribeJob
     number: int
-    began: float
+    started: float
 
 
 class DaskExecutor:
@@ -254,7 +254,7 @@ class DaskExecutor:
             self._send(attempt.job, attempt.number + 1)
             return []
         cause = f"Its Dask worker did not respond: {_first_line(error)}"
-        seconds = time.monotonic() - attempt.began
+        seconds = time.monotonic() - attempt.started
         return [attempt.job.failed(Status.CRASHED, seconds, cause)]
 
 

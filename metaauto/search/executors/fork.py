@@ -30,8 +30,8 @@ def may_fork(threads: int) -> bool:
     """
     if not sys.platform.startswith("linux") or sys.flags.hash_randomization:
         return False
-    wanted = thread_environment(threads)
-    if any(os.environ.get(name) != value for name, value in wanted.items()):
+    expected = thread_environment(threads)
+    if any(os.environ.get(name) != value for name, value in expected.items()):
         return False
     if threading.active_count() > 1 or threading.current_thread() is not threading.main_thread():
         return False

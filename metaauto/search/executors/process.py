@@ -186,7 +186,7 @@ class Child:
 
     @property
     def output(self) -> Any:
-        """Its standard output."""
+        """Return its standard output."""
         return self.process.stdout
 
     def is_alive(self) -> bool:
