@@ -176,7 +176,7 @@ def _check_usable(component: Any) -> None:
         except (ImportError, ValueError):
             found = False
         if not found:
-            raise ComponentError(f"It requires the module {module!r}.", hint=f"Install {module}.")
+            raise ComponentError(f"It needs the module {module!r}.", hint=f"Install {module}.")
     if isinstance(component, Model):
         spaces = []
         for kind in component.tasks:
