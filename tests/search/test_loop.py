@@ -462,7 +462,7 @@ class TestEnding:
         assert {len(trial.outcomes) for trial in tried} == {N_FOLDS if wanted else 1}
         assert bool(asked) == (seconds < 1000)
         if not wanted:
-            assert "adds too little" in tried[0].error
+            assert "Pruned: too little gain" in tried[0].error
             assert all(np.isfinite(trial.loss) for trial in tried)
 
     def test_after_some_that_were_refused_a_lesser_gain_is_enough(self, tmp_path):
