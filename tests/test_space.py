@@ -159,7 +159,7 @@ def test_the_baseline_is_not_searched():
     ("name", "model", "word"),
     [
         ("large", "gaussian_process", "rows"),
-        ("numbers", "ridge", "does not do binary"),
+        ("numbers", "ridge", "does not support binary"),
         ("weighted", "knn", "sample weights"),
     ],
 )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["command", "print_suggested"]
 
 _VALUES = 3
-_OTHER_TASK = "does not do"
+_OTHER_TASK = "does not support"
 
 
 @click.command("suggest", short_help="Say what to try first on a table, and why.")

@@ -1,4 +1,4 @@
-"""What plugins register: models, preprocessors, readers and metafeature extractors."""
+"""Component types that plugins register: models, preprocessors, readers, metafeatures."""
 
 from metaauto.components.context import BuildContext, Deadline, FitContext
 from metaauto.components.metafeatures import MetafeatureExtractor, MetafeatureInput

@@ -272,7 +272,7 @@ class FitRunner:
                 self.trial_finished(trial, state)
         except KeyboardInterrupt:
             search.stop()
-            search.give_up()
+            search.stop_unfinished()
             self.tell("warning", "Interrupted: the best model so far is returned.")
         finally:
             search.close()
@@ -284,7 +284,7 @@ class FitRunner:
             return
         before = self.answer
         if trial.source == "baseline":
-            self.ensemble.fall_back_on(trial.number, trial.loss)
+            self.ensemble.set_fallback(trial.number, trial.loss)
             return
         with self.clock.stage("ensemble"):
             prediction = search.out_of_fold(trial)
@@ -343,7 +343,7 @@ class FitRunner:
         lacking = len(selection.weights) - len(found)
         if lacking and self.ensemble is not None:
             self.tell("warning", f"{lacking} members are left out: the time is up.")
-            selection = self.ensemble.narrowed(selection, found)
+            selection = self.ensemble.restricted_to(selection, found)
         members = [replace(found[n], weight=float(w)) for n, w in selection.weights.items()]
         return selection, members
 

@@ -45,7 +45,7 @@ def new_ensemble(state: FitState, options: FitOptions, clock: Budget) -> Anytime
         seed=options.seed,
         decide=state.metric.needs == "labels",
         # Where only trials count, the result may not depend on when there was time to select.
-        keeps_better=clock.is_timed,
+        keep_incumbent=clock.is_timed,
     )
 
 

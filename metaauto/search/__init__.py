@@ -1,4 +1,4 @@
-"""The search: trials, fold by fold, in worker processes, proposed by the warm start and by SMAC."""
+"""The search: the warm start and SMAC propose trials, which run fold by fold in workers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
     "write_inputs",
 ]
 
-# Worker processes import this package too, and need little of it.
+# Lazy, because worker processes import this package too and need little of it.
 _HOMES = {
     "DaskExecutor": "executors",
     "Executor": "executors",
@@ -56,5 +56,5 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for, and no more."""
+    """Import an exported name on first access."""
     return attribute_of(__name__, _HOMES, name)

@@ -1,4 +1,4 @@
-"""From a configuration to scikit-learn objects: the preprocessing of a table, and the model."""
+"""Build scikit-learn preprocessing from a configuration."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["PreparationPlan", "plan_preparation"]
 
 
 class PreparationPlan:
-    """The chosen preprocessor of each slot with its values.
+    """The chosen preprocessor of each slot with its hyperparameter values.
 
     Attributes
     ----------
     steps : dict of str to (Preprocessor, dict)
-        By slot.
+        Preprocessor and values by slot.
     key : str
-        Equal for plans that prepare alike, so that prepared rows can be shared.
+        Equal for plans with the same result, so that prepared rows can be shared.
     """
 
     def __init__(
@@ -37,18 +37,18 @@ class PreparationPlan:
 
     @property
     def is_native(self) -> bool:
-        """Whether categories reach the model as codes."""
+        """Return whether the model receives categories as codes."""
         step = self.steps.get("categorical")
         return step is not None and step[0].outputs_categories
 
     def build(self, space: SearchSpace, context: BuildContext) -> Any:
-        """An unfitted transformer of typed frames.
+        """Return an unfitted transformer of typed frames.
 
         Category codes, if any, are the first columns of its output.
         """
         from sklearn.compose import ColumnTransformer
 
-        # Positions, for scikit-learn looks every name up in a list, which 10 000 columns feel.
+        # Positions, because scikit-learn searches each name in a list: slow for 10,000 columns.
         columns = space.task.positions
         numbers = columns(Role.NUMERIC, Role.BOOLEAN)
         branches: list[tuple[str, Any, Any]] = []
@@ -71,7 +71,7 @@ class PreparationPlan:
         )
 
     def build_reduction(self, context: BuildContext) -> Any | None:
-        """An unfitted transformer of the whole matrix, or None."""
+        """Return an unfitted transformer of the complete matrix, or None."""
         return self._step("reduce", context)
 
     def _may_be_sparse(self) -> bool:
@@ -97,7 +97,7 @@ class PreparationPlan:
 
 
 def _span(positions: list[int]) -> list[int] | slice:
-    """Neighbouring columns as a slice."""
+    """Return contiguous positions as a slice, others as a list."""
     first, last = positions[0], positions[-1]
     return slice(first, last + 1) if last - first + 1 == len(positions) else positions
 
@@ -105,7 +105,7 @@ def _span(positions: list[int]) -> list[int] | slice:
 def plan_preparation(
     space: SearchSpace, registry: Registry, configuration: Configuration
 ) -> PreparationPlan:
-    """Choose the preprocessor of each needed slot, as the configuration or the default says."""
+    """Return the preprocessor of each needed slot, by the configuration or the default."""
     model = registry.model(configuration.model)
     values = configuration.values
     steps: dict[str, tuple[Preprocessor, dict[str, Scalar]]] = {}
@@ -134,6 +134,7 @@ def plan_preparation(
         and not model.tags.accepts_categories
     ):
         raise ComponentError(
-            f"Model {model.name!r} cannot take category codes.", hint="Encode them."
+            f"Model {model.name!r} does not accept category codes.",
+            hint="Choose another preprocessor for the slot 'categorical'.",
         )
     return PreparationPlan(model, steps)

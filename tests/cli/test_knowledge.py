@@ -352,7 +352,7 @@ def test_a_folder_is_measured_on_a_cluster(quick_cli: Cli, tmp_path: Path, table
     gone = quick_cli(*build, "--dask", "smoke://signals")
     assert gone.returncode == 1
     assert gone.stderr.splitlines()[-1].startswith(
-        "Error: No Dask scheduler answers at 'smoke://signals'"
+        "Error: No Dask scheduler responds at 'smoke://signals'"
     )
     both = quick_cli(*build, "--dask", "tcp://a:1", "--cores", "1")
     assert both.returncode == 2

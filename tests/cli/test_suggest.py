@@ -55,7 +55,7 @@ def test_what_is_not_tried_is_told_why(quick_cli: Cli, folder: Path) -> None:
     assert told["configurations"][0]["seconds"] >= 0
     words = quick_cli(*BASE, "--knowledge", "k.db", "--exclude", "knn").stdout
     assert "\nSkipped  1 stored configuration: 1 knn " in words
-    assert "does not do" not in words
+    assert "does not support" not in words
 
 
 @pytest.mark.usefixtures("only_own_knowledge")
@@ -86,7 +86,10 @@ def test_a_store_of_others_that_is_damaged_only_warns(
         ((*BASE, "--knowledge", "no.db"), "There is no knowledge store 'no.db'."),
         ((*BASE, "--knowledge", "t.csv"), "is no SQLite database"),
         ((*BASE, "--metric", "rmse"), "rmse"),
-        ((*BASE, "--include", "ridge"), "No model can do this task: ridge does not do binary."),
+        (
+            (*BASE, "--include", "ridge"),
+            "No model can do this task: ridge does not support binary.",
+        ),
         ((*BASE, "--strategy", "knowlege"), "There is no strategy named 'knowlege'"),
     ],
 )

@@ -156,8 +156,8 @@ def test_a_function_of_the_script_over_classes_of_libraries_can_be_saved(tmp_pat
 @pytest.mark.parametrize(
     ("what", "complaint"),
     [
-        ("__import__('sqlite3').connect(':memory:')", "cannot reach worker processes"),
-        ("__import__('threading').Lock()", "cannot reach worker processes"),
+        ("__import__('sqlite3').connect(':memory:')", "cannot be sent to worker processes"),
+        ("__import__('threading').Lock()", "cannot be sent to worker processes"),
     ],
 )
 def test_what_cannot_travel_is_refused_in_one_sentence(tmp_path, what, complaint):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from metaauto.components import Deadline
 from metaauto.ensemble import Decision, fit_decision, quick_decision
 from metaauto.ensemble.class_factors import _Problem
-from metaauto.ensemble.thresholds import TUNINGS, _judges
+from metaauto.ensemble.thresholds import TUNINGS, _validation_rows
 from metaauto.errors import SettingError
 from metaauto.metrics import METRICS, resolve_metric
 from metaauto.metrics.classification import ConfusionMetric
@@ -147,11 +147,11 @@ def test_matrices_of_the_ascent_are_those_of_the_labels():
         assert metric.loss(y, p, weight, decided) == pytest.approx(loss, abs=1e-12)
         others = p * factors
         others[:, 2] = -1
-        rival = others.argmax(axis=1)
-        turning = others.max(axis=1) / p[:, 2]
-        grid = np.quantile(turning, [0.2, 0.5, 0.9])
-        for g, matrix in zip(grid, problem._matrices(grid, turning, rival, 2), strict=True):
-            labels = np.where(turning <= g, 2, rival)
+        runner_up = others.argmax(axis=1)
+        switch_at = others.max(axis=1) / p[:, 2]
+        grid = np.quantile(switch_at, [0.2, 0.5, 0.9])
+        for g, matrix in zip(grid, problem._matrices(grid, switch_at, runner_up, 2), strict=True):
+            labels = np.where(switch_at <= g, 2, runner_up)
             value = float(metric.function.values(matrix))
             direct = ConfusionMetric("f1_macro")(y, labels, weight)
             assert value == pytest.approx(direct, abs=1e-12)
@@ -209,8 +209,8 @@ def test_a_rule_that_cannot_be_judged_in_time_is_not_kept():
 @pytest.mark.parametrize(("k", "most"), [(2, 50_000), (4, 20_000)])
 def test_a_rule_is_judged_on_as_many_rows_as_time_allows(k, most):
     y = np.arange(50_000) % k
-    whole = _judges(y, k, 0, 1.0, Deadline())
+    whole = _validation_rows(y, k, 0, 1.0, Deadline())
     assert len(whole) == len(y)
-    half = _judges(y, k, 0, 1.0, Deadline.after(TUNINGS / 2))
+    half = _validation_rows(y, k, 0, 1.0, Deadline.after(TUNINGS / 2))
     assert len(half) == pytest.approx(most / 2, rel=0.1)
     assert len(np.unique(y[half])) == k

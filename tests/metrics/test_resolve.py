@@ -83,7 +83,7 @@ def test_bad_quantiles(name):
 
 @pytest.mark.parametrize("spec", [3, ["roc_auc"], LinearRegression])
 def test_what_is_no_metric(spec):
-    with pytest.raises(SettingError, match="Give a name"):
+    with pytest.raises(SettingError, match="Invalid metric"):
         resolve_metric(spec, "binary")
 
 

@@ -204,7 +204,7 @@ BROKEN = {
         @hookimpl
         def register_models(register, extra): pass
         """,
-        "does not fit",
+        "hook signature mismatch",
     ),
     "misspelt": (
         """
@@ -394,7 +394,7 @@ class TestSession:
         import threading
 
         lock = threading.Lock()
-        with pytest.raises(Refused, match="cannot reach worker processes") as caught:
+        with pytest.raises(Refused, match="cannot be sent to worker processes") as caught:
             pack_objects([Bundle([Model("mine", lambda v, c: lock)])])
         assert caught.value.hint
 

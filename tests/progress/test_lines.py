@@ -81,7 +81,7 @@ def test_findings_are_notes_and_the_rest_warnings() -> None:
 
 
 def test_models_that_are_left_out_are_told_with_a_reason_that_may_surprise() -> None:
-    skipped = {"ridge": "does not do binary", "svm": "takes too long on 1,000,000 rows"}
+    skipped = {"ridge": "does not support binary", "svm": "takes too long on 1,000,000 rows"}
     event = Event("stage", 0.0, "Searching", {"models": ["lda", "knn"], "skipped": skipped})
     assert lines_of(event) == [
         "Searching among lda, knn",

@@ -21,7 +21,7 @@ from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.search.checkpoint import restored_trials
 from metaauto.search.loop import Search, job_seed
 from metaauto.search.proposer import Proposer
-from metaauto.search.racing import least_gain
+from metaauto.search.racing import required_gain
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status, Trial
 from metaauto.space import SearchSpace
 from metaauto.task import Column, Role, Task
@@ -462,13 +462,13 @@ class TestEnding:
         assert {len(trial.outcomes) for trial in tried} == {N_FOLDS if wanted else 1}
         assert bool(asked) == (seconds < 1000)
         if not wanted:
-            assert "adds too little" in tried[0].error
+            assert "Pruned: too little gain" in tried[0].error
             assert all(np.isfinite(trial.loss) for trial in tried)
 
     def test_after_some_that_were_refused_a_lesser_gain_is_enough(self, tmp_path):
         budget = Budget(seconds=100.0, trials=4)
         share = 5.0 * (N_FOLDS - 1) / 100.0
-        gain = 0.8 * least_gain(share)
+        gain = 0.8 * required_gain(share)
         search = make_search(
             tmp_path, Slow(tmp_path, workers=1), budget, gain=lambda positions, predicted: gain
         )
@@ -510,7 +510,7 @@ class TestEnding:
 
         executor = Restarting(tmp_path, workers=9)
         search = make_search(tmp_path, executor, Budget(seconds=60.0), strategy=Moody())
-        search._proposals._nearby = lambda seconds: None
+        search._proposals._neighbour_or_random = lambda seconds: None
         assert len(all_of(search)) >= 3
 
 

@@ -89,8 +89,8 @@ def test_the_portfolio_first_then_neighbours_of_what_was_good():
     found = play(made, length + 12)
     assert [p.source for p in found[:length]] == ["portfolio"] * length
     assert {p.source for p in found[length:]} == {"random"}
-    assert any(p.why.startswith("near ") for p in found[length:])
-    assert any(p.why == "drawn at random" for p in found[length:]) or len(found) == length + 12
+    assert any(p.why.startswith("neighbour of ") for p in found[length:])
+    assert any(p.why == "random configuration" for p in found[length:]) or len(found) == length + 12
 
 
 def test_nothing_is_proposed_twice():

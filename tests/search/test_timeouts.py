@@ -61,7 +61,7 @@ def test_what_is_expected_to_fit_is_given_its_time(left, workers, folds, expecte
 @given(st.floats(1, 1e5), st.integers(1, 8), st.integers(1, 10), st.floats(0, 0.5))
 def test_what_comes_after_the_deadline_fits_as_well(left, workers, folds, share):
     room = left / math.ceil(folds / workers)
-    soft, _ = job_limits(budget_with(left), workers, folds, beyond=share * room)
+    soft, _ = job_limits(budget_with(left), workers, folds, overrun=share * room)
     assert soft + share * room <= room
     assert soft <= job_limits(budget_with(left), workers, folds)[0]
 

@@ -149,7 +149,7 @@ def test_configurations_that_cannot_be_tried_are_counted(tmp_path, registry, dat
     store = make_store(tmp_path / "k.db", (*ADVISED, *strangers))
     found = suggest(dataset, registry, knowledge=store)
     assert found.skipped == {"oracle is left out": 2}
-    assert found.unfit["ridge"] == "does not do binary"
+    assert found.unfit["ridge"] == "does not support binary"
 
 
 def test_it_can_be_told_as_json(tmp_path, registry, dataset) -> None:
@@ -173,7 +173,7 @@ def test_what_cannot_be_done_is_an_error(tmp_path, registry, dataset) -> None:
     (tmp_path / "bad.db").write_text("a,b\n1,2\n")
     with pytest.raises(KnowledgeError, match="is no SQLite database"):
         suggest(dataset, registry, knowledge=tmp_path / "bad.db")
-    with pytest.raises(Refused, match="ridge does not do binary"):
+    with pytest.raises(Refused, match="ridge does not support binary"):
         suggest(dataset, registry, include=["ridge"])
     with pytest.raises(UnknownName, match="lda"):
         suggest(dataset, registry, include=["ldaa"])

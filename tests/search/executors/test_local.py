@@ -133,14 +133,14 @@ def test_what_takes_too_much_memory_is_stopped(healthy):
 @POSIX
 def test_memory_is_watched_from_outside_too(setup):
     """Where a process cannot be limited from inside, or its children take the memory."""
-    # A pool of its own: who is hired after the limit has changed has it from inside as well.
+    # A separate pool: workers that start after the limit has changed also apply it inside.
     with LocalExecutor(1) as unlimited:
         unlimited.set_up(setup)
         await_free(unlimited, 1)
         unlimited.memory = 0.01
         (outcome,) = run(unlimited, job("sleeps", 7))
     assert outcome.status is Status.MEMORY
-    assert "0 MiB are allowed" in outcome.error
+    assert "the limit is 0 MiB per worker" in outcome.error
     assert "--memory" in outcome.error
 
 
@@ -258,7 +258,7 @@ def test_workers_that_cannot_start_are_reported(monkeypatch, setup):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     for fork in (False, True):
         executor = LocalExecutor(1, fork=fork)
-        with pytest.raises(WorkerError, match="do not start|is gone"), executor:
+        with pytest.raises(WorkerError, match="do not start|has ended"), executor:
             executor.set_up(setup)
             await_free(executor, 1)
     monkeypatch.setattr(sys, "executable", "")
