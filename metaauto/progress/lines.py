@@ -13,7 +13,7 @@ __all__ = ["Progress", "table_lines", "without_repeats"]
 
 _SILENCE = 60.0
 _FEW_CLASSES = 6
-_OTHER_TASK = "does not do"
+_OTHER_TASK = ("does not do", "does not support")
 _SERIOUS = ("leak",)
 
 
