@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from metaauto.analysis.warnings import concerns, next_steps
+from metaauto.analysis.warnings import fit_warnings, next_steps
 from metaauto.data import Finding, prepare
 from metaauto.task import Column, Role, Task
 
@@ -38,13 +38,13 @@ GOOD = {
 
 
 def codes(facts: dict[str, Any], about: Task | None = None, findings=(), optimum=1.0) -> list[str]:
-    found = concerns(about or task(), {**GOOD, **facts}, findings, optimum)
+    found = fit_warnings(about or task(), {**GOOD, **facts}, findings, optimum)
     assert all(concern.message and concern.advice for concern in found)
     return [concern.code for concern in found]
 
 
 def told(facts: dict[str, Any], about: Task | None = None, findings=()) -> str:
-    (concern,) = concerns(about or task(), {**GOOD, **facts}, findings, 1.0)
+    (concern,) = fit_warnings(about or task(), {**GOOD, **facts}, findings, 1.0)
     return f"{concern.message} {concern.advice}"
 
 
@@ -53,7 +53,7 @@ def test_a_good_fit_needs_no_minding() -> None:
 
 
 def test_facts_that_are_missing_are_no_concern() -> None:
-    assert concerns(task(), {}, ()) == []
+    assert fit_warnings(task(), {}, ()) == []
 
 
 def test_a_leak_comes_first_and_says_how_to_leave_it_out() -> None:
