@@ -24,7 +24,7 @@ _MIN_LATER = 8
 _PERFECT = 0.999
 _SHOWN = 3
 _ASKED_FOR = "set by the user"
-"""Reason of a role that the user set."""
+"""The reason of a role that the user gave."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def _rarely_right(facts: Mapping[str, Any]) -> Iterator[FitWarning]:
     if poor:
         poor.sort(key=lambda found: found["right"])
         listed = ", ".join(
-            f"class {found['class']!s} {found['right']:.0%} of {found['rows']:,} rows"
+            f"{found['class']!s} {found['right']:.0%} ({found['rows']:,} rows)"
             for found in poor[:_SHOWN]
         )
         more = f" and {len(poor) - _SHOWN} more" if len(poor) > _SHOWN else ""

@@ -69,8 +69,8 @@ def test_the_best_is_named_with_its_time():
         finished(2, "svm-2", best=0.9, seconds=65.0),
         finished(3, "knn-3", "dropped", best=0.9, seconds=70.0),
     )
-    assert shown(fit)["Best"] == "roc_auc 0.9  ▁██  since svm-2 at 1:05"
-    assert shown(fit)["Trials"] == "2 successful, 1 dropped early"
+    assert shown(fit)["Best"] == "roc_auc 0.9  ▁██  by svm-2 at 1:05"
+    assert shown(fit)["Trials"] == "2 successful, 1 pruned"
 
 
 def test_what_is_tried_stands_there_with_its_reason_until_it_is_over():
@@ -98,7 +98,7 @@ def test_failures_are_grouped_by_cause_and_losers_are_none():
         finished(5, "lda-5", "stopped"),
     )
     rows = [row.text for row in status_rows(fit) if row.style == "red"]
-    assert rows == ["2 x svm: ValueError: bad", "knn: over time"]
+    assert rows == ["2 x svm: ValueError: bad", "knn: timed out"]
 
 
 def test_a_notice_is_shown():

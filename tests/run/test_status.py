@@ -30,7 +30,7 @@ def test_a_run_is_read_while_it_goes_on(tmp_path):
 
 
 def test_what_is_no_run_is_refused(tmp_path):
-    with pytest.raises(RunError, match="is no run directory"):
+    with pytest.raises(RunError, match="is not a run directory"):
         read_run(tmp_path)
     RunDirectory.create(tmp_path / "run", {}).close()
     for name in ("run.db", "run.db-wal", "run.db-shm"):
