@@ -1,4 +1,4 @@
-"""All that a plugin may import from metaauto.
+"""The public API for plugins.
 
 What concerns knowledge stores is imported when it is asked for.
 

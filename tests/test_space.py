@@ -307,7 +307,7 @@ class TestModelsOfPlugins:
         assert {"drop", "deep"} <= set(space.ranges["mine"])
         chosen = space.repair(Configuration("mine", {"categorical": "target", "drop": True}))
         assert not {"drop", "deep"} & set(chosen.configuration.values)
-        assert "drop: plays no part here, dropped" in chosen.changes
+        assert "drop: inactive, dropped" in chosen.changes
         plain = SearchSpace(own(model), make_task())
         assert set(plain.ranges["mine"]) == {"c"}
 

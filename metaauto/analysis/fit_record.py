@@ -1,4 +1,4 @@
-"""What a model file records of its fit for the report: scores in plots, history, source."""
+"""Records of a fit in a model file, for the report: curves, history, warm start, command."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ __all__ = [
 ]
 
 _LOCAL = ("run_dir", "remember", "plugins", "memory")
-_MOST_ROWS = 20_000
-_MOST_TRIALS = 1_000
+_MAX_ROWS = 20_000
+_MAX_TRIALS = 1_000
 _REASONS = 20
 _SIMILAR = 8
 _ON_COMMAND_LINE = (
@@ -48,25 +48,24 @@ def report_record(
     options: Mapping[str, Any],
     limit: Deadline,
 ) -> dict[str, Any]:
-    """All that the report shows of a fit and `fit_facts` do not hold, JSON-ready.
+    """Return the data of the report that `fit_facts` do not hold, JSON-ready.
 
-    Nothing of it are rows; of the table's values there are class labels alone, and summaries of
-    many rows each.
+    It contains no rows: of the table's values only class labels, and summaries of many rows each.
 
     Parameters
     ----------
     model : FinalModel
-        The model; its calibration and decision belong to its predictions.
+        The model, for its calibration and decision rule.
     state : FitState
-        The table and its folds.
+        State of the fit.
     search : Search
         The trials and their out-of-fold predictions.
     selection : Selection
         The ensemble.
     options : mapping
-        What was asked for, without places on this machine.
+        Options of the fit, without paths of this machine.
     limit : Deadline
-        Ends the drawing of samples for intervals.
+        End of the sampling for intervals.
     """
     return {
         "out_of_fold": _out_of_fold(model, state, search, selection, limit),
@@ -83,7 +82,7 @@ def holdout_record(
     prediction: np.ndarray,
     limit: Deadline,
 ) -> dict[str, Any]:
-    """Plots and interval of predictions of the holdout."""
+    """Return curves and interval of the predictions of the holdout."""
     y, weights = state.answers(rows)
     groups = None if state.dataset.groups is None else state.dataset.groups[rows]
     found = score_intervals(
@@ -102,8 +101,8 @@ def _out_of_fold(
     model: FinalModel, state: FitState, search: Search, selection: Selection, deadline: Deadline
 ) -> dict[str, Any]:
     places = np.arange(len(state.splits.evaluated))
-    if len(places) > _MOST_ROWS:
-        places = np.sort(np.random.default_rng(0).choice(places, _MOST_ROWS, replace=False))
+    if len(places) > _MAX_ROWS:
+        places = np.sort(np.random.default_rng(0).choice(places, _MAX_ROWS, replace=False))
     rows = state.splits.evaluated[places]
     y, weights = state.answers(rows)
     groups = None if state.dataset.groups is None else state.dataset.groups[rows]
@@ -111,14 +110,14 @@ def _out_of_fold(
     blended = blend(members, list(selection.weights.values()))
     if model.calibrator is not None:
         blended = model.calibrator.apply(blended)
-    rivals = _rivals(search)
-    losses = {"ensemble": selection.loss, **{name: trial.loss for name, trial in rivals.items()}}
+    others = _compared_trials(search)
+    losses = {"ensemble": selection.loss, **{name: trial.loss for name, trial in others.items()}}
     found = score_intervals(
         state.metric,
         y,
         {
             "ensemble": blended,
-            **{name: search.out_of_fold(trial)[places] for name, trial in rivals.items()},
+            **{name: search.out_of_fold(trial)[places] for name, trial in others.items()},
         },
         weights,
         model.decision,
@@ -133,8 +132,8 @@ def _out_of_fold(
     return {**found, "diagnosis": diagnosis, "folds": len(state.splits.folds)}
 
 
-def _rivals(search: Search) -> dict[str, Trial]:
-    """The best single model and the baseline."""
+def _compared_trials(search: Search) -> dict[str, Trial]:
+    """Return the best single model and the baseline."""
     scored = [
         trial
         for trial in search.trials
@@ -146,11 +145,11 @@ def _rivals(search: Search) -> dict[str, Trial]:
 
 
 def _history(trials: Sequence[Trial], metric: Metric) -> list[dict[str, Any]]:
-    """When each trial ended, who proposed it and what it scored, in the order of their ends."""
+    """Return end time, source and score of each trial, in the order of their ends."""
     ended = [t for t in trials if t.finished is not None]
     ended.sort(key=lambda t: (t.finished, t.number))
     lines = []
-    for place, trial in enumerate(ended[:_MOST_TRIALS]):
+    for place, trial in enumerate(ended[:_MAX_TRIALS]):
         scored = trial.status is Status.SUCCESS and trial.loss is not None
         line = {
             "name": trial.name,
@@ -166,7 +165,7 @@ def _history(trials: Sequence[Trial], metric: Metric) -> list[dict[str, Any]]:
 
 
 def _warm_start(state: FitState) -> dict[str, Any] | None:
-    """Which known tables are similar, and what was known of them; None after a cold start."""
+    """Return the similar datasets and the size of the knowledge; None without knowledge."""
     strategy = state.strategy
     if not isinstance(strategy, KnowledgeStrategy):
         return None
@@ -178,16 +177,16 @@ def _warm_start(state: FitState) -> dict[str, Any] | None:
 
 
 def command_of(kept: Mapping[str, Any], source: Any, task: Task) -> str:
-    """The command that asks for the same again.
+    """Return the command that repeats the fit.
 
     Parameters
     ----------
     kept : mapping
-        What was asked for, as plain values, without places on this machine.
+        Options as plain values, without paths of this machine.
     source : str or None
-        Where the table came from; None if it was in memory.
+        Source of the table; None if it was in memory.
     task : Task
-        What was learned.
+        The task.
     """
     table = "TABLE" if source is None else without_folders(str(source))
     words = ["metaauto", "fit", table, "--target", task.target]
@@ -211,19 +210,18 @@ def command_of(kept: Mapping[str, Any], source: Any, task: Task) -> str:
 def holdout_facts(
     model: FinalModel, state: FitState, deadline: Deadline, limit: Deadline
 ) -> dict[str, Any]:
-    """Score of the final model on rows that nothing has seen; empty without a holdout.
+    """Return the score of the final model on the holdout; empty without a holdout.
 
     Parameters
     ----------
     model : FinalModel
         The model.
     state : FitState
-        What was fitted.
+        State of the fit.
     deadline : Deadline
-        Rows are predicted part by part, drawn at random, until then; those that were predicted
-        must do.
+        Random parts of the holdout are predicted until then; the score is over these rows.
     limit : Deadline
-        Ends the drawing of samples for the interval.
+        End of the sampling for the interval.
     """
     holdout = state.splits.holdout
     if holdout is None:
@@ -246,7 +244,7 @@ def holdout_facts(
 
 
 def shown_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """What was asked for, without what tells of this machine."""
+    """Return the options without paths and resources of this machine."""
     shown = {name: value for name, value in options.items() if name not in _LOCAL}
     if isinstance(shown.get("knowledge"), str):
         shown["knowledge"] = without_folders(shown["knowledge"])
@@ -254,7 +252,7 @@ def shown_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_folders(place: str) -> str:
-    """A file or address without the folders it lies in."""
+    """Return a file or address without its folders."""
     scheme, colon, rest = place.partition(":")
     if not colon or len(scheme) < 2:
         return PurePath(place.replace("\\", "/")).name

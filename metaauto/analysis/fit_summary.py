@@ -1,4 +1,4 @@
-"""All facts of a finished fit, as the model carries them."""
+"""Collect the facts of a finished fit, which the model holds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from metaauto.analysis.fit_record import holdout_facts, report_record, shown_options
 from metaauto.analysis.reliability import column_facts, reliability_facts
-from metaauto.analysis.warnings import FitWarning, concerns, next_steps
+from metaauto.analysis.warnings import FitWarning, fit_warnings, next_steps
 from metaauto.budget import Budget
 from metaauto.components import Deadline
 from metaauto.ensemble import Selection
@@ -21,7 +21,7 @@ from metaauto.plugins.registry import Registry
 from metaauto.search import Search, Status, Trial
 
 __all__ = [
-    "answer_of",
+    "result_facts",
     "failure_causes",
     "fit_facts",
     "no_model_problem",
@@ -29,7 +29,7 @@ __all__ = [
     "plugin_failure",
 ]
 
-_ANSWER = (
+_RESULT = (
     *("score", "single_score", "baseline_score", "holdout_score", "greater_is_better"),
     *("interval", "holdout_interval", "seconds"),
 )
@@ -49,32 +49,32 @@ def outcome_facts(
     clock: Budget,
     options: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """All facts of a finished fit, JSON-ready.
+    """Return all facts of a finished fit, JSON-ready.
 
     Parameters
     ----------
     model : FinalModel
-        The model, whose facts they will be.
+        The final model.
     state : FitState
-        What was fitted.
+        State of the fit.
     search : Search
-        What was tried.
+        Search with its trials.
     selection : Selection
         The ensemble, by trial number.
     out_of_fold : mapping of int to ndarray
-        Predictions of its members over the evaluated rows.
+        Out-of-fold predictions of its members over the evaluated rows.
     clock : Budget
-        What was spent, and the time that is left.
+        Budget, with the elapsed and the remaining time.
     options : mapping
-        What was asked for, JSON-ready.
+        Options of the fit, JSON-ready.
 
     Returns
     -------
     dict
         Those of `fit_facts`, `reliability_facts`, `holdout_facts` and `column_facts`;
-        ``interval`` and ``holdout_interval``: where the ensemble's scores lie; ``report``: see
-        `report_record`; ``warnings``: what to mind, as `FitWarning`, the gravest first; ``next``:
-        what to try.
+        ``interval`` and ``holdout_interval``: intervals of the ensemble's scores; ``report``: see
+        `report_record`; ``warnings``: `FitWarning` records, the most severe first; ``next``: next
+        steps.
     """
     deadline = Deadline()
     if clock.is_timed:
@@ -93,18 +93,20 @@ def outcome_facts(
         facts["holdout_interval"] = _interval(facts["holdout"], facts["holdout_rows"], "holdout")
     problem = no_model_problem(search.trials)
     if problem is not None:
-        minded = [
+        found = [
             FitWarning("no-model", problem, "Raise --budget, or fix the cause of the failures.")
         ]
     else:
-        minded = concerns(state.dataset.task, facts, state.dataset.findings, state.metric.optimum)
-    facts["warnings"] = [concern.to_json() for concern in minded]
+        found = fit_warnings(
+            state.dataset.task, facts, state.dataset.findings, state.metric.optimum
+        )
+    facts["warnings"] = [warning.to_json() for warning in found]
     facts["next"] = next_steps(facts)
     return facts
 
 
 def _limit(clock: Budget) -> Deadline:
-    """Time for an interval; no limit where results may not depend on the clock."""
+    """Return the time limit of an interval; none if results must not depend on the clock."""
     if not clock.is_timed:
         return Deadline()
     least, most = _INTERVAL_SECONDS
@@ -112,7 +114,7 @@ def _limit(clock: Budget) -> Deadline:
 
 
 def _interval(record: Mapping[str, Any], rows: int, over: str) -> dict[str, Any] | None:
-    """The interval of the ensemble's score, and what it is over; None where there is none."""
+    """Return the interval of the ensemble's score with its rows; None if it is undefined."""
     found = record["intervals"]["ensemble"]
     if found["low"] is None:
         return None
@@ -120,19 +122,19 @@ def _interval(record: Mapping[str, Any], rows: int, over: str) -> dict[str, Any]
     return {**ends, "level": _LEVEL, "rows": rows, "over": over}
 
 
-def answer_of(model: FinalModel) -> dict[str, Any]:
-    """What a run directory notes of its model: the scores and the ensemble, JSON-ready."""
-    facts = {name: model.facts[name] for name in _ANSWER if name in model.facts}
+def result_facts(model: FinalModel) -> dict[str, Any]:
+    """Return the facts that a run directory stores: scores and ensemble, JSON-ready."""
+    facts = {name: model.facts[name] for name in _RESULT if name in model.facts}
     return {**facts, "members": {member.name: member.weight for member in model.members}}
 
 
 def fit_facts(
     state: FitState, search: Search, selection: Selection, clock: Budget, options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The facts of a fit, JSON-ready.
+    """Return the facts of the search and its options, JSON-ready.
 
-    Scores are out-of-fold. That of the ensemble was selected on the same rows and is therefore a
-    little too good; a holdout gives an honest one. ``notes`` says what else is to be minded.
+    Scores are out-of-fold. The ensemble was selected on the same rows, so its score is slightly
+    optimistic; a holdout gives an unbiased one. ``notes`` lists further causes of optimism.
     """
     dataset, metric = state.dataset, state.metric
     baseline = search.trials[0]
@@ -173,21 +175,21 @@ def fit_facts(
 
 
 def _notes(state: FitState, search: Search, selection: Selection) -> list[str]:
-    """What makes the scores less honest than they look, one sentence each."""
+    """Return causes of optimistic scores, one sentence each."""
     if state.splits.holdout is not None:
         return []
     models = {search.trials[number].configuration.model for number in selection.weights}
-    watching = sorted(m for m in models if state.registry.model(m).tags.uses_early_stopping)
-    if not watching:
+    stopped = sorted(m for m in models if state.registry.model(m).tags.uses_early_stopping)
+    if not stopped:
         return []
     return [
-        f"{', '.join(watching)} stopped training where the rows that score them were predicted "
-        "best, which makes the out-of-fold score slightly optimistic."
+        f"{', '.join(stopped)} used the validation folds for early stopping; the out-of-fold score "
+        "is slightly optimistic."
     ]
 
 
 def _work(trial: Trial) -> float:
-    """Worker seconds spent on fitting and predicting, those of failed folds included."""
+    """Return the worker seconds for fitting and predicting, including failed folds."""
     return sum(
         outcome.seconds
         if outcome.status.is_failure
@@ -197,7 +199,7 @@ def _work(trial: Trial) -> float:
 
 
 def failure_causes(trials: Sequence[Trial]) -> dict[str, int]:
-    """How often trials failed, by cause, the most frequent first; lost races do not count."""
+    """Count failed trials by cause, the most frequent first; pruned trials are not failures."""
     causes = Counter(
         f"{trial.configuration.model} {trial.status}: {trial.error}"
         for trial in trials
@@ -207,17 +209,17 @@ def failure_causes(trials: Sequence[Trial]) -> dict[str, int]:
 
 
 def no_model_problem(trials: Sequence[Trial]) -> str | None:
-    """What to tell the user if the baseline is all there is; None if a model was fitted."""
+    """Return a message if only the baseline was fitted; None otherwise."""
     tried = [trial for trial in trials if trial.source != "baseline"]
     if any(trial.loss is not None for trial in tried):
         return None
     causes = [f"{count} x {cause}" for cause, count in failure_causes(tried).items()]
     why = f"All trials failed ({'; '.join(causes[:5])})" if causes else "No trial was finished"
-    return f"{why}; the answer is the baseline, which does not look at the features."
+    return f"{why}; the final model is the baseline, which ignores the features."
 
 
 def plugin_failure(trial: Trial, registry: Registry) -> str | None:
-    """Which third-party plugin a failed trial is to blame on; None for all other trials."""
+    """Return a message naming the third-party plugin of a failed trial; None for other trials."""
     if not trial.status.is_failure:
         return None
     name = trial.configuration.model

@@ -1,4 +1,4 @@
-"""``metaauto plugins check``: the contracts of all components of a plugin, as a verdict."""
+"""``metaauto plugins check``: run the contract tests on all components of a plugin."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("check", short_help="Run the contracts on a plugin and print a verdict.")
+@click.command("check", short_help="Run the contract tests on a plugin.")
 @click.argument("package", shell_complete=complete_folders)
 @click.option(
     "--timeout",
@@ -28,23 +28,25 @@ __all__ = ["command"]
     type=float,
     default=600.0,
     show_default=True,
-    help="How long the checks of one component may take.",
+    help="Timeout for the checks of one component.",
 )
-@json_option("the verdict")
+@json_option("the results")
 @click.pass_context
 def command(ctx: click.Context, package: str, timeout: float, as_json: bool) -> None:
-    """Run the contracts of `metaauto.testing` on each component of PACKAGE; needs pytest.
+    """Run the contract tests of `metaauto.testing` on each component of PACKAGE; needs pytest.
 
     \b
     metaauto plugins check metaauto-fancy      an installed package, or the name of its plugin
     metaauto plugins check ./metaauto-fancy    a project with a pyproject.toml, installed or not
     metaauto plugins check plugins/fancy.py    a plugin file, or a folder of them
 
-    Each component is checked in a process of its own, so that one that hangs or crashes is named.
-    The exit status is 0 if all is well and 1 if not.
+    Each component is checked in its own process, so that a hang or crash is attributed to it.
+    The exit status is 0 if all checks pass and 1 otherwise.
     """
     if not timeout > 0:
-        raise SettingError(f"--timeout must be > 0 seconds (got {timeout:g}).")
+        raise SettingError(
+            f"--timeout must be > 0 seconds (got {timeout:g}).", hint="For example: --timeout 600."
+        )
     from metaauto.testing.check import check_component, find_target, plugins_of
 
     logging.getLogger("metaauto.plugins").setLevel(logging.ERROR)
@@ -74,7 +76,7 @@ def command(ctx: click.Context, package: str, timeout: float, as_json: bool) -> 
     elif not found:
         print_line(f"There is no plugin in {package!r}.")
     else:
-        print_line("All is well." if is_good else "There is something to mend.")
+        print_line("All checks passed." if is_good else "Some checks failed; see above.")
     ctx.exit(0 if is_good else 1)
 
 
@@ -83,9 +85,9 @@ def _lines(verdict: Verdict) -> Iterator[str]:
         yield f"  {verdict.component}  not checked: {verdict.remark}"
         return
     count = verdict.passed + len(verdict.failures)
-    skipped = f", {verdict.skipped} of what it does not claim" if verdict.skipped else ""
+    skipped = f", {verdict.skipped} skipped (not claimed)" if verdict.skipped else ""
     if verdict.is_good:
-        yield f"  {verdict.component}  good: {count} checks{skipped}"
+        yield f"  {verdict.component}  passed: {count} checks{skipped}"
         return
     yield f"  {verdict.component}  FAILED {len(verdict.failures)} of {count} checks{skipped}"
     for failure in verdict.failures:

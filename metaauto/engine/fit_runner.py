@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from metaauto.analysis.fit_summary import answer_of, failure_causes, no_model_problem, outcome_facts
+from metaauto.analysis.fit_summary import (
+    failure_causes,
+    no_model_problem,
+    outcome_facts,
+    result_facts,
+)
 from metaauto.analysis.leaderboard import build_leaderboard
 from metaauto.components import Deadline
 from metaauto.components.strategy import WarmStart
@@ -369,7 +374,7 @@ class FitRunner:
             model.facts.update(
                 outcome_facts(model, state, search, selection, out_of_fold, self.clock, options)
             )
-        state.run.record_answer(answer_of(model))
+        state.run.record_result(result_facts(model))
         return model
 
     def remember(self, search: Search, state: FitState) -> None:

@@ -1,4 +1,4 @@
-"""What a fit tells its caller while it runs."""
+"""Emit the events of a running fit."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _log = logging.getLogger("metaauto.fit")
 
 
 class EventReporter:
-    """Tells the caller of a fit what happens, each thing as one `Event`.
+    """Emit the events of a fit to its caller.
 
     Parameters
     ----------
     clock : Budget
-        Says when it happened.
+        Clock of the fit, for the time of each event.
     on_event : callable, optional
-        Told; without it nobody listens.
+        Listener that takes each `Event`.
     """
 
     def __init__(self, clock: Budget, on_event: Callable[[Event], None] | None = None) -> None:
         self._clock = clock
         self._on_event = on_event
-        self._faults: set[str] = set()
+        self._plugin_failures: set[str] = set()
 
     def __call__(self, kind: str, message: str, **data: Any) -> None:
-        """Tell one thing; see `Event` for the kinds."""
+        """Emit one event; see `Event` for the kinds."""
         if self._on_event is not None:
             if kind == "stage":
                 left = self._clock.remaining() if self._clock.is_timed else None
@@ -47,28 +47,28 @@ class EventReporter:
             self._on_event(Event(kind, self._clock.elapsed(), message, data))
 
     def warn(self, message: str) -> None:
-        """Warn who listens, or the log if nobody does."""
+        """Emit a warning; log it if there is no listener."""
         if self._on_event is None:
             _log.warning("%s", message)
         self("warning", message)
 
     def table(self, dataset: Dataset) -> None:
-        """Tell what the table holds, and what is odd about it."""
+        """Emit the task and the findings about the table."""
         self("table", counted(dataset.task.n_rows, "row"), task=dataset.task)
         for finding in dataset.findings:
             self("warning", str(finding), code=finding.code, column=finding.column)
 
     def warm_start(self, loaded: LoadedKnowledge, strategy: WarmStart) -> None:
-        """Tell what is known of similar tables, and which stores cannot be used."""
+        """Emit the loaded knowledge, and a warning for each unusable store."""
         for problem in loaded.problems:
-            self.warn(f"{problem} It is left out.")
+            self.warn(f"{problem} This store is ignored.")
         if isinstance(strategy, KnowledgeStrategy):
             about = strategy.summary()
-            n, tables = about["configurations"], about["datasets"]
-            message = f"{counted(n, 'configuration')} known from {counted(tables, 'table')}"
+            n, datasets = about["configurations"], about["datasets"]
+            message = f"{counted(n, 'configuration')} evaluated on {counted(datasets, 'dataset')}"
             self("warm_start", message, stores=dict(loaded.used), **about)
         elif isinstance(strategy, FallbackWarmStart):
-            message = f"The strategy {strategy.name!r} of a plugin chooses what is tried first."
+            message = f"The first configurations come from the plugin strategy {strategy.name!r}."
             self("warm_start", message, stores=dict(loaded.used))
         else:
             self(
@@ -78,7 +78,7 @@ class EventReporter:
             )
 
     def trial_started(self, trial: Trial) -> None:
-        """Tell that a trial begins."""
+        """Emit the start of a trial."""
         message = f"{trial.name} ({trial.source}: {trial.why})"
         self(
             "trial_started",
@@ -92,7 +92,7 @@ class EventReporter:
         )
 
     def trial_finished(self, trial: Trial, state: FitState, best: float | None) -> None:
-        """Tell how a trial ended and the best score by then; blame each fault of a plugin once."""
+        """Emit the end of a trial and the best score; warn of each plugin failure once."""
         score = None
         if trial.status is Status.SUCCESS and trial.loss is not None:
             score = state.metric.loss_to_score(trial.loss)
@@ -107,7 +107,7 @@ class EventReporter:
             error=trial.error,
             best=best,
         )
-        fault = plugin_failure(trial, state.registry)
-        if fault is not None and fault not in self._faults:
-            self._faults.add(fault)
-            self("warning", fault)
+        failure = plugin_failure(trial, state.registry)
+        if failure is not None and failure not in self._plugin_failures:
+            self._plugin_failures.add(failure)
+            self("warning", failure)

@@ -40,7 +40,7 @@ def test_a_label_is_known_however_a_table_writes_it(classes, labels, codes) -> N
         (("01", "1"), ["1.0"], "'1.0'"),
         ((0, 1), [2], "'2'"),
         (None, ["many"], "'many'"),
-        (None, [np.inf], "no finite number"),
+        (None, [np.inf], "expected a finite number"),
     ],
 )
 def test_what_the_model_cannot_know_is_named(classes, labels, words: str) -> None:
@@ -80,7 +80,7 @@ def test_metrics_are_chosen_and_checked(model) -> None:
 def test_a_table_without_the_target_is_refused(model) -> None:
     with pytest.raises(TargetError, match="'buys'"):
         evaluate(model, people(5).drop(columns="buys"))
-    with pytest.raises(TargetError, match="empty"):
+    with pytest.raises(TargetError, match="missing in every row"):
         evaluate(model, people(5).assign(buys=None))
     with pytest.raises(TargetError, match="Several"):
         evaluate(model, pd.concat([people(5), people(5)[["buys"]]], axis=1))

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from metaauto.analysis.warnings import concerns, next_steps
+from metaauto.analysis.warnings import fit_warnings, next_steps
 from metaauto.data import Finding, prepare
 from metaauto.task import Column, Role, Task
 
@@ -38,13 +38,13 @@ GOOD = {
 
 
 def codes(facts: dict[str, Any], about: Task | None = None, findings=(), optimum=1.0) -> list[str]:
-    found = concerns(about or task(), {**GOOD, **facts}, findings, optimum)
+    found = fit_warnings(about or task(), {**GOOD, **facts}, findings, optimum)
     assert all(concern.message and concern.advice for concern in found)
     return [concern.code for concern in found]
 
 
 def told(facts: dict[str, Any], about: Task | None = None, findings=()) -> str:
-    (concern,) = concerns(about or task(), {**GOOD, **facts}, findings, 1.0)
+    (concern,) = fit_warnings(about or task(), {**GOOD, **facts}, findings, 1.0)
     return f"{concern.message} {concern.advice}"
 
 
@@ -53,13 +53,17 @@ def test_a_good_fit_needs_no_minding() -> None:
 
 
 def test_facts_that_are_missing_are_no_concern() -> None:
-    assert concerns(task(), {}, ()) == []
+    assert fit_warnings(task(), {}, ()) == []
 
 
 def test_a_leak_comes_first_and_says_how_to_leave_it_out() -> None:
     leak = Finding("leak", "Column 'a b' gives it away: why. Leave it out unless known.", "a b")
     assert told({}, findings=[leak]) == (
-        "Column 'a b' gives it away: why. Leave it out: --role 'a b'=identifier."
+        "Column 'a b' gives it away: why. Exclude the column with --role 'a b'=identifier."
+    )
+    leakage = Finding("leak", "Column 'a' determines it: why. Drop the column unless known.", "a")
+    assert told({}, findings=[leakage]) == (
+        "Column 'a' determines it: why. Exclude the column with --role a=identifier."
     )
     facts = {"score": 1.0, "failures": {"svm failed: x": 9}}
     assert codes(facts, findings=[leak]) == ["leak", "failures"]
@@ -95,7 +99,7 @@ def test_a_score_like_the_baseline_is_told(facts: dict[str, Any], words: str) ->
 
 
 def test_few_rows_and_few_of_a_class_are_told() -> None:
-    assert "only 120 rows" in told({}, task(n_rows=120))
+    assert "Only 120 rows" in told({}, task(n_rows=120))
     assert "yes (12)" in told({}, task(counts=(988, 12)))
     many = told({}, task(counts=(900, 3, 4, 5, 6)))
     assert "b (3), c (4), d (5) and 1 more" in many
@@ -110,7 +114,7 @@ def test_folds_that_differ_by_more_than_chance_are_told() -> None:
 
 def test_a_class_that_is_rarely_right_is_named() -> None:
     poor = {"class": "yes", "rows": 50, "right": 0.12}
-    assert "yes in 12% of its 50 rows" in told({"classes": [poor, *GOOD["classes"]]})
+    assert "Low recall: yes 12% (50 rows)" in told({"classes": [poor, *GOOD["classes"]]})
     unseen = {"class": "x", "rows": 0, "right": None}
     assert codes({"classes": [unseen, {"class": "y", "rows": 3, "right": 0.0}]}) == []
 
@@ -124,7 +128,8 @@ def test_dates_without_a_time_are_told() -> None:
 def test_identifiers_can_be_taken_back() -> None:
     one = column("row id", Role.IDENTIFIER)
     assert "--role 'row id'=categorical" in told({}, task(one))
-    assert told({}, task(one, column("b", Role.IDENTIFIER))).startswith("'row id', 'b' identify")
+    both = told({}, task(one, column("b", Role.IDENTIFIER)))
+    assert both.startswith("Excluded as identifiers: 'row id', 'b'.")
 
 
 def test_identifiers_that_were_asked_for_are_no_concern() -> None:
@@ -157,8 +162,8 @@ def test_more_time_is_advised_only_while_it_helps() -> None:
     (step,) = next_steps({**facts, "newest_member": 58.0})
     assert "--budget 4m" in step
     (step,) = next_steps({**facts, "newest_member": 10.0, "later_trials": 12})
-    assert "None of 12 later trials" in step
-    assert "hardly help" in step
+    assert "None of the last 12 trials joined the ensemble" in step
+    assert "more time is unlikely to help" in step
     assert next_steps({**facts, "newest_member": 10.0, "later_trials": 2}) == []
     assert next_steps({**facts, "budget": None, "newest_member": 10.0}) == []
 

@@ -36,8 +36,8 @@ def test_the_table_is_told_before_the_search() -> None:
     assert lines == [
         "1,230 rows; target 'buys': 2 classes (no 1,200, yes 30)",
         "2 features: 1 numeric, 1 categorical",
-        "Rows with the same 'shop' stay together",
-        "Later 'day' is predicted from earlier",
+        "Groups: 'shop'",
+        "Time: 'day' (validation on later rows)",
         "Metric: roc_auc",
     ]
 
@@ -65,8 +65,8 @@ def test_only_better_answers_are_told_and_a_sign_of_life() -> None:
         trial(80.0, 0.9),
     )[3:]
     assert lines == [
-        "     1.0 s  roc_auc 0.8  with lda-1  (1 trial)",
-        "     4.0 s  roc_auc 0.9  with svm-4  (4 trials)",
+        "     1.0 s  roc_auc 0.8  by lda-1  (1 trial)",
+        "     4.0 s  roc_auc 0.9  by svm-4  (4 trials)",
         "    70.0 s  roc_auc 0.9  (6 trials)",
     ]
 
@@ -84,8 +84,8 @@ def test_models_that_are_left_out_are_told_with_a_reason_that_may_surprise() -> 
     skipped = {"ridge": "does not support binary", "svm": "takes too long on 1,000,000 rows"}
     event = Event("stage", 0.0, "Searching", {"models": ["lda", "knn"], "skipped": skipped})
     assert lines_of(event) == [
-        "Searching among lda, knn",
-        "  not svm: takes too long on 1,000,000 rows",
+        "Searching. Models: lda, knn",
+        "  skipped svm: takes too long on 1,000,000 rows",
     ]
 
 

@@ -43,17 +43,15 @@ def test_the_end_is_summed_up() -> None:
         "Best single  log_loss 0.25  svm-4",
         "Baseline     log_loss 0.7",
         "Ensemble     svm-4 75%, lda-1 25%",
-        "Columns      8 used: 7 numeric, 1 text; 2 left out: 'id' (identifier), 'land' (constant)",
-        "Trials       3 in 12.3 s: 1 successful, 1 dropped early, 1 over time",
+        "Columns      8 used: 7 numeric, 1 text; 2 excluded: 'id' (identifier), 'land' (constant)",
+        "Trials       3 in 12.3 s: 1 successful, 1 pruned, 1 timed out",
     ]
 
 
 def test_a_holdout_comes_first() -> None:
     interval = {"low": 0.8, "high": 0.9, "level": 0.95, "rows": 1000, "over": "holdout"}
     lines = lines_of(score=0.9, holdout_score=0.85, holdout_rows=1000, holdout_interval=interval)
-    assert lines[0] == (
-        "Holdout      roc_auc 0.85 (95% interval 0.8 to 0.9, 1,000 rows that nothing has seen)"
-    )
+    assert lines[0] == ("Holdout      roc_auc 0.85 (95% interval 0.8 to 0.9, 1,000 unseen rows)")
     assert lines[1] == "Score        roc_auc 0.9 over out-of-fold rows"
 
 
@@ -61,9 +59,9 @@ def test_what_to_mind_and_to_do_stands_at_the_end() -> None:
     minded = {"code": "leak", "message": "Column 'a' gives it away.", "advice": "Leave it out."}
     lines = lines_of(warnings=[minded, minded], next=["Wait."], notes=["mlp stopped early."])
     assert lines[-4:] == [
-        "Mind         - Column 'a' gives it away. Leave it out.",
+        "Warnings     - Column 'a' gives it away. Leave it out.",
         "             - Column 'a' gives it away. Leave it out.",
-        "Next         - Wait.",
+        "Next steps   - Wait.",
         "             - mlp stopped early.",
     ]
     assert lines[-4].index("-") == SUMMARY_INDENT

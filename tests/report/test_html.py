@@ -244,7 +244,7 @@ def test_whatever_shows_something_has_a_name(text):
     # What is no more than drawn, such as a bar in a cell, says its size.
     bars = [attrs for attrs, _ in page.all("span") if attrs.get("class") == "track"]
     assert bars
-    assert all(attrs["aria-label"].endswith("% of the largest") for attrs in bars)
+    assert all(attrs["aria-label"].endswith("% of the maximum") for attrs in bars)
 
 
 def test_numbers_are_drawn_inside_the_picture(text):
@@ -336,15 +336,16 @@ def test_one_is_not_said_as_if_it_were_many(found):
         looked["slices"]["groups"] = []
     text = report_html(one, looked)
     words = re.sub(r"\s+", " ", " ".join(part for _, part in Page(text).words))
-    nouns = "rows|columns|trials|configurations|tables|groups|cores"
+    nouns = "rows|columns|trials|configurations|datasets|subgroups|comparisons|cores"
     assert not re.findall(rf"(?<![\d.,])1 (?:more |other )?(?:{nouns})\b", words)
     assert not re.findall(r"(?<![\d.,])1 \w+ (?:that )?(?:were|have)\b", words)
-    for said in ("1 more trial ", "1 configuration ", "1 other table ", "1 core.", "1 group "):
+    compared = "1 comparison " if found else "1 subgroup "
+    for said in ("1 more trial ", "1 configuration ", "1 other dataset ", "1 core.", compared):
         assert said in words
 
 
 def test_the_most_honest_rows_come_first():
-    words = "on a holdout of 50 rows"
+    words = "on a holdout of 50 unseen rows"
     held = {"holdout_score": 0.4, "holdout_rows": 50}
     assert words in report_html(manifest("binary", **held))
     assert words not in report_html(manifest("binary"))
@@ -356,8 +357,8 @@ def test_the_most_honest_rows_come_first():
 def test_training_rows_are_not_taken_for_new_ones():
     looked = {**examined("binary"), "is_training": True}
     text = report_html(manifest("binary"), looked)
-    assert "those that the model was trained on" in text
-    assert "out of fold: each row was predicted by" in text
+    assert "The rows given with --data are the training rows" in text
+    assert "out-of-fold: each row was predicted by" in text
 
 
 def test_a_model_that_records_nothing_still_has_a_report():
@@ -365,7 +366,7 @@ def test_a_model_that_records_nothing_still_has_a_report():
     old["facts"] = {}
     old["leaderboard"] = []
     text = report_html(old)
-    assert "holds no summary of predictions" in text
+    assert "has no summary of predictions" in text
     Page(text)
 
 
@@ -385,9 +386,9 @@ def test_a_range_without_width_is_drawn_all_the_same():
 
 def test_the_phases_of_the_search_are_marked():
     text = report_html(manifest("binary"))
-    assert "SMAC joins in" in text
-    assert "warm start, from similar tables" in text
+    assert "start of SMAC" in text
+    assert "warm start: similar datasets" in text
     bare = manifest("binary")
     for trial in bare["facts"]["report"]["history"]:
         trial["source"] = "portfolio"
-    assert "SMAC joins in" not in report_html(bare)
+    assert "start of SMAC" not in report_html(bare)

@@ -49,15 +49,15 @@ class TestCreate:
 
     def test_a_file_is_no_directory(self, folder):
         folder.write_text("a file")
-        with pytest.raises(RunError, match="cannot be made"):
+        with pytest.raises(RunError, match="cannot be created"):
             RunDirectory.create(folder, {})
-        with pytest.raises(RunError, match="cannot be made"):
+        with pytest.raises(RunError, match="cannot be created"):
             RunDirectory.create(folder / "below", {})
 
     @pytest.mark.skipif(NO_PERMISSIONS, reason="this user may write everywhere")
     def test_a_directory_that_may_not_be_written_is_said(self, folder):
         folder.mkdir(mode=0o500)
-        with pytest.raises(RunError, match="written"):
+        with pytest.raises(RunError, match="not writable"):
             RunDirectory.create(folder, {})
 
     def test_home_is_expanded(self, tmp_path, monkeypatch):
@@ -87,13 +87,13 @@ class TestOpen:
         if marker is not None:
             (folder / MARKER).write_text(marker, encoding="latin-1")
         before = sorted(p.name for p in folder.iterdir())
-        with pytest.raises(RunError, match="no run directory") as caught:
+        with pytest.raises(RunError, match="not a run directory") as caught:
             RunDirectory.open(folder)
         assert "--run-dir" in caught.value.hint
         assert sorted(p.name for p in folder.iterdir()) == before
 
     def test_a_directory_that_is_not_there_is_refused_and_not_made(self, folder):
-        with pytest.raises(RunError, match="no run directory"):
+        with pytest.raises(RunError, match="not a run directory"):
             RunDirectory.open(folder)
         assert not folder.exists()
 

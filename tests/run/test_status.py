@@ -18,19 +18,19 @@ def test_a_run_is_read_while_it_goes_on(tmp_path):
         run.record_trial(TRIAL)
         before = {path.name for path in (tmp_path / "run").iterdir()}
         record = read_run(tmp_path / "run")
-        assert (record.status, record.seconds, record.answer) == ("running", 0.0, {})
+        assert (record.status, record.seconds, record.result) == ("running", 0.0, {})
         assert record.settings == {"metric_used": "roc_auc"}
         assert [trial["name"] for trial in record.trials] == ["dummy-0"]
-        run.record_answer({"score": 0.75, "members": {"lda-1": 1.0}})
+        run.record_result({"score": 0.75, "members": {"lda-1": 1.0}})
         run.record_status("finished", 12.5)
         record = read_run(tmp_path / "run")
         assert (record.status, record.seconds) == ("finished", 12.5)
-        assert record.answer == {"score": 0.75, "members": {"lda-1": 1.0}}
+        assert record.result == {"score": 0.75, "members": {"lda-1": 1.0}}
         assert {path.name for path in (tmp_path / "run").iterdir()} == before
 
 
 def test_what_is_no_run_is_refused(tmp_path):
-    with pytest.raises(RunError, match="is no run directory"):
+    with pytest.raises(RunError, match="is not a run directory"):
         read_run(tmp_path)
     RunDirectory.create(tmp_path / "run", {}).close()
     for name in ("run.db", "run.db-wal", "run.db-shm"):
