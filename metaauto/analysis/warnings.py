@@ -22,7 +22,7 @@ _LATE = 0.75
 _MANY_LATER = 8
 _PERFECT = 0.999
 _SHOWN = 3
-_ASKED_FOR = "as you said"
+_ASKED_FOR = "set by the user"
 """The reason of a role that the user gave."""
 
 

@@ -205,7 +205,7 @@ def test_sqlite_refusals(shop, tmp_path):
         read(f"sqlite:{shop}?tabel=orders")
     with pytest.raises(ReadError, match="readonly"):
         read(f"sqlite:{shop}?query=DELETE FROM orders")
-    with pytest.raises(ReadError, match="There is no file"):
+    with pytest.raises(ReadError, match="File not found"):
         read(f"sqlite:{tmp_path / 'none.db'}")
     run_sql(shop, "CREATE TABLE more (x)")
     with pytest.raises(ReadError, match=r"2 tables: more, orders\..*\?table=more"):
