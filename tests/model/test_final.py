@@ -171,7 +171,7 @@ def test_arrays_are_taken_where_the_training_table_was_one(maker_of):
         (3, "a int"),
         (None, "a NoneType"),
         ([[1, 2], [3]], "different lengths"),
-        ({"size": [1, 2], "age": [1]}, "do not form a table"),
+        ({"size": [1, 2], "age": [1]}, "do not make a table"),
         (pd.Series([1.0]), "Series"),
     ],
 )
