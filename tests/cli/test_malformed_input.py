@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import Cli, people
-from malformed import check, listing, table, whole, write
+from malformed import check, listing, table, with_quick_options, write
 
 
 def _truncated_parquet(folder: Path) -> None:
@@ -193,7 +193,7 @@ def test_a_fit_that_cannot_be_is_refused_in_one_line(
 ) -> None:
     prepare(tmp_path)
     before = listing(tmp_path)
-    done = quick_cli(*whole(call, status))
+    done = quick_cli(*with_quick_options(call, status))
     check(done, status, part)
     assert listing(tmp_path) == before
 
@@ -202,7 +202,7 @@ def test_a_fit_that_cannot_be_is_refused_in_one_line(
 def test_a_process_of_its_own_says_the_same(name: str, cli: Cli, tmp_path: Path) -> None:
     _, prepare, call, status, part = next(case for case in FITS if case[0] == name)
     prepare(tmp_path)
-    check(cli(*whole(call, status)), status, part)
+    check(cli(*with_quick_options(call, status)), status, part)
     assert not list((tmp_path / "temporary").iterdir())
 
 
