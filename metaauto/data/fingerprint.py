@@ -32,8 +32,10 @@ def fingerprint(frame: pd.DataFrame, y: Any) -> str:
     """
     plain, block = plain_block(frame, "biuf")
     digests = sorted(
-        _number_digest(block[:, plain[place]]) if place in plain else _digest(frame.iloc[:, place])
-        for place in range(frame.shape[1])
+        _number_digest(block[:, plain[position]])
+        if position in plain
+        else _digest(frame.iloc[:, position])
+        for position in range(frame.shape[1])
     )
     combined = hashlib.sha256(f"metaauto table 1: {len(frame)} rows;".encode())
     combined.update(_digest(pd.Series(np.asarray(y))))
@@ -61,6 +63,6 @@ def _digest(series: pd.Series) -> bytes:
     rank[order] = np.arange(len(order))
     rank[-1] = -1
     digest = hashlib.sha256(b"w" + rank[levels.codes].tobytes())
-    for place in order:
-        digest.update(levels.values[place].encode("utf-8", "surrogatepass") + b"\0")
+    for position in order:
+        digest.update(levels.values[position].encode("utf-8", "surrogatepass") + b"\0")
     return digest.digest()

@@ -145,8 +145,8 @@ def time_blocks(times: np.ndarray, shares: Sequence[float]) -> np.ndarray:
     """
     distinct_times, inverse, counts = np.unique(times, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
-    wanted = np.cumsum(shares)[:-1] * len(times)
-    cuts = np.unique(np.searchsorted(ends, wanted - 1e-9) + 1)
+    requested = np.cumsum(shares)[:-1] * len(times)
+    cuts = np.unique(np.searchsorted(ends, requested - 1e-9) + 1)
     cuts = cuts[cuts < len(distinct_times)]
     if len(cuts) < min(len(shares), len(distinct_times)) - 1:
         # With many ties, distribute the distinct times evenly instead of the rows.

@@ -62,10 +62,10 @@ def _fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
     estimator.set_params(warm_start=True, categorical_features=_supported_categories(estimator, X))
     validation = validation_rows(y, context)
     if validation is None:
-        wanted = ROUNDS_WITHOUT_VALIDATION
+        total = ROUNDS_WITHOUT_VALIDATION
         stopping: Any = _FixedRounds()
     else:
-        wanted = MAX_ROUNDS
+        total = MAX_ROUNDS
         native = "X_val" in inspect.signature(estimator.fit).parameters
         stopping = _NativeEarlyStopping(validation) if native else _EarlyStopping(validation)
     began = time.monotonic()
@@ -79,7 +79,7 @@ def _fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
         done += batch
         if stopping.should_stop(estimator):
             break
-        batch = affordable_rounds(done, wanted, time.monotonic() - began, context)
+        batch = affordable_rounds(done, total, time.monotonic() - began, context)
     return estimator.set_params(warm_start=False, max_iter=estimator.n_iter_)
 
 

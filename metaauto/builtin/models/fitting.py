@@ -38,12 +38,12 @@ def ignore_solver_warnings() -> Iterator[None]:
         yield
 
 
-def affordable_rounds(done: int, wanted: int, seconds: float, context: FitContext) -> int:
+def affordable_rounds(done: int, total: int, seconds: float, context: FitContext) -> int:
     """Return the number of further rounds to run before the deadline is checked again.
 
     Parameters
     ----------
-    done, wanted : int
+    done, total : int
         Rounds completed so far, and in total.
     seconds : float
         Seconds of the completed rounds.
@@ -56,7 +56,7 @@ def affordable_rounds(done: int, wanted: int, seconds: float, context: FitContex
         All remaining rounds if they fit with a margin, else half of those that fit (the time per
         round is then measured again), 0 if no time is left.
     """
-    rest = wanted - done
+    rest = total - done
     remaining = context.deadline.remaining()
     if math.isinf(remaining) or rest <= 0:
         return max(rest, 0)

@@ -75,18 +75,18 @@ def _build_extra_trees(values: Mapping[str, Any], context: BuildContext) -> Any:
 
 def _fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
     """Fit trees batch by batch; the trees do not depend on the batch sizes."""
-    wanted = estimator.n_estimators
+    total = estimator.n_estimators
     if getattr(estimator, "class_weight", None) == "balanced":
         # scikit-learn warns about "balanced" with warm_start; these weights are the same.
         estimator.set_params(class_weight=_class_weight(y))
     estimator.set_params(warm_start=True)
     began = time.monotonic()
-    grown, batch = 0, min(max(context.threads, 1), wanted)
+    done, batch = 0, min(max(context.threads, 1), total)
     while batch > 0:
-        grown += batch
-        estimator.set_params(n_estimators=grown)
+        done += batch
+        estimator.set_params(n_estimators=done)
         estimator.fit(X, y, sample_weight=context.sample_weight)
-        batch = affordable_rounds(grown, wanted, time.monotonic() - began, context)
+        batch = affordable_rounds(done, total, time.monotonic() - began, context)
     return estimator.set_params(warm_start=False)
 
 

@@ -248,17 +248,19 @@ def _has_header(first: list[str], body: list[list[str]]) -> bool:
 def _check_widths(text: str, layout: Layout, source: str) -> None:
     if layout.delimiter == " ":
         return
-    wanted = layout.width + (layout.row_names or layout.trailing)
+    expected = layout.width + (layout.row_names or layout.trailing)
     reader = csv.reader(io.StringIO(text), delimiter=layout.delimiter, skipinitialspace=True)
     try:
         for number, row in enumerate(reader):
-            short = len(row) != wanted and (number > 0 or not (layout.row_names or layout.trailing))
+            short = len(row) != expected and (
+                number > 0 or not (layout.row_names or layout.trailing)
+            )
             if row and short:
                 raise ReadError(
-                    f"{source!r}, line {reader.line_num}: expected {wanted} fields, got "
+                    f"{source!r}, line {reader.line_num}: expected {expected} fields, got "
                     f"{len(row)}.",
-                    hint=f"Write {wanted} fields separated by {layout.delimiter!r} in every line, "
-                    "and quote fields that contain the delimiter.",
+                    hint=f"Write {expected} fields separated by {layout.delimiter!r} in every "
+                    "line, and quote fields that contain the delimiter.",
                     line=reader.line_num,
                 )
     except csv.Error as error:
