@@ -153,7 +153,7 @@ def fit_facts(
         "rows": dataset.task.n_rows,
         "dropped_rows": dataset.dropped_rows,
         "fingerprint": dataset.fingerprint,
-        "validation": state.splits.strategy,
+        "validation": state.splits.description,
         "findings": [str(finding) for finding in dataset.findings],
         "skipped": dict(state.space.skipped),
         "trials": len(search.trials),

@@ -15,7 +15,7 @@ from metaauto.cli.terminal import print_json, print_line
 from metaauto.errors import SettingError
 
 if TYPE_CHECKING:
-    from metaauto.testing.check import Verdict
+    from metaauto.testing.check import CheckResult
 
 __all__ = ["command"]
 
@@ -52,7 +52,7 @@ def command(ctx: click.Context, package: str, timeout: float, as_json: bool) -> 
     logging.getLogger("metaauto.plugins").setLevel(logging.ERROR)
     target = find_target(package)
     found = plugins_of(target)
-    verdicts: list[Verdict] = []
+    verdicts: list[CheckResult] = []
     for plugin in found:
         if not as_json:
             print_line(f"{plugin.label}  {plugin.source}")
@@ -80,7 +80,7 @@ def command(ctx: click.Context, package: str, timeout: float, as_json: bool) -> 
     ctx.exit(0 if is_good else 1)
 
 
-def _lines(verdict: Verdict) -> Iterator[str]:
+def _lines(verdict: CheckResult) -> Iterator[str]:
     if verdict.remark:
         yield f"  {verdict.component}  not checked: {verdict.remark}"
         return

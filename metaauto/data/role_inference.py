@@ -1,4 +1,4 @@
-"""What a single column is, judged by its cells and its name."""
+"""Inference of the role of a single column from its cells and its name."""
 
 from __future__ import annotations
 
@@ -27,26 +27,27 @@ __all__ = [
     "ColumnProfile",
     "boolean_profile",
     "date_profile",
-    "dates_as_text",
-    "inferred",
+    "infer_profile",
     "missing_share",
     "number_profile",
     "number_profiles",
-    "numbers_as_text",
-    "ordered",
+    "sorted_categories",
+    "text_date_profile",
+    "text_number_profile",
 ]
 
 COUNTED_ROWS = 200_000
 """Distinct numbers are counted in at most this many leading rows."""
 SORTED_ROWS = 2_000
-"""Up to so many rows sorting is faster than hashing."""
+"""Up to this many rows, sorting is faster than hashing."""
 SORTED_CELLS = 2_000_000
-"""So many cells are sorted at a time."""
+"""Number of cells sorted at a time."""
 IDENTIFIER_ROWS = 10
-"""Fewer values are never taken for an identifier."""
+"""Columns with fewer values are never identifiers."""
 TEXT_LEVELS = 50
-"""Fewer distinct values are categories, however long they are."""
+"""Columns with at most this many distinct values are categorical, however long the values."""
 SAMPLED_LEVELS = 1000
+"""Number of distinct values examined."""
 
 _ID_NAME = re.compile(
     r"(^|[_\W])(id|ids|idx|index|key|uuid|guid|pk|nr|row|rownum|row_?number|row_?names)"
@@ -63,7 +64,7 @@ _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """A role in the making."""
+    """Role and statistics of a column, from which its `Column` is made."""
 
     role: Role
     reason: str
@@ -74,28 +75,28 @@ class ColumnProfile:
     finding: tuple[str, str] | None = None
 
 
-def inferred(name: str, series: pd.Series) -> ColumnProfile:
-    """Judge a column of any kind."""
+def infer_profile(name: str, series: pd.Series) -> ColumnProfile:
+    """Infer the role of a column of any storage type."""
     series = dense(series).rename(name)
     storage = storage_of(name, series)
     if storage in ("number", "duration"):
-        whole = pd.api.types.is_integer_dtype(series.dtype)
-        return number_profile(name, float_cells(series), whole, storage == "duration")
+        is_integer = pd.api.types.is_integer_dtype(series.dtype)
+        return number_profile(name, float_cells(series), is_integer, storage == "duration")
     if storage == "boolean":
         levels = distinct(series).merged()
-        return _few(levels) or boolean_profile(levels, "true or false")
+        return _constant_profile(levels) or boolean_profile(levels, "true or false")
     if storage in ("date", "period"):
         return date_profile(series)
     return _text_profile(name, distinct(series).merged(), storage)
 
 
 def missing_share(levels: Levels) -> float:
-    """Share of rows without a value."""
+    """Return the share of rows without a value."""
     return float((levels.codes < 0).mean()) if len(levels.codes) else 0.0
 
 
-def _few(levels: Levels) -> ColumnProfile | None:
-    """Judge a column with nothing in it, or with one value in every row."""
+def _constant_profile(levels: Levels) -> ColumnProfile | None:
+    """Return the profile of an empty or constant column, None for other columns."""
     missing = missing_share(levels)
     if not levels.values:
         return ColumnProfile(Role.CONSTANT, "all values are missing", 0, 1.0)
@@ -108,7 +109,7 @@ def _few(levels: Levels) -> ColumnProfile | None:
 
 @dataclass(frozen=True)
 class _Counts:
-    """What is known of a column of numbers before it is judged."""
+    """Statistics of a column of numbers."""
 
     n_unique: int
     missing: float
@@ -116,39 +117,43 @@ class _Counts:
 
 
 def number_profile(
-    name: str, values: np.ndarray, whole: bool, duration: bool = False
+    name: str, values: np.ndarray, is_integer: bool, duration: bool = False
 ) -> ColumnProfile:
-    """Judge numbers; ``whole`` says that they are stored as whole numbers."""
+    """Infer the role of a column of numbers; ``is_integer`` refers to its dtype."""
     absent = np.isnan(values)
     missing = float(absent.mean()) if len(values) else 0.0
     is_constant = len(values) > 0 and missing == 0.0 and bool(values.min() == values.max())
     counts = _Counts(_count(values, absent), missing, is_constant)
-    return _judged_number(name, values, whole, counts, duration)
+    return _counted_number_profile(name, values, is_integer, counts, duration)
 
 
 def number_profiles(
-    names: Sequence[str], block: np.ndarray, whole: Sequence[bool]
+    names: Sequence[str], block: np.ndarray, is_integer: Sequence[bool]
 ) -> list[ColumnProfile]:
-    """Judge the columns of a block like `number_profile`; those of few rows many at a time."""
-    columns = zip(names, block.T, whole, strict=True)
+    """Apply `number_profile` to the columns of a block; vectorised for tables with few rows."""
+    columns = zip(names, block.T, is_integer, strict=True)
     if not 0 < len(block) <= SORTED_ROWS:
         return [number_profile(*column) for column in columns]
     counts = _count_columns(block)
-    return [_judged_number(*c, counted) for c, counted in zip(columns, counts, strict=True)]
+    return [
+        _counted_number_profile(*c, counted) for c, counted in zip(columns, counts, strict=True)
+    ]
 
 
-def _judged_number(
-    name: str, values: np.ndarray, whole: bool, counts: _Counts, duration: bool = False
+def _counted_number_profile(
+    name: str, values: np.ndarray, is_integer: bool, counts: _Counts, duration: bool = False
 ) -> ColumnProfile:
     n_unique, missing = counts.n_unique, counts.missing
     if n_unique == 0:
         return ColumnProfile(Role.CONSTANT, "all values are missing", 0, 1.0)
     if counts.is_constant:
         return ColumnProfile(Role.CONSTANT, f"every row has the value {values[0]:g}", 1, 0.0)
-    differ = n_unique == min(len(values), COUNTED_ROWS)
-    why = _numbers_the_rows(name, values) if whole and differ and missing == 0.0 else None
-    if why:
-        return ColumnProfile(Role.IDENTIFIER, why, n_unique, 0.0)
+    all_differ = n_unique == min(len(values), COUNTED_ROWS)
+    reason = (
+        _identifier_reason(name, values) if is_integer and all_differ and missing == 0.0 else None
+    )
+    if reason:
+        return ColumnProfile(Role.IDENTIFIER, reason, n_unique, 0.0)
     if duration:
         return ColumnProfile(
             Role.NUMERIC, "durations, in seconds", n_unique, missing, format="seconds"
@@ -165,7 +170,7 @@ def _count(values: np.ndarray, absent: np.ndarray) -> int:
 
 
 def _count_columns(block: np.ndarray) -> Iterator[_Counts]:
-    """Count the columns of a block, a few million cells at a time."""
+    """Count the distinct and missing values of each column, a few million cells at a time."""
     step = max(1, SORTED_CELLS // len(block))
     for first in range(0, block.shape[1], step):
         cells = np.sort(block[:, first : first + step], axis=0)  # NaN comes last
@@ -177,20 +182,21 @@ def _count_columns(block: np.ndarray) -> Iterator[_Counts]:
         yield from map(_Counts, n_unique.tolist(), missing.tolist(), constant.tolist())
 
 
-def _numbers_the_rows(name: str, values: np.ndarray) -> str | None:
+def _identifier_reason(name: str, values: np.ndarray) -> str | None:
+    """Return why a column of integers is an identifier, or None."""
     n = len(values)
     if n < IDENTIFIER_ROWS or len(set(values[:SAMPLED_LEVELS].tolist())) < min(n, SAMPLED_LEVELS):
         return None
     if (np.diff(values) == 1).all():
-        return None if _TIME_NAME.search(name) else "counts the rows one by one"
+        return None if _TIME_NAME.search(name) else "consecutive row numbers"
     named = _ID_NAME.search(name) or _CAMEL_ID.search(name)
     if named and len(pd.unique(values)) == n:
-        return "a different whole number in every row, and the name of an identifier"
+        return "a distinct integer in every row, and the name of an identifier"
     return None
 
 
 def boolean_profile(levels: Levels, reason: str) -> ColumnProfile:
-    """Call a column Boolean, the false word first."""
+    """Return the profile of a Boolean column; the false word is the first category."""
     words = {text.lower() for text in levels.values}
     order = sorted(words, key=lambda text: (TRUTH_WORDS.get(text, 2.0), text))
     return ColumnProfile(
@@ -198,13 +204,13 @@ def boolean_profile(levels: Levels, reason: str) -> ColumnProfile:
     )
 
 
-def _is_pair(words: Collection[str]) -> bool:
+def _is_boolean_pair(words: Collection[str]) -> bool:
     pairs = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
     return set(words) in pairs
 
 
 def date_profile(series: pd.Series) -> ColumnProfile:
-    """Judge a column stored as dates."""
+    """Return the profile of a column stored as dates."""
     stamps = date_cells(series)
     absent = np.isnat(stamps)
     missing = float(absent.mean()) if len(stamps) else 0.0
@@ -217,27 +223,27 @@ def date_profile(series: pd.Series) -> ColumnProfile:
 
 
 def _text_profile(name: str, levels: Levels, storage: str) -> ColumnProfile:
-    """Judge text, categories and mixed cells by their distinct values."""
-    few = _few(levels)
-    if few:
-        return few
+    """Infer the role of text, categories and mixed cells from their distinct values."""
+    constant = _constant_profile(levels)
+    if constant:
+        return constant
     texts, missing = levels.values, missing_share(levels)
-    if _is_pair({text.lower() for text in texts[:9]}) and len(texts) < 9:
-        return boolean_profile(levels, "two opposite words")
+    if _is_boolean_pair({text.lower() for text in texts[:9]}) and len(texts) < 9:
+        return boolean_profile(levels, "a pair of Boolean words")
     style = number_format(texts[:SAMPLED_LEVELS]) if storage != "category" else None
     style = number_format(texts) if style is not None else None
     if style is not None:
-        return numbers_as_text(levels, style)
+        return text_number_profile(levels, style)
     if len(texts) > 2:
         dates, ambiguous = date_format(texts)
         if dates:
-            return dates_as_text(levels, dates, ambiguous)
+            return text_date_profile(levels, dates, ambiguous)
     finding = None
     if storage == "mixed":
         finding = _mixed_finding(name, texts)
     profile = _words_profile(name, levels, missing)
     if finding:
-        profile = replace(profile, finding=finding, reason=f"{profile.reason}; types are mixed")
+        profile = replace(profile, finding=finding, reason=f"{profile.reason}, mixed types")
     return profile
 
 
@@ -247,33 +253,33 @@ def _mixed_finding(name: str, texts: list[str]) -> tuple[str, str] | None:
         return None
     return (
         "mixed-types",
-        f"Column {name!r} mixes numbers with words such as {words[0]!r:.40}; it is read as words.",
+        f"Column {name!r} has numbers and text such as {words[0]!r:.40}; it is read as text.",
     )
 
 
-def numbers_as_text(levels: Levels, style: str) -> ColumnProfile:
-    """Judge text that is all numbers."""
+def text_number_profile(levels: Levels, style: str) -> ColumnProfile:
+    """Return the profile of a text column whose values are all numbers."""
     values, _ = numbers_of(levels, style)
     absent = np.isnan(values)
     n_unique = len(pd.unique(values[~absent]))
     missing = float(absent.mean())
     if n_unique <= 1 and missing == 0.0:
         return ColumnProfile(Role.CONSTANT, f"every row has the value {values[0]:g}", 1, 0.0)
-    reason = f"numbers written as text, like {style}" if style else "numbers written as text"
+    reason = f"numbers written as text, format {style}" if style else "numbers written as text"
     return ColumnProfile(Role.NUMERIC, reason, n_unique, missing, format=style)
 
 
-def dates_as_text(levels: Levels, style: str, ambiguous: bool) -> ColumnProfile:
-    """Judge text that is all dates."""
+def text_date_profile(levels: Levels, style: str, ambiguous: bool) -> ColumnProfile:
+    """Return the profile of a text column whose values are all dates."""
     stamps, _ = as_date_list(levels.values, style)
     missing = float(np.isnat(levels.spread(stamps, np.datetime64("NaT", "ns"))).mean())
-    reason = f"dates written as text, {style}"
+    reason = f"dates written as text, format {style}"
     finding = None
     if ambiguous:
         finding = (
             "ambiguous-date",
-            f"Dates such as {levels.values[0]!r} could have the day or the month first; "
-            "the month is taken to come first.",
+            f"Dates such as {levels.values[0]!r} are ambiguous (day first or month first); "
+            "they are read as month first.",
         )
     n_unique = len(pd.unique(stamps[~np.isnat(stamps)]))
     return ColumnProfile(Role.DATETIME, reason, n_unique, missing, format=style, finding=finding)
@@ -289,20 +295,20 @@ def _words_profile(name: str, levels: Levels, missing: float) -> ColumnProfile:
         words >= 8 or (words >= 3 and share >= 0.2) or (words >= 1.8 and share >= 0.5)
     ):
         return ColumnProfile(
-            Role.TEXT, f"text of {words:.0f} words on average", len(texts), missing
+            Role.TEXT, f"text with {words:.0f} words on average", len(texts), missing
         )
     if share == 1.0 and present >= IDENTIFIER_ROWS:
-        return ColumnProfile(Role.IDENTIFIER, "a different word in every row", len(texts), missing)
+        return ColumnProfile(Role.IDENTIFIER, "a distinct text in every row", len(texts), missing)
     reason = f"{len(texts):,} distinct values"
-    return ColumnProfile(Role.CATEGORICAL, reason, len(texts), missing, ordered(texts))
+    return ColumnProfile(Role.CATEGORICAL, reason, len(texts), missing, sorted_categories(texts))
 
 
 def _word_count(text: str) -> float:
     return max(len(text.split()), len(_EAST_ASIAN.findall(text)) / 2)
 
 
-def ordered(texts: list[str]) -> tuple[str, ...]:
-    """Categories by size if they are numbers, else by alphabet."""
+def sorted_categories(texts: list[str]) -> tuple[str, ...]:
+    """Return the categories in numeric order if all are numbers, else in text order."""
     sizes = [as_number(text) for text in texts]
     if all(size is not None and size == size for size in sizes):
         return tuple(t for _, t in sorted(zip(sizes, texts, strict=True)))

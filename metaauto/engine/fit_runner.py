@@ -217,7 +217,7 @@ class FitRunner:
             if folds := read_folds(run.path / "data"):
                 evaluated = np.unique(np.concatenate([validation for _, validation in folds]))
                 splits = replace(splits, folds=folds, evaluated=evaluated)
-        self.tell("splits", splits.strategy, folds=len(splits.folds))
+        self.tell("splits", splits.description, folds=len(splits.folds))
         return splits
 
     def search_space(self, registry: Registry, dataset: Dataset) -> SearchSpace:

@@ -1,4 +1,4 @@
-"""Tables as they come: missing cells, mixed types, odd names, text, dates, rare classes."""
+"""Awkward tables: missing cells, mixed types, unusual names, text, dates, rare classes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["NASTY_TABLES", "AwkwardTable"]
+__all__ = ["AWKWARD_TABLES", "AwkwardTable"]
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class AwkwardTable:
 
     @property
     def features(self) -> pd.DataFrame:
-        """The table without the target."""
+        """Return the table without the target."""
         return self.frame.drop(columns=self.target)
 
     @property
     def labels(self) -> Any:
-        """The target column."""
+        """Return the target column."""
         return self.frame[self.target]
 
 
@@ -45,7 +45,7 @@ Maker = Callable[[int, np.random.Generator], AwkwardTable]
 
 
 def _signal(n_rows: int, random: np.random.Generator) -> tuple[pd.DataFrame, np.ndarray]:
-    """Three columns of numbers, and a score that they tell something about."""
+    """Return three numeric columns and a score that depends on them."""
     numbers = random.normal(size=(n_rows, 3))
     score = numbers[:, 0] - numbers[:, 1] + 0.5 * random.normal(size=n_rows)
     return pd.DataFrame(numbers, columns=["a", "b", "c"]), score
@@ -264,7 +264,7 @@ def _maker(make: Maker) -> Callable[..., AwkwardTable]:
     return table
 
 
-NASTY_TABLES: dict[str, Callable[..., AwkwardTable]] = {
+AWKWARD_TABLES: dict[str, Callable[..., AwkwardTable]] = {
     name: _maker(make) for name, make in _MAKERS.items()
 }
-"""Makers by name: ``NASTY_TABLES["text"](n_rows=200, seed=0)`` gives a `AwkwardTable`."""
+"""Table factories by name: ``AWKWARD_TABLES["text"](n_rows=200, seed=0)``."""

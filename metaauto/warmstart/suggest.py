@@ -230,7 +230,7 @@ def suggest(
     return Suggestion(
         task=dataset.task,
         folds=folds,
-        validation=splits.strategy,
+        validation=splits.description,
         stores={} if warm is None else dict(loaded.used),
         known_metric="" if warm is None else loaded.metric,
         datasets=about.get("datasets", 0),

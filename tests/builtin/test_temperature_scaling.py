@@ -8,7 +8,7 @@ from metaauto.builtin.models.temperature_scaling import TemperatureScaledClassif
 
 
 def copied_columns(n_rows=600, seed=0):
-    """Twenty copies of one weak column, which naive Bayes counts as twenty witnesses."""
+    """Return twenty copies of one weak column, which naive Bayes treats as independent."""
     random = np.random.default_rng(seed)
     y = np.arange(n_rows) % 3
     signal = y[:, None] + 1.5 * random.normal(size=(n_rows, 1))
@@ -19,19 +19,19 @@ def test_overconfidence_is_repaired_and_decisions_stay():
     X, y = copied_columns()
     new, truth = copied_columns(seed=1)
     plain = GaussianNB().fit(X, y)
-    tempered = TemperatureScaledClassifier(GaussianNB()).fit(X, y)
-    assert tempered.strength_ < 0.3
-    assert log_loss(truth, tempered.predict_proba(new)) < 0.7 * log_loss(
+    scaled = TemperatureScaledClassifier(GaussianNB()).fit(X, y)
+    assert scaled.inverse_temperature_ < 0.3
+    assert log_loss(truth, scaled.predict_proba(new)) < 0.7 * log_loss(
         truth, plain.predict_proba(new)
     )
-    np.testing.assert_array_equal(tempered.predict(new), plain.predict(new))
+    np.testing.assert_array_equal(scaled.predict(new), plain.predict(new))
 
 
 def test_an_honest_classifier_is_left_about_as_it_is():
     random = np.random.default_rng(0)
     y = np.arange(3000) % 2
     X = y[:, None] + random.normal(size=(3000, 1))
-    assert 0.7 < TemperatureScaledClassifier(GaussianNB()).fit(X, y).strength_ < 1.4
+    assert 0.7 < TemperatureScaledClassifier(GaussianNB()).fit(X, y).inverse_temperature_ < 1.4
 
 
 def test_a_class_of_one_row():

@@ -147,7 +147,7 @@ def test_unseen_categories_are_a_warning(trained: Path, tmp_path: Path) -> None:
     done = caller(tmp_path)("predict", str(trained / "buys.metaauto"), "t.csv", "-o", "p.csv")
     assert done.returncode == 0
     assert done.stderr.splitlines() == [
-        "Warning: Column 'city': 20 cells hold values not seen at training; they are taken as "
+        "Warning: Column 'city': 20 cells have values not seen at training; they are treated as "
         "missing."
     ]
 

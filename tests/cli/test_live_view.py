@@ -162,4 +162,4 @@ def test_an_error_gives_the_terminal_back(table: Path) -> None:
     terminal = Terminal(table, "fit", "t.csv", "--target", "bus", "--out", "m.metaauto")
     terminal.finish()
     assert terminal.process.returncode == 1
-    assert terminal.text.index(SHOW) < terminal.text.index("Error: There is no column 'bus'")
+    assert terminal.text.index(SHOW) < terminal.text.index("Error: Target column not found: 'bus'")

@@ -81,7 +81,7 @@ def test_little_time_means_fewer_numbers(quick_cli: Cli) -> None:
         (("t.csv", "--target", "buy"), "Did you mean 'buys'?"),
         (("t.csv", "--target", "buys", "--seconds", "0"), "--seconds 0 is no time."),
         (("t.csv", "--target", "buys", "--seconds", "nan"), "--seconds nan is no time."),
-        (("no.csv", "--target", "buys"), "There is no file 'no.csv'."),
+        (("no.csv", "--target", "buys"), "File not found: 'no.csv'."),
     ],
 )
 def test_an_error_is_one_line(quick_cli: Cli, arguments: tuple[str, ...], words: str) -> None:

@@ -82,7 +82,7 @@ def test_a_store_of_others_that_is_damaged_only_warns(
     ("arguments", "words"),
     [
         (("suggest", "t.csv"), "There is no target column. Name it with --target."),
-        (("suggest", "no.csv", "--target", "buys"), "There is no file 'no.csv'."),
+        (("suggest", "no.csv", "--target", "buys"), "File not found: 'no.csv'."),
         ((*BASE, "--knowledge", "no.db"), "There is no knowledge store 'no.db'."),
         ((*BASE, "--knowledge", "t.csv"), "is no SQLite database"),
         ((*BASE, "--metric", "rmse"), "rmse"),

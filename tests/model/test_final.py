@@ -166,7 +166,7 @@ def test_arrays_are_taken_where_the_training_table_was_one(maker_of):
     ("rows", "said"),
     [
         (pd.DataFrame({"size": [1.0]}), "missing"),
-        (np.zeros((2, 8)), "without names"),
+        (np.zeros((2, 8)), "no column names"),
         (np.zeros(8), "1-dimensional"),
         (3, "a int"),
         (None, "a NoneType"),
@@ -182,7 +182,7 @@ def test_what_is_no_fitting_table_is_refused(models, rows, said):
 
 
 def test_values_of_another_kind_are_refused(models, new_rows):
-    with pytest.raises(SchemaMismatch, match="'age' held numbers"):
+    with pytest.raises(SchemaMismatch, match="'age' contained numbers"):
         models["binary"].predict(new_rows.assign(age="old"))
     with pytest.raises(MetaautoError, match="infinite"):
         models["binary"].predict(new_rows.assign(age=np.inf))

@@ -1,4 +1,4 @@
-"""What metaauto's own metafeature extractors compute, one file per kind of description."""
+"""Built-in metafeature extractors, one file per group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The baseline that every other model has to beat."""
+"""Constant prediction, the baseline."""
 
 from __future__ import annotations
 

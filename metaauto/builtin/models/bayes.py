@@ -1,4 +1,4 @@
-"""Naive Bayes with Gaussian columns, tempered."""
+"""Gaussian naive Bayes with temperature scaling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nearest neighbours."""
+"""k-nearest neighbours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["KNN"]
 
 
 def _space(kind: str) -> dict[str, Range]:
-    # Distance weights make probabilities of 0 and 1 of every repeated row.
+    # With distance weights, duplicated rows get probabilities of 0 and 1.
     regression = kind == "regression"
     return {
         "n_neighbors": Int(1, 100, 10 if regression else 30, log=True),

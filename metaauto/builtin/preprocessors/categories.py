@@ -1,4 +1,4 @@
-"""Categorical columns."""
+"""Encoding of categorical columns."""
 
 from __future__ import annotations
 

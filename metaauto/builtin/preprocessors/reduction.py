@@ -1,4 +1,4 @@
-"""Fewer columns behind all branches."""
+"""Dimensionality reduction and feature selection on the joined matrix."""
 
 from __future__ import annotations
 

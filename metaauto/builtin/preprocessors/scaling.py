@@ -1,4 +1,4 @@
-"""Scales of numeric columns."""
+"""Scaling of numeric columns."""
 
 from __future__ import annotations
 

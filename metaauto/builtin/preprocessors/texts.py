@@ -1,4 +1,4 @@
-"""Text columns, one at a time."""
+"""Vectorisation of text columns, one column at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of a metafeature extractor: what the knowledge store relies on."""
+"""Contract of metafeature extractors."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pandas as pd
 
 from metaauto.components import MetafeatureExtractor, MetafeatureInput
 from metaauto.task import Role
-from metaauto.testing.global_state import heavy_imports_of, no_traces
+from metaauto.testing.global_state import heavy_imports_of, unchanged_global_state
 from metaauto.testing.problems import make_problem
 
-__all__ = ["MetafeatureContract", "make_input"]
+__all__ = ["MetafeatureContract", "make_metafeature_input"]
 
 
 class MetafeatureContract:
-    """Everything that an extractor promises.
+    """Contract tests of a metafeature extractor.
 
     Subclass it in a test module, under a name that starts with ``Test``, and set `metafeature`.
 
@@ -29,8 +29,8 @@ class MetafeatureContract:
     metafeature : MetafeatureExtractor
         The component under test.
     slowdown : float
-        How many times its own ``seconds`` it may take on the largest input; generous, because
-        test machines are slow.
+        Largest ratio of the time on the largest input to the declared ``seconds``; large, because
+        test machines may be slow.
 
     Examples
     --------
@@ -45,81 +45,83 @@ class MetafeatureContract:
     slowdown: float = 20.0
 
     def pytest_generate_tests(self, metafunc: Any) -> None:
-        """Run the checks that ask for a ``kind`` once for each task of the extractor."""
+        """Parametrise the checks with a ``kind`` argument by the tasks of the extractor."""
         if "kind" in metafunc.fixturenames:
             metafunc.parametrize("kind", self.metafeature.tasks)
 
     def extract(self, table: MetafeatureInput) -> dict[str, float]:
-        """Extract, and check the form of the answer."""
+        """Extract, and check the form of the result."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = dict(self.metafeature.extract(table))
-        assert set(found) == set(self.metafeature.keys), "it returns all of its keys, always"
-        for key, value in found.items():
+            values = dict(self.metafeature.extract(table))
+        assert set(values) == set(self.metafeature.keys), "the result must contain all keys"
+        for key, value in values.items():
             assert isinstance(value, (int, float, np.number)), f"{key} is {value!r}"
-            assert not math.isinf(float(value)), f"{key} is infinite: say NaN"
-        return {key: float(value) for key, value in found.items()}
+            assert not math.isinf(float(value)), f"{key} is infinite; return NaN instead"
+        return {key: float(value) for key, value in values.items()}
 
-    def test_describes_a_table(self, kind: str) -> None:
-        """An ordinary table gets values; not all of them are NaN."""
-        found = self.extract(make_input(kind))
-        assert any(not math.isnan(value) for value in found.values())
+    def test_extracts_values(self, kind: str) -> None:
+        """At least one value of an ordinary table is not NaN."""
+        values = self.extract(make_metafeature_input(kind))
+        assert any(not math.isnan(value) for value in values.values())
 
     def test_same_table_same_values(self, kind: str) -> None:
-        """It repeats itself."""
-        first, second = self.extract(make_input(kind)), self.extract(make_input(kind))
+        """Two calls with the same table and seed give the same values."""
+        first, second = (self.extract(make_metafeature_input(kind)) for _ in range(2))
         assert all(
             first[key] == second[key] or (math.isnan(first[key]) and math.isnan(second[key]))
             for key in first
-        ), "the same table and seed give other values"
+        ), "the same table and seed give different values"
 
     def test_difficult_tables(self, kind: str) -> None:
-        """One column, few rows, constant columns, more columns than rows."""
-        self.extract(make_input(kind, n_features=1))
-        self.extract(make_input(kind, n_rows=6, n_features=3))
-        self.extract(make_input(kind, n_rows=30, n_features=100))
-        constant = make_input(kind)
+        """One column, few rows, constant columns and more columns than rows are accepted."""
+        self.extract(make_metafeature_input(kind, n_features=1))
+        self.extract(make_metafeature_input(kind, n_rows=6, n_features=3))
+        self.extract(make_metafeature_input(kind, n_rows=30, n_features=100))
+        constant = make_metafeature_input(kind)
         constant.X[:] = 1.0
         self.extract(constant)
 
     def test_rare_class(self) -> None:
-        """A class may have a single row."""
+        """A class with a single row is accepted."""
         if "multiclass" not in self.metafeature.tasks:
             return
-        table = make_input("multiclass")
+        table = make_metafeature_input("multiclass")
         table.y[:] = np.where(table.y == 2, 0, table.y)
         table.y[0] = 2
         self.extract(table)
 
-    def test_keeps_its_time(self, kind: str) -> None:
-        """On the largest input that it can meet it stays near its own ``seconds``."""
-        table = make_input(kind, n_rows=2_000, n_features=50)
+    def test_time_limit(self, kind: str) -> None:
+        """The time on the largest possible input is at most ``slowdown`` times ``seconds``."""
+        table = make_metafeature_input(kind, n_rows=2_000, n_features=50)
         self.extract(table)
         began = time.monotonic()
         self.extract(table)
         took = time.monotonic() - began
         bound = self.slowdown * max(self.metafeature.seconds, 0.05)
-        assert took < bound, f"It took {took:.2f} s of {self.metafeature.seconds} s."
+        assert took < bound, (
+            f"It took {took:.2f} s; it declares seconds={self.metafeature.seconds}."
+        )
 
-    def test_manners(self, kind: str) -> None:
-        """Neither the table nor the process is changed."""
-        table = make_input(kind)
+    def test_no_side_effects(self, kind: str) -> None:
+        """Neither the table nor global state is changed."""
+        table = make_metafeature_input(kind)
         copy = pickle.loads(pickle.dumps(table))
         self.extract(table)
-        with no_traces():
+        with unchanged_global_state():
             self.extract(table)
         assert np.array_equal(table.X, copy.X, equal_nan=True), "it changed X"
         assert np.array_equal(table.y, copy.y), "it changed y"
         assert table.frame.equals(copy.frame), "it changed the frame"
 
-    def test_imports_nothing_heavy(self) -> None:
-        """The plugin's module is imported in every process: libraries wait until extract."""
+    def test_imports_no_heavy_library(self) -> None:
+        """Heavy libraries are imported in ``extract``, not when the plugin is loaded."""
         heavy = heavy_imports_of(self.metafeature.extract.__module__)
         assert not heavy, f"Import {', '.join(heavy)} inside extract."
 
 
-def make_input(kind: str, n_rows: int = 150, n_features: int = 6) -> MetafeatureInput:
-    """What an extractor sees of a small table with numbers, categories and missing cells.
+def make_metafeature_input(kind: str, n_rows: int = 150, n_features: int = 6) -> MetafeatureInput:
+    """Make the input of an extractor: a small table with numbers, categories and missing cells.
 
     Parameters
     ----------
@@ -131,7 +133,7 @@ def make_input(kind: str, n_rows: int = 150, n_features: int = 6) -> Metafeature
     Returns
     -------
     MetafeatureInput
-        The same for the same arguments.
+        Deterministic for given arguments.
     """
     problem = make_problem(kind, n_rows=n_rows, n_features=n_features)
     X = np.array(problem.X)

@@ -1,4 +1,4 @@
-"""LightGBM for metaauto."""
+"""LightGBM model for metaauto."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PORTFOLIO = (
 
 
 def build(values: Mapping[str, Any], context: BuildContext) -> Any:
-    """A booster for the task, not yet fitted."""
+    """Build an unfitted estimator for the task."""
     from metaauto_lightgbm.estimator import LightGBMClassifier, LightGBMRegressor
 
     kind = LightGBMClassifier if context.is_classification else LightGBMRegressor
@@ -53,7 +53,7 @@ def build(values: Mapping[str, Any], context: BuildContext) -> Any:
 
 
 def fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
-    """Fit until the fold's validation part stops improving or the deadline comes."""
+    """Fit until early stopping on the fold's validation part or the deadline."""
     validation = None
     if context.X_validation is not None:
         validation = (context.X_validation, context.y_validation, context.validation_weight)
