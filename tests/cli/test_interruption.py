@@ -65,7 +65,7 @@ def test_ctrl_c_ends_the_search_and_saves_the_best_so_far(how: int, tmp_path: Pa
     out, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0, err
     assert time.monotonic() - asked < 60
-    assert "Stopping: the best model so far will be saved." in err
+    assert "Stopping: saving the best model so far." in err
     assert "Traceback" not in err
     assert json.loads(out)["trials"] >= 2
     assert metaauto.load(tmp_path / "m.metaauto").predict(people(5)).shape == (5,)
@@ -135,5 +135,5 @@ def test_a_run_is_not_resumed_with_other_data(tmp_path: Path) -> None:
     people(seed=5).to_csv(tmp_path / "t.csv", index=False)
     again = call("fit", "--resume", "run", "--out", "n.metaauto", "--quiet")
     assert again.returncode == 1
-    assert again.stderr.startswith("Error: The table is not the one")
+    assert again.stderr.startswith("Error: The table differs")
     assert not (tmp_path / "n.metaauto").exists()

@@ -97,17 +97,17 @@ def test_a_terminal_gets_one_view_that_goes_away(columns: int, table: Path) -> N
     lines = lines_of(text)
     for words in (
         "120 rows; target 'buys'",
-        "Searching among extra_trees",
+        "Searching. Models: extra_trees",
         "Validation: 2 stratified",
     ):
         assert sum(words in line for line in lines) == 1, words
     view = text[text.index(HIDE) : text.index(SHOW)]
-    for words in ("Searching", "of 2 trials", "Best", "Trying", "extra_trees-1"):
+    for words in ("Searching", "of 2 trials", "Best", "Running", "extra_trees-1"):
         assert words in view, words
     assert re.search("[12] successful", view)
     after = text[text.index(SHOW) :]
     assert "Score        roc_auc" in after
-    assert "Trying" not in after
+    assert "Running" not in after
     assert COLOUR.search(text)
     assert max(map(len, lines)) <= columns
 
@@ -123,7 +123,7 @@ def test_a_dumb_terminal_gets_lines(table: Path) -> None:
     terminal = Terminal(table, *FIT, TERM="dumb")
     terminal.finish()
     assert "\x1b" not in terminal.text
-    assert "Searching among lda" in terminal.text
+    assert "Searching. Models: lda" in terminal.text
 
 
 def test_quiet_is_quiet_on_a_terminal_too(table: Path) -> None:

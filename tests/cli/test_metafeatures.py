@@ -79,8 +79,8 @@ def test_little_time_means_fewer_numbers(quick_cli: Cli) -> None:
     [
         (("t.csv",), "There is no target column."),
         (("t.csv", "--target", "buy"), "Did you mean 'buys'?"),
-        (("t.csv", "--target", "buys", "--seconds", "0"), "--seconds 0 is no time."),
-        (("t.csv", "--target", "buys", "--seconds", "nan"), "--seconds nan is no time."),
+        (("t.csv", "--target", "buys", "--seconds", "0"), "--seconds must be > 0 (got 0)."),
+        (("t.csv", "--target", "buys", "--seconds", "nan"), "--seconds must be > 0 (got nan)."),
         (("no.csv", "--target", "buys"), "File not found: 'no.csv'."),
     ],
 )

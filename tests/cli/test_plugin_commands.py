@@ -223,7 +223,7 @@ class TestNew:
         assert f"pip install -e {place}" in out
         status, out, _ = call(capsys, "check", str(place))
         assert status == 0, out
-        assert "model:fresh-one  good" in out
+        assert "model:fresh-one  passed" in out
 
     @pytest.mark.parametrize("name", ["Fancy", "a b", "", "-x", "../x", "x--y", "1x", "x.y"])
     def test_names_that_no_package_can_have(self, folder, tmp_path, capsys, name):

@@ -184,9 +184,9 @@ def test_weights_and_groups_arrive(cancer: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("parameters", "error", "words"),
     [
-        ({"budget": "soon"}, SettingError, "no duration"),
+        ({"budget": "soon"}, SettingError, "expected a duration"),
         ({"budget": "0 trials"}, SettingError, "trials=0"),
-        ({"budget": -1}, SettingError, "above zero"),
+        ({"budget": -1}, SettingError, "> 0 seconds"),
         ({"metric": "rocauc"}, UnknownName, "roc_auc"),
         ({"include": ["forest"]}, UnknownName, "random_forest"),
         ({"exclude": ["forest"]}, UnknownName, "random_forest"),
@@ -240,6 +240,6 @@ def test_verbose_tells_the_better_answers(
 
 def test_loading_what_is_no_model_is_one_clear_error(tmp_path) -> None:
     (tmp_path / "x.metaauto").write_text("hello")
-    with pytest.raises(Exception, match="damaged or is no metaauto model") as raised:
+    with pytest.raises(Exception, match="damaged or not a metaauto model") as raised:
         load(tmp_path / "x.metaauto")
     assert not isinstance(raised.value, ReadError)

@@ -85,7 +85,7 @@ def forge_tree(tree, **changes):
 def test_a_forged_tree_is_found(rows, changes):
     model = forest(rows)
     forge_tree(model.estimators_[2].tree_, **changes)
-    with pytest.raises(ModelFileError, match="out of their bounds"):
+    with pytest.raises(ModelFileError, match="out of bounds"):
         check_indices(Pipeline([("model", model)]))
 
 
@@ -123,7 +123,7 @@ def test_forged_boosting_is_found(rows, name, value):
     predictor = model._predictors[1][0]
     inner = (predictor.nodes["is_leaf"] == 0) & (predictor.nodes["is_categorical"] == 0)
     predictor.nodes[name][np.flatnonzero(inner)[0]] = value
-    with pytest.raises(ModelFileError, match="out of their bounds"):
+    with pytest.raises(ModelFileError, match="out of bounds"):
         check_indices(model)
 
 

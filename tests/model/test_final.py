@@ -171,7 +171,7 @@ def test_arrays_are_taken_where_the_training_table_was_one(maker_of):
         (3, "a int"),
         (None, "a NoneType"),
         ([[1, 2], [3]], "different lengths"),
-        ({"size": [1, 2], "age": [1]}, "do not make a table"),
+        ({"size": [1, 2], "age": [1]}, "cannot be combined to a table"),
         (pd.Series([1.0]), "Series"),
     ],
 )
@@ -251,7 +251,7 @@ def test_a_model_that_predicts_too_few_rows_is_named(models, new_rows):
             return super().predict(X)[:-1]
 
     model = constant_model(models, "regression", [Short(1)])
-    with pytest.raises(ComponentError, match="'m0' predicted 59 rows for 60"):
+    with pytest.raises(ComponentError, match="'m0' returned 59 predictions for 60 rows"):
         model.predict(new_rows)
 
 
@@ -298,7 +298,7 @@ def test_prune_keeps_the_heaviest(models, new_rows):
     assert len(model.members) == 3
     assert len(model.members[0].estimators) == 2
     assert "pruned" not in model.facts
-    with pytest.raises(SettingError, match="members=0"):
+    with pytest.raises(SettingError, match=r"members must be >= 1 \(got 0\)"):
         model.prune(members=0)
 
 
