@@ -16,7 +16,7 @@ from metaauto.errors import KnowledgeError
 from metaauto.text import counted
 
 if TYPE_CHECKING:
-    from metaauto.warmstart.evaluation import Verdict
+    from metaauto.warmstart.evaluation import WarmStartEvaluation
 
 __all__ = ["command"]
 
@@ -73,10 +73,10 @@ def command(
     ctx.exit(0 if is_good else 1)
 
 
-def _verdicts(paths: list[Path], versions: dict[str, int]) -> Iterator[Verdict]:
+def _verdicts(paths: list[Path], versions: dict[str, int]) -> Iterator[WarmStartEvaluation]:
     """The verdict on each kind of task that any of the stores knows."""
     from metaauto.knowledge import load_knowledge
-    from metaauto.warmstart.evaluation import verify
+    from metaauto.warmstart.evaluation import evaluate_warm_start
 
     warned: set[str] = set()
     for kind, metric in _METRICS.items():
@@ -88,17 +88,17 @@ def _verdicts(paths: list[Path], versions: dict[str, int]) -> Iterator[Verdict]:
                 say(f"Warning: {problem} It is left out.")
             warned.add(problem)
         if found.matrix is not None:
-            yield verify(found.matrix)
+            yield evaluate_warm_start(found.matrix)
 
 
-def _head(found: Verdict) -> Iterator[str]:
+def _head(found: WarmStartEvaluation) -> Iterator[str]:
     words = "each taken for new beside those of other groups" if found.is_enough else "replayed"
     tables = counted(found.cases, "table")
     yield f"{found.kind}, {found.metric}: {tables} {words}"
-    yield f"Verdict: {found.words}"
+    yield f"Verdict: {found.summary}"
 
 
-def _rows(found: Verdict) -> Iterator[dict[str, str]]:
+def _rows(found: WarmStartEvaluation) -> Iterator[dict[str, str]]:
     if not found.points:
         return
     for name in found.points[0].regrets:

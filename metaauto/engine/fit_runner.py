@@ -222,7 +222,7 @@ class FitRunner:
         if not space.models:
             reasons = "; ".join(f"{name} {why}" for name, why in space.skipped.items())
             reasons = reasons or f"{BASELINE} is what the others are compared with"
-            raise Refused(f"No model can do this task: {reasons}.", hint="Include others.")
+            raise Refused(f"No model can do this task: {reasons}.", hint="Include other models.")
         return space
 
     def start_warm(
