@@ -150,7 +150,7 @@ def main(store: str, tables: str, names: str, rows: int, slow: float, cores: int
             order = [Candidate(configuration, 0) for configuration in dict.fromkeys(wanted)]
             with table, LocalExecutor(cores, threads=1, memory=plan.memory) as executor:
                 executor.start()
-                table.measure(order, range(plan.folds), executor)
+                table.evaluate(order, range(plan.folds), executor)
                 found = table.collected()
             path.write_bytes(pickle.dumps(found))
             click.echo(f"{name}: {len(found.tried)} in {time.monotonic() - began:.0f} s")

@@ -228,7 +228,7 @@ def _gains(bench: Bench) -> np.ndarray:
     space = SearchSpace(load_plugins().registry, table.task)
     known = known_configurations(bench.others, space)
     columns = {c.key: column for column, c in enumerate(known.configurations)}
-    kin = loss_correlation(known.relative.values)
+    correlation = loss_correlation(known.losses.values)
     losses = np.array([one.loss for one in table.working])
     spread = max(float(np.median(losses) - losses.min()), 1e-12)
     runtime = RuntimeModel(space, len(table.working[0].seconds))
@@ -246,7 +246,7 @@ def _gains(bench: Bench) -> np.ndarray:
                 continue
             gain = max(before - blended(table, [*members, other]), 0.0) / spread
             gap = (other.loss - best) / spread
-            rows.append((gap, kin[columns[key], near].sum(), len(near), gain))
+            rows.append((gap, correlation[columns[key], near].sum(), len(near), gain))
     return np.array(rows)
 
 

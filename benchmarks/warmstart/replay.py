@@ -15,7 +15,7 @@ import click
 import numpy as np
 
 from metaauto.knowledge import KnowledgeMatrix, KnowledgeStore
-from metaauto.warmstart.evaluation import OURS, interval
+from metaauto.warmstart.evaluation import WARM_START, interval
 from metaauto.warmstart.runtime_model import Timing
 from metaauto.warmstart.simulation import (
     FOLDS,
@@ -25,7 +25,7 @@ from metaauto.warmstart.simulation import (
     Case,
     Regrets,
     cases,
-    replay,
+    simulate,
 )
 
 METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
@@ -60,7 +60,7 @@ def main(
 
 def measured(matrix: KnowledgeMatrix, found: list[Case], seeds: int) -> dict[str, Any]:
     """Return mean regrets by policy and point, and the gain of metaauto, as JSON values."""
-    results: Mapping[str, Regrets] = replay(found, seeds=seeds)
+    results: Mapping[str, Regrets] = simulate(found, seeds=seeds)
     points = []
     for unit, amounts, of in (("trials", TRIALS, "by_trials"), ("s", SECONDS, "by_seconds")):
         for place, amount in enumerate(amounts):
@@ -69,13 +69,13 @@ def measured(matrix: KnowledgeMatrix, found: list[Case], seeds: int) -> dict[str
                 {
                     "point": f"{amount:g} {unit}",
                     "regret": {name: float(values.mean()) for name, values in at.items()},
-                    "gain": {name: _gain(at, name) for name in POLICIES if name != OURS},
+                    "gain": {name: _gain(at, name) for name in POLICIES if name != WARM_START},
                 }
             )
     return {
         "kind": matrix.kind,
         "metric": matrix.metric,
-        "tables": len(results[OURS].by_trials),
+        "tables": len(results[WARM_START].by_trials),
         "rows": len(matrix.datasets),
         "groups": len(set(matrix.groups)),
         "configurations": len(matrix.configurations),
@@ -97,7 +97,7 @@ def _seconds_error(case: Case) -> float:
 
 def _gain(at: Mapping[str, np.ndarray], rival: str) -> list[float]:
     """Return the mean difference of regrets to metaauto and its 95 % bootstrap interval."""
-    gains = at[rival] - at[OURS]
+    gains = at[rival] - at[WARM_START]
     return [float(gains.mean()), *interval(gains)]
 
 
@@ -118,9 +118,9 @@ def markdown(one: Mapping[str, Any]) -> str:
     for name in names:
         cells = " | ".join(_shown(point, name, names) for point in points)
         lines.append(f"| {name} | {cells} |")
-    lines += ["", f"| {OURS} lower than | {head} |", "|---" * (len(points) + 1) + "|"]
+    lines += ["", f"| {WARM_START} lower than | {head} |", "|---" * (len(points) + 1) + "|"]
     for name in POLICIES:
-        if name != OURS:
+        if name != WARM_START:
             cells = " | ".join(_interval(point["gain"][name]) for point in points)
             lines.append(f"| {name} | {cells} |")
     lines += [
@@ -137,13 +137,13 @@ def _shortfalls(points: Sequence[Mapping[str, Any]]) -> str:
     """Return the points where another policy is better, and whether significantly."""
     found = []
     for point in points:
-        better = [name for name in POLICIES if point["regret"][name] < point["regret"][OURS]]
+        better = [name for name in POLICIES if point["regret"][name] < point["regret"][WARM_START]]
         for name in better:
             surely = "surely" if point["gain"][name][2] < 0 else "within the interval"
             found.append(f"{name} after {point['point']} ({surely})")
     if not found:
-        return f"No other policy is better than {OURS} at any point."
-    return f"Better than {OURS}: {', '.join(found)}; nobody at the other points."
+        return f"No other policy is better than {WARM_START} at any point."
+    return f"Better than {WARM_START}: {', '.join(found)}; nobody at the other points."
 
 
 def _shown(point: Mapping[str, Any], name: str, names: list[str]) -> str:

@@ -264,11 +264,11 @@ def _sources(
         return folder_sources(folder, **({} if target is None else {"target": target}))
     lines = _Lines()
     if tasks is not None:
-        return task_sources(_numbers(tasks), tell=lines.described)
+        return task_sources(_numbers(tasks), on_progress=lines.described)
     if suite in recipe_names():
-        return recipe_sources(str(suite), tell=lines.described)
+        return recipe_sources(str(suite), on_progress=lines.described)
     name = str(suite).strip()
-    return suite_sources(int(name) if name.isdecimal() else name, tell=lines.described)
+    return suite_sources(int(name) if name.isdecimal() else name, on_progress=lines.described)
 
 
 def _numbers(text: str) -> list[int]:

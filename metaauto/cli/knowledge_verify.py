@@ -16,7 +16,7 @@ from metaauto.errors import KnowledgeError
 from metaauto.text import counted
 
 if TYPE_CHECKING:
-    from metaauto.warmstart.evaluation import Verdict
+    from metaauto.warmstart.evaluation import WarmStartEvaluation
 
 __all__ = ["command"]
 
@@ -26,7 +26,7 @@ _METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 @click.command("verify", short_help="Evaluate the warm start by simulation.")
 @click.argument("store", required=False, shell_complete=complete_files)
 @plugins_option()
-@json_option("the results and verdicts")
+@json_option("the results")
 @click.pass_context
 def command(
     ctx: click.Context, store: str | None, plugin_folders: tuple[str, ...], as_json: bool
@@ -43,7 +43,7 @@ def command(
     Policies: random order, cheapest first, one portfolio for all datasets, metaauto's strategy,
     and the oracle that knows the best configuration.
 
-    The verdict compares metaauto with cheapest first, by a paired bootstrap interval (95 %, over
+    The result compares metaauto with cheapest first, by a paired bootstrap interval (95 %, over
     datasets) of the difference at each point. The exit status is 0 only if metaauto is
     significantly better at most points for each task type in the store, and 1 otherwise.
     """
@@ -57,26 +57,26 @@ def command(
     else:
         paths = [path for _, path in in_use(registry) if path.exists()]
     versions = {extractor.name: extractor.version for extractor in registry.metafeatures()}
-    verdicts = []
-    for found in _verdicts(paths, versions):
-        verdicts.append(found)
+    results = []
+    for found in _evaluations(paths, versions):
+        results.append(found)
         if not as_json:
             for line in _head(found):
                 print_line(line)
             print_table(list(_rows(found)), left=("regret",))
-    is_good = bool(verdicts) and all(found.is_better for found in verdicts)
+    is_good = bool(results) and all(found.is_better for found in results)
     if as_json:
-        kinds = [found.to_json() for found in verdicts]
+        kinds = [found.to_json() for found in results]
         print_json({"good": is_good, "stores": [str(path) for path in paths], "kinds": kinds})
-    elif not verdicts:
-        print_line("Verdict: too few datasets (got none).")
+    elif not results:
+        print_line("Result: too few datasets (got none).")
     ctx.exit(0 if is_good else 1)
 
 
-def _verdicts(paths: list[Path], versions: dict[str, int]) -> Iterator[Verdict]:
-    """Yield the verdict for each task type in the stores."""
+def _evaluations(paths: list[Path], versions: dict[str, int]) -> Iterator[WarmStartEvaluation]:
+    """Yield the evaluation for each task type in the stores."""
     from metaauto.knowledge import load_knowledge
-    from metaauto.warmstart.evaluation import verify
+    from metaauto.warmstart.evaluation import evaluate_warm_start
 
     warned: set[str] = set()
     for kind, metric in _METRICS.items():
@@ -88,17 +88,17 @@ def _verdicts(paths: list[Path], versions: dict[str, int]) -> Iterator[Verdict]:
                 say(f"Warning: {problem} This store is ignored.")
             warned.add(problem)
         if found.matrix is not None:
-            yield verify(found.matrix)
+            yield evaluate_warm_start(found.matrix)
 
 
-def _head(found: Verdict) -> Iterator[str]:
+def _head(found: WarmStartEvaluation) -> Iterator[str]:
     words = "leave-one-group-out" if found.is_enough else "too few for leave-one-group-out"
     datasets = counted(found.cases, "dataset")
     yield f"{found.kind}, {found.metric}: {datasets}, {words}"
-    yield f"Verdict: {found.words}"
+    yield f"Result: {found.summary}"
 
 
-def _rows(found: Verdict) -> Iterator[dict[str, str]]:
+def _rows(found: WarmStartEvaluation) -> Iterator[dict[str, str]]:
     if not found.points:
         return
     for name in found.points[0].regrets:

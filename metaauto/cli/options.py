@@ -167,11 +167,11 @@ def read_dataset(data: str, target: str | None, registry: Registry, **options: A
     """Read a table and infer task and column roles, as a fit with these options does."""
     from metaauto.data import read_table
     from metaauto.engine.options import FitOptions
-    from metaauto.engine.setup import understand
+    from metaauto.engine.setup import prepare_task
 
     frame = read_table(data, registry.readers())
     target = frame.attrs.get("target") if target is None else target
-    dataset, _ = understand(frame, target, FitOptions(**options), registry)
+    dataset, _ = prepare_task(frame, target, FitOptions(**options), registry)
     return dataset
 
 

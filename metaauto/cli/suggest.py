@@ -23,7 +23,7 @@ from metaauto.cli.terminal import print_json, print_line, print_table, say
 from metaauto.text import counted
 
 if TYPE_CHECKING:
-    from metaauto.warmstart.suggest import Suggested, Suggestion
+    from metaauto.warmstart.suggest import SuggestedConfiguration, Suggestion
 
 __all__ = ["command", "print_suggested"]
 
@@ -161,7 +161,7 @@ def print_suggested(found: Suggestion) -> None:
         print_line(line)
 
 
-def _row(rank: int, entry: Suggested, found: Suggestion) -> dict[str, str]:
+def _row(rank: int, entry: SuggestedConfiguration, found: Suggestion) -> dict[str, str]:
     row = {
         "": str(rank),
         "model": entry.configuration.model,

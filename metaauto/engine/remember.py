@@ -1,4 +1,4 @@
-"""What a fit gives to the user's own store when it is over."""
+"""Add the results of a finished fit to the user's own knowledge store."""
 
 from __future__ import annotations
 
@@ -31,30 +31,29 @@ from metaauto.warmstart import (
 
 __all__ = ["remember"]
 
-_MOST_OF_OWN = 10
+_MAX_SEARCHED = 10
 _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "catboost")
 
 
 def remember(state: FitState, search: Search, store: str | Path | None = None) -> int:
     """Add a fit to the user's own store: metafeatures, configurations, losses, seconds.
 
-    Nothing of the rows, the names of columns or their values is stored. Of the configurations
-    that were proposed beyond the known ones only the ten best are kept, for others tell later
-    fits nothing.
+    Rows, column names and values are not stored. Of the configurations proposed by SMAC or random
+    search only the ten best are kept, because the others are not useful for later fits.
 
     Parameters
     ----------
     state : FitState
         The fit.
     search : Search
-        When it is over.
+        The finished search.
     store : str or Path, optional
-        By default the user's own store.
+        Path of the store; by default the user's own store.
 
     Returns
     -------
     int
-        Evaluations that were added; none if the metric is not one of metaauto's own.
+        Number of added evaluations; 0 if the metric is not built in.
 
     Raises
     ------
@@ -64,54 +63,54 @@ def remember(state: FitState, search: Search, store: str | Path | None = None) -
     metric = state.metric.name
     if metric not in METRICS:
         return 0
-    trials = _worth_remembering(search.trials)
+    trials = _useful_trials(search.trials)
     if not trials:
         return 0
     path = Path(store) if store is not None else own_store()
     path.parent.mkdir(parents=True, exist_ok=True)
-    said = here("fit", libraries=_LIBRARIES, cores=1, speed=calibrate(1))
+    provenance_fact = here("fit", libraries=_LIBRARIES, cores=1, speed=calibrate(1))
     originals = _originals(state)
-    with KnowledgeStore.create(path, exist_ok=True) as known, known.transaction():
-        provenance = known.add_provenance(said)
+    with KnowledgeStore.create(path, exist_ok=True) as own, own.transaction():
+        provenance = own.add_provenance(provenance_fact)
         dataset = _dataset_fact(state, search, provenance)
-        known.add_dataset(dataset)
+        own.add_dataset(dataset)
         count = 0
         for trial in trials:
             configuration = _configuration_fact(trial, originals, state.registry, provenance)
-            known.add_configuration(configuration)
-            count += known.add_evaluations(
+            own.add_configuration(configuration)
+            count += own.add_evaluations(
                 _evaluation_facts(trial, dataset, configuration, state, provenance)
             )
     return count
 
 
-def _worth_remembering(trials: Sequence[Trial]) -> list[Trial]:
-    own = [t for t in trials if t.source in ("smac", "random") and t.status is Status.SUCCESS]
-    own.sort(key=lambda trial: (trial.loss, trial.number))
-    kept = {trial.number for trial in own[:_MOST_OF_OWN]}
-    known = ("knowledge", "portfolio")
-    return [t for t in trials if t.outcomes and (t.source in known or t.number in kept)]
+def _useful_trials(trials: Sequence[Trial]) -> list[Trial]:
+    searched = [t for t in trials if t.source in ("smac", "random") and t.status is Status.SUCCESS]
+    searched.sort(key=lambda trial: (trial.loss, trial.number))
+    kept = {trial.number for trial in searched[:_MAX_SEARCHED]}
+    warm_start = ("knowledge", "portfolio")
+    return [t for t in trials if t.outcomes and (t.source in warm_start or t.number in kept)]
 
 
 def _originals(state: FitState) -> Mapping[str, Configuration]:
-    """Configurations as knowledge has them, with a choice for every slot, by the key tried here."""
-    found: dict[str, Configuration] = {}
-    whole = SearchSpace(state.registry, reference_task(state.dataset.task.kind))
+    """Return the complete configurations, with a value for every slot, by the repaired key."""
+    originals: dict[str, Configuration] = {}
+    complete = SearchSpace(state.registry, reference_task(state.dataset.task.kind))
     for model in state.space.models:
-        for configuration in whole.portfolio(model) if model in whole.ranges else ():
+        for configuration in complete.portfolio(model) if model in complete.ranges else ():
             key = state.space.repair(configuration).configuration.key
-            found.setdefault(key, configuration)
+            originals.setdefault(key, configuration)
     if isinstance(state.strategy, KnowledgeStrategy):
-        found.update(state.strategy.originals())
-    return found
+        originals.update(state.strategy.originals())
+    return originals
 
 
 def _dataset_fact(state: FitState, search: Search, provenance: str) -> DatasetFact:
     task = state.dataset.task
-    described = search.description.metafeatures if search.description is not None else None
-    if described is None:
+    metafeatures = search.description.metafeatures if search.description is not None else None
+    if metafeatures is None:
         versions = {e.name: e.version for e in state.registry.metafeatures() if e.name == "simple"}
-        described = Metafeatures(task_metafeatures(task) if versions else {}, versions=versions)
+        metafeatures = Metafeatures(task_metafeatures(task) if versions else {}, versions=versions)
     return DatasetFact(
         fingerprint=state.dataset.fingerprint,
         kind=task.kind,
@@ -121,7 +120,7 @@ def _dataset_fact(state: FitState, search: Search, provenance: str) -> DatasetFa
         rows_used=len(state.dataset.y),
         source="fit",
         provenance=provenance,
-        metafeatures=MetafeatureFact.all_of(described),
+        metafeatures=MetafeatureFact.all_of(metafeatures),
     )
 
 
@@ -146,7 +145,7 @@ def _evaluation_facts(
     provenance: str,
 ) -> list[EvaluationFact]:
     protocol = f"fit/{len(state.splits.folds)}-fold"
-    found = []
+    facts = []
     for fold, outcome in sorted(trial.outcomes.items()):
         losses: dict[str, Any] = {}
         if outcome.status is Status.SUCCESS:
@@ -155,9 +154,9 @@ def _evaluation_facts(
             if not losses:
                 continue
         elif outcome.status in (Status.STOPPED, Status.TIMEOUT):
-            # The limit was what was left of this fit's budget, which says nothing of another's.
+            # The time limit was the rest of this fit's budget and does not apply to other fits.
             continue
-        found.append(
+        facts.append(
             EvaluationFact(
                 dataset.fingerprint,
                 dataset.kind,
@@ -172,4 +171,4 @@ def _evaluation_facts(
                 outcome.memory,
             )
         )
-    return found
+    return facts

@@ -1,4 +1,4 @@
-"""What must stand ready when the search begins: the table laid out, an ensemble, the search."""
+"""Set up a fit: task and metric, run directory, workers, ensemble and search."""
 
 from __future__ import annotations
 
@@ -19,32 +19,39 @@ from metaauto.plugins.registry import Registry
 from metaauto.run import RunDirectory, settings_of
 from metaauto.search import Executor, Proposer, Search, Setup, Trial, write_inputs
 
-__all__ = ["holdout_seconds", "lay_out", "new_ensemble", "new_run", "new_search", "understand"]
+__all__ = [
+    "holdout_seconds",
+    "new_ensemble",
+    "new_run",
+    "new_search",
+    "prepare_task",
+    "prepare_workers",
+]
 
-_MOST_MEMBERS = 15
+_MAX_MEMBERS = 15
 _DESCRIBE_FROM = 20.0
 _DESCRIBE_SECONDS = 1.0
-_PREPARATION = 1.5
+_PREPARATION_FACTOR = 1.5
 
 
-def lay_out(state: FitState, executor: Executor, packed: bytes) -> None:
-    """Write the table where workers find it, and tell them of the components of this process."""
+def prepare_workers(state: FitState, executor: Executor, packed: bytes) -> None:
+    """Write the dataset for the workers and send them the components of this process."""
     write_inputs(state.run.path / "data", state.inputs)
     executor.set_up(Setup(str(state.run.path), state.plugins.settings, packed))
 
 
 def new_ensemble(state: FitState, options: FitOptions, clock: Budget) -> AnytimeEnsemble:
-    """An ensemble of nothing yet, that trials can be offered to."""
+    """Return an empty ensemble."""
     y, weights = state.answers(state.splits.evaluated)
     return AnytimeEnsemble(
         y,
         state.metric,
         weights,
         size=options.ensemble_size,
-        max_members=_MOST_MEMBERS,
+        max_members=_MAX_MEMBERS,
         seed=options.seed,
         decide=state.metric.needs == "labels",
-        # Where only trials count, the result may not depend on when there was time to select.
+        # Without a time limit the result must not depend on the clock.
         keep_incumbent=clock.is_timed,
     )
 
@@ -57,7 +64,7 @@ def new_search(
     on_start: Callable[[Trial], None],
     ensemble: AnytimeEnsemble,
 ) -> Search:
-    """A search that has tried nothing yet, for an ensemble that it will make better."""
+    """Return a search without trials that optimises the gain of an ensemble."""
     proposals = Proposer(
         state.space,
         state.strategy,
@@ -78,7 +85,7 @@ def new_search(
         recorder=state.run,
         describe_seconds=_describe_seconds(clock),
         on_start=on_start,
-        # An error of regression is mostly what no model takes away: its shares say little.
+        # In regression most of the error is irreducible, so relative gains are not informative.
         gain=ensemble.relative_gain
         if options.for_ensemble and state.dataset.task.is_classification
         else None,
@@ -86,7 +93,7 @@ def new_search(
 
 
 def holdout_seconds(selection: Selection, trials: Sequence[Trial], state: FitState) -> float:
-    """What predicting the rows held out may take, by what the folds took."""
+    """Estimate the seconds to predict the holdout from the prediction seconds of the folds."""
     if state.splits.holdout is None:
         return 0.0
     seconds = 0.0
@@ -94,19 +101,19 @@ def holdout_seconds(selection: Selection, trials: Sequence[Trial], state: FitSta
         for fold, outcome in trials[number].outcomes.items():
             rows = len(state.splits.folds[fold][1])
             seconds += outcome.predict_seconds * len(state.splits.holdout) / max(rows, 1)
-    # The folds were predicted from rows that were prepared already.
-    return _PREPARATION * seconds
+    # The seconds of the folds do not include the preprocessing of the table.
+    return _PREPARATION_FACTOR * seconds
 
 
 def _describe_seconds(clock: Budget) -> float:
-    """Time that describing the table by numbers may take beside the first trials."""
+    """Return the time limit of the metafeatures, which are computed during the first trials."""
     return 0.0 if clock.is_timed and clock.seconds < _DESCRIBE_FROM else _DESCRIBE_SECONDS
 
 
-def understand(
+def prepare_task(
     frame: pd.DataFrame, target: Any, options: FitOptions, registry: Registry
 ) -> tuple[Dataset, Metric]:
-    """Say what is to be learned from what, and by which metric it is judged."""
+    """Return the dataset with its task, and the metric."""
     if target is None:
         raise TargetError("There is no target column.", hint="Name it with --target.")
     dataset = prepare(
@@ -128,7 +135,7 @@ def understand(
 def new_run(
     data: Any, target: Any, dataset: Dataset, options: FitOptions, registry: Registry
 ) -> RunDirectory:
-    """Make a run directory that remembers what was asked for, of which table."""
+    """Create a run directory that stores the options and the address of the data."""
     source = lasting_address(data, registry.readers())
     settings = settings_of(options.to_json(), source, target, dataset)
     return RunDirectory.create(options.run_dir, settings)

@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,13 @@ def heavy_imports_of(module: str, also: Sequence[str] = ()) -> list[str]:
     list of str
         Loaded libraries, sorted; empty if the module cannot be imported by name.
     """
-    watched = sorted({*HEAVY, *also} - {"metaauto"})
+    path = os.pathsep.join(part or os.getcwd() for part in sys.path)
+    return list(_imported(module, tuple(sorted({*HEAVY, *also} - {"metaauto"})), path))
+
+
+@cache
+def _imported(module: str, watched: tuple[str, ...], path: str) -> list[str]:
+    """Import a module in a new interpreter; components of one module share the result."""
     code = (
         "import sys, importlib\n"
         "sys.path[:0] = sys.argv[2].split(sys.argv[3])\n"
@@ -95,7 +102,6 @@ def heavy_imports_of(module: str, also: Sequence[str] = ()) -> list[str]:
         "new = set(sys.modules) - before\n"
         "print(' '.join(name for name in sys.argv[4:] if name in new))\n"
     )
-    path = os.pathsep.join(part or os.getcwd() for part in sys.path)
     command = [sys.executable, "-c", code, module, path, os.pathsep, *watched]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, f"Importing {module} fails: {done.stderr[-2000:]}"

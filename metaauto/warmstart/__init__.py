@@ -1,4 +1,4 @@
-"""Which configurations to try first, and why."""
+"""Warm start: which configurations a fit tries first, from knowledge of other datasets."""
 
 from metaauto.warmstart.candidates import KnownConfigurations, known_configurations
 from metaauto.warmstart.fallback import FallbackWarmStart

@@ -1,4 +1,4 @@
-"""Which warm start a table gets: that of the strategy that is asked for."""
+"""Select the warm start of a fit by the name of its strategy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from metaauto.warmstart.runtime_model import RuntimeModel
 __all__ = ["KNOWLEDGE", "select_strategy", "knowledge_for_task"]
 
 KNOWLEDGE = "knowledge"
-"""Name of the strategy that is used if none is asked for."""
+"""Name of the default strategy."""
 
 _log = logging.getLogger("metaauto.warmstart")
 
@@ -30,29 +30,30 @@ _log = logging.getLogger("metaauto.warmstart")
 def knowledge_for_task(
     dataset: Dataset, knowledge: bool | str | Path, registry: Registry
 ) -> LoadedKnowledge:
-    """What the stores know of tables of this kind, this very table left out.
+    """Load the knowledge of a kind of task, without the dataset itself.
 
     Parameters
     ----------
     dataset : Dataset
-        The table; its task says the kind and the metric.
+        The new dataset; its task defines the kind and the metric.
     knowledge : bool, str or Path
-        What to load: from the shipped store, installed packs and the user's own, or
-        from one store alone if its path is given.
+        True loads the shipped store, installed packs and the user's own store; a path loads one
+        store only; False loads nothing.
     registry : Registry
-        Installed components; they say which metafeatures can be compared.
+        Installed components, with the versions of the metafeature extractors.
 
     Raises
     ------
     KnowledgeError
-        If a store that was named cannot be used. Others are left out and named.
+        If a store given by its path cannot be used. Other unusable stores are skipped and listed
+        in ``problems``.
     """
     if knowledge is False:
         return LoadedKnowledge(None)
     named = None if isinstance(knowledge, bool) else Path(knowledge).expanduser()
     if named is not None and not named.exists():
         raise KnowledgeError(f"There is no knowledge store {str(named)!r}.", hint="Check the path.")
-    found = load_knowledge(
+    loaded = load_knowledge(
         stores(registry.knowledge()) if named is None else [named],
         dataset.task.kind,
         dataset.task.metric,
@@ -60,9 +61,9 @@ def knowledge_for_task(
         without_openml_id=dataset.openml_id,
         extractors={extractor.name: extractor.version for extractor in registry.metafeatures()},
     )
-    if named is not None and found.problems:
-        raise KnowledgeError(found.problems[0])
-    return found
+    if named is not None and loaded.problems:
+        raise KnowledgeError(loaded.problems[0])
+    return loaded
 
 
 def select_strategy(
@@ -74,31 +75,31 @@ def select_strategy(
     name: str = KNOWLEDGE,
     warn: Callable[[str], None] = _log.warning,
 ) -> WarmStart:
-    """Start a strategy on a table.
+    """Start a strategy for a fit.
 
     Parameters
     ----------
     loaded : LoadedKnowledge
-        What is known of other tables.
+        Knowledge of other datasets.
     space : SearchSpace
-        What can be tried; its registry has the strategies.
+        Search space; its registry holds the strategies.
     runtime : RuntimeModel
-        Expected seconds.
+        Predicts the seconds of configurations.
     n_folds : int
-        Folds of a whole trial.
+        Folds per trial.
     for_ensemble : bool, default=True
-        Whether an ensemble is made of what is tried, or the best single configuration looked for.
+        Whether an ensemble is built from the trials, or the best single configuration is used.
     name : str, default='knowledge'
-        Of the strategy.
+        Name of the strategy.
     warn : callable
-        Told if the strategy of a plugin fails; metaauto's own goes on then.
+        Called with a message if a plugin's strategy fails; then the knowledge strategy is used.
 
     Raises
     ------
     UnknownName
         If there is no strategy of that name.
     """
-    given = StrategyInput(
+    inputs = StrategyInput(
         space,
         runtime,
         loaded.matrix,
@@ -109,15 +110,15 @@ def select_strategy(
     )
     registry = space.registry
     if name == KNOWLEDGE and name not in registry.names("strategy"):
-        return given.from_knowledge() or given.from_authors()
+        return inputs.from_knowledge() or inputs.from_authors()
     entry = registry.entry("strategy", name)
     if entry.plugin.is_own:
-        return entry.component.start(given) or given.from_authors()
+        return entry.component.start(inputs) or inputs.from_authors()
     source = f"Strategy {name!r} of plugin {entry.plugin.label}"
     return FallbackWarmStart(
         name,
-        lambda: entry.component.start(given),
-        given.from_knowledge() or given.from_authors(),
+        lambda: entry.component.start(inputs),
+        inputs.from_knowledge() or inputs.from_authors(),
         space,
         lambda cause: warn(f"{source} failed: {cause} Falling back to the knowledge strategy."),
     )
@@ -130,7 +131,7 @@ def _from_knowledge(
     n_folds: int,
     for_ensemble: bool,
 ) -> WarmStart | None:
-    """The warm start from knowledge, None if nothing is known that can be tried here."""
+    """Start the knowledge strategy; None if no stored configuration can be tried."""
     if loaded.matrix is None:
         return None
     known = known_configurations(loaded.matrix, space, calibrate(1))

@@ -176,7 +176,7 @@ def test_the_progress_comes_to_its_end(tables, tmp_path):
     seen = []
     with KnowledgeStore.create(tmp_path / "k.db") as store:
         build_knowledge(
-            folder_sources(tables), store, cheap(), PLAN, here("build"), tell=seen.append
+            folder_sources(tables), store, cheap(), PLAN, here("build"), on_progress=seen.append
         )
     assert [p.done for p in seen] == sorted(p.done for p in seen)
     assert seen[-1].done == expected_count()

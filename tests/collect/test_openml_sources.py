@@ -97,16 +97,18 @@ class TestDescription:
         for key in (99, "pair"):
             assert {source.openml_id for source in suite_sources(key)} == {1, 2}
         told = []
-        found = recipe_sources("openml-cc18", tell=lambda done, total: told.append((done, total)))
+        found = recipe_sources(
+            "openml-cc18", on_progress=lambda done, total: told.append((done, total))
+        )
         assert len(found) == 2
         assert told == [(1, 2), (2, 2)]
 
     def test_suites_that_cannot_be_used(self, server):
         server.add_suite([], alias="empty")
-        with pytest.raises(ReadError, match="suite 'empty' lists no task"):
+        with pytest.raises(ReadError, match="suite 'empty' has no tasks"):
             suite_sources("empty")
         with pytest.raises(
-            ReadError, match=r"does not give suite 7: .*Unknown study.* \(error 601\)"
+            ReadError, match=r"does not provide suite 7: .*Unknown study.* \(error 601\)"
         ):
             suite_sources(7)
 
@@ -147,7 +149,7 @@ class TestTable:
         np.testing.assert_allclose(got.to_numpy(), frame.to_numpy())
         assert len(source.splits()) == 2
         monkeypatch.setattr(sources_module, "MOST_CELLS", 100)
-        assert "30 x 5 cells" in str(failure_of(source))
+        assert "30 x 5 values" in str(failure_of(source))
 
     def test_a_target_that_is_not_there(self, server):
         task = add_task(server)
@@ -187,16 +189,16 @@ class TestSplits:
     @pytest.mark.parametrize(
         ("train", "test", "problem"),
         [
-            (np.arange(20), np.arange(20, 41), "names row 40 of a table of 40 rows"),
-            (np.arange(21), np.arange(20, 40), "names row 20 twice"),
-            (np.arange(20), np.arange(25, 40), "leaves out 5 rows"),
+            (np.arange(20), np.arange(20, 41), "contains row 40 of a table of 40 rows"),
+            (np.arange(21), np.arange(20, 40), "contains row 20 twice"),
+            (np.arange(20), np.arange(25, 40), "does not contain 5 rows"),
         ],
     )
     def test_splits_that_do_not_fit_the_table(self, server, train, test, problem):
         number = server.add_dataset(sales(), target="sold")
         task = server.add_task(number, splits=[Fold(0, 0, 0, train, test)])
         (source,) = task_sources([task])
-        with pytest.raises(ReadError, match=f"splits of task 1 are not whole: fold 0 {problem}"):
+        with pytest.raises(ReadError, match=f"splits of task 1 are incomplete: fold 0 {problem}"):
             source.splits()
 
 
@@ -206,11 +208,14 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("kind", "message"),
         [
-            ("drop", "connection to OpenML for dataset 1 of task 1 broke off: IncompleteRead"),
-            ("corrupt", "file of dataset 1 of task 1 does not have the checksum"),
-            ("truncate", "file of dataset 1 of task 1 does not have the checksum"),
+            ("drop", "connection to OpenML for dataset 1 of task 1 was lost: IncompleteRead"),
+            ("corrupt", "checksum of the file of dataset 1 of task 1 differs"),
+            ("truncate", "checksum of the file of dataset 1 of task 1 differs"),
             ("fail", "OpenML fails on dataset 1 of task 1: HTTP status 500"),
-            ("refuse", r"does not give dataset 1 of task 1: Function not available.*\(error 100\)"),
+            (
+                "refuse",
+                r"does not provide dataset 1 of task 1: Function not available.*\(error 100\)",
+            ),
         ],
     )
     def test_the_table(self, server, kind, message):
@@ -240,7 +245,7 @@ class TestFaults:
     def test_splits_that_are_truncated_every_time(self, server):
         (source,) = task_sources([add_task(server)])
         server.fault(server.splits_of(1), "truncate")
-        with pytest.raises(ReadError, match="splits of task 1 are not whole"):
+        with pytest.raises(ReadError, match="splits of task 1 are incomplete"):
             source.splits()
         assert not (server.cache / "tasks" / "1" / "datasplits.arff").exists()
         server.repair()
@@ -250,7 +255,7 @@ class TestFaults:
         number = server.add_dataset(sales(), target="sold", checksum=False)
         (source,) = task_sources([server.add_task(number, folds=2)])
         server.fault(server.file_of(number), "truncate")
-        assert "rows, OpenML says 40" in str(failure_of(source))
+        assert "rows; OpenML states 40" in str(failure_of(source))
         server.repair()
         assert len(source.load()) == 40
 
@@ -278,15 +283,15 @@ class TestFaults:
     def test_a_server_that_is_not_there(self, server):
         task = add_task(server)
         openml.config.server = "http://127.0.0.1:9/api/v1/xml"
-        with pytest.raises(ReadError, match="connection to OpenML for task 1 cannot be made"):
+        with pytest.raises(ReadError, match="connection to OpenML for task 1 failed"):
             task_sources([task, 2])
 
     def test_unknown_and_unsuitable_tasks(self, server):
         number = server.add_dataset(sales(), target="sold")
         curve = server.add_task(number, procedure="learningcurve")
         found = {s.label: str(failure_of(s)) for s in task_sources([404, curve])}
-        assert "does not give task 404: Unknown task" in found["openml task 404"]
-        assert "is of the type 'Learning Curve'" in found[f"openml task {curve}"]
+        assert "does not provide task 404: Unknown task" in found["openml task 404"]
+        assert "has the unsupported type 'Learning Curve'" in found[f"openml task {curve}"]
 
     def test_a_slow_server_is_waited_for_and_a_silent_one_given_up(self, server):
         task = add_task(server)

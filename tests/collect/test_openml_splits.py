@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from metaauto.collect import Source
 from metaauto.collect.openml_splits import official_folds
-from metaauto.collect.table import _cut
+from metaauto.collect.table import _subsampled
 from metaauto.data import prepare
 from metaauto.errors import SettingError, SplitError
 
@@ -34,13 +34,13 @@ def positions(dataset, rows):
 def test_every_measured_row_is_on_the_side_that_the_fold_says(labels, rows, n_folds, seed):
     labels = ["a", "a", "b", "b", *labels]
     whole, total = dataset_of(labels)
-    dataset = _cut(whole, rows)
+    dataset = _subsampled(whole, rows)
     parts = np.array_split(np.random.default_rng(seed).permutation(total), n_folds)
     pairs = [(np.setdiff1d(np.arange(total), test), test) for test in parts]
     try:
         folds = official_folds(dataset, pairs, total, n_folds)
     except SplitError as error:
-        assert "among those that are measured" in str(error)
+        assert "in the subsample" in str(error)
         return
     assert len(folds) == n_folds
     for (train, test), (given_train, given_test) in zip(folds, pairs, strict=True):
@@ -70,8 +70,8 @@ def test_only_the_first_folds_are_taken():
 @pytest.mark.parametrize(
     ("pairs", "message"),
     [
-        ([], "without any fold"),
-        ([([0, 1, 2, 8], [3, 4])], "names row 8 of a table of 8 rows"),
+        ([], "no official folds"),
+        ([([0, 1, 2, 8], [3, 4])], "contains row 8 of a table of 8 rows"),
         ([([0, 1, 2, -1], [3, 4])], "of a table of 8 rows"),
         ([([0, 1, 2], [2, 3])], "trains and tests on row 2"),
         ([([0, 1, 2], [])], "no test rows"),

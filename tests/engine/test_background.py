@@ -93,9 +93,9 @@ def test_errors_are_raised_where_the_result_is_asked_for() -> None:
 
 def test_waiting_has_an_end() -> None:
     with metaauto.start(people(), "buys", **{**TINY, "trials": None, "budget": "10m"}) as run:
-        with pytest.raises(TimeoutError, match="goes on"):
+        with pytest.raises(TimeoutError, match="continues"):
             run.result(0.01)
-        with pytest.raises(SettingError, match="negative"):
+        with pytest.raises(SettingError, match=r"timeout must be >= 0 seconds \(got -1\)"):
             run.result(-1)
         assert run.is_running
 

@@ -425,29 +425,29 @@ class TestEverythingFails:
 class TestEnding:
     def test_stop_from_another_thread_gives_the_best_so_far(self):
         os.environ.pop("PYTEST_CURRENT_TEST", None)
-        conductor: list[FitRunner] = []
+        runner: list[FitRunner] = []
         stopped = threading.Event()
 
         def on_event(event):
             if event.kind == "trial_finished" and not stopped.is_set():
                 stopped.set()
-                threading.Thread(target=conductor[0].stop).start()
+                threading.Thread(target=runner[0].stop).start()
 
         options = FitOptions(
             budget=600, cores=2, cv=2, memory=2.0, include=CHEAP["binary"], plugins=NO_PLUGINS
         )
-        conductor.append(FitRunner(options, on_event))
+        runner.append(FitRunner(options, on_event))
         began = time.monotonic()
-        model = conductor[0].run(table(), "y")
+        model = runner[0].run(table(), "y")
         assert time.monotonic() - began < 120
         assert model.facts["trials"] >= 2
         assert {row["status"] for row in model.leaderboard} <= {"success", "stopped", "dropped"}
 
     def test_stop_before_the_search_gives_the_baseline(self):
         os.environ.pop("PYTEST_CURRENT_TEST", None)
-        conductor = FitRunner(FitOptions(trials=50, cores=1, cv=2, memory=2.0, plugins=NO_PLUGINS))
-        conductor.stop()
-        model = conductor.run(table(), "y")
+        runner = FitRunner(FitOptions(trials=50, cores=1, cv=2, memory=2.0, plugins=NO_PLUGINS))
+        runner.stop()
+        model = runner.run(table(), "y")
         assert [member.model for member in model.members] == ["dummy"]
 
     def test_ctrl_c_gives_the_best_so_far(self):
@@ -626,7 +626,7 @@ class TestRefusals:
         assert run_directories(temporary) == []
 
     def test_nothing_to_fit_is_said(self):
-        with pytest.raises(RunError, match="no table"):
+        with pytest.raises(RunError, match="No data given"):
             metaauto.fit(None, "y", plugins=NO_PLUGINS, cores=1)
 
 
@@ -705,7 +705,9 @@ def test_a_fit_whose_time_is_up_does_the_least_it_must():
     assert len(model.members) == 1
     assert (model.calibrator.kind, model.decision.kind) == ("identity", "argmax")
     assert model.facts["holdout_rows"] == 1_500, "one part of the rows held out"
-    assert "This fit is not remembered: its time is up." in story.messages("warning")
+    assert "This fit is not added to the knowledge store: time limit reached." in story.messages(
+        "warning"
+    )
     assert model.predict(table(n_rows=9)).shape == (9,)
 
 

@@ -126,7 +126,7 @@ def test_a_damaged_own_store_is_named_and_the_fit_goes_on(caplog):
     assert model.facts["score"] > 0.5
     said = [record.getMessage() for record in caplog.records]
     assert any("own.db" in text and "left out" in text for text in said)
-    assert any("not remembered" in text for text in said)
+    assert any("not added to the knowledge store" in text for text in said)
 
 
 def test_a_store_that_was_named_must_be_usable(tmp_path: Path):

@@ -192,7 +192,7 @@ def test_json_round_trip(values, seconds, failures, versions):
 
 
 def test_infinite_values_are_refused():
-    with pytest.raises(DataError, match=r"'a\.b' is inf"):
+    with pytest.raises(DataError, match=r"'a\.b' must be finite or NaN \(got inf\)"):
         Metafeatures({"a.b": math.inf})
 
 

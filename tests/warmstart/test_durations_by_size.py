@@ -122,7 +122,7 @@ def test_similar_tables_say_whether_it_will_be_long():
     weights[longest] = 0.2
     timing = Timing(durations, sizes(1_000.0)[0])
     before = timing.seconds
-    timing.weigh(weights)
+    timing.set_weights(weights)
     assert timing.seconds[0] > 1.5 * before[0]
     assert timing.seconds[2] == pytest.approx(before[2], rel=0.2)
     timing.observe(1, 0.0)

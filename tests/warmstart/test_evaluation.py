@@ -1,4 +1,4 @@
-"""Verdicts on replays: intervals, and words that do not praise without reason."""
+"""Evaluation of the warm start: intervals and the summary sentence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from stores import make_store, neighbours
 
 from metaauto.knowledge import KnowledgeStore
-from metaauto.warmstart.evaluation import LEAST_CASES, OURS, RIVAL, interval, judge, verify
+from metaauto.warmstart.evaluation import (
+    MIN_CASES,
+    REFERENCE,
+    WARM_START,
+    compare_policies,
+    evaluate_warm_start,
+    interval,
+)
 from metaauto.warmstart.simulation import SECONDS, TRIALS, Regrets
 
 POINTS = len(TRIALS) + len(SECONDS)
@@ -22,7 +29,7 @@ def results(ours, rival):
     split = len(TRIALS)
     return {
         name: Regrets(np.asarray(v, float)[:, :split], np.asarray(v, float)[:, split:])
-        for name, v in ((RIVAL, rival), (OURS, ours))
+        for name, v in ((REFERENCE, rival), (WARM_START, ours))
     }
 
 
@@ -50,10 +57,10 @@ def test_differences_are_paired() -> None:
     random = np.random.default_rng(0)
     # Tables differ far more than the policies do.
     rival = np.repeat(random.random((20, 1)), POINTS, axis=1)
-    found = judge("binary", "roc_auc", results(rival - 0.01, rival))
+    found = compare_policies("binary", "roc_auc", results(rival - 0.01, rival))
     assert found.wins == POINTS
     assert found.points[0].gain == pytest.approx(0.01)
-    shuffled = judge("binary", "roc_auc", results((rival - 0.01)[::-1], rival))
+    shuffled = compare_policies("binary", "roc_auc", results((rival - 0.01)[::-1], rival))
     assert shuffled.points[0].gain == pytest.approx(0.01)
     assert shuffled.wins == 0
 
@@ -62,37 +69,42 @@ def test_differences_are_paired() -> None:
 def test_praise_needs_most_points(better, praised) -> None:
     rival = regrets(15, [0.5] * POINTS)
     ours = regrets(15, [0.4] * better + [0.5] * (POINTS - better))
-    found = judge("regression", "rmse", results(ours, rival))
+    found = compare_policies("regression", "rmse", results(ours, rival))
     assert (found.wins, found.is_better) == (better, praised)
-    assert ("beats cheapest first" in found.words) is praised
-    assert f"above zero at {better} of {POINTS} points" in found.words
+    assert ("beats cheapest first" in found.summary) is praised
+    only = "" if praised else "only "
+    assert f"above zero {only}at {better} of {POINTS} points" in found.summary
 
 
 def test_worse_is_said_as_well() -> None:
     ours = regrets(15, [0.6] * 3 + [0.5] * (POINTS - 3))
-    found = judge("binary", "roc_auc", results(ours, regrets(15, [0.5] * POINTS)))
+    found = compare_policies("binary", "roc_auc", results(ours, regrets(15, [0.5] * POINTS)))
     assert found.losses == 3
-    assert found.words.endswith("at 0 of 10 points only, below zero at 3.")
+    assert found.summary.endswith("only at 0 of 10 points, below zero at 3.")
 
 
 def test_few_tables_say_nothing() -> None:
-    count = LEAST_CASES - 1
-    found = judge("binary", "roc_auc", results(regrets(count, [0] * 10), regrets(count, [1] * 10)))
+    count = MIN_CASES - 1
+    found = compare_policies(
+        "binary", "roc_auc", results(regrets(count, [0] * 10), regrets(count, [1] * 10))
+    )
     assert not found.is_better
     assert found.points == ()
-    assert found.words == "too few datasets: 9 can be replayed, 10 are needed."
-    enough = results(regrets(LEAST_CASES, [0] * 10), regrets(LEAST_CASES, [1] * 10))
-    assert judge("binary", "roc_auc", enough).is_better
+    assert found.summary == "too few datasets: 9 can be simulated, 10 are required."
+    enough = results(regrets(MIN_CASES, [0] * 10), regrets(MIN_CASES, [1] * 10))
+    assert compare_policies("binary", "roc_auc", enough).is_better
 
 
 def test_points_are_named_in_their_order() -> None:
-    found = judge("binary", "roc_auc", results(regrets(12, [0.1] * 10), regrets(12, [0.2] * 10)))
+    found = compare_policies(
+        "binary", "roc_auc", results(regrets(12, [0.1] * 10), regrets(12, [0.2] * 10))
+    )
     assert [point.label for point in found.points] == [
         "1 trial", "3 trials", "5 trials", "10 trials", "20 trials",
         "2 s", "5 s", "10 s", "30 s", "60 s",
     ]  # fmt: skip
     told = json.loads(json.dumps(found.to_json()))
-    assert told["points"][0]["regrets"] == pytest.approx({RIVAL: 0.2, OURS: 0.1})
+    assert told["points"][0]["regrets"] == pytest.approx({REFERENCE: 0.2, WARM_START: 0.1})
     assert (told["better"], told["wins"], told["cases"]) == (True, 10, 12)
 
 
@@ -103,7 +115,7 @@ def test_a_store_is_replayed(tmp_path, best_is_dear) -> None:
 
     path = make_store(tmp_path / "k.db", neighbours(24), loss=loss)
     with KnowledgeStore.open(path) as store:
-        found = verify(store.matrix("binary", "roc_auc"), seeds=2)
+        found = evaluate_warm_start(store.matrix("binary", "roc_auc"), seeds=2)
     assert found.cases == 12
     assert set(found.points[0].regrets) == {
         "random", "cheapest first", "global portfolio", "metaauto", "oracle",
@@ -116,5 +128,5 @@ def test_a_store_is_replayed(tmp_path, best_is_dear) -> None:
 def test_a_small_store_is_not_judged(tmp_path) -> None:
     path = make_store(tmp_path / "k.db", neighbours(6), tables=9)
     with KnowledgeStore.open(path) as store:
-        found = verify(store.matrix("binary", "roc_auc"))
+        found = evaluate_warm_start(store.matrix("binary", "roc_auc"))
     assert (found.cases, found.is_enough, found.is_better) == (9, False, False)

@@ -138,7 +138,7 @@ def test_models_that_are_not_there_are_counted():
     assert {r.configuration.model for r in drain(found)} == {"tree"}
     summary = found.summary()
     assert summary["configurations"] == 3
-    assert summary["skipped"] == {"line is left out": 3}
+    assert summary["skipped"] == {"line is excluded": 3}
     assert summary["datasets"] == 20
 
 
@@ -153,7 +153,7 @@ def test_configurations_out_of_range_are_repaired_and_merged():
     loss = np.array([[0.1, 0.2, 0.3]] * 5)
     known = known_configurations(matrix(loss, [*far, FIRST[0]]), space_of("tree"))
     assert [c.values["c"] for c in known.configurations] == [10.0, 0.0]
-    assert known.skipped == {"equal to another one on this table": 1}
+    assert known.skipped == {"equal to another configuration on this dataset": 1}
 
 
 def test_originals_lead_back_to_what_is_stored():

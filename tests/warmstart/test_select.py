@@ -99,7 +99,7 @@ def test_a_fault_is_told_once_and_metaauto_goes_on(fault):
 
 @pytest.mark.parametrize(
     ("configuration", "words"),
-    [(None, "recommend returned a str"), (Configuration("unheard_of", {}), "'unheard_of'")],
+    [(None, "returned a str"), (Configuration("unheard_of", {}), "'unheard_of'")],
 )
 def test_a_recommendation_that_cannot_be_tried_is_a_fault(configuration, words):
     warm, _, said = chosen(lambda given: OneOnly(configuration))

@@ -8,7 +8,7 @@ from matrices import matrix
 
 from metaauto.configuration import Configuration
 from metaauto.knowledge import join
-from metaauto.warmstart.simulation import SECONDS, TRIALS, cases, replay
+from metaauto.warmstart.simulation import SECONDS, TRIALS, cases, simulate
 
 CONFIGURATIONS = [Configuration("tree", {"c": float(c)}) for c in range(12)]
 
@@ -32,7 +32,7 @@ def known(count: int = 24, groups=None, seed: int = 0):
 def test_a_group_is_left_out_as_a_whole():
     found = list(cases(known(groups=[f"g{i // 2}" for i in range(24)])))
     assert len(found) == 24
-    assert {len(case.known.relative) for case in found} == {22}
+    assert {len(case.known.losses) for case in found} == {22}
     assert found[0].group == found[1].group
 
 
@@ -45,9 +45,9 @@ def test_of_a_table_that_was_measured_twice_the_fullest_row_is_replayed():
     assert [case.label for case in found] == [case.label for case in cases(once)]
     for case, alone in zip(found, cases(once), strict=True):
         assert np.array_equal(np.sort(case.regret), np.sort(alone.regret))
-        assert len(case.known.relative) == 46
+        assert len(case.known.losses) == 46
         assert case.known.weights.sum() == pytest.approx(1.0)
-        assert case.even.weights.sum() == pytest.approx(1.0)
+        assert case.uniform.weights.sum() == pytest.approx(1.0)
 
 
 def test_some_rows_are_replayed_and_some_are_known():
@@ -56,7 +56,7 @@ def test_some_rows_are_replayed_and_some_are_known():
     is_large = np.array(both.protocols) == "3-fold/rows<=100"
     found = list(cases(both, is_large, ~is_large))
     assert len(found) == 24
-    assert {len(case.known.relative) for case in found} == {23}
+    assert {len(case.known.losses) for case in found} == {23}
     assert {case.size[1] for case in found} == {np.log(200 / 3) - 7.0}
 
 
@@ -66,14 +66,14 @@ def test_the_own_row_plays_no_part():
     other.loss[3] = other.loss[3][::-1]
     mine = next(case for case in cases(one) if case.label == "table3")
     changed = next(case for case in cases(other) if case.label == "table3")
-    assert np.array_equal(mine.known.relative, changed.known.relative)
+    assert np.array_equal(mine.known.losses, changed.known.losses)
     assert np.array_equal(mine.known.weights, changed.known.weights)
     assert np.array_equal(mine.durations.predict(mine.size), changed.durations.predict(mine.size))
     assert not np.array_equal(mine.regret, changed.regret)
 
 
 def test_the_warm_start_beats_chance_and_nobody_beats_the_oracle():
-    results = replay(list(cases(known())), seeds=3)
+    results = simulate(list(cases(known())), seeds=3)
     assert set(results) == {"random", "cheapest first", "global portfolio", "metaauto", "oracle"}
     for regrets in results.values():
         assert regrets.by_trials.shape == (24, len(TRIALS))
@@ -87,7 +87,7 @@ def test_the_warm_start_beats_chance_and_nobody_beats_the_oracle():
 
 def test_a_trial_that_takes_too_long_gives_nothing():
     case = next(iter(cases(known())))
-    results = replay([case], seeds=1)
+    results = simulate([case], seeds=1)
     in_time = case.seconds <= SECONDS[0] / 3
     assert results["oracle"].by_seconds[0, 0] == pytest.approx(case.regret[in_time].min())
 
@@ -98,5 +98,5 @@ def test_what_was_not_measured_is_not_tried():
     one.n_seen[0, :4] = 0
     case = next(iter(cases(one)))
     assert np.isnan(case.regret[:4]).all()
-    results = replay([case], seeds=2)
+    results = simulate([case], seeds=2)
     assert all(np.isfinite(regrets.by_trials).all() for regrets in results.values())

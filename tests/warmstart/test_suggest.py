@@ -148,7 +148,7 @@ def test_configurations_that_cannot_be_tried_are_counted(tmp_path, registry, dat
     strangers = (Configuration("oracle", {"a": 1}), Configuration("oracle", {"a": 2}))
     store = make_store(tmp_path / "k.db", (*ADVISED, *strangers))
     found = suggest(dataset, registry, knowledge=store)
-    assert found.skipped == {"oracle is left out": 2}
+    assert found.skipped == {"oracle is excluded": 2}
     assert found.unfit["ridge"] == "does not support binary"
 
 
