@@ -15,7 +15,7 @@ from metaauto.interrupts import exit_on_interrupt
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
 
-# Ctrl-C comes while a module is imported, and whoever imports it catches everything.
+# Ctrl-C comes while a module is imported, and the importing code catches everything.
 _INTERRUPT = """
 import os, signal, sys
 

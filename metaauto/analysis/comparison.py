@@ -14,7 +14,7 @@ from metaauto.metrics import METRICS
 from metaauto.model.save import read_manifest
 from metaauto.run import MARKER, RunRecord, read_run
 
-__all__ = ["Compared", "differing_options", "read_compared", "verdict"]
+__all__ = ["Compared", "differing_options", "read_compared", "result"]
 
 _NO_OPTIONS = ("data", "target", "fingerprint", "metric_used")
 _FAILURES = ("failed", "crashed", "timeout", "memory")
@@ -172,7 +172,7 @@ def differing_options(fits: Sequence[Compared]) -> dict[str, list[Any]]:
     return {name: found for name, found in values.items() if any(v != found[0] for v in found)}
 
 
-def verdict(fits: Sequence[Compared]) -> str:
+def result(fits: Sequence[Compared]) -> str:
     """Return in one sentence which fit is best and whether the intervals overlap."""
     if len({fit.metric for fit in fits}) > 1:
         return "The metrics differ: the scores are not comparable."

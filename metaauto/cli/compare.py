@@ -34,7 +34,7 @@ def command(runs: tuple[str, ...], as_json: bool) -> None:
     """
     if len(runs) < 2:
         raise click.UsageError("Give two or more model files or run directories.")
-    from metaauto.analysis.comparison import differing_options, read_compared, verdict
+    from metaauto.analysis.comparison import differing_options, read_compared, result
 
     fits = [read_compared(place) for place in runs]
     differing = differing_options(fits)
@@ -43,7 +43,7 @@ def command(runs: tuple[str, ...], as_json: bool) -> None:
             {
                 "runs": [fit.to_json() for fit in fits],
                 "differing_options": differing,
-                "verdict": verdict(fits),
+                "result": result(fits),
             }
         )
         return
@@ -55,7 +55,7 @@ def command(runs: tuple[str, ...], as_json: bool) -> None:
         for name, values in differing.items()
     ]
     print_table(shown, left=("", *keys))
-    print_line(verdict(fits))
+    print_line(result(fits))
 
 
 def _keys(runs: Sequence[str]) -> list[str]:

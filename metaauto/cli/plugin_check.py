@@ -52,25 +52,25 @@ def command(ctx: click.Context, package: str, timeout: float, as_json: bool) -> 
     logging.getLogger("metaauto.plugins").setLevel(logging.ERROR)
     target = find_target(package)
     found = plugins_of(target)
-    verdicts: list[CheckResult] = []
+    results: list[CheckResult] = []
     for plugin in found:
         if not as_json:
             print_line(f"{plugin.label}  {plugin.source}")
             for error in plugin.errors:
                 print_line(f"  ERROR  {' '.join(error.split())}")
         for component in plugin.components:
-            verdict = check_component(target, component, timeout)
-            verdicts.append(verdict)
+            result = check_component(target, component, timeout)
+            results.append(result)
             if not as_json:
-                for line in _lines(verdict):
+                for line in _lines(result):
                     print_line(line)
-    is_good = bool(found) and all(not p.errors for p in found) and all(v.is_good for v in verdicts)
+    is_good = bool(found) and all(not p.errors for p in found) and all(v.is_good for v in results)
     if as_json:
         print_json(
             {
                 "good": is_good,
                 "plugins": [dataclasses.asdict(plugin) for plugin in found],
-                "verdicts": [{**dataclasses.asdict(v), "good": v.is_good} for v in verdicts],
+                "results": [{**dataclasses.asdict(v), "good": v.is_good} for v in results],
             }
         )
     elif not found:
@@ -80,15 +80,15 @@ def command(ctx: click.Context, package: str, timeout: float, as_json: bool) -> 
     ctx.exit(0 if is_good else 1)
 
 
-def _lines(verdict: CheckResult) -> Iterator[str]:
-    if verdict.remark:
-        yield f"  {verdict.component}  not checked: {verdict.remark}"
+def _lines(result: CheckResult) -> Iterator[str]:
+    if result.remark:
+        yield f"  {result.component}  not checked: {result.remark}"
         return
-    count = verdict.passed + len(verdict.failures)
-    skipped = f", {verdict.skipped} skipped (not claimed)" if verdict.skipped else ""
-    if verdict.is_good:
-        yield f"  {verdict.component}  passed: {count} checks{skipped}"
+    count = result.passed + len(result.failures)
+    skipped = f", {result.skipped} skipped (not claimed)" if result.skipped else ""
+    if result.is_good:
+        yield f"  {result.component}  passed: {count} checks{skipped}"
         return
-    yield f"  {verdict.component}  FAILED {len(verdict.failures)} of {count} checks{skipped}"
-    for failure in verdict.failures:
+    yield f"  {result.component}  FAILED {len(result.failures)} of {count} checks{skipped}"
+    for failure in result.failures:
         yield f"    {failure.check}: {failure.message}"

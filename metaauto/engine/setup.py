@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -13,11 +13,13 @@ from metaauto.data import Dataset, lasting_address, prepare
 from metaauto.engine.options import FitOptions
 from metaauto.ensemble import AnytimeEnsemble, Selection
 from metaauto.errors import TargetError
-from metaauto.fit_state import FitState
 from metaauto.metrics import Metric, check_metric, resolve_metric
 from metaauto.plugins.registry import Registry
 from metaauto.run import RunDirectory, settings_of
-from metaauto.search import Executor, Proposer, Search, Setup, Trial, write_inputs
+
+if TYPE_CHECKING:
+    from metaauto.fit_state import FitState
+    from metaauto.search import Executor, Search, Trial
 
 __all__ = [
     "holdout_seconds",
@@ -36,6 +38,9 @@ _PREPARATION_FACTOR = 1.5
 
 def prepare_workers(state: FitState, executor: Executor, packed: bytes) -> None:
     """Write the dataset for the workers and send them the components of this process."""
+    # Commands that only prepare a task do not load the search.
+    from metaauto.search import Setup, write_inputs
+
     write_inputs(state.run.path / "data", state.inputs)
     executor.set_up(Setup(str(state.run.path), state.plugins.settings, packed))
 
@@ -65,6 +70,8 @@ def new_search(
     ensemble: AnytimeEnsemble,
 ) -> Search:
     """Return a search without trials that optimises the gain of an ensemble."""
+    from metaauto.search import Proposer, Search
+
     proposals = Proposer(
         state.space,
         state.strategy,

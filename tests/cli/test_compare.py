@@ -55,7 +55,7 @@ def test_a_run_tells_what_its_model_tells(compare: Cli) -> None:
         assert run[name] == model[name], name
     assert run["seconds"] == pytest.approx(model["seconds"], abs=1.0)
     assert told["differing_options"] == {}
-    assert told["verdict"] == "The best fits have the same score."
+    assert told["result"] == "The best fits have the same score."
 
 
 def test_what_cannot_be_compared_is_said(compare: Cli) -> None:

@@ -151,7 +151,7 @@ def test_an_export_is_merged_again(quick_cli: Cli, tmp_path: Path, store: Path) 
     assert merged.stdout.startswith("96 evaluations of ")
     assert counts(tmp_path / "copy.db") == counts(store)
     (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "letter.txt").write_text("dear")
+    (tmp_path / "full" / "letter.txt").write_text("expensive")
     refused = quick_cli("knowledge", "export", "full", "--store", "k.db")
     assert refused.returncode == 1
     assert "is no export of a knowledge store" in refused.stderr
@@ -206,7 +206,7 @@ def test_a_warm_start_is_praised_only_where_it_wins(quick_cli: Cli, tmp_path: Pa
     make_store(tmp_path / "few.db", many, tables=9)
     good = quick_cli("knowledge", "verify", "good.db")
     assert (good.returncode, good.stderr) == (0, "")
-    assert "Verdict: metaauto beats cheapest first" in good.stdout
+    assert "Result: metaauto beats cheapest first" in good.stdout
     for policy in ("random", "cheapest first", "global portfolio", "metaauto", "oracle", "gain"):
         assert f"\n{policy} " in good.stdout
     bad = quick_cli("knowledge", "verify", "bad.db", "--json")
@@ -215,7 +215,7 @@ def test_a_warm_start_is_praised_only_where_it_wins(quick_cli: Cli, tmp_path: Pa
     assert told["good"] is False
     assert [(kind["kind"], kind["better"]) for kind in told["kinds"]] == [("binary", False)]
     assert len(told["kinds"][0]["points"]) == 10
-    assert "is not shown to beat" in told["kinds"][0]["verdict"]
+    assert "is not shown to beat" in told["kinds"][0]["result"]
     few = quick_cli("knowledge", "verify", "few.db")
     assert few.returncode == 1
     assert "too few datasets" in few.stdout

@@ -258,10 +258,10 @@ class TestCheck:
         record = json.loads(out)
         assert status == 1
         assert record["good"] is False
-        verdicts = {v["component"]: v for v in record["verdicts"]}
-        assert verdicts["metric:hits"]["good"] is False
-        assert verdicts["metric:hits"]["failures"][0]["check"].startswith("test_")
-        assert verdicts["reader:dbf"]["remark"]
+        results = {v["component"]: v for v in record["results"]}
+        assert results["metric:hits"]["good"] is False
+        assert results["metric:hits"]["failures"][0]["check"].startswith("test_")
+        assert results["reader:dbf"]["remark"]
         assert "nothing_of_this_name" in record["plugins"][0]["errors"][0]
 
     def test_a_folder_without_plugins_is_not_good(self, tmp_path, capsys):

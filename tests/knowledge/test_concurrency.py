@@ -101,7 +101,7 @@ READER = """
 
 
 def read_unprivileged(path):
-    """What a user who may not write sees, whoever runs the tests."""
+    """Return what a user without write permission sees, also when root runs the tests."""
     command = [sys.executable, "-c", textwrap.dedent(READER), str(path)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     run = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)

@@ -78,7 +78,7 @@ def test_what_won_on_similar_tables_comes_first(value, wins):
 
 @pytest.mark.parametrize(("usual", "quick"), [(1.0, 0.05), (20.0, 4.0)])
 def test_where_time_counts_there_is_soon_an_answer(usual, quick):
-    """The first is the quickest, however much dearer ones are better and long all of them are."""
+    """The first is the quickest, however much better expensive ones are."""
     seconds = np.full((20, 6), usual)
     seconds[:, 4] = quick
     found = strategy(space_of("tree", "line"), seconds=seconds)

@@ -145,8 +145,8 @@ def test_a_table_learns_nothing_from_itself(tmp_path, registry, dataset) -> None
 
 
 def test_configurations_that_cannot_be_tried_are_counted(tmp_path, registry, dataset) -> None:
-    strangers = (Configuration("oracle", {"a": 1}), Configuration("oracle", {"a": 2}))
-    store = make_store(tmp_path / "k.db", (*ADVISED, *strangers))
+    unknown = (Configuration("oracle", {"a": 1}), Configuration("oracle", {"a": 2}))
+    store = make_store(tmp_path / "k.db", (*ADVISED, *unknown))
     found = suggest(dataset, registry, knowledge=store)
     assert found.skipped == {"oracle is excluded": 2}
     assert found.unfit["ridge"] == "does not support binary"

@@ -66,7 +66,7 @@ def test_one_table_and_equal_losses_are_no_trouble():
 
 
 def test_what_nothing_was_seen_of_is_less_certain_than_the_tables_alone_say():
-    """On tables that were left out errors are larger than the likeness of the others says."""
+    """On tables that were left out errors are larger than the similarity of the others says."""
     random = np.random.default_rng(0)
     relative = random.random((400, 8))
     posterior = Surrogate(relative, even(relative)).posterior(
