@@ -58,11 +58,11 @@ def evaluations_of(dataset: DatasetFact, record: Mapping[str, Any]) -> list[Eval
             EvaluationFact(
                 fingerprint=dataset.fingerprint,
                 kind=dataset.kind,
-                losses={name: values[place] for name, values in losses.items()},
+                losses={name: values[index] for name, values in losses.items()},
                 **shared,
                 **dict(zip(_PER_FOLD, entry, strict=True)),
             )
-            for place, entry in enumerate(zip(*columns, strict=True))
+            for index, entry in enumerate(zip(*columns, strict=True))
         ]
     except (AttributeError, KeyError, TypeError, ValueError):
         raise KnowledgeError(

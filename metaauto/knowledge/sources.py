@@ -161,7 +161,7 @@ def join(matrices: Sequence[KnowledgeMatrix]) -> KnowledgeMatrix:
     if len(matrices) == 1:
         return matrices[0]
     facts = {fact.key: fact for matrix in matrices for fact in matrix.configurations}
-    columns = {key: place for place, key in enumerate(sorted(facts))}
+    columns = {key: column for column, key in enumerate(sorted(facts))}
     names = sorted({name for matrix in matrices for name in matrix.metafeature_names})
     wide = [_reindexed(matrix, columns, names) for matrix in matrices]
     rows = _rows_to_keep(wide)
