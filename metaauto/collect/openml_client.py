@@ -34,12 +34,12 @@ class Damaged(ReadError):
     """The received or the cached file cannot be read."""
 
 
-def request(what: str, call: Callable[[], T], timeout: float) -> T:
+def request(item: str, call: Callable[[], T], timeout: float) -> T:
     """Call OpenML's client, with a time-out.
 
     Parameters
     ----------
-    what : str
+    item : str
         Name of the requested item for messages, as ``"task 3"``.
     call : callable
         Calls the client.
@@ -68,14 +68,14 @@ def request(what: str, call: Callable[[], T], timeout: float) -> T:
     if math.isinf(timeout):
         work()
     else:
-        thread = threading.Thread(target=work, daemon=True, name=f"openml {what}")
+        thread = threading.Thread(target=work, daemon=True, name=f"openml {item}")
         thread.start()
         thread.join(timeout)
     if errors:
-        raise _read_error(what, errors[0]) from errors[0]
+        raise _read_error(item, errors[0]) from errors[0]
     if not results:
         raise Unreachable(
-            f"OpenML did not answer for {what} within {timeout:g} s.",
+            f"OpenML did not answer for {item} within {timeout:g} s.",
             hint="Try again later, or with a longer timeout.",
         )
     return results[0]
@@ -124,7 +124,7 @@ def remove_damaged_descriptions() -> None:
             file.with_name(file.name + ".pkl").unlink(missing_ok=True)
 
 
-def _read_error(what: str, error: Exception) -> ReadError:
+def _read_error(item: str, error: Exception) -> ReadError:
     """Return a one-line error for an exception of the client."""
     import requests
     from openml import config, exceptions
@@ -133,36 +133,35 @@ def _read_error(what: str, error: Exception) -> ReadError:
         return error
     if isinstance(error, exceptions.OpenMLServerException):
         return ReadError(
-            f"OpenML does not provide {what}: {error.message} (error {error.code}).",
+            f"OpenML does not provide {item}: {error.message} (error {error.code}).",
             hint="Check the id at https://www.openml.org.",
         )
     if isinstance(error, exceptions.OpenMLHashException):
         return ReadError(
-            f"The checksum of the file of {what} differs from the one at OpenML.",
+            f"The checksum of the file of {item} differs from the one at OpenML.",
             hint="Try again later; the file was removed.",
         )
     if isinstance(error, exceptions.OpenMLServerError):
         status = re.search(r"Status code: (\d+)", str(error))
         cause = f"HTTP status {status[1]}" if status else _first_line(error)
-        return ReadError(f"OpenML fails on {what}: {cause}.", hint="Try again later.")
+        return ReadError(f"OpenML fails on {item}: {cause}.", hint="Try again later.")
     if isinstance(error, exceptions.OpenMLPrivateDatasetError):
-        return ReadError(f"OpenML keeps {what} private.", hint="Exclude it.")
+        return ReadError(f"OpenML keeps {item} private.", hint="Exclude it.")
     if isinstance(error, (requests.RequestException, ConnectionError)):
         how = "was lost" if _was_connected(error) else "failed"
         return Unreachable(
-            f"The connection to OpenML for {what} {how}: {_root_cause(error)}.",
+            f"The connection to OpenML for {item} {how}: {_root_cause(error)}.",
             hint="Check the network and try again; finished downloads are kept.",
         )
     if isinstance(error, MemoryError):
-        return ReadError(f"Not enough memory for {what}.", hint="Exclude it.")
+        return ReadError(f"Not enough memory for {item}.", hint="Exclude it.")
     if isinstance(error, OSError):
         return Damaged(
-            f"{what} cannot be cached in {str(config.get_cache_directory())!r}: "
-            f"{_first_line(error)}.",
+            f"Cannot cache {item} in {str(config.get_cache_directory())!r}: {_first_line(error)}.",
             hint="Free disk space, or set another folder in OPENML_CACHE_DIR.",
         )
     return Damaged(
-        f"The data of {what} cannot be read: {type(error).__name__}: {_first_line(error)}.",
+        f"The data of {item} cannot be read: {type(error).__name__}: {_first_line(error)}.",
         hint="Try again later; the cached files were removed.",
     )
 

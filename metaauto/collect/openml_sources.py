@@ -81,10 +81,10 @@ def suite_sources(
     """
     import openml
 
-    what = f"suite {name_or_id!r}" if isinstance(name_or_id, str) else f"suite {name_or_id}"
-    suite: Any = request(what, lambda: openml.study.get_suite(name_or_id), timeout)
+    item = f"suite {name_or_id!r}" if isinstance(name_or_id, str) else f"suite {name_or_id}"
+    suite: Any = request(item, lambda: openml.study.get_suite(name_or_id), timeout)
     if not suite.tasks:
-        raise ReadError(f"OpenML's {what} has no tasks.", hint="Choose a suite of tasks.")
+        raise ReadError(f"OpenML's {item} has no tasks.", hint="Choose a suite of tasks.")
     return task_sources(suite.tasks, timeout=timeout, on_progress=on_progress)
 
 
@@ -122,7 +122,7 @@ def task_sources(
     """
     numbers = list(dict.fromkeys(int(number) for number in ids))
     sources = []
-    for place, number in enumerate(numbers):
+    for count, number in enumerate(numbers, start=1):
         try:
             sources.append(_Task(number, timeout).source())
         except Unreachable as error:
@@ -132,7 +132,7 @@ def task_sources(
         except ReadError as error:
             sources.append(_missing(number, error))
         if on_progress is not None:
-            on_progress(place + 1, len(numbers))
+            on_progress(count, len(numbers))
     return sorted(sources, key=lambda source: (source.cells, source.label))
 
 
@@ -186,8 +186,8 @@ class _Task:
             self.load()
         return fetch_intact(self._splits, self._remove_task)
 
-    def _request(self, what: str, call: Callable[[], Any]) -> Any:
-        return request(what, call, self._timeout)
+    def _request(self, item: str, call: Callable[[], Any]) -> Any:
+        return request(item, call, self._timeout)
 
     def _remove_task(self) -> None:
         remove_cached("tasks", self.number)
@@ -219,10 +219,10 @@ class _Task:
 
     def _sizes(self, dataset: Any) -> dict[str, float]:
         """Return the qualities; a dataset without them is assumed to be large."""
-        what = f"the qualities of dataset {self._dataset_id}"
+        item = f"the qualities of dataset {self._dataset_id}"
         try:
             qualities = fetch_intact(
-                lambda: self._request(what, lambda: dataset.qualities), remove_damaged_descriptions
+                lambda: self._request(item, lambda: dataset.qualities), remove_damaged_descriptions
             )
         except ReadError as error:
             logger.info("%s", error)
@@ -248,27 +248,27 @@ class _Task:
 
     def _load(self) -> pd.DataFrame:
         dataset = self._dataset(with_data=True)
-        what = f"dataset {self._dataset_id} of task {self.number}"
-        _check_copy(dataset, what)
+        item = f"dataset {self._dataset_id} of task {self.number}"
+        _check_copy(dataset, item)
         frame: Any = request(
-            what,
+            item,
             lambda: dataset.get_data(include_row_id=True, include_ignore_attribute=True)[0],
             math.inf,
         )
         stated = self._stated_rows
         if dataset.md5_checksum is None and stated == stated and len(frame) != stated:
             raise Damaged(
-                f"The table of {what} has {len(frame):,} rows; OpenML states {stated:,.0f}.",
+                f"The table of {item} has {len(frame):,} rows; OpenML states {stated:,.0f}.",
                 hint="Try again later; the cached files were removed.",
             )
         if self._target not in frame.columns:
             raise ReadError(
-                f"The table of {what} has no column {self._target!r}.",
+                f"The table of {item} has no column {self._target!r}.",
                 hint="Exclude the task.",
             )
         ignored = _names(dataset.row_id_attribute) | _names(dataset.ignore_attribute)
         kept = [n for n in frame.columns if n == self._target or n not in ignored]
-        frame = _dense(frame[kept], what)
+        frame = _dense(frame[kept], item)
         self._has_target = frame[self._target].notna().to_numpy()
         return frame
 
@@ -310,7 +310,7 @@ def _problem_of(folds: list[Fold], has_target: np.ndarray) -> str:
     return ""
 
 
-def _check_copy(dataset: Any, what: str) -> None:
+def _check_copy(dataset: Any, item: str) -> None:
     """Check the checksum of the cached ARFF file; the client does so after the download only."""
     path, expected = dataset.data_file, dataset.md5_checksum
     # With other line endings, the client's file differs from the original one.
@@ -322,7 +322,7 @@ def _check_copy(dataset: Any, what: str) -> None:
             digest.update(block)
     if digest.hexdigest() != expected:
         raise Damaged(
-            f"The checksum of the cached file of {what} differs from the one at OpenML.",
+            f"The checksum of the cached file of {item} differs from the one at OpenML.",
             hint="Try again later; the cached file was removed.",
         )
 
@@ -333,13 +333,13 @@ def _names(given: Any) -> set[str]:
     return {part.strip() for name in names for part in (name, *name.split(","))}
 
 
-def _dense(frame: pd.DataFrame, what: str) -> pd.DataFrame:
+def _dense(frame: pd.DataFrame, item: str) -> pd.DataFrame:
     """Convert a sparse table to a dense one."""
     if not all(isinstance(kind, pd.SparseDtype) for kind in frame.dtypes):
         return frame
     if frame.size > MOST_CELLS:
         raise ReadError(
-            f"The sparse table of {what} is too large: {frame.shape[0]:,} x {frame.shape[1]:,} "
+            f"The sparse table of {item} is too large: {frame.shape[0]:,} x {frame.shape[1]:,} "
             "values.",
             hint="Exclude the task.",
         )

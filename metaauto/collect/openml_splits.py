@@ -16,7 +16,9 @@ __all__ = ["official_folds"]
 Fold = tuple[np.ndarray, np.ndarray]
 
 
-def official_folds(dataset: Dataset, pairs: Sequence[Any], total: int, most: int) -> list[Fold]:
+def official_folds(
+    dataset: Dataset, pairs: Sequence[Any], total: int, max_folds: int
+) -> list[Fold]:
     """Return the first official folds of a table, restricted to the rows of a dataset.
 
     Rows without a target and rows outside of the subsample are removed. If a class has no training
@@ -31,7 +33,7 @@ def official_folds(dataset: Dataset, pairs: Sequence[Any], total: int, most: int
         Training and test rows of each fold: positions in the original table.
     total : int
         Number of rows of the original table.
-    most : int
+    max_folds : int
         Maximum number of folds.
 
     Returns
@@ -48,7 +50,7 @@ def official_folds(dataset: Dataset, pairs: Sequence[Any], total: int, most: int
     positions[dataset.rows] = np.arange(len(dataset.rows))
     folds = [
         _restricted(dataset, pair, positions, number)
-        for number, pair in enumerate(islice(pairs, most))
+        for number, pair in enumerate(islice(pairs, max_folds))
     ]
     if not folds:
         raise SplitError("The table has no official folds.", hint="Do not give its splits.")

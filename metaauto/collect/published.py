@@ -29,7 +29,7 @@ _FIRST_WAVE = 1
 
 
 def published_candidates(
-    store: KnowledgeStore, registry: Registry, kind: str, most: int | None = None
+    store: KnowledgeStore, registry: Registry, kind: str, max_per_model: int | None = None
 ) -> list[Candidate]:
     """Return the imported configurations that are proposed or evaluated for a kind of task.
 
@@ -47,7 +47,7 @@ def published_candidates(
         Installed components.
     kind : {'binary', 'multiclass', 'regression'}
         Kind of task.
-    most : int, optional
+    max_per_model : int, optional
         Maximum number of configurations per model; all by default.
 
     Returns
@@ -84,7 +84,9 @@ def published_candidates(
     selected: dict[str, dict[Configuration, None]] = defaultdict(dict)
     for _, _, fact in ranked:
         configuration = _repaired(fact, space)
-        if configuration is not None and (most is None or len(selected[fact.model]) < most):
+        if configuration is not None and (
+            max_per_model is None or len(selected[fact.model]) < max_per_model
+        ):
             selected[fact.model][configuration] = None
     candidates = [
         Candidate(configuration, wave)

@@ -47,16 +47,16 @@ def view(dataset: Any, seed: int, max_rows: int, max_columns: int) -> Metafeatur
 
 
 def sample_rows(
-    y: np.ndarray, stratify: bool, most: int, random: np.random.Generator
+    y: np.ndarray, stratify: bool, max_rows: int, random: np.random.Generator
 ) -> np.ndarray:
-    """Return sorted positions of at most ``most`` rows, or slightly more with many classes."""
-    if len(y) <= most:
+    """Return sorted positions of at most ``max_rows`` rows, or slightly more with many classes."""
+    if len(y) <= max_rows:
         return np.arange(len(y))
     order = random.permutation(len(y))
     if not stratify:
-        return np.sort(order[:most])
+        return np.sort(order[:max_rows])
     codes, counts = np.unique(y, return_inverse=True, return_counts=True)[1:]
-    quota = np.maximum(np.floor(counts * (most / len(y))), np.minimum(counts, _KEPT_PER_CLASS))
+    quota = np.maximum(np.floor(counts * (max_rows / len(y))), np.minimum(counts, _KEPT_PER_CLASS))
     grouped = order[np.argsort(codes[order], kind="stable")]
     starts = np.cumsum(counts) - counts
     rank_in_class = np.arange(len(y)) - np.repeat(starts, counts)

@@ -163,12 +163,12 @@ def compare_policies(kind: str, metric: str, results: Mapping[str, Regrets]) -> 
     if count < MIN_CASES:
         return WarmStartEvaluation(kind, metric, count)
     points = [
-        _point(unit, float(amount), {name: getattr(r, by)[:, place] for name, r in results.items()})
+        _point(unit, float(amount), {name: getattr(r, by)[:, index] for name, r in results.items()})
         for unit, by, amounts in (
             ("trials", "by_trials", TRIALS),
             ("seconds", "by_seconds", SECONDS),
         )
-        for place, amount in enumerate(amounts)
+        for index, amount in enumerate(amounts)
     ]
     return WarmStartEvaluation(kind, metric, count, tuple(points))
 

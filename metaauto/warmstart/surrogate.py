@@ -100,11 +100,11 @@ class Surrogate:
     ) -> tuple[float, float]:
         """Return the location and scale of the losses with the highest likelihood on a grid."""
         expected = self.mean[columns]
-        usual = self._usual_scale(losses, expected)
+        typical = self._typical_scale(losses, expected)
         middle = float(losses.mean())
         # The likelihood depends on inner products of losses, means and ones only. Standardised
         # losses avoid cancellation.
-        sides = np.stack([(losses - middle) / usual, expected, np.ones(len(columns))])
+        sides = np.stack([(losses - middle) / typical, expected, np.ones(len(columns))])
         (ll, le, lo), (_, ee, eo), (_, _, oo) = sides @ inverse @ sides.T
         scales = _SCALES
         locations = (lo - scales * eo) / oo
@@ -114,10 +114,10 @@ class Surrogate:
         likelihood -= max(len(columns) - 1, 0) * np.log(scales)
         likelihood -= 0.5 * (np.log(_SCALES) / _SCALE_SPREAD) ** 2
         best = int(np.argmax(likelihood))
-        return middle + usual * float(locations[best]), usual * float(scales[best])
+        return middle + typical * float(locations[best]), typical * float(scales[best])
 
     @staticmethod
-    def _usual_scale(losses: np.ndarray, expected: np.ndarray) -> float:
+    def _typical_scale(losses: np.ndarray, expected: np.ndarray) -> float:
         spread = float(losses.std())
         if len(losses) < 2 or spread <= 0:
             return max(0.1 * abs(float(losses.mean())), 1e-9)

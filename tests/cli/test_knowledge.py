@@ -154,7 +154,7 @@ def test_an_export_is_merged_again(quick_cli: Cli, tmp_path: Path, store: Path) 
     (tmp_path / "full" / "letter.txt").write_text("expensive")
     refused = quick_cli("knowledge", "export", "full", "--store", "k.db")
     assert refused.returncode == 1
-    assert "is no export of a knowledge store" in refused.stderr
+    assert "is not an export of a knowledge store" in refused.stderr
 
 
 def test_a_pack_is_what_was_built_in_one_small_file(

@@ -85,7 +85,7 @@ def test_a_store_of_others_that_is_damaged_only_warns(
         (("suggest", "t.csv"), "There is no target column. Name it with --target."),
         (("suggest", "no.csv", "--target", "buys"), "File not found: 'no.csv'."),
         ((*BASE, "--knowledge", "no.db"), "There is no knowledge store 'no.db'."),
-        ((*BASE, "--knowledge", "t.csv"), "is no SQLite database"),
+        ((*BASE, "--knowledge", "t.csv"), "is not an SQLite database"),
         ((*BASE, "--metric", "rmse"), "rmse"),
         (
             (*BASE, "--include", "ridge"),

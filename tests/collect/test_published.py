@@ -60,7 +60,7 @@ def test_portfolios_come_before_winners_and_these_before_what_was_tried(store, r
     ]
     neighbours = [c for c in found if c.configuration.model == "knn"]
     assert values_of(neighbours, "n_neighbors") == [3, 2, 1]
-    assert len(published_candidates(store, registry, "binary", most=1)) == 2
+    assert len(published_candidates(store, registry, "binary", max_per_model=1)) == 2
 
 
 def test_only_what_is_published_for_the_kind_is_taken(store, registry):

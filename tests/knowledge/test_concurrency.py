@@ -128,7 +128,7 @@ def test_a_store_in_a_directory_that_may_not_be_written(filled, guarded, is_comp
     guarded.chmod(0o555)
     first, *rest = read_unprivileged(copy)
     assert first == "(4, 3)"
-    assert "may not be written" in " ".join(rest)
+    assert "is read-only" in " ".join(rest)
     assert [path.name for path in guarded.iterdir()] == [copy.name]
 
 

@@ -50,11 +50,11 @@ def test_files_of_forgotten_datasets_go(filled, example, tmp_path):
 def test_only_folders_of_exports_are_touched(filled, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("mine")
-    with pytest.raises(KnowledgeError, match="no export"):
+    with pytest.raises(KnowledgeError, match="not an export"):
         export_text(filled, tmp_path / "thesis")
-    with pytest.raises(KnowledgeError, match="no export"):
+    with pytest.raises(KnowledgeError, match="not an export"):
         import_text(tmp_path / "thesis", filled)
-    with pytest.raises(KnowledgeError, match="no export"):
+    with pytest.raises(KnowledgeError, match="not an export"):
         import_text(tmp_path / "none", filled)
     assert len(list((tmp_path / "thesis").iterdir())) == 1
 

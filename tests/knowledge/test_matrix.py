@@ -142,7 +142,7 @@ def test_the_table_knows_every_metric(kind):
             names = {m.name for m in METRICS.values() if kind in m.tasks}
             assert ordered[0] == metric.name
             assert names <= set(ordered) | {"f1", "recall", "precision"}
-            assert all(METRICS[name].kinds for name in ordered)
+            assert all(METRICS[name].tasks for name in ordered)
 
 
 def test_a_configuration_with_fewer_folds_is_compared_on_equal_terms(filled, example):

@@ -56,8 +56,8 @@ def test_metafeatures_keep_their_names():
 def test_kinds_are_not_mixed():
     one = matrix(np.array([[1.0]]), [A])
     other = matrix(np.array([[1.0]]), [A], kind="regression", metric="rmse")
-    with pytest.raises(ValueError, match="one kind"):
+    with pytest.raises(ValueError, match="same kind"):
         join([one, other])
-    with pytest.raises(ValueError, match="one kind"):
+    with pytest.raises(ValueError, match="same kind"):
         join([])
     assert join([one]) is one

@@ -171,7 +171,7 @@ def test_what_cannot_be_done_is_an_error(tmp_path, registry, dataset) -> None:
     with pytest.raises(KnowledgeError, match=r"no knowledge store .*gone\.db"):
         suggest(dataset, registry, knowledge=tmp_path / "gone.db")
     (tmp_path / "bad.db").write_text("a,b\n1,2\n")
-    with pytest.raises(KnowledgeError, match="is no SQLite database"):
+    with pytest.raises(KnowledgeError, match="is not an SQLite database"):
         suggest(dataset, registry, knowledge=tmp_path / "bad.db")
     with pytest.raises(Refused, match="ridge does not support binary"):
         suggest(dataset, registry, include=["ridge"])
