@@ -35,7 +35,7 @@ def lay_out(state: FitState, executor: Executor, packed: bytes) -> None:
 
 def new_ensemble(state: FitState, options: FitOptions, clock: Budget) -> AnytimeEnsemble:
     """An ensemble of nothing yet, that trials can be offered to."""
-    y, weights = state.answers(state.splits.evaluated)
+    y, weights = state.targets(state.splits.evaluated)
     return AnytimeEnsemble(
         y,
         state.metric,
