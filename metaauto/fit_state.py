@@ -64,14 +64,14 @@ class FitState:
         dataset = self.dataset
         return Inputs(dataset.task, dataset.X, dataset.y, dataset.weights, self.splits.folds)
 
-    def answers(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def targets(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Return target and sample weights of some rows."""
         weights = self.dataset.weights
         return self.dataset.y[rows], None if weights is None else weights[rows]
 
     def loss(self, rows: np.ndarray, prediction: np.ndarray) -> float:
         """Return the loss of a prediction of some rows; label metrics at the best threshold."""
-        y, weights = self.answers(rows)
+        y, weights = self.targets(rows)
         decision = None
         if self.metric.needs == "labels":
             decision = quick_decision(prediction, y, self.metric, weights)

@@ -32,7 +32,7 @@ def test_the_loss_is_over_the_asked_rows_and_their_weights(weights):
     given = None if weights is None else shared.dataset.weights[ROWS]
     expected = mean_absolute_error(shared.dataset.y[ROWS], prediction, sample_weight=given)
     assert shared.loss(ROWS, prediction) == pytest.approx(expected)
-    y, found = shared.answers(ROWS)
+    y, found = shared.targets(ROWS)
     np.testing.assert_array_equal(y, shared.dataset.y[ROWS])
     assert (found is None) is (weights is None)
 

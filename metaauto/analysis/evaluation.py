@@ -149,13 +149,13 @@ def known_targets(
 
 
 def metrics_for(
-    task: Task, asked: Sequence[Any] = (), registry: Registry | None = None
+    task: Task, requested: Sequence[Any] = (), registry: Registry | None = None
 ) -> list[Metric]:
     """Return the requested metrics, by default the model's own (if available) and common ones."""
     extra = registry.metrics() if registry is not None else ()
     classes = list(task.classes) if task.classes is not None else None
     chosen: dict[str, Metric] = {}
-    for spec in asked:
+    for spec in requested:
         metric = resolve_metric(spec, task.kind, extra, classes)
         chosen.setdefault(metric.name, metric)
     if chosen:

@@ -83,7 +83,7 @@ def holdout_record(
     limit: Deadline,
 ) -> dict[str, Any]:
     """Return curves and interval of the predictions of the holdout."""
-    y, weights = state.answers(rows)
+    y, weights = state.targets(rows)
     groups = None if state.dataset.groups is None else state.dataset.groups[rows]
     found = score_intervals(
         state.metric,
@@ -104,7 +104,7 @@ def _out_of_fold(
     if len(places) > _MAX_ROWS:
         places = np.sort(np.random.default_rng(0).choice(places, _MAX_ROWS, replace=False))
     rows = state.splits.evaluated[places]
-    y, weights = state.answers(rows)
+    y, weights = state.targets(rows)
     groups = None if state.dataset.groups is None else state.dataset.groups[rows]
     members = [search.out_of_fold(search.trials[number])[places] for number in selection.weights]
     blended = blend(members, list(selection.weights.values()))
@@ -235,7 +235,7 @@ def holdout_facts(
             predictions[number] = model.predict_typed(state.dataset.X.iloc[part])
     rows = np.concatenate([parts[number] for number in predictions])
     prediction = np.concatenate(list(predictions.values()))
-    y, weights = state.answers(rows)
+    y, weights = state.targets(rows)
     return {
         "holdout_score": float(state.metric.score(y, prediction, weights, model.decision)),
         "holdout_rows": len(rows),

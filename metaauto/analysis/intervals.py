@@ -84,16 +84,16 @@ def score_intervals(
     if decision is not None and names:
         rules[names[0]] = decision
 
-    def measure(name: str, rows: Any) -> float:
+    def score_of(name: str, rows: Any) -> float:
         return _score(metric, y, predictions[name], weights, rules[name], rows)
 
     units = _Rows(len(y)) if groups is None else _Groups(groups)
-    drawn, size = _drawn(measure, names, units, draws, seed, deadline)
+    drawn, size = _drawn(score_of, names, units, draws, seed, deadline)
     shrinkage = np.sqrt(size * len(y) / (units.count * max(total or len(y), 1)))
     found: dict[str, Any] = {}
     for place, name in enumerate(names):
         known_score = None if scores is None else scores.get(name)
-        score = measure(name, slice(None)) if known_score is None else known_score
+        score = score_of(name, slice(None)) if known_score is None else known_score
         half = _half_width(drawn[:, place]) * shrinkage
         found[name] = {"score": float(score), **_ends(metric, float(score), float(half))}
     known = np.isfinite(drawn).all(axis=1)
@@ -112,7 +112,7 @@ def _few(count: int, random: np.random.Generator) -> Any:
 
 
 def _drawn(
-    measure: Callable[[str, Any], float],
+    score_of: Callable[[str, Any], float],
     names: Sequence[str],
     units: _Rows | _Groups,
     draws: int,
@@ -129,7 +129,7 @@ def _drawn(
         if deadline.passed():
             break
         rows = units.draw(random, size)
-        found.append([measure(name, rows) for name in names])
+        found.append([score_of(name, rows) for name in names])
         spent = before - deadline.remaining()
         if number == 0 and size < many and spent * many / size * 2 * _MIN_DRAWS < before:
             found, size = [], many

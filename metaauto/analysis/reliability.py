@@ -45,7 +45,7 @@ def reliability_facts(
         class the number of rows and the share of correct predictions.
     """
     rows, metric = state.splits.evaluated, state.metric
-    y, weights = state.answers(rows)
+    y, weights = state.targets(rows)
     blended = blend([out_of_fold[n] for n in selection.weights], list(selection.weights.values()))
     decision = quick_decision(blended, y, metric, weights) if metric.needs == "labels" else None
 

@@ -43,13 +43,13 @@ def stop_on_signal(runner: FitRunner, note: Callable[[str], None]) -> Iterator[N
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    asked = False
+    is_stopping = False
 
     def stop(*_: object) -> None:
-        nonlocal asked
-        if asked or runner.search is None:
+        nonlocal is_stopping
+        if is_stopping or runner.search is None:
             raise KeyboardInterrupt
-        asked = True
+        is_stopping = True
         runner.stop()
         note("Stopping: saving the best model so far. Press Ctrl-C again to exit without it.")
 

@@ -47,7 +47,7 @@ def prepare_workers(state: FitState, executor: Executor, packed: bytes) -> None:
 
 def new_ensemble(state: FitState, options: FitOptions, clock: Budget) -> AnytimeEnsemble:
     """Return an empty ensemble."""
-    y, weights = state.answers(state.splits.evaluated)
+    y, weights = state.targets(state.splits.evaluated)
     return AnytimeEnsemble(
         y,
         state.metric,

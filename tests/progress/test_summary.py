@@ -57,7 +57,9 @@ def test_a_holdout_comes_first() -> None:
 
 def test_what_to_mind_and_to_do_stands_at_the_end() -> None:
     considered = {"code": "leak", "message": "Column 'a' gives it away.", "advice": "Leave it out."}
-    lines = lines_of(warnings=[considered, considered], next=["Wait."], notes=["mlp stopped early."])
+    lines = lines_of(
+        warnings=[considered, considered], next=["Wait."], notes=["mlp stopped early."]
+    )
     assert lines[-4:] == [
         "Warnings     - Column 'a' gives it away. Leave it out.",
         "             - Column 'a' gives it away. Leave it out.",
