@@ -124,7 +124,7 @@ class WarmStartEvaluation:
             "losses": self.losses,
             "enough": self.is_enough,
             "better": self.is_better,
-            "verdict": self.summary,
+            "result": self.summary,
         }
 
 

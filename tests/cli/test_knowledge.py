@@ -274,7 +274,7 @@ def test_a_plugin_adds_a_command_to_the_group(
     done = quick_cli("knowledge", "import", "oboe")
     assert (done.returncode, done.stdout, done.stderr) == (0, "oboe into own\n", "")
     assert "replaced" not in quick_cli("knowledge", "info").stdout
-    assert quick_cli("import", "oboe").returncode == 2, "it is no top-level command"
+    assert quick_cli("import", "oboe").returncode == 2, "it is not a top-level command"
     (tmp_path / "metaauto.toml").write_text('[knowledge.import]\nstore = "team.db"\n')
     assert quick_cli("knowledge", "import", "oboe").stdout == "oboe into team.db\n"
 

@@ -305,7 +305,7 @@ def test_every_colour_of_the_page_is_one_that_was_checked():
     assert not re.findall(r"#[0-9a-fA-F]{3,8}\b|\brgba?\(|\bhsla?\(", rules)
     inks = set(re.findall(r"(?<![\w-])color: ([^;]+)", rules))
     assert inks == {"var(--text)", "var(--quiet)", "var(--s0)"}
-    # What is faint is no text.
+    # Faint elements are not text.
     faint = {
         rule.split("{")[0].strip() for rule in re.findall(r"[^{}]+\{[^}]*opacity:[^}]*", rules)
     }

@@ -109,7 +109,7 @@ class TestOpen:
         RunDirectory.create(folder, {}).close()
         for rest in folder.glob("run.db*"):
             rest.unlink()
-        (folder / "run.db").write_bytes(b"this is no database" * 100)
+        (folder / "run.db").write_bytes(b"not a database" * 100)
         with pytest.raises(RunError, match="cannot be used"):
             RunDirectory.open(folder)
 

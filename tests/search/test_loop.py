@@ -476,7 +476,7 @@ class TestEnding:
         assert endings == [Status.DROPPED, Status.SUCCESS, Status.DROPPED, Status.SUCCESS]
 
     def test_a_busy_moment_is_not_the_end(self, tmp_path):
-        """Nothing to propose at one moment, and no free worker at the next, is no reason to end."""
+        """The search goes on after a moment without a proposal or without a free worker."""
 
         class Moody:
             def __init__(self) -> None:

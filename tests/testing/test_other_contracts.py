@@ -37,7 +37,7 @@ def read_json(source):
     try:
         return pd.read_json(source)
     except ValueError as error:
-        raise ReadError(f"{source!r} is no JSON.", hint="Write it again.") from error
+        raise ReadError(f"{source!r} is not valid JSON.", hint="Write it again.") from error
 
 
 class TestAnHonestReader(ReaderContract):
