@@ -1,1 +1,1 @@
-"""Scripts that measure metaauto."""
+"""Benchmark scripts of metaauto."""

@@ -1,9 +1,9 @@
-"""Whether an ensemble that is selected on few rows is as good on others.
+"""Evaluate ensembles that are selected on few rows.
 
 python -m benchmarks.few_rows FOLDER
 
-The folder holds what `benchmarks.warmstart.collected` wrote. An ensemble is selected by the
-out-of-fold predictions of some rows of a table, and judged by those of its other rows.
+The folder has the output of `benchmarks.warmstart.collected`. An ensemble is selected on the
+out-of-fold predictions of some rows of a dataset, and evaluated on those of the other rows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TIE = 1e-4
 
 
 def judged(table: Collected, rows: int, candidates: int, draw: int) -> dict[str, float]:
-    """Loss of each form on the rows that were not drawn to select on."""
+    """Return the loss of each form of selection on the rows that it was not selected on."""
     order = np.random.default_rng(draw).permutation(len(table.working))[:candidates]
     tried = [table.working[place] for place in order]
     is_classes = table.task.is_classification
@@ -54,7 +54,7 @@ def _loss(table: Collected, tried: list[Tried], selection: Selection, rows: np.n
 
 
 def ahead(table: Collected, rows: int, candidates: int, draws: int) -> Mapping[str, float] | None:
-    """How far each form is ahead of the plain one, as a share of the way; None for small tables."""
+    """Return the relative improvement over greedy selection; None for small datasets."""
     if rows > len(table.y) - _LEAST_OTHERS:
         return None
     found = [judged(table, rows, candidates, draw) for draw in range(draws)]
@@ -66,7 +66,7 @@ def ahead(table: Collected, rows: int, candidates: int, draws: int) -> Mapping[s
 
 
 def lines(tables: list[Collected], draws: int, cores: int) -> Iterator[str]:
-    """The comparison as Markdown."""
+    """Yield the comparison as Markdown."""
     yield f"| rows | candidates | tables | {ALONE} | {SHIPPED} | better / worse |"
     yield "|---|---|---|---|---|---|"
     with ProcessPoolExecutor(cores) as pool:
@@ -88,10 +88,10 @@ def lines(tables: list[Collected], draws: int, cores: int) -> Iterator[str]:
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False))
-@click.option("--draws", default=5, show_default=True, help="Of rows and candidates.")
+@click.option("--draws", default=5, show_default=True, help="Random draws of rows and candidates.")
 @click.option("--cores", default=2, show_default=True)
 def main(folder: str, draws: int, cores: int) -> None:
-    """Ahead of an ensemble that is selected greedily from nothing, ten additions at most."""
+    """Compare with greedy selection from an empty ensemble, at most ten additions."""
     tables = read_collected(Path(folder))
     click.echo(f"{len(tables)} tables; ahead of '{PLAIN}' on rows that were not selected on.\n")
     for line in lines(tables, draws, cores):

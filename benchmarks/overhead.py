@@ -1,4 +1,4 @@
-"""Where the core-seconds of a fit went.
+"""Account for the core-seconds of a fit.
 
 python -m benchmarks.overhead --rows 10000 --features 20 --budget 60
 python -m benchmarks.overhead --table FILE.parquet --target target --budget 60
@@ -15,7 +15,7 @@ import click
 @click.command()
 @click.option("--table", type=click.Path(exists=True, dir_okay=False))
 @click.option("--target", default="target", show_default=True)
-@click.option("--rows", default=10_000, show_default=True, help="Rows of a made-up table.")
+@click.option("--rows", default=10_000, show_default=True, help="Rows of a synthetic table.")
 @click.option("--features", default=20, show_default=True)
 @click.option("--budget", default=60.0, show_default=True, help="Seconds.")
 @click.option("--cores", default=None, type=int)
@@ -38,11 +38,11 @@ def main(
         marks.setdefault(kind, event.seconds)
 
     began = time.monotonic()
-    from metaauto.engine.fit_runner import Conductor
+    from metaauto.engine.fit_runner import FitRunner
     from metaauto.engine.options import FitOptions
 
     imported = time.monotonic() - began
-    model = Conductor(FitOptions(budget=budget, cores=cores), note).run(data, target)
+    model = FitRunner(FitOptions(budget=budget, cores=cores), note).run(data, target)
     facts = model.facts
     total = facts["seconds"] * facts["cores"]
     search_from, search_to = marks["stage:Searching"], marks["stage:Assembling the model"]

@@ -1,4 +1,4 @@
-"""Fits of one table at the same time, none of which knows the table or its group."""
+"""Run fits of one dataset in parallel, without knowledge of the dataset and its group."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["side_by_side", "without_group"]
 
 
 def side_by_side(path: Path, arms: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Fit four fifths of a table with the options of each arm, all at the same time."""
+    """Fit four fifths of a dataset with the options of each arm, in parallel."""
     train, test = split_table(path, next(iter(arms.values()))["seed"])
     files = {"train": f"{folder}/train.parquet", "test": f"{folder}/test.parquet"}
     train.to_parquet(files["train"])
@@ -39,7 +39,7 @@ def _report(output: str, errors: str) -> dict[str, Any]:
 
 
 def without_group(store: Path, copy: Path, label: str) -> None:
-    """Copy a store without a table and all others of its group."""
+    """Copy a store without a dataset and its group."""
     with KnowledgeStore.open(store) as source, closing(KnowledgeStore.create(copy)) as target:
         facts = source.datasets()
         groups = {fact.group for fact in facts if fact.label == label and fact.group}

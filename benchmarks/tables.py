@@ -1,4 +1,4 @@
-"""Tables to measure on, split the same way for everybody, and paired summaries."""
+"""Options, splits and paired summaries that the benchmarks share."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _MOST_CLASSES = 50
 
 
 def split_table(path: Path, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Four fifths of a table to train on and one to test on; classes keep their shares."""
+    """Return a stratified split of a dataset: four fifths for training, one for testing."""
     from sklearn.model_selection import train_test_split
 
     frame = pd.read_parquet(path)
@@ -54,7 +54,7 @@ def split_table(path: Path, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Rows of a file of JSON lines; none if it does not exist."""
+    """Return the rows of a file of JSON lines; none if it does not exist."""
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -67,7 +67,7 @@ def append_row(path: Path, row: dict[str, Any]) -> None:
 
 
 def over_splits(rows: Iterable[Mapping[str, Any]], means: Sequence[str]) -> list[dict[str, Any]]:
-    """One row for each table: means over its splits, and how many there are."""
+    """Return one row for each dataset: means over its splits, and their number."""
     of_table: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         of_table.setdefault(row["table"], []).append(row)
@@ -82,13 +82,13 @@ def over_splits(rows: Iterable[Mapping[str, Any]], means: Sequence[str]) -> list
 
 
 def median_interval(values: np.ndarray) -> tuple[float, float]:
-    """The 95 % bootstrap interval of the median."""
+    """Return the 95 % bootstrap interval of the median."""
     draws = np.random.default_rng(0).choice(values, (2000, len(values)))
     low, high = np.quantile(np.median(draws, axis=1), (0.025, 0.975))
     return float(low), float(high)
 
 
 def relative_gain(score: float, other: float, greater_is_better: bool) -> float:
-    """By which share of another score one is better."""
+    """Return the improvement of a score relative to another one."""
     sign = 1.0 if greater_is_better else -1.0
     return sign * (score - other) / max(abs(other), 1e-12)

@@ -1,4 +1,4 @@
-"""metaauto's command line against HistGradientBoosting with plain encoding, on the same splits.
+"""Compare metaauto fit with HistGradientBoosting and ordinal encoding on the same splits.
 
 python -m benchmarks.versus_boosting run --tables FOLDER --names a,b --store STORE --out R.jsonl
 python -m benchmarks.versus_boosting table R.jsonl
@@ -59,7 +59,7 @@ def run(
     fit_args: str,
     out: str,
 ) -> None:
-    """Fit, predict and evaluate each table by the command line."""
+    """Fit, predict and evaluate each dataset on the command line."""
     done = {(r["table"], r["seed"], r["label"]) for r in read_rows(Path(out))}
     for name in names.split(","):
         if (name, seed, label) in done:
@@ -156,7 +156,7 @@ def _metaauto(*arguments: str) -> str:
 
 
 def _boosting(train: pd.DataFrame, test: pd.DataFrame, task: str, metric: object) -> float:
-    """HistGradientBoosting with its defaults; words and dates become ordinal codes."""
+    """Return the score of HistGradientBoosting with defaults and ordinal encoding."""
     from sklearn.compose import make_column_transformer
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.pipeline import make_pipeline

@@ -1,4 +1,4 @@
-"""The same warm fits with and without some models or plugins, side by side on a core each.
+"""Compare warm fits with and without some models or plugins, in parallel on one core each.
 
 python -m benchmarks.with_and_without run STORE --tables FOLDER --names a --without svm --out R.json
 python -m benchmarks.with_and_without table R.json
@@ -45,7 +45,7 @@ def main() -> None:
 def run(
     store: str, tables: str, names: str, without: str, budget: float, seed: int, out: str
 ) -> None:
-    """Fit each table both ways at the same time; its group is taken out of the store."""
+    """Fit each dataset both ways in parallel, with its group removed from the store."""
     done = {(row["table"], row["seed"]) for row in read_rows(Path(out))}
     for name in names.split(","):
         if (name, seed) in done:

@@ -1,4 +1,4 @@
-"""How Sphinx builds these pages: ``tox -e docs``."""
+"""Configuration of Sphinx, which builds the pages: ``tox -e docs``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ release = version = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
-# A word in single backticks of a docstring is a link where there is something to link to.
+# Names in single backticks of docstrings become links if their target exists.
 default_role = "py:obj"
 
 autodoc_member_order = "bysource"
@@ -31,10 +31,10 @@ html_show_copyright = False
 
 
 def keep_underscores(app: Any, what: str, name: str, item: Any, options: Any, lines: list) -> None:
-    """Attributes such as ``model_`` are no links to something named ``model``."""
+    """Escape attributes such as ``model_``, which would become links to ``model``."""
     lines[:] = [re.sub(r"^(\w+)_ : ", r"\1\\_ : ", line) for line in lines]
 
 
 def setup(app: Any) -> None:
-    """Connect before napoleon looks at the docstrings."""
+    """Connect before napoleon processes the docstrings."""
     app.connect("autodoc-process-docstring", keep_underscores, priority=100)

@@ -1,17 +1,17 @@
-"""The code blocks of the pages, and how they are run: by the tests, and by docs/record.py.
+"""Parse and run the code blocks of the pages, for the tests and for docs/record.py.
 
-A block is run where its language is ``console`` or ``python``; one page is one folder and one
-Python namespace, from top to bottom.
+Blocks with the language ``console`` or ``python`` are run. The blocks of a page share one folder
+and one Python namespace, from top to bottom.
 
-- In ``console`` blocks the lines that begin with ``$ `` are commands and the others are what they
-  print; without any ``$ `` each line is a command.
-- A block with ``file=NAME`` is written into the file; a ``python`` block without it is executed.
-- ``<!-- not run: REASON -->`` before a block leaves it out, and commands of pip are always left
-  out. The tests pin how many there are.
-- ``<!-- exit STATUS -->`` before a block says how its last command ends, if not with 0.
-- Tests shorten: a fit tries `TRIALS` configurations whatever its budget, so that a busy machine
-  changes nothing, and leaves out models that take long where only trials count;
-  ``metaauto knowledge build`` gets `BUDGET` where it names no other limit.
+- In ``console`` blocks lines that start with ``$ `` are commands and other lines are their output;
+  without any ``$ `` each line is a command.
+- A block with ``file=NAME`` is written to the file; a ``python`` block without it is executed.
+- ``<!-- not run: REASON -->`` before a block skips it, and commands of pip are always skipped. A
+  test fixes the number of skipped commands.
+- ``<!-- exit STATUS -->`` before a block gives the exit status of its last command, if not 0.
+- Tests shorten the commands: a fit tries `TRIALS` configurations instead of its budget, so that a
+  busy machine does not change the result, and skips slow models; ``metaauto knowledge build`` gets
+  `BUDGET` if it has no other limit.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ class Block:
     language : str
         ``"console"``, ``"python"``, ``"text"``, ...
     options : mapping of str to str
-        What follows the language: ``file=x.py``, ``lines=12``.
+        Options after the language: ``file=x.py``, ``lines=12``.
     mark : str
-        The HTML comment before it.
+        The HTML comment before the block.
     text : str
-        What is in it.
+        Content of the block.
     start, end : int
-        Where the text stands in the page.
+        Position of the text in the page.
     """
 
     language: str
@@ -67,37 +67,37 @@ class Block:
 
     @property
     def is_run(self) -> bool:
-        """Whether it is to be run."""
+        """Whether the block is run."""
         return self.language in ("console", "python") and not self.mark.startswith("not run")
 
     @property
     def status(self) -> int:
-        """How its last command ends."""
+        """Expected exit status of the last command."""
         return int(self.mark.removeprefix("exit ")) if self.mark.startswith("exit ") else 0
 
     @property
     def commands(self) -> list[str]:
-        """The commands of a console block."""
+        """Commands of a console block."""
         lines = self.text.splitlines()
         typed = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
         return typed or [line for line in lines if line]
 
     @property
     def printed(self) -> list[str]:
-        """What the commands of a console block print."""
+        """Output lines of a console block."""
         lines = self.text.splitlines()
         has_commands = any(line.startswith("$ ") for line in lines)
         return [line for line in lines if has_commands and not line.startswith("$ ")]
 
 
 def pages() -> list[Path]:
-    """Every page that people write, the README first."""
+    """Return every page that is not generated, the README first."""
     written = [path for path in sorted(DOCS.glob("*.md")) if path.name not in GENERATED]
     return [HOME / "README.md", *written]
 
 
 def blocks(page: str) -> list[Block]:
-    """The blocks in the text of a page."""
+    """Return the blocks of a page."""
     found = []
     for match in _BLOCK.finditer(page):
         options = dict(word.split("=", 1) for word in match["options"].split() if "=" in word)
@@ -108,13 +108,13 @@ def blocks(page: str) -> list[Block]:
 
 
 def parts(command: str) -> Iterator[tuple[str, bool]]:
-    """The commands between ``&&``, and whether each may be run: pip would change the machine."""
+    """Yield the commands between ``&&``, and whether each is run: pip changes the environment."""
     for part in command.split(" && "):
         yield part, not part.startswith(("pip ", "python -m pip ", "tox"))
 
 
 def shorter(code: str) -> str:
-    """The same command or code with less to do."""
+    """Return the command or code with a smaller budget."""
     if code.startswith("metaauto knowledge build "):
         code = re.sub(r"--budget \S+", f"--budget {BUDGET}", code)
         return code if _LIMIT.search(code) else f"{code} --budget {BUDGET}"
@@ -129,14 +129,14 @@ def shorter(code: str) -> str:
 
 
 class Shell:
-    """Runs commands in a folder, with the ``metaauto`` and ``python`` of this interpreter.
+    """Run commands in a folder, with the ``metaauto`` and ``python`` of this interpreter.
 
     Parameters
     ----------
     place : Path
         The folder.
     variables : mapping of str to str
-        Added to the environment, in which no other variable of metaauto is left.
+        Added to the environment, from which all other variables of metaauto are removed.
     """
 
     def __init__(self, place: Path, variables: Mapping[str, str] = {}) -> None:
@@ -158,7 +158,7 @@ class Shell:
         }
 
     def run(self, command: str, timeout: float = 600.0) -> tuple[int, str]:
-        """Run a command; its exit status, and all that it wrote."""
+        """Run a command and return its exit status and output."""
         started = subprocess.Popen(
             command,
             shell=True,
@@ -172,7 +172,7 @@ class Shell:
         try:
             output, _ = started.communicate(timeout=timeout)
         except BaseException:
-            # Whatever the command has started must not outlive it.
+            # Child processes of the command must not outlive it.
             os.killpg(started.pid, signal.SIGKILL)
             started.communicate()
             raise

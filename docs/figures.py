@@ -24,12 +24,12 @@ STYLE = {"svg.fonttype": "none", "svg.hashsalt": "metaauto", "font.family": "san
 
 
 def gain(row: dict) -> float:
-    """Per cent by which metaauto's score is better than that of boosting."""
+    """Return the relative gain of metaauto over boosting in per cent."""
     return 100.0 * relative_gain(row["score"], row["boosting"], row["greater_is_better"])
 
 
 def versus_boosting(name: str = "versus_boosting_30s") -> Path:
-    """A bar for each table: gain over histogram gradient boosting on the same held-out rows."""
+    """Draw the gain over histogram gradient boosting on held-out rows, one bar per dataset."""
     rows = over_splits(read_rows(RESULTS / f"{name}.jsonl"), ("score", "boosting"))
     found = sorted(rows, key=gain)
     with plt.rc_context(STYLE):

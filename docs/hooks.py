@@ -1,4 +1,4 @@
-"""Write docs/hooks.md from the docstrings of the hooks and of what they register."""
+"""Generate docs/hooks.md from the docstrings of the hooks and of the components."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from metaauto.plugins import hookspecs
 
 PAGE = Path(__file__).with_name("hooks.md")
 COMPONENTS = (
-    "Model", "Tags", "Preprocessor", "Extractor", "Metric", "Reader", "Explainer", "Strategy",
+    "Model", "Tags", "Preprocessor", "MetafeatureExtractor", "Metric", "Reader", "Explainer",
+    "Strategy",
     "BuildContext", "FitContext", "Deadline", "MetafeatureInput", "ExplainerInput", "StrategyInput",
     "WarmStart", "Recommendation", "Observation", "Configuration", "Float", "Int", "Choice",
     "PluginSettings", "ProvenanceFact", "DatasetFact", "MetafeatureFact",
@@ -23,14 +24,14 @@ COMPONENTS = (
 HEADER = """\
 # Hooks
 
-Generated from the docstrings of `metaauto/plugins/hookspecs.py` by `python docs/hooks.py`;
-do not edit.
-The [plugin guide](plugins.md) shows how to use them.
+Reference of every hook and of the classes that hooks register and receive, for authors of
+plugins. The [plugin guide](plugins.md) has complete examples. Generated from the docstrings of
+`metaauto/plugins/hookspecs.py` by `python docs/hooks.py`; do not edit.
 """
 
 
 def hooks() -> dict[str, Any]:
-    """Every hook by name, in the order of the module."""
+    """Return every hook by name, in the order of the module."""
     return {
         name: item
         for name, item in vars(hookspecs).items()
@@ -44,7 +45,7 @@ def render() -> str:
     for name, function in hooks().items():
         arguments = ", ".join(inspect.signature(function).parameters)
         parts += [f"## `{name}({arguments})`", "", *_section(inspect.getdoc(function) or ""), ""]
-    parts += ["# What hooks register and receive", ""]
+    parts += ["# Components and arguments of hooks", ""]
     for name in COMPONENTS:
         item = getattr(api, name)
         parts += [f"## `{name}`", "", *_section(inspect.getdoc(item) or ""), ""]
@@ -52,7 +53,7 @@ def render() -> str:
 
 
 def _section(text: str) -> Iterator[str]:
-    """A numpydoc text as Markdown."""
+    """Yield the Markdown of a numpydoc text."""
     pieces = re.split(r"^([A-Z][a-z]+)\n-{3,}\n", text, flags=re.MULTILINE)
     yield _marked(pieces[0].rstrip())
     for title, body in zip(pieces[1::2], pieces[2::2], strict=True):
@@ -76,7 +77,7 @@ def _entries(body: str) -> Iterator[str]:
 
 
 def _marked(text: str) -> str:
-    """Double and single backticks of numpydoc become code."""
+    """Convert double backticks of numpydoc to Markdown code."""
     return re.sub(r"``(.+?)``", r"`\1`", text)
 
 

@@ -1,4 +1,4 @@
-"""Record the picture of a terminal in the README from a real fit: ``python docs/picture.py``."""
+"""Record the terminal image of the README from a real fit: ``python docs/picture.py``."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _FONT = re.compile(r" *@font-face \{.*?\}\n", re.DOTALL)
 
 
 def draw(output: str, command: str = COMMAND) -> str:
-    """The picture of a command and what it wrote."""
+    """Return the SVG of a command and its output."""
     console = Console(
         record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor"
     )
     console.print(Text(f"$ {command}", style="bold"))
     console.print(Text.from_ansi(output.rstrip()))
-    # The reader's own font: a picture in a page may not load one from elsewhere.
+    # Use the reader's font: an image in a page must not load external fonts.
     svg = _FONT.sub("", console.export_svg(title="metaauto", unique_id="fit"))
     return "".join(f"{line.rstrip()}\n" for line in svg.splitlines())
 
 
 def main() -> None:
-    """Fit, and draw what was written."""
+    """Run the fit and draw its output."""
     with tempfile.TemporaryDirectory() as folder:
-        # The template of a plugin is there for developers only.
+        # The example plugin is installed for developers only.
         variables = {
             "FORCE_COLOR": "1",
             "COLUMNS": str(WIDTH),

@@ -1,8 +1,8 @@
-"""Run the blocks of a page and write what its commands print under them.
+"""Run the blocks of a page and update the recorded output of its commands.
 
 python docs/record.py docs/tutorial.md
 
-Only console blocks that show output get a new one; ``lines=N`` keeps so many lines of each command.
+Only console blocks with output are updated; ``lines=N`` keeps N lines of output per command.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from examples import Block, Shell, blocks, parts
 
 
 def record(page: str) -> str:
-    """The page with the output of its commands as it is now."""
+    """Return the page with the current output of its commands."""
     with tempfile.TemporaryDirectory() as folder:
         shell = Shell(Path(folder))
         changes = []

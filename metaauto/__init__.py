@@ -1,4 +1,4 @@
-"""metaauto: AutoML for tables that starts warm.
+"""metaauto: AutoML for tabular data with a warm start from earlier results.
 
 Examples
 --------
@@ -41,7 +41,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for, and no more."""
+    """Import the requested attribute only."""
     return attribute_of(__name__, _HOMES, name)
 
 

@@ -1,4 +1,4 @@
-"""The command ``metaauto``, also as ``python -m metaauto``; light, as Ctrl-C may come at once."""
+"""The command ``metaauto``, also as ``python -m metaauto``; imports little before Ctrl-C works."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import signal
 import sys
 from typing import NoReturn
 
-from metaauto.interrupts import leaving_at_once
+from metaauto.interrupts import exit_on_interrupt
 
 __all__ = ["main"]
 
 
 def main() -> NoReturn:
-    """Run the command line of this process, and exit with its status."""
-    with leaving_at_once():
+    """Run the command line of this process and exit with its status."""
+    with exit_on_interrupt():
         if sys.platform.startswith("linux") and _starts_workers(sys.argv[1:]):
-            _settle()
+            _restart_for_workers()
         from metaauto.cli import main as run
     run()
     raise SystemExit
@@ -27,13 +27,13 @@ def _starts_workers(arguments: list[str]) -> bool:
     return words[:1] == ["fit"] and not {"-h", "--help", "--dry-run"} & set(arguments)
 
 
-def _settle() -> None:
-    """Start Python anew in the environment of workers, so that they can be forked from it."""
+def _restart_for_workers() -> None:
+    """Restart Python with the environment of workers, so that they can be forked from it."""
     from metaauto.search.executors.environment import thread_environment
 
     wanted = thread_environment(1)
     if all(os.environ.get(name) == value for name, value in wanted.items()):
-        # Here for the second time: now Ctrl-C may come.
+        # This is the restarted process: allow Ctrl-C again.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         return
     command = [sys.executable, *sys.orig_argv[1:]]

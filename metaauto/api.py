@@ -1,4 +1,4 @@
-"""All that a plugin may import from metaauto.
+"""The public API for plugins.
 
 What concerns knowledge stores is imported when it is asked for.
 
@@ -15,8 +15,8 @@ from metaauto.components import (
     SLOTS,
     BuildContext,
     Deadline,
-    Extractor,
     FitContext,
+    MetafeatureExtractor,
     MetafeatureInput,
     Model,
     Preprocessor,
@@ -85,13 +85,13 @@ __all__ = [
     "EvaluationFact",
     "Explainer",
     "ExplainerInput",
-    "Extractor",
     "FitContext",
     "Float",
     "Int",
     "KnowledgeError",
     "KnowledgeStore",
     "MetaautoError",
+    "MetafeatureExtractor",
     "MetafeatureFact",
     "MetafeatureInput",
     "Metric",

@@ -1,4 +1,4 @@
-"""One clock for a whole fit: wall seconds, trials, memory and cores."""
+"""The budget of a fit: wall time, trials, memory and cores."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _PARTS = re.compile(
 
 
 def parse_seconds(text: str | float) -> float:
-    """Read a duration such as ``90``, ``"30s"``, ``"5m"`` or ``"1h30m"``.
+    """Parse a duration such as ``90``, ``"30s"``, ``"5m"`` or ``"1h30m"``.
 
     Parameters
     ----------
     text : str or float
-        A number is taken as seconds.
+        A duration; a number means seconds.
 
     Returns
     -------
     float
-        Seconds, above zero.
+        Positive seconds.
 
     Raises
     ------
     SettingError
-        If it is no duration or not above zero.
+        It is not a duration, or not positive.
 
     Examples
     --------
@@ -56,25 +56,26 @@ def parse_seconds(text: str | float) -> float:
             seconds = sum(float(n) * size for n, size in sizes if n)
         else:
             raise SettingError(
-                f"The budget {text!r} is no duration.",
+                f"Invalid budget {text!r}: expected a duration.",
                 hint="Write 30s, 5m, 1h30m or a number of seconds.",
             )
     if not 0 < seconds < float("inf"):
         raise SettingError(
-            f"The budget {text!r} is not above zero.", hint="Give at least a second, such as 30s."
+            f"The budget must be > 0 seconds and finite (got {text!r}).",
+            hint="Give at least one second, such as 30s.",
         )
     return seconds
 
 
 def available_cores() -> int:
-    """Processors this process may use."""
+    """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1
 
 
 def available_memory() -> float:
-    """Memory (MiB) that is free for new processes."""
+    """Return the memory (MiB) that is available for new processes."""
     import psutil
 
     return float(psutil.virtual_memory().available) / 2**20
@@ -82,20 +83,20 @@ def available_memory() -> float:
 
 @dataclass
 class Budget:
-    """What a fit may use, and how much of it is left.
+    """The budget of a fit, and its clock.
 
     Parameters
     ----------
     seconds : float
-        Wall seconds from `start` to the end of the fit; infinite if only trials count.
+        Wall seconds from `start` to the end of the fit; infinite if only trials are limited.
     trials : int, optional
-        Number of trials; with it and no seconds a fit is reproducible.
+        Number of trials; a fit with trials only is reproducible.
     cores : int
         Worker processes.
     memory : float
         MiB for all workers together.
     reserve : float
-        Seconds kept at the end for the ensemble and the hand-over; `keep` adds to them.
+        Seconds reserved for the ensemble and saving at the end; `keep` adds to them.
 
     Examples
     --------
@@ -115,32 +116,32 @@ class Budget:
     kept: float = 0.0
 
     def start(self, at: float | None = None) -> None:
-        """Start the clock, now or at a given reading of `time.monotonic`."""
+        """Start the clock, now or at a given value of `time.monotonic`."""
         self.started = time.monotonic() if at is None else at
 
     def elapsed(self) -> float:
-        """Seconds since the start."""
+        """Return the seconds since the start."""
         return 0.0 if self.started is None else time.monotonic() - self.started
 
     def remaining(self) -> float:
-        """Seconds left, the reserve included."""
+        """Return the remaining seconds, including the reserve."""
         return self.seconds - self.elapsed()
 
     def take_limits(self, other: Budget) -> None:
-        """Take over the seconds and trials of another budget; the clock goes on."""
+        """Use the seconds and trials of another budget; keep the clock running."""
         self.seconds, self.trials, self.reserve = other.seconds, other.trials, other.reserve
 
     def use_up(self, seconds: float) -> None:
-        """Count seconds that an interrupted run has used before."""
+        """Add the seconds that an interrupted run has used."""
         if self.started is not None:
             self.started -= seconds
 
     def keep(self, seconds: float) -> None:
-        """Keep so many seconds for what comes after the search, a third of the budget at most."""
+        """Reserve seconds for the steps after the search, at most a third of the budget."""
         self.kept = min(seconds, self.seconds / 3) if self.is_timed else 0.0
 
     def for_search(self) -> float:
-        """Seconds left for trials."""
+        """Return the remaining seconds for trials."""
         return self.remaining() - self.reserve - self.kept
 
     @property
@@ -149,14 +150,14 @@ class Budget:
         return self.seconds != float("inf")
 
     def deadline(self) -> float:
-        """The reading of `time.monotonic` at which the search must end."""
+        """Return the value of `time.monotonic` at which the search must end."""
         if self.started is None or not self.is_timed:
             return float("inf")
         return self.started + self.seconds - self.reserve - self.kept
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Charge the seconds of a block to a stage, for the report of where the time went."""
+        """Add the seconds of a block to a stage, for the report."""
         began = time.monotonic()
         try:
             yield

@@ -23,8 +23,9 @@ class Configuration:
     model : str
         Name of the model component.
     values : mapping of str to scalar
-        The model's own hyperparameters by plain name, the choice of each slot
-        (``"categorical": "onehot"``) and theirs (``"categorical.onehot.min_frequency": 0.01``).
+        Hyperparameters of the model by name, the choice of each preprocessing slot
+        (``"categorical": "onehot"``) and the hyperparameters of these preprocessors
+        (``"categorical.onehot.min_frequency": 0.01``).
 
     Examples
     --------
@@ -40,7 +41,7 @@ class Configuration:
 
     @property
     def key(self) -> str:
-        """A short digest that is equal for equal configurations."""
+        """Short digest, equal for equal configurations."""
         text = json.dumps(self.to_json(), sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -48,16 +49,16 @@ class Configuration:
         return hash(self.key)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values."""
+        """Return the configuration as JSON-ready values."""
         return {"model": self.model, "values": dict(self.values)}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Configuration:
-        """Rebuild what `to_json` wrote."""
+        """Return a configuration from the values of `to_json`."""
         return cls(record["model"], dict(record["values"]))
 
     def describe(self) -> str:
-        """One line for people."""
+        """Return the configuration as one line of text."""
         inner = ", ".join(f"{k}={_short(v)}" for k, v in self.values.items())
         return f"{self.model}({inner})"
 

@@ -1,24 +1,24 @@
-"""Every error metaauto raises on purpose; each says what happened and what to try next.
+"""The errors of metaauto; each has a message and a hint on what to do.
 
 MetaautoError
 ├── DataError (ValueError)            the table cannot be used as it is
 │   ├── ReadError                     the source cannot be read as a table
 │   ├── TargetError                   the target column is missing, empty or has one class
 │   ├── ColumnError                   one column cannot be used
-│   ├── SplitError                    the rows cannot be split as asked
-│   └── SchemaMismatch                rows to predict do not fit the model's columns
-├── SettingError (ValueError)         an option cannot be honoured
+│   ├── SplitError                    the rows cannot be split as requested
+│   └── SchemaMismatch                rows to predict do not match the model's columns
+├── SettingError (ValueError)         an option is invalid
 │   ├── UnknownName                   no metric, component or role of that name
-│   └── Refused                       two things that do not go together
+│   └── Refused                       incompatible options or an unsupported request
 ├── PluginError
 │   ├── PluginLoadError               a plugin could not be imported or registered
 │   ├── NameClash                     two plugins register the same name
-│   └── ComponentError                a component broke its contract
+│   └── ComponentError                a component violated its contract
 ├── SearchError
 │   ├── NoModelFitted                 every trial failed
-│   └── WorkerError                   worker processes cannot be started or talked to
+│   └── WorkerError                   worker processes cannot be started or reached
 ├── RunError                          a run directory cannot be used
-├── ModelFileError                    a model file is corrupt, foreign or unsafe
+├── ModelFileError                    a model file is damaged, of another format, or unsafe
 │   └── MissingPlugin                 a model file needs a plugin that is not installed
 └── KnowledgeError                    a knowledge store cannot be used
 """
@@ -55,16 +55,16 @@ __all__ = [
 
 
 class MetaautoError(Exception):
-    """Base of all errors that metaauto raises on purpose.
+    """Base of all errors of metaauto.
 
     Parameters
     ----------
     message : str
-        What happened, to which column, value or plugin.
+        Description of the error, with the column, value or plugin.
     hint : str, optional
-        What to do next; shown after the message.
+        Instruction on what to do; shown after the message.
     **details
-        The objects concerned, kept in ``details`` for programs.
+        Objects related to the error, available as ``details``.
     """
 
     def __init__(self, message: str, *, hint: str = "", **details: Any) -> None:
@@ -101,23 +101,23 @@ class ColumnError(DataError):
 
 
 class SplitError(DataError):
-    """The rows cannot be split as asked."""
+    """The rows cannot be split as requested."""
 
 
 class SchemaMismatch(DataError):
-    """The rows to predict do not fit the columns that the model was trained on."""
+    """The rows to predict do not match the columns of the training table."""
 
 
 class SettingError(MetaautoError, ValueError):
-    """An option cannot be honoured."""
+    """An option is invalid."""
 
 
 class UnknownName(SettingError):
-    """There is no such metric, component, reader or role."""
+    """A name of a metric, component, reader, role or column is unknown."""
 
     @classmethod
     def among(cls, what: str, name: str, known: Iterable[str], hint: str = "") -> UnknownName:
-        """Build the error with the nearest known names as the hint."""
+        """Return the error with the closest known names as the hint."""
         names = sorted(known)
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         if near:
@@ -128,11 +128,11 @@ class UnknownName(SettingError):
 
 
 class Refused(SettingError):
-    """Two things that do not go together were asked for."""
+    """Options are incompatible, or the request is not supported."""
 
 
 class PluginError(MetaautoError):
-    """Something is wrong with a plugin."""
+    """A plugin is broken."""
 
 
 class PluginLoadError(PluginError):
@@ -144,11 +144,11 @@ class NameClash(PluginError):
 
 
 class ComponentError(PluginError):
-    """A component broke its contract."""
+    """A component violated its contract."""
 
 
 class SearchError(MetaautoError):
-    """The search cannot go on."""
+    """The search cannot continue."""
 
 
 class NoModelFitted(SearchError):
@@ -156,7 +156,7 @@ class NoModelFitted(SearchError):
 
 
 class WorkerError(SearchError):
-    """Worker processes cannot be started or talked to."""
+    """Worker processes cannot be started or reached."""
 
 
 class RunError(MetaautoError):
@@ -164,7 +164,7 @@ class RunError(MetaautoError):
 
 
 class ModelFileError(MetaautoError):
-    """A model file is corrupt, foreign or unsafe."""
+    """A model file is damaged, of another format, or unsafe."""
 
 
 class MissingPlugin(ModelFileError):

@@ -1,4 +1,4 @@
-"""What the search tells while it runs."""
+"""Events of a running fit."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ __all__ = ["Event"]
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened.
+    """An event of a running fit.
 
     Parameters
     ----------
     kind : str
-        ``"stage"`` (a stage of the fit begins), ``"table"`` (what the table holds, with its
-        ``task``), ``"splits"`` (which rows judge which), ``"recalled"`` (what is known of such
-        tables), ``"trial_started"``, ``"trial_finished"``, ``"incumbent"`` (the current answer got
-        better), ``"warning"`` or ``"finished"``.
+        ``"stage"`` (a stage of the fit begins), ``"table"`` (the table was read, with its
+        ``task``), ``"splits"`` (the validation scheme), ``"warm_start"`` (the loaded knowledge),
+        ``"trial_started"``, ``"trial_finished"``, ``"incumbent"`` (the best model so far
+        improved), ``"warning"`` or ``"finished"``.
     seconds : float
-        Since the start of the fit.
+        Seconds since the start of the fit.
     message : str
-        One line for people.
+        One line of text.
     data : dict
-        The same for programs; ``docs/events.md`` lists what each kind brings.
+        The values for programs; ``docs/events.md`` lists the keys of each kind.
     """
 
     kind: str

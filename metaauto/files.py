@@ -1,4 +1,4 @@
-"""Files of a search that are there whole or not at all."""
+"""Write files atomically."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["write_whole"]
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Let `write` fill a file, which gets its name when it is complete; its folder is made."""
+    """Write a file with `write` and rename it when it is complete; create its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".partial-{os.getpid()}")
     try:

@@ -1,4 +1,4 @@
-"""What the stages of one fit share once the table is read."""
+"""The state that the stages of one fit share."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from metaauto.search import Inputs
 from metaauto.space import SearchSpace
 from metaauto.warmstart import RuntimeModel
 
-__all__ = ["Work"]
+__all__ = ["FitState"]
 
 
 @dataclass
-class Work:
-    """What the stages of one fit share once the table is read.
+class FitState:
+    """The state that the stages of one fit share after the table is read.
 
     Parameters
     ----------
     dataset : Dataset
         The table.
     metric : Metric
-        What is optimised.
+        Metric to optimise.
     splits : Splits
-        Which rows judge which.
+        Training and validation rows of the folds.
     space : SearchSpace
-        What can be tried.
+        The search space.
     strategy : WarmStart
-        What is tried first.
+        Source of the first configurations.
     runtime : RuntimeModel
-        How long it will take.
+        Prediction of the seconds of a trial.
     plugins : LoadedPlugins
         The installed components.
     run : RunDirectory
-        Where everything is written.
+        The run directory.
     """
 
     dataset: Dataset
@@ -55,23 +55,23 @@ class Work:
 
     @property
     def registry(self) -> Registry:
-        """The installed components, all of them."""
+        """All installed components."""
         return self.plugins.registry
 
     @property
     def inputs(self) -> Inputs:
-        """The table and its folds, as the workers want them."""
+        """The table and its folds, as input of the workers."""
         dataset = self.dataset
         return Inputs(dataset.task, dataset.X, dataset.y, dataset.weights, self.splits.folds)
 
-    def answers(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Target and sample weights of some rows."""
+    def targets(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return target and sample weights of some rows."""
         weights = self.dataset.weights
         return self.dataset.y[rows], None if weights is None else weights[rows]
 
     def loss(self, rows: np.ndarray, prediction: np.ndarray) -> float:
-        """Loss of a prediction of some rows; label metrics at the best threshold."""
-        y, weights = self.answers(rows)
+        """Return the loss of a prediction of some rows; label metrics at the best threshold."""
+        y, weights = self.targets(rows)
         decision = None
         if self.metric.needs == "labels":
             decision = quick_decision(prediction, y, self.metric, weights)

@@ -1,4 +1,4 @@
-"""Packages that import their parts when they are asked for."""
+"""Lazy imports of the parts of a package."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ __all__ = ["attribute_of"]
 
 
 def attribute_of(package: str, homes: Mapping[str, str], name: str) -> Any:
-    """Import what is asked for, and no more; for the ``__getattr__`` of a package.
+    """Import one attribute on demand; for the ``__getattr__`` of a package.
 
     Parameters
     ----------
     package : str
-        Its ``__name__``.
+        ``__name__`` of the package.
     homes : mapping of str to str
-        The module of each name, within the package.
+        Module of each name, within the package.
     name : str
-        What is asked for.
+        The requested name.
 
     Raises
     ------
     AttributeError
-        If no module is known for it.
+        The name is unknown.
     """
     if name not in homes:
         raise AttributeError(f"module {package!r} has no attribute {name!r}")

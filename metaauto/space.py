@@ -1,4 +1,4 @@
-"""The search space of one task: each model with its hyperparameters and its preprocessing."""
+"""The search space of a task: models, hyperparameters and preprocessing."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ _MIN_FEATURES_TO_REDUCE = 8
 
 @dataclass(frozen=True)
 class Repaired:
-    """A configuration brought into the installed space, and what was changed for it."""
+    """A configuration adapted to the installed space, with the list of changes."""
 
     configuration: Configuration
     changes: tuple[str, ...] = ()
 
 
 class SearchSpace:
-    """What can be tried on one task with the installed components.
+    """The search space of one task with the installed components.
 
     Parameters
     ----------
     registry : Registry
         Installed components, `Registry.select` applied.
     task : Task
-        What is to be learned.
+        The task.
 
     Attributes
     ----------
     ranges : dict of str to dict of str to Range
-        For each model its hyperparameters, its slots and theirs, with conditions.
+        Hyperparameter ranges by model, including preprocessing slots, with conditions.
     skipped : dict of str to str
-        Models that cannot do the task, and why.
+        Models that do not support the task, with the reason.
     """
 
     def __init__(self, registry: Registry, task: Task) -> None:
@@ -58,11 +58,11 @@ class SearchSpace:
             if model.name == BASELINE:
                 continue
             why = model.why_not(task.kind, task.n_rows, len(task.features), task.n_classes)
-            if why is None and task.weighted and not model.tags.sample_weight:
-                why = "does not honour sample weights"
-            if why is None and task.is_classification and not model.tags.probabilities:
+            if why is None and task.weighted and not model.tags.accepts_sample_weight:
+                why = "does not support sample weights"
+            if why is None and task.is_classification and not model.tags.outputs_probabilities:
                 why = "has no class probabilities"
-            if why is None and not model.tags.raw:
+            if why is None and not model.tags.accepts_dataframe:
                 why = self._unprepared(model)
             if why is not None:
                 self.skipped[model.name] = why
@@ -71,19 +71,19 @@ class SearchSpace:
 
     @property
     def models(self) -> list[str]:
-        """Names of the models that can be tried, sorted."""
+        """Names of the models of the space, sorted."""
         return sorted(self.ranges)
 
     def needed_slots(self, model: Model) -> list[str]:
-        """The preprocessing slots that this table has a use for with this model."""
-        if model.tags.raw:
+        """Return the preprocessing slots that this model needs for this table."""
+        if model.tags.accepts_dataframe:
             return []
         columns = self.task.positions
         numbers = columns(Role.NUMERIC, Role.BOOLEAN) + columns(Role.DATETIME)
         wanted = {
             "impute": bool(numbers),
             "categorical": bool(columns(Role.CATEGORICAL)),
-            "scale": bool(numbers) and model.tags.scaled,
+            "scale": bool(numbers) and model.tags.needs_scaling,
             "datetime": bool(columns(Role.DATETIME)),
             "text": bool(columns(Role.TEXT)),
             "reduce": True,
@@ -91,10 +91,10 @@ class SearchSpace:
         return [slot for slot in SLOTS if wanted[slot]]
 
     def fitting(self, model: Model, slot: str) -> list[Preprocessor]:
-        """The preprocessors of a slot that suit a model on this task, the default first."""
+        """Return the preprocessors of a slot that are compatible with a model, default first."""
         tags = model.tags
         n_features = len(self.task.features)
-        suited = []
+        compatible = []
         for step in self.registry.preprocessors(slot):
             if self.task.kind not in step.tasks:
                 continue
@@ -102,37 +102,39 @@ class SearchSpace:
                 continue
             if step.max_features is not None and n_features > step.max_features:
                 continue
-            if step.keeps_missing and not tags.missing and slot != "scale":
+            if step.passes_nan and not tags.accepts_nan and slot != "scale":
                 continue
-            if step.native and not tags.categories:
+            if step.outputs_categories and not tags.accepts_categories:
                 continue
-            if tags.scaled and not step.suits_scaled:
+            if tags.needs_scaling and not step.outputs_scaled:
                 continue
-            if step.sparse and slot == "text" and not tags.sparse:
+            if step.outputs_sparse and slot == "text" and not tags.accepts_sparse:
                 continue
-            suited.append(step)
+            compatible.append(step)
         preferred = self._preferred(model, slot)
-        return sorted(suited, key=lambda s: (s.name != preferred, not s.default, s.name))
+        return sorted(compatible, key=lambda s: (s.name != preferred, not s.default, s.name))
 
     def _preferred(self, model: Model, slot: str) -> Scalar:
         own = model.space_for(self.task.kind).get(slot)
         if isinstance(own, Choice):
             return own.default
         if slot == "impute":
-            return "keep" if model.tags.missing else None
+            return "keep" if model.tags.accepts_nan else None
         if slot == "categorical":
-            if model.tags.categories:
+            if model.tags.accepts_categories:
                 return "native"
-            return None if model.tags.scaled else "ordinal"
-        if slot == "text" and model.tags.sparse:
-            # Models that take sparse words learn more from them than from their projections.
-            return next((s.name for s in self.registry.preprocessors(slot) if s.sparse), None)
+            return None if model.tags.needs_scaling else "ordinal"
+        if slot == "text" and model.tags.accepts_sparse:
+            # Sparse word features give better scores than their projections.
+            return next(
+                (s.name for s in self.registry.preprocessors(slot) if s.outputs_sparse), None
+            )
         return None
 
     def _unprepared(self, model: Model) -> str | None:
         for slot in self.needed_slots(model):
             if slot != "reduce" and not self.fitting(model, slot):
-                return f"no installed preprocessor fills the slot {slot!r} for it"
+                return f"no installed preprocessor for the slot {slot!r} is compatible with it"
         return None
 
     def _ranges_of(self, model: Model) -> dict[str, Range]:
@@ -153,26 +155,26 @@ class SearchSpace:
         return _possible(ranges)
 
     def default(self, model: str) -> Configuration:
-        """The model's default configuration."""
+        """Return the default configuration of a model."""
         return self.repair(Configuration(model, {})).configuration
 
     def portfolio(self, model: str) -> list[Configuration]:
-        """The model's default and the further configurations its author recommends."""
+        """Return the default configuration of a model and those of its portfolio."""
         entries = self.registry.model(model).portfolio
         found = [self.default(model)]
         found += [self.repair(Configuration(model, entry)).configuration for entry in entries]
         return list(dict.fromkeys(found))
 
     def repair(self, configuration: Configuration) -> Repaired:
-        """Bring a configuration into the installed space.
+        """Adapt a configuration to the installed space.
 
-        Values out of range are clipped, missing ones take their default, unknown and inactive
-        ones are dropped; each change is told.
+        Values out of range are clipped, missing ones set to their default, unknown and inactive
+        ones dropped; each change is listed.
 
         Raises
         ------
         KeyError
-            If the model is not in the space; `skipped` says why.
+            The model is not in the space; see `skipped` for the reason.
         """
         ranges = self.ranges[configuration.model]
         changes = []
@@ -182,7 +184,7 @@ class SearchSpace:
             bounds = ranges[key]
             if not _is_active(bounds, values):
                 if key in given:
-                    changes.append(f"{key}: plays no part here, dropped")
+                    changes.append(f"{key}: inactive, dropped")
                 continue
             if key not in given:
                 values[key] = bounds.default
@@ -190,12 +192,12 @@ class SearchSpace:
             values[key] = bounds.clip(given[key])
             if values[key] != given[key]:
                 changes.append(f"{key}: {given[key]!r} became {values[key]!r}")
-        changes += [f"{key}: unknown here, dropped" for key in given if key not in ranges]
-        self._untangle(configuration.model, values, changes)
+        changes += [f"{key}: unknown, dropped" for key in given if key not in ranges]
+        self._drop_reduction(configuration.model, values, changes)
         return Repaired(Configuration(configuration.model, values), tuple(changes))
 
-    def _untangle(self, model: str, values: dict[str, Scalar], changes: list[str]) -> None:
-        """Leave out reductions of the whole matrix that cannot follow the chosen encoding."""
+    def _drop_reduction(self, model: str, values: dict[str, Scalar], changes: list[str]) -> None:
+        """Drop a reduction that is incompatible with the chosen encoding."""
         reduce = values.get("reduce")
         if reduce in (None, "none"):
             return
@@ -205,15 +207,15 @@ class SearchSpace:
             if slot not in values:
                 continue
             chosen = self.registry.preprocessor(slot, str(values[slot]))
-            if chosen.native:
+            if chosen.outputs_categories:
                 blocked = "category codes cannot be reduced"
-            elif slot == "text" and chosen.sparse and step.centers:
-                blocked = "a sparse matrix cannot be centred"
+            elif slot == "text" and chosen.outputs_sparse and step.needs_dense:
+                blocked = "sparse matrices cannot be centred"
         tags = self.registry.model(model).tags
-        keeps = tags.missing and not step.keeps_missing
-        impute = values.get("impute", "keep" if tags.missing else "")
+        keeps = tags.accepts_nan and not step.passes_nan
+        impute = values.get("impute", "keep" if tags.accepts_nan else "")
         if keeps and impute == "keep":
-            blocked = "missing values are left in"
+            blocked = "missing values are not imputed"
         if blocked:
             for key in [k for k in values if k == "reduce" or k.startswith("reduce.")]:
                 del values[key]
@@ -222,7 +224,7 @@ class SearchSpace:
             changes.append(f"reduce: {reduce!r} became 'none', {blocked}")
 
     def sample(self, random: Random, model: str | None = None) -> Configuration:
-        """Draw a configuration at random; the model too unless it is given."""
+        """Draw a random configuration, of a random model unless one is given."""
         name = model or random.choice(self.models)
         values: dict[str, Scalar] = {}
         for key in _in_order(self.ranges[name]):
@@ -232,7 +234,7 @@ class SearchSpace:
         return self.repair(Configuration(name, values)).configuration
 
     def neighbour(self, configuration: Configuration, random: Random) -> Configuration:
-        """Change one or two values of a configuration a little."""
+        """Return a configuration with one or two slightly changed values."""
         ranges = self.ranges[configuration.model]
         values = dict(configuration.values)
         keys = [key for key in values if key in ranges]
@@ -242,7 +244,7 @@ class SearchSpace:
 
 
 def _possible(ranges: dict[str, Range]) -> dict[str, Range]:
-    """Leave out what waits for a choice that this table does not offer."""
+    """Drop ranges whose conditions cannot be satisfied in this space."""
     while True:
         kept = {}
         for key, bounds in ranges.items():
@@ -274,7 +276,7 @@ def _slot_ranges(slot: str, steps: list[Preprocessor]) -> dict[str, Range]:
 
 
 def _in_order(ranges: Mapping[str, Range]) -> Iterable[str]:
-    """Keys such that each stands after those it depends on."""
+    """Return keys in topological order: parents before dependent keys."""
     done: dict[str, None] = {}
     waiting = list(ranges)
     while waiting:
@@ -294,7 +296,7 @@ def _is_active(bounds: Range, values: Mapping[str, Scalar]) -> bool:
 
 
 def _is_same(value: Scalar, other: Scalar) -> bool:
-    """Whether two values are equal, where True is not 1."""
+    """Return whether two values are equal; True and 1 differ."""
     return value == other and isinstance(value, bool) == isinstance(other, bool)
 
 

@@ -1,4 +1,4 @@
-"""What is to be learned: the kind of task, the target and what each column is."""
+"""The task: its type, the target and the roles of the columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TASK_KINDS = ("binary", "multiclass", "regression")
 
 
 class Role(str, enum.Enum):
-    """What a column is to the models."""
+    """The role of a column."""
 
     NUMERIC = "numeric"
     CATEGORICAL = "categorical"
@@ -26,7 +26,7 @@ class Role(str, enum.Enum):
 
     @property
     def is_used(self) -> bool:
-        """Whether models see columns of this role."""
+        """Whether columns of this role are features."""
         return self not in (Role.IDENTIFIER, Role.CONSTANT)
 
     def __str__(self) -> str:
@@ -35,26 +35,26 @@ class Role(str, enum.Enum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the table and what it was taken for.
+    """One column of the table and its role.
 
     Parameters
     ----------
     name : str
         Name in the table.
     role : Role
-        What it was taken for.
+        Role of the column.
     dtype : str
         pandas dtype in the table as read.
     n_unique : int
-        Distinct values, missing ones not counted.
+        Number of distinct values, without missing ones.
     missing : float
         Share of missing values, 0 to 1.
     reason : str
-        Why it has this role, one short clause.
+        Reason for the role, one short clause.
     categories : tuple of str, optional
         Known categories of a categorical or boolean column, as text.
     format : str
-        How its text is read: a date format, ``"1,234.5"``, ``"1.234,5"``; empty otherwise.
+        Format of its text: a date format, ``"1,234.5"``, ``"1.234,5"``; empty otherwise.
     """
 
     name: str
@@ -67,12 +67,12 @@ class Column:
     format: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values."""
+        """Return the column as JSON-ready values."""
         return {**vars(self), "role": self.role.value}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Column:
-        """Rebuild what `to_json` wrote."""
+        """Return a column from the values of `to_json`."""
         values = {**record, "role": Role(record["role"])}
         if values.get("categories") is not None:
             values["categories"] = tuple(values["categories"])
@@ -81,28 +81,28 @@ class Column:
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be learned from a table.
+    """The prediction task of a table.
 
     Parameters
     ----------
     kind : {'binary', 'multiclass', 'regression'}
-        Kind of task.
+        Task type.
     target : str
         Name of the target column.
     columns : tuple of Column
-        All feature columns in table order, dropped ones included.
+        All columns but the target in table order, including excluded ones.
     metric : str
-        Name of the metric that drives search, ensemble and leaderboard.
+        Name of the metric of search, ensemble and leaderboard.
     n_rows : int
-        Rows with a target.
+        Number of rows with a target.
     classes : tuple, optional
         Class labels in the order of predicted probabilities; None in regression.
     class_counts : tuple of int, optional
-        Rows per class, in the order of ``classes``.
+        Number of rows per class, in the order of ``classes``.
     weighted : bool
-        Whether rows carry sample weights.
+        Whether rows have sample weights.
     groups, time : str, optional
-        Columns that steer the splits.
+        Group and time column of the splits.
     """
 
     kind: str
@@ -128,7 +128,7 @@ class Task:
 
     @cached_property
     def features(self) -> tuple[Column, ...]:
-        """The columns that models see."""
+        """The feature columns, without excluded ones."""
         return tuple(c for c in self.columns if c.role.is_used)
 
     @cached_property
@@ -139,19 +139,19 @@ class Task:
         return places
 
     def positions(self, *roles: Role) -> list[int]:
-        """Positions, among the used columns, of those with one of the given roles."""
+        """Return the positions among the features of those with one of the roles."""
         found = [self._places.get(role, []) for role in dict.fromkeys(roles)]
         return sorted(place for places in found for place in places)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values."""
+        """Return the task as JSON-ready values."""
         record = {field.name: getattr(self, field.name) for field in fields(self)}
         record["columns"] = tuple(column.to_json() for column in self.columns)
         return record
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Task:
-        """Rebuild what `to_json` wrote."""
+        """Return a task from the values of `to_json`."""
         values = dict(record)
         values["columns"] = tuple(Column.from_json(column) for column in values["columns"])
         for key in ("classes", "class_counts"):
@@ -161,9 +161,9 @@ class Task:
 
 
 def reference_task(kind: str) -> Task:
-    """A small task with a column of every role, whose space has every slot.
+    """Return a small task with a column of every role, whose search space has every slot.
 
-    Knowledge holds configurations of its space; `SearchSpace.repair` fits them to a table.
+    Stored configurations belong to its space; `SearchSpace.repair` adapts them to a table.
     """
     columns = tuple(
         Column(f"c{number}", role, "object", 50, 0.1) for number, role in enumerate(_REFERENCE)

@@ -8,27 +8,27 @@ __all__ = ["ENDINGS", "clock_time", "counted", "format_score", "shortened"]
 
 ENDINGS: Mapping[str, str] = {
     "success": "successful",
-    "dropped": "dropped early",
+    "dropped": "pruned",
     "failed": "failed",
     "crashed": "crashed",
-    "timeout": "over time",
+    "timeout": "timed out",
     "memory": "out of memory",
-    "stopped": "cut off",
+    "stopped": "stopped",
 }
-"""What is said of trials that ended so."""
+"""Display names of trial statuses."""
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
-    """A count and what is counted, in the right number.
+    """Return a count with its noun, in singular or plural.
 
     Parameters
     ----------
     count : int
-        How many.
+        The number.
     noun : str
-        What one of them is called.
+        Singular noun.
     plural : str, default=""
-        What several are called; by default the noun with an s.
+        Plural noun; by default the noun with an s.
 
     Examples
     --------
@@ -39,17 +39,16 @@ def counted(count: int, noun: str, plural: str = "") -> str:
 
 
 def shortened(text: object, width: int) -> str:
-    """A text in one line of at most some characters.
+    """Shorten a text to one line of at most `width` characters.
 
-    What is too long keeps both of its ends, since names that differ often do so in their last
-    characters.
+    The middle of a long text is cut, since similar names often differ in their last characters.
 
     Parameters
     ----------
     text : object
-        What is to be written.
+        The text.
     width : int
-        Most characters.
+        Maximum number of characters.
 
     Examples
     --------
@@ -64,12 +63,12 @@ def shortened(text: object, width: int) -> str:
 
 
 def format_score(score: float | None) -> str:
-    """A score with five significant digits, ``-`` for none."""
+    """Format a score with five significant digits, ``-`` for none."""
     return "-" if score is None or score != score else f"{score:.5g}"
 
 
 def clock_time(seconds: float) -> str:
-    """Seconds as a clock shows them.
+    """Format seconds as a clock time.
 
     Examples
     --------

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 import metaauto
-from metaauto.interrupts import leaving_at_once
+from metaauto.interrupts import exit_on_interrupt
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
 
-# Ctrl-C comes while a module is imported, and whoever imports it catches everything.
+# Ctrl-C comes while a module is imported, and the importing code catches everything.
 _INTERRUPT = """
 import os, signal, sys
 
@@ -62,11 +62,11 @@ def test_who_handles_ctrl_c_already_goes_on_to() -> None:
     heard = []
     before = signal.signal(signal.SIGINT, lambda *_: heard.append(1))
     try:
-        with leaving_at_once():
+        with exit_on_interrupt():
             os.kill(os.getpid(), signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)
     assert heard == [1]
-    with leaving_at_once():
+    with exit_on_interrupt():
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before

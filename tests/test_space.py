@@ -159,7 +159,7 @@ def test_the_baseline_is_not_searched():
     ("name", "model", "word"),
     [
         ("large", "gaussian_process", "rows"),
-        ("numbers", "ridge", "does not do binary"),
+        ("numbers", "ridge", "does not support binary"),
         ("weighted", "knn", "sample weights"),
     ],
 )
@@ -187,7 +187,7 @@ def test_slots_are_there_when_the_table_has_a_use_for_them():
             assert ("text" in slots) == bool(task.positions(TEXT))
             assert ("datetime" in slots) == bool(task.positions(DATE))
             assert ("impute" in slots) == (numbers and holes)
-            assert ("scale" in slots) == (numbers and tags.scaled)
+            assert ("scale" in slots) == (numbers and tags.needs_scaling)
             assert ("reduce" in slots) == (len(task.features) >= 8)
 
 
@@ -196,9 +196,9 @@ def test_only_models_that_take_holes_and_codes_get_them():
         for name in space.models:
             tags = REGISTRY.model(name).tags
             options = {k: b.options for k, b in space.ranges[name].items() if isinstance(b, Choice)}
-            assert tags.missing or "keep" not in options.get("impute", ())
-            assert tags.categories or "native" not in options.get("categorical", ())
-            assert tags.sparse or "tfidf" not in options.get("text", ())
+            assert tags.accepts_nan or "keep" not in options.get("impute", ())
+            assert tags.accepts_categories or "native" not in options.get("categorical", ())
+            assert tags.accepts_sparse or "tfidf" not in options.get("text", ())
 
 
 def own(model: Model | None = None, steps=(), keep=lambda entry: True) -> Registry:
@@ -229,30 +229,33 @@ class TestUntangling:
 
     def test_codes_cannot_be_reduced(self):
         values, changes = self.repaired(
-            Tags(categories=True, missing=True), categorical="native", reduce="pca", impute="median"
+            Tags(accepts_categories=True, accepts_nan=True),
+            categorical="native",
+            reduce="pca",
+            impute="median",
         )
         assert values["reduce"] == "none"
         assert not any(key.startswith("reduce.") for key in values)
         assert any("codes" in change for change in changes)
 
     def test_sparse_text_cannot_be_centred(self):
-        values, changes = self.repaired(Tags(sparse=True), text="tfidf", reduce="pca")
+        values, changes = self.repaired(Tags(accepts_sparse=True), text="tfidf", reduce="pca")
         assert values["reduce"] == "none"
         assert any("sparse" in change for change in changes)
 
     def test_sparse_text_can_be_selected_from(self):
-        values, _ = self.repaired(Tags(sparse=True), text="tfidf", reduce="select")
+        values, _ = self.repaired(Tags(accepts_sparse=True), text="tfidf", reduce="select")
         assert values["reduce"] == "select"
 
     def test_holes_left_in_cannot_be_reduced(self):
-        values, _ = self.repaired(Tags(missing=True), impute="keep", reduce="select")
+        values, _ = self.repaired(Tags(accepts_nan=True), impute="keep", reduce="select")
         assert values["reduce"] == "none"
-        values, _ = self.repaired(Tags(missing=True), impute="median", reduce="select")
+        values, _ = self.repaired(Tags(accepts_nan=True), impute="median", reduce="select")
         assert values["reduce"] == "select"
 
     def test_holes_may_come_at_predict_even_if_there_are_none_now(self):
         whole = make_task("binary", (NUMBER,) * 9)
-        values, _ = self.repaired(Tags(missing=True), whole, reduce="select")
+        values, _ = self.repaired(Tags(accepts_nan=True), whole, reduce="select")
         assert values["reduce"] == "none"
 
     def test_dense_matrices_are_reduced(self):
@@ -263,7 +266,8 @@ class TestUntangling:
 
     def test_without_the_step_that_leaves_it_as_it_is_the_slot_stays_empty(self):
         registry = own(
-            Model("mine", build, tags=Tags(missing=True)), keep=lambda e: e.name != "reduce.none"
+            Model("mine", build, tags=Tags(accepts_nan=True)),
+            keep=lambda e: e.name != "reduce.none",
         )
         space = SearchSpace(registry, WIDE)
         found = space.repair(Configuration("mine", {"impute": "keep", "reduce": "select"}))
@@ -303,7 +307,7 @@ class TestModelsOfPlugins:
         assert {"drop", "deep"} <= set(space.ranges["mine"])
         chosen = space.repair(Configuration("mine", {"categorical": "target", "drop": True}))
         assert not {"drop", "deep"} & set(chosen.configuration.values)
-        assert "drop: plays no part here, dropped" in chosen.changes
+        assert "drop: inactive, dropped" in chosen.changes
         plain = SearchSpace(own(model), make_task())
         assert set(plain.ranges["mine"]) == {"c"}
 
@@ -319,12 +323,12 @@ class TestModelsOfPlugins:
         assert set(given_true.values) == {"a", "b"}
 
     def test_a_raw_model_gets_no_slots(self):
-        model = Model("mine", build, space={"c": Int(1, 3, 2)}, tags=Tags(raw=True))
+        model = Model("mine", build, space={"c": Int(1, 3, 2)}, tags=Tags(accepts_dataframe=True))
         space = SearchSpace(own(model), WIDE)
         assert set(space.ranges["mine"]) == {"c"}
 
     def test_without_class_probabilities_a_model_is_skipped(self):
-        model = Model("mine", build, tags=Tags(probabilities=False))
+        model = Model("mine", build, tags=Tags(outputs_probabilities=False))
         assert "probabilities" in SearchSpace(own(model), WIDE).skipped["mine"]
         assert "mine" in SearchSpace(own(model), make_task("regression")).models
 
@@ -334,7 +338,7 @@ class TestModelsOfPlugins:
 
     def test_a_step_of_a_plugin_joins_the_choice(self):
         step = Preprocessor("rank", "scale", build, space={"n": Int(1, 9, 3)}, max_rows=1000)
-        registry = own(Model("mine", build, tags=Tags(scaled=True)), [step])
+        registry = own(Model("mine", build, tags=Tags(needs_scaling=True)), [step])
         ranges = SearchSpace(registry, make_task()).ranges["mine"]
         assert "rank" in ranges["scale"].options
         assert ranges["scale.rank.n"].when == {"scale": ("rank",)}
@@ -348,7 +352,9 @@ class TestModelsOfPlugins:
             build,
             space={"how": Choice(("a", "b")), "n": Int(1, 9, 3, when={"how": ("b",)})},
         )
-        space = SearchSpace(own(Model("mine", build, tags=Tags(scaled=True)), [step]), make_task())
+        space = SearchSpace(
+            own(Model("mine", build, tags=Tags(needs_scaling=True)), [step]), make_task()
+        )
         values = {"scale": "rank", "scale.rank.how": "b", "scale.rank.n": 5}
         assert space.repair(Configuration("mine", values)).configuration.values == values
         values["scale.rank.how"] = "a"

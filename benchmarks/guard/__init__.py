@@ -1,1 +1,1 @@
-"""A guard against regressions: short fits of twelve tables, before and after a change."""
+"""Regression benchmark: short fits of twelve datasets before and after a change."""

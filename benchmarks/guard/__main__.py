@@ -1,11 +1,11 @@
-"""Fit twelve tables for ten seconds each and show what came of it; compare two such results.
+"""Fit twelve datasets for ten seconds each and show the results; compare two such results.
 
 python -m benchmarks.guard --tables FOLDER --out results.jsonl
 python -m benchmarks.guard compare before.jsonl after.jsonl
 
-The folder holds parquet files with a column `target`, and `catalog.csv` with the columns name,
-task, rows and group. Run it before and after a change, on the same machine and with nothing else
-running: about three minutes for one repeat. Runs of ten seconds vary; more repeats tell more.
+The folder has parquet files with a column `target`, and `catalog.csv` with the columns name, task,
+rows and group. Run it before and after a change, on the same otherwise idle machine: about three
+minutes for one repeat. Results of ten seconds are noisy; more repeats reduce the noise.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main(
     repeats: int,
     names: str,
 ) -> None:
-    """Measure what the results do not hold yet, and show them all."""
+    """Run the fits that are missing in the results, and show all results."""
     if context.invoked_subcommand is not None:
         return
     program = metaauto or shutil.which("metaauto", path=str(Path(sys.executable).parent))
@@ -71,12 +71,12 @@ def main(
 @click.argument("before", type=_FILE)
 @click.argument("after", type=_FILE)
 def compare(before: Path, after: Path) -> None:
-    """Compare two files of results, table by table."""
+    """Compare two files of results by dataset."""
     print(comparison(read_rows(before), read_rows(after)))
 
 
 def _measure(tables: Path, program: Program, out: Path, todo: list[tuple[str, int]]) -> None:
-    """Fit tables with the given seeds, two at the same time, each on a core of its own."""
+    """Fit datasets with the given seeds, two in parallel, each on its own core."""
     can_pin = hasattr(os, "sched_setaffinity")
     cores = sorted(os.sched_getaffinity(0))[:_AT_ONCE] if can_pin else [None] * _AT_ONCE
     free: queue.Queue[int | None] = queue.Queue()
@@ -84,7 +84,7 @@ def _measure(tables: Path, program: Program, out: Path, todo: list[tuple[str, in
         free.put(core)
 
     def pin() -> None:
-        """Keep this thread and the processes that it starts on one core."""
+        """Pin this thread and its child processes to one core."""
         if (core := free.get()) is not None:
             os.sched_setaffinity(0, {core})
 
@@ -101,7 +101,7 @@ def _measure(tables: Path, program: Program, out: Path, todo: list[tuple[str, in
 def _one(
     tables: Path, catalog: pd.DataFrame, program: Program, out: Path, name: str, seed: int
 ) -> None:
-    """Fit a table from a store that knows nothing of its group, and keep the figures."""
+    """Fit a dataset with its group removed from the store, and save the results."""
     about = catalog.loc[name]
     group = catalog[(catalog["group"] == about["group"]) | (catalog.index == name)]
     members = {tables / f"{member}.parquet": task for member, task in group["task"].items()}

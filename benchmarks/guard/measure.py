@@ -1,4 +1,4 @@
-"""One measured fit, through the command line alone."""
+"""Run and measure one fit through the command line."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _MIB = 2.0**20
 
 
 class Program:
-    """The metaauto that is measured, and the store that its fits start from."""
+    """The metaauto executable under test and the knowledge store of its fits."""
 
     def __init__(self, path: Path, store: Path | None) -> None:
         self.path = path
-        # Nothing of the environment may change which metaauto runs, or how.
+        # The environment must not change the version or the options of metaauto.
         self.environment = {
             name: value
             for name, value in os.environ.items()
@@ -48,7 +48,7 @@ class Program:
         self.known = self.count_tables(self.store)
 
     def start(self, *arguments: Any, folder: Path) -> subprocess.Popen[str]:
-        """Start a command in a folder without any package of the same name."""
+        """Start a command in a folder that has no package of the same name."""
         command = [str(self.path), *map(str, arguments)]
         pipe = subprocess.PIPE
         return subprocess.Popen(
@@ -65,12 +65,12 @@ class Program:
         return output
 
     def count_tables(self, store: Path) -> int:
-        """Return the number of tables in a store."""
+        """Return the number of datasets in a store."""
         (told,) = json.loads(self.output("knowledge", "info", store, "--json"))
         return int(sum(told["datasets"].values()))
 
     def copy_store(self, copy: Path, without: Mapping[Path, str]) -> None:
-        """Copy the store and delete the given tables, each with its task, from the copy."""
+        """Copy the store without the given datasets, each with its task."""
         shutil.copyfile(self.store, copy)
         for path, task in without.items():
             options = ("--data", path, "--target", "target", "--task", task, "--store", copy)
@@ -81,7 +81,7 @@ class Program:
 
 
 def fit_and_score(program: Program, folder: Path, task: str, seed: int) -> dict[str, Any]:
-    """Return the figures of one fit, with an error in place of some if it fails."""
+    """Return the measurements of one fit, with an error if it fails."""
     model, predicted = folder / "model.metaauto", folder / "predicted.parquet"
     options = ["--target", "target", "--task", task, "--metric", METRICS[task]]
     options += ["--budget", f"{BUDGET:g}s", "--cores", "1", "--seed", seed, "--no-remember"]
@@ -114,7 +114,7 @@ def fit_and_score(program: Program, folder: Path, task: str, seed: int) -> dict[
 def _watch(
     process: subprocess.Popen[str], metric: str, start: float
 ) -> tuple[float | None, float, list[str]]:
-    """Wait for a fit; return the seconds to its first score, its memory and what it wrote."""
+    """Wait for a fit; return the seconds to its first score, its memory and its output."""
     first, lines, sampled = None, [], [0.0]
     has_score = re.compile(rf"\b{re.escape(metric)} +-?\d")
     sampler = threading.Thread(target=_sample, args=(process, sampled))
@@ -128,7 +128,7 @@ def _watch(
 
 
 def _sample(process: subprocess.Popen[str], sampled: list[float]) -> None:
-    """Add the memory of a process and its children; kill them if they do not end."""
+    """Sample the memory of a process and its children; kill them after a timeout."""
     latest = time.monotonic() + _MOST_SECONDS
     while process.returncode is None:
         with contextlib.suppress(psutil.Error):
@@ -142,7 +142,7 @@ def _sample(process: subprocess.Popen[str], sampled: list[float]) -> None:
 
 
 def _memory(process: psutil.Process) -> float:
-    """Return the bytes of a process; what it shares counts in part where that is known."""
+    """Return the memory of a process in bytes: PSS if available, otherwise RSS."""
     try:
         full = process.memory_full_info()
         return float(getattr(full, "pss", full.rss))
@@ -155,7 +155,7 @@ def _memory(process: psutil.Process) -> float:
 def _normalised_loss(
     task: str, train: pd.Series, test: pd.Series, predicted: pd.DataFrame
 ) -> float:
-    """Return the loss divided by that of a constant: the mean or class shares of the training."""
+    """Return the loss divided by that of a constant: the training mean or class frequencies."""
     if task == "regression":
         y, mean = test.to_numpy(float), train.to_numpy(float).mean()
         squares = np.mean((y - predicted["target"].to_numpy(float)) ** 2)

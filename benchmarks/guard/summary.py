@@ -1,4 +1,4 @@
-"""Results of the guard as Markdown, and the comparison of two of them."""
+"""Summaries and comparisons of guard results as Markdown."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DRAWS = 10_000
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """Return a table of all fits and one line on all of them."""
+    """Return a table of all fits and a summary line."""
     lines = _header(["table", "task", "repeat", *FIGURES.values()])
     for row in rows:
         cells = [row["table"], row["task"], str(row["repeat"])]
@@ -52,7 +52,7 @@ def summary(rows: Sequence[Row]) -> str:
 
 
 def comparison(before: Sequence[Row], after: Sequence[Row]) -> str:
-    """Return the paired differences of the losses, and the medians of all figures."""
+    """Return the paired differences of the losses, and the medians of all measurements."""
     old, new = ({(row["table"], row["repeat"]): row for row in rows} for rows in (before, after))
     both = [key for key in old if key in new]
     paired = [key for key in both if "error" not in old[key] and "error" not in new[key]]
@@ -69,12 +69,12 @@ def comparison(before: Sequence[Row], after: Sequence[Row]) -> str:
     means = np.array([np.mean(found) for found in of_table.values()])
     drawn = np.random.default_rng(0).choice(means, (_DRAWS, len(means))).mean(axis=1)
     low, high = np.quantile(drawn, (0.025, 0.975))
-    verdict = "better" if high < 0 else "worse" if low > 0 else "within noise"
+    conclusion = "better" if high < 0 else "worse" if low > 0 else "within noise"
     wins, losses = np.sum(differences < -_TIE), np.sum(differences > _TIE)
     lines += [
         "",
         f"Normalised loss after minus before: mean {means.mean():+.4f}, 95 % bootstrap interval "
-        f"over {len(means)} tables {low:+.4f} to {high:+.4f}: {verdict}. {wins} wins, "
+        f"over {len(means)} tables {low:+.4f} to {high:+.4f}: {conclusion}. {wins} wins, "
         f"{len(differences) - wins - losses} ties (up to {_TIE:g}), {losses} losses.",
         f"Not compared: {len(both) - len(paired)} pairs with a failed fit, "
         f"{len(old) + len(new) - 2 * len(both)} fits without a partner.",

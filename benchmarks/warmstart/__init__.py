@@ -1,1 +1,1 @@
-"""What the warm start is worth: replayed from a store, and in real fits."""
+"""Benchmarks of the warm start: simulations on a store and real fits."""

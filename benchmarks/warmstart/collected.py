@@ -1,4 +1,4 @@
-"""Out-of-fold predictions of many configurations on some tables, kept to replay ensembles.
+"""Collect out-of-fold predictions of many configurations for simulations of ensembles.
 
 python -m benchmarks.warmstart.collected STORE --tables FOLDER --names a,b --out FOLDER
 """
@@ -18,7 +18,7 @@ from benchmarks.warmstart.replay import METRICS
 from metaauto.collect.build import BuildPlan
 from metaauto.collect.candidates import Candidate, candidates
 from metaauto.collect.sources import folder_sources
-from metaauto.collect.table import MeasuredTable
+from metaauto.collect.table import TableEvaluator
 from metaauto.configuration import Configuration
 from metaauto.knowledge import KnowledgeStore, here
 from metaauto.metrics import Metric, resolve_metric
@@ -32,9 +32,9 @@ __all__ = ["Collected", "Tried", "read_collected"]
 
 @dataclass(frozen=True)
 class Tried:
-    """One configuration on one table: seconds and losses by fold, out-of-fold predictions.
+    """One configuration on one dataset: seconds and losses by fold, out-of-fold predictions.
 
-    Nothing but seconds if it failed.
+    Only seconds if it failed.
     """
 
     configuration: Configuration
@@ -45,13 +45,13 @@ class Tried:
 
     @property
     def works(self) -> bool:
-        """Whether it has predictions."""
+        """Whether the configuration has predictions."""
         return self.prediction is not None
 
 
 @dataclass(frozen=True)
 class Collected:
-    """A table and all that was tried on it."""
+    """A dataset and all configurations tried on it."""
 
     label: str
     group: str
@@ -62,17 +62,17 @@ class Collected:
 
     @property
     def metric(self) -> Metric:
-        """What the losses are of."""
+        """Metric of the losses."""
         return resolve_metric(METRICS[self.task.kind], self.task.kind)
 
     @property
     def working(self) -> list[Tried]:
-        """What has predictions."""
+        """Configurations with predictions."""
         return [one for one in self.tried if one.works]
 
 
-class _Collector(MeasuredTable):
-    """Keeps what a build measures and throws away."""
+class _Collector(TableEvaluator):
+    """Keep the predictions that a build discards."""
 
     outcomes: dict[Configuration, dict[int, tuple[Outcome, np.ndarray | None]]]
 
@@ -84,7 +84,7 @@ class _Collector(MeasuredTable):
         super()._record(configuration, outcome)
 
     def collected(self) -> Collected:
-        """Everything that was measured on all folds."""
+        """Return the configurations that were evaluated on all folds."""
         task, y = self.dataset.task, self.dataset.y
         metric = resolve_metric(METRICS[self.kind], self.kind)
         tried: dict[Configuration, Tried] = {}
@@ -116,7 +116,7 @@ class _Collector(MeasuredTable):
 
 
 def read_collected(folder: Path) -> list[Collected]:
-    """All tables of a folder."""
+    """Return all datasets of a folder."""
     return [pickle.loads(path.read_bytes()) for path in sorted(folder.glob("*.pickle"))]
 
 
@@ -124,12 +124,12 @@ def read_collected(folder: Path) -> list[Collected]:
 @click.argument("store", type=click.Path(exists=True, dir_okay=False))
 @click.option("--tables", type=click.Path(exists=True, file_okay=False), required=True)
 @click.option("--names", required=True, help="Comma-separated file names without suffix.")
-@click.option("--rows", default=4000, show_default=True, help="Most rows used of a table.")
-@click.option("--slow", default=2.5, show_default=True, help="Leave out fits of so many seconds.")
+@click.option("--rows", default=4000, show_default=True, help="Maximum rows of a dataset.")
+@click.option("--slow", default=2.5, show_default=True, help="Skip fits of so many seconds.")
 @click.option("--cores", default=2, show_default=True)
 @click.option("--out", type=click.Path(file_okay=False), required=True)
 def main(store: str, tables: str, names: str, rows: int, slow: float, cores: int, out: str) -> None:
-    """Measure the configurations of a store and of the authors on some tables."""
+    """Run the configurations of a store and of the authors on some datasets."""
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     sources = {source.label: source for source in folder_sources(tables)}
@@ -150,14 +150,14 @@ def main(store: str, tables: str, names: str, rows: int, slow: float, cores: int
             order = [Candidate(configuration, 0) for configuration in dict.fromkeys(wanted)]
             with table, LocalExecutor(cores, threads=1, memory=plan.memory) as executor:
                 executor.start()
-                table.measure(order, range(plan.folds), executor)
+                table.evaluate(order, range(plan.folds), executor)
                 found = table.collected()
             path.write_bytes(pickle.dumps(found))
             click.echo(f"{name}: {len(found.tried)} in {time.monotonic() - began:.0f} s")
 
 
 def _quick(matrix: Any, label: str, slow: float) -> list[Configuration]:
-    """Stored configurations that are not known to be slow on a table, or on most."""
+    """Return stored configurations that are not slow on a dataset, or on most."""
     seconds = seconds_of_one_fit(matrix)
     usual = np.nanmedian(seconds, axis=0)
     rows = [place for place, fact in enumerate(matrix.datasets) if fact.label == label]

@@ -1,4 +1,4 @@
-"""Replay fits on collected predictions: how soon the ensemble is good, by who orders the trials.
+"""Simulate fits on collected predictions: regret of the ensemble by the order of trials.
 
 python -m benchmarks.warmstart.ensembles replay STORE FOLDER --out R.json
 python -m benchmarks.warmstart.ensembles gains STORE FOLDER
@@ -29,8 +29,8 @@ from metaauto.search import Status, Trial
 from metaauto.search.racing import lost_at, projected_loss
 from metaauto.space import SearchSpace
 from metaauto.warmstart import RuntimeModel
+from metaauto.warmstart.acquisition import loss_correlation
 from metaauto.warmstart.candidates import known_configurations
-from metaauto.warmstart.diversity import kinship
 from metaauto.warmstart.evaluation import interval
 from metaauto.warmstart.knowledge_strategy import KnowledgeStrategy
 from metaauto.warmstart.portfolio import DefaultPortfolio
@@ -45,7 +45,7 @@ _KIN = (0.0, 0.5, 1.0, 2.0, 4.0, np.inf)
 
 @dataclass(frozen=True)
 class Bench:
-    """A collected table, and what a store knows of others."""
+    """A collected dataset, and the knowledge of other datasets."""
 
     table: Collected
     others: KnowledgeMatrix
@@ -54,7 +54,7 @@ class Bench:
 
 @click.group()
 def main() -> None:
-    """Replay fits, or tabulate what one more configuration brings an ensemble."""
+    """Simulate fits, or tabulate the gain of an ensemble by one more configuration."""
 
 
 @main.command()
@@ -63,7 +63,7 @@ def main() -> None:
 @click.option("--cores", default=2, show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False), help="A JSON file.")
 def replay(store: str, folder: str, cores: int, out: str | None) -> None:
-    """How far from the best ensemble each way of ordering is after some worker seconds."""
+    """Print the regret of each order of trials after some worker seconds."""
     found = list(benches(Path(store), Path(folder)))
     with ProcessPoolExecutor(cores) as pool:
         regrets = np.array(list(pool.map(_regrets, found)))
@@ -88,12 +88,12 @@ def replay(store: str, folder: str, cores: int, out: str | None) -> None:
 @click.argument("store", type=click.Path(exists=True, dir_okay=False))
 @click.argument("folder", type=click.Path(exists=True, file_okay=False))
 def gains(store: str, folder: str) -> None:
-    """Gain of the ensembles of replayed fits by one more, by its gap and kin to what was tried."""
+    """Print the gain of an ensemble by one more configuration, by gap and correlation."""
     of_tables = [_gains(bench) for bench in benches(Path(store), Path(folder))]
     rows = np.concatenate(of_tables)
-    # Each table counts as much as another.
+    # Every dataset has the same weight.
     weights = np.concatenate([np.full(len(of), 1.0 / len(of)) for of in of_tables])
-    click.echo("| gap to the best of it | " + " | ".join(f"kin {k:g} on" for k in _KIN[:-1]) + " |")
+    click.echo("| gap, by correlation | " + " | ".join(f"from {k:g}" for k in _KIN[:-1]) + " |")
     click.echo("|---" * len(_KIN) + "|")
     for low, high in pairwise(_GAPS):
         cells = []
@@ -111,13 +111,13 @@ def gains(store: str, folder: str) -> None:
     fit.fit(known, rows[of, 3], sample_weight=weights[of])
     close, number, gap = fit.coef_
     click.echo(
-        f"\nGain of what is no better: {np.exp(fit.intercept_):.2f} * (1 + kin)^{close:.2f} * "
+        f"\nGain without improvement: {np.exp(fit.intercept_):.2f} * (1 + c)^{close:.2f} * "
         f"number^{number:.2f} * exp({gap:.2f} gap)."
     )
 
 
 def benches(store: Path, folder: Path) -> Iterator[Bench]:
-    """Each collected table with the store, its own group taken out."""
+    """Yield each collected dataset with the store without its group."""
     with KnowledgeStore.open(store) as opened:
         matrices = {kind: opened.matrix(kind, metric) for kind, metric in METRICS.items()}
     for table in read_collected(folder):
@@ -137,8 +137,8 @@ def _regrets(bench: Bench) -> list[list[float]]:
     known = known_configurations(bench.others, space)
     folds = len(table.working[0].seconds)
     arms: list[Callable[[RuntimeModel], WarmStart]] = [partial(DefaultPortfolio, space)]
-    for blends in (False, True):
-        arms.append(partial(_warm, space, known, folds, blends))
+    for for_ensemble in (False, True):
+        arms.append(partial(_warm, space, known, folds, for_ensemble))
     best = blended(table, table.working)
     return [
         [
@@ -149,8 +149,8 @@ def _regrets(bench: Bench) -> list[list[float]]:
     ]
 
 
-def _warm(space, known, folds, blends, runtime) -> WarmStart:  # type: ignore[no-untyped-def]
-    return KnowledgeStrategy(space, runtime, known, folds, blends)
+def _warm(space, known, folds, for_ensemble, runtime) -> WarmStart:  # type: ignore[no-untyped-def]
+    return KnowledgeStrategy(space, runtime, known, folds, for_ensemble)
 
 
 def _regret(table: Collected, best: float, loss: float) -> float:
@@ -160,7 +160,7 @@ def _regret(table: Collected, best: float, loss: float) -> float:
 def _fit(
     bench: Bench, make: Callable[[RuntimeModel], WarmStart], runtime: RuntimeModel, budget: float
 ) -> float:
-    """Loss of the ensemble at the end of a fit whose trials take their measured seconds."""
+    """Return the loss of the final ensemble; trials take their measured seconds."""
     states = list(_replayed(bench, make(runtime), runtime, budget))
     return blended(bench.table, states[-1][1] if states else [])
 
@@ -168,7 +168,7 @@ def _fit(
 def _replayed(
     bench: Bench, strategy: WarmStart, runtime: RuntimeModel, budget: float
 ) -> Iterator[tuple[list[Trial], list[Tried]]]:
-    """All trials so far and what the ensemble may choose from, after each trial of a fit."""
+    """Yield the trials and the candidate members after each trial of a fit."""
     known = {one.configuration.key: one for one in bench.table.tried}
     members: list[Tried] = []
     trials: list[Trial] = []
@@ -196,7 +196,7 @@ def _replayed(
 
 
 def blended(table: Collected, members: Sequence[Tried]) -> float:
-    """Loss of the ensemble selected from some; the baseline's of none."""
+    """Return the loss of the ensemble selected from members; the baseline's if none."""
     ensemble = AnytimeEnsemble(table.y, table.metric, pool=max(len(members), 1))
     for number, one in enumerate(members):
         if one.prediction is not None:
@@ -206,7 +206,7 @@ def blended(table: Collected, members: Sequence[Tried]) -> float:
 
 
 def _run(one: Tried, trials: list[Trial]) -> tuple[Trial, float]:
-    """The trial as the search would see it, and the share of its folds that it ran."""
+    """Return the trial after racing, and the share of its folds that it ran."""
     trial = Trial(len(trials), one.configuration, "replay")
     if not one.works:
         trial.status = Status.FAILED
@@ -223,12 +223,12 @@ def _run(one: Tried, trials: list[Trial]) -> tuple[Trial, float]:
 
 
 def _gains(bench: Bench) -> np.ndarray:
-    """Gap, kin, number of those before, and gain, in relative loss; shape (cases, 4)."""
+    """Return gap, correlation, number of trials and gain in normalised loss, (cases, 4)."""
     table = bench.table
     space = SearchSpace(load_plugins().registry, table.task)
     known = known_configurations(bench.others, space)
     columns = {c.key: column for column, c in enumerate(known.configurations)}
-    kin = kinship(known.relative.values)
+    correlation = loss_correlation(known.losses.values)
     losses = np.array([one.loss for one in table.working])
     spread = max(float(np.median(losses) - losses.min()), 1e-12)
     runtime = RuntimeModel(space, len(table.working[0].seconds))
@@ -246,7 +246,7 @@ def _gains(bench: Bench) -> np.ndarray:
                 continue
             gain = max(before - blended(table, [*members, other]), 0.0) / spread
             gap = (other.loss - best) / spread
-            rows.append((gap, kin[columns[key], near].sum(), len(near), gain))
+            rows.append((gap, correlation[columns[key], near].sum(), len(near), gain))
     return np.array(rows)
 
 

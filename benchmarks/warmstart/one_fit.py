@@ -1,4 +1,4 @@
-"""One fit in a process of its own: its score on unseen rows, and its answer over time, as JSON."""
+"""Run one fit in its own process; print its test score and learning curve as JSON."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 
 from metaauto.analysis.evaluation import evaluate
-from metaauto.engine.fit_runner import Conductor
+from metaauto.engine.fit_runner import FitRunner
 from metaauto.engine.options import FitOptions
 
 
 def main() -> None:
-    """Take the order as JSON on the command line."""
+    """Read the options as JSON from the command line."""
     order = json.loads(sys.argv[1])
     curve: list[tuple[float, float]] = []
 
@@ -24,7 +24,7 @@ def main() -> None:
             curve.append((round(event.seconds, 3), best))
 
     options = FitOptions(remember=False, **order["options"])
-    model = Conductor(options, note).run(order["train"], "target")
+    model = FitRunner(options, note).run(order["train"], "target")
     found = evaluate(model, pd.read_parquet(order["test"]))
     facts = model.facts
     report = {

@@ -1,4 +1,4 @@
-"""Replay a store, leaving each group of tables out in turn, for every kind of task.
+"""Simulate the warm start on a store, leave-one-group-out, for every task.
 
 python -m benchmarks.warmstart.replay STORE --out benchmarks/results/warmstart_replay.json
 python -m benchmarks.warmstart.replay STORE --replayed "3-fold/seed0/rows<=20000" [--unknown ...]
@@ -15,7 +15,8 @@ import click
 import numpy as np
 
 from metaauto.knowledge import KnowledgeMatrix, KnowledgeStore
-from metaauto.warmstart.evaluation import OURS, interval
+from metaauto.warmstart.evaluation import WARM_START, interval
+from metaauto.warmstart.runtime_model import Timing
 from metaauto.warmstart.simulation import (
     FOLDS,
     POLICIES,
@@ -24,9 +25,8 @@ from metaauto.warmstart.simulation import (
     Case,
     Regrets,
     cases,
-    replay,
+    simulate,
 )
-from metaauto.warmstart.size_scaling import Timing
 
 METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 ORACLE = "oracle"
@@ -36,13 +36,13 @@ _NEXT_TO_NOTHING = 0.1
 @click.command()
 @click.argument("store", type=click.Path(exists=True, dir_okay=False))
 @click.option("--seeds", default=10, show_default=True, help="Runs of the random policy.")
-@click.option("--replayed", metavar="PROTOCOL", help="Replay what was measured so.")
-@click.option("--unknown", metavar="PROTOCOL", help="Forget what was measured so.")
+@click.option("--replayed", metavar="PROTOCOL", help="Evaluate on results of this protocol.")
+@click.option("--unknown", metavar="PROTOCOL", help="Exclude results of this protocol.")
 @click.option("--out", type=click.Path(dir_okay=False), help="A JSON file; Markdown beside it.")
 def main(
     store: str, seeds: int, replayed: str | None, unknown: str | None, out: str | None
 ) -> None:
-    """Regret of each policy after some trials and after some seconds, with paired intervals."""
+    """Print the regret of each policy by trials and by seconds, with paired intervals."""
     found = []
     with KnowledgeStore.open(store) as opened:
         for kind, metric in METRICS.items():
@@ -59,8 +59,8 @@ def main(
 
 
 def measured(matrix: KnowledgeMatrix, found: list[Case], seeds: int) -> dict[str, Any]:
-    """Mean regrets by policy and point, and how much lower ours are, as JSON-ready values."""
-    results: Mapping[str, Regrets] = replay(found, seeds=seeds)
+    """Return mean regrets by policy and point, and the gain of metaauto, as JSON values."""
+    results: Mapping[str, Regrets] = simulate(found, seeds=seeds)
     points = []
     for unit, amounts, of in (("trials", TRIALS, "by_trials"), ("s", SECONDS, "by_seconds")):
         for place, amount in enumerate(amounts):
@@ -69,13 +69,13 @@ def measured(matrix: KnowledgeMatrix, found: list[Case], seeds: int) -> dict[str
                 {
                     "point": f"{amount:g} {unit}",
                     "regret": {name: float(values.mean()) for name, values in at.items()},
-                    "gain": {name: _gain(at, name) for name in POLICIES if name != OURS},
+                    "gain": {name: _gain(at, name) for name in POLICIES if name != WARM_START},
                 }
             )
     return {
         "kind": matrix.kind,
         "metric": matrix.metric,
-        "tables": len(results[OURS].by_trials),
+        "tables": len(results[WARM_START].by_trials),
         "rows": len(matrix.datasets),
         "groups": len(set(matrix.groups)),
         "configurations": len(matrix.configurations),
@@ -86,7 +86,7 @@ def measured(matrix: KnowledgeMatrix, found: list[Case], seeds: int) -> dict[str
 
 
 def _seconds_error(case: Case) -> float:
-    """Mean error of the logarithm of seconds that are not next to nothing, none of them seen."""
+    """Return the mean absolute error of the predicted log seconds, without observations."""
     expected = Timing(case.durations, case.size, case.known.weights).seconds
     taken = case.seconds / FOLDS
     long = taken > _NEXT_TO_NOTHING
@@ -96,13 +96,13 @@ def _seconds_error(case: Case) -> float:
 
 
 def _gain(at: Mapping[str, np.ndarray], rival: str) -> list[float]:
-    """Mean regret of a rival less ours over the same tables, and its 95 % bootstrap interval."""
-    gains = at[rival] - at[OURS]
+    """Return the mean difference of regrets to metaauto and its 95 % bootstrap interval."""
+    gains = at[rival] - at[WARM_START]
     return [float(gains.mean()), *interval(gains)]
 
 
 def markdown(one: Mapping[str, Any]) -> str:
-    """A table of regrets and one of gains."""
+    """Return the regrets and the gains as Markdown tables."""
     points, names = one["points"], [*POLICIES, ORACLE]
     head = " | ".join(point["point"] for point in points)
     lines = [
@@ -118,9 +118,9 @@ def markdown(one: Mapping[str, Any]) -> str:
     for name in names:
         cells = " | ".join(_shown(point, name, names) for point in points)
         lines.append(f"| {name} | {cells} |")
-    lines += ["", f"| {OURS} lower than | {head} |", "|---" * (len(points) + 1) + "|"]
+    lines += ["", f"| {WARM_START} lower than | {head} |", "|---" * (len(points) + 1) + "|"]
     for name in POLICIES:
-        if name != OURS:
+        if name != WARM_START:
             cells = " | ".join(_interval(point["gain"][name]) for point in points)
             lines.append(f"| {name} | {cells} |")
     lines += [
@@ -134,20 +134,20 @@ def markdown(one: Mapping[str, Any]) -> str:
 
 
 def _shortfalls(points: Sequence[Mapping[str, Any]]) -> str:
-    """Where another policy is better, and whether surely so."""
+    """Return the points where another policy is better, and whether significantly."""
     found = []
     for point in points:
-        better = [name for name in POLICIES if point["regret"][name] < point["regret"][OURS]]
+        better = [name for name in POLICIES if point["regret"][name] < point["regret"][WARM_START]]
         for name in better:
             surely = "surely" if point["gain"][name][2] < 0 else "within the interval"
             found.append(f"{name} after {point['point']} ({surely})")
     if not found:
-        return f"No other policy is better than {OURS} at any point."
-    return f"Better than {OURS}: {', '.join(found)}; nobody at the other points."
+        return f"No other policy is better than {WARM_START} at any point."
+    return f"Better than {WARM_START}: {', '.join(found)}; nobody at the other points."
 
 
 def _shown(point: Mapping[str, Any], name: str, names: list[str]) -> str:
-    """A regret, bold for the best policy that does not know the answer."""
+    """Return a regret, in bold for the best policy except the oracle."""
     regrets = point["regret"]
     best = min(regrets[other] for other in names if other != ORACLE)
     text = f"{regrets[name]:.3f}"
@@ -159,14 +159,15 @@ def _interval(gain: list[float]) -> str:
     return f"{mean:+.3f} ({low:+.3f}, {high:+.3f})"
 
 
-HEADING = """# The warm start, replayed
+HEADING = """# Simulation of the warm start
 
-`python -m benchmarks.warmstart.replay STORE`: each table of the store is taken for new in turn, and
-every table of its group is left out. Regret: 0 for the best stored configuration of a table, 1 for
-the median one. In seconds a trial may take a third of the budget; one that would take longer costs
-that and gives nothing, for every policy alike, so that the oracle is not at 0 either. The second
-table of each kind says how much lower the mean regrets of metaauto are, with the 95 % interval of
-that mean (paired bootstrap over tables). The random policy is the mean of ten runs.
+`python -m benchmarks.warmstart.replay STORE`: leave-one-group-out evaluation. Each dataset of the
+store is treated as new, and the datasets of its group are excluded. Regret: 0 for the best stored
+configuration of a dataset, 1 for the median one. By seconds, a trial may take a third of the
+budget; a trial that would take longer costs that time and gives no result, for every policy alike,
+so the regret of the oracle is not 0 either. The second table of each task has the reduction of the
+mean regret by metaauto, with the 95 % interval of that mean (paired bootstrap over datasets). The
+random policy is the mean of ten runs.
 
 """
 

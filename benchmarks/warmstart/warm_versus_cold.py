@@ -1,11 +1,11 @@
-"""The same fits with and without knowledge of other tables, side by side on a core each.
+"""Compare fits with and without knowledge of other datasets, in parallel on one core each.
 
 python -m benchmarks.warmstart.warm_versus_cold run STORE --tables FOLDER --names a,b --out R.jsonl
 python -m benchmarks.warmstart.warm_versus_cold table R.jsonl
 
-A warm fit knows the store, a cold one has the order of the models' authors, a random one begins
-with eight draws from the space. Random fits are run with ``--arms random`` into a file of their
-own; then ``table R.jsonl S.jsonl``.
+A warm fit uses the store, a cold one the portfolio of the models' authors, and a random one starts
+with eight random configurations. Run random fits with ``--arms random`` into a separate file; then
+``table R.jsonl S.jsonl``.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ def main() -> None:
 @GIVEN_TABLES
 @GIVEN_NAMES
 @click.option("--budgets", default="10,30,60", show_default=True, help="Seconds, with commas.")
-@click.option("--arms", default=f"{WARM},{COLD}", show_default=True, help="What runs at once.")
+@click.option("--arms", default=f"{WARM},{COLD}", show_default=True, help="Fits run in parallel.")
 @GIVEN_SEED
 @GIVEN_OUT
 def run(store: str, tables: str, names: str, budgets: str, arms: str, seed: int, out: str) -> None:
-    """Fit each table in several ways at the same time; its group is taken out of the store."""
+    """Fit each dataset in several ways in parallel, with its group removed from the store."""
     path = Path(out)
     done = {(r["table"], r["budget"], r["seed"]) for r in read_rows(path)}
     for name in names.split(","):
@@ -79,7 +79,7 @@ def run(store: str, tables: str, names: str, budgets: str, arms: str, seed: int,
 @main.command()
 @click.argument("results", nargs=-1, required=True, type=click.Path(exists=True))
 def table(results: Sequence[str]) -> None:
-    """Print the comparison as Markdown; files of the same fits in other ways are put together."""
+    """Print the comparison as Markdown; files with other arms of the same fits are merged."""
     merged: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in (row for path in results for row in read_rows(Path(path))):
         merged.setdefault((row["table"], row["budget"], row["seed"]), {}).update(row)
@@ -113,7 +113,7 @@ def _by_budget(rows: Sequence[Mapping[str, Any]], other: str) -> Iterator[str]:
 
 
 def improvement(row: Mapping[str, Any], other: str) -> float:
-    """How much of the way from the baseline to the better of both the warm fit is ahead."""
+    """Return the lead of the warm fit, relative to the distance from baseline to best."""
     warm, found = row[WARM], row[other]
     sign = 1.0 if warm["greater_is_better"] else -1.0
     best = max(sign * warm["score"], sign * found["score"])
@@ -122,7 +122,7 @@ def improvement(row: Mapping[str, Any], other: str) -> float:
 
 
 def _over_time(rows: Sequence[Mapping[str, Any]], other: str) -> Iterator[str]:
-    """How much of the way to the better of the last out-of-fold answers was lacking, by time."""
+    """Yield the shortfall to the better final out-of-fold score, by time."""
     longest = max(row["budget"] for row in rows)
     last = [row for row in rows if row["budget"] == longest]
     times = [second for second in _LOOKS if second <= longest]
@@ -139,7 +139,7 @@ def _over_time(rows: Sequence[Mapping[str, Any]], other: str) -> Iterator[str]:
 
 
 def _lacking(row: Mapping[str, Any], arm: str, times: Sequence[float]) -> list[float]:
-    """Shares of the way from the baseline to the best last answer, after some seconds."""
+    """Return the shortfall after some seconds, relative to the distance from baseline to best."""
     sign = 1.0 if row[WARM]["greater_is_better"] else -1.0
     curves = {name: fit["curve"] for name, fit in row.items() if name in (WARM, COLD, RANDOM)}
     best = max(sign * curve[-1][1] for curve in curves.values() if curve)
@@ -152,7 +152,7 @@ def _lacking(row: Mapping[str, Any], arm: str, times: Sequence[float]) -> list[f
 
 
 def _time_to(rows: Sequence[Mapping[str, Any]], other: str) -> Iterator[str]:
-    """When the warm fit's answer was as good as the last one of the other fit, out-of-fold."""
+    """Yield the time until the warm fit reaches the final out-of-fold score of the other."""
     longest = max(row["budget"] for row in rows)
     last = [row for row in rows if row["budget"] == longest]
     goal = f"the last out-of-fold answer of the {other} one"
@@ -172,7 +172,7 @@ def _time_to(rows: Sequence[Mapping[str, Any]], other: str) -> Iterator[str]:
 
 
 def _reached(row: Mapping[str, Any], other: str, share: float) -> float:
-    """Seconds until the answer lacked no more than a share of the way from the baseline."""
+    """Return the seconds until the shortfall is at most a share of the distance."""
     warm, found = row[WARM], row[other]
     sign = 1.0 if warm["greater_is_better"] else -1.0
     if not found["curve"]:

@@ -1,4 +1,4 @@
-"""Fits side by side: models and run directories, what they came to and how they differ."""
+"""Compare fits from model files and run directories: scores, trials, options."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from metaauto.analysis.fit_facts import shown_options
+from metaauto.analysis.fit_record import shown_options
 from metaauto.errors import ReadError
 from metaauto.metrics import METRICS
 from metaauto.model.save import read_manifest
 from metaauto.run import MARKER, RunRecord, read_run
 
-__all__ = ["Compared", "differing_options", "read_compared", "verdict"]
+__all__ = ["Compared", "differing_options", "read_compared", "result"]
 
 _NO_OPTIONS = ("data", "target", "fingerprint", "metric_used")
 _FAILURES = ("failed", "crashed", "timeout", "memory")
@@ -22,35 +22,35 @@ _FAILURES = ("failed", "crashed", "timeout", "memory")
 
 @dataclass(frozen=True)
 class Compared:
-    """One of the fits that are compared; None stands for what it does not tell.
+    """One of the compared fits; unknown values are None.
 
     Parameters
     ----------
     name : str
-        As it was called.
+        Display name.
     kind : {'model', 'run'}
-        What it was read from.
+        Source of the record.
     status : str
-        ``"finished"``, or ``"running"`` for a run that goes on or was killed.
+        ``"finished"``, or ``"running"`` for a running or killed run.
     metric, target : str
-        What was optimised, of which column.
+        Metric and target column.
     greater_is_better : bool
         Direction of the scores.
     score, single_score, baseline_score, holdout_score : float, optional
-        Those of the ensemble, of the best model alone and of the baseline, out-of-fold; and that
-        of the ensemble on rows that nothing has seen.
+        Out-of-fold scores of the ensemble, the best single model and the baseline; score of the
+        ensemble on the holdout.
     interval, holdout_interval : mapping, optional
-        Where the ensemble's scores lie; as `metaauto.analysis.fit_summary` tells.
+        Intervals of the ensemble's scores, from `metaauto.analysis.fit_summary`.
     trials : dict of str to int
-        How many trials ended how.
+        Number of trials by status.
     seconds : float, optional
         Wall time.
     members : dict of str to float
         Names and weights of the ensemble.
     options : mapping
-        What was asked for.
+        Options of the fit.
     fingerprint : str
-        Tells whether the tables were the same.
+        Fingerprint of the table.
     """
 
     name: str
@@ -73,28 +73,28 @@ class Compared:
 
     @property
     def failures(self) -> int:
-        """Trials in which something went wrong."""
+        """Number of failed trials."""
         return sum(count for status, count in self.trials.items() if status in _FAILURES)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values."""
+        """Return the fit as JSON-ready values."""
         return asdict(self)
 
 
 def read_compared(place: str | Path, name: str = "") -> Compared:
-    """Read a model file or the directory of a run; nothing in a model file is loaded.
+    """Read a model file (its manifest only) or a run directory.
 
     Parameters
     ----------
     place : str or Path
-        Where it is.
+        Path of the file or directory.
     name : str, optional
-        What it is called; by default its path.
+        Display name; by default the path.
 
     Raises
     ------
     ReadError, RunError, ModelFileError
-        There is nothing there that can be compared.
+        The path is neither a model file nor a run directory.
     """
     path = Path(place).expanduser()
     name = name or str(place)
@@ -102,7 +102,7 @@ def read_compared(place: str | Path, name: str = "") -> Compared:
         return _of_run(name, read_run(path))
     if not path.exists():
         raise ReadError(
-            f"There is no model or run directory {str(place)!r}.",
+            f"Model file or run directory not found: {str(place)!r}.",
             hint=f"Name a model file, or a directory that holds {MARKER}.",
         )
     return _of_model(name, read_manifest(path))
@@ -128,11 +128,11 @@ def _of_model(name: str, manifest: Mapping[str, Any]) -> Compared:
 
 
 def _of_run(name: str, record: RunRecord) -> Compared:
-    settings, answer = record.settings, record.answer
+    settings, result = record.settings, record.result
     metric = str(settings.get("metric_used") or "")
     known = METRICS.get(metric)
-    scores = _scores(answer)
-    if known is not None and not answer:
+    scores = _scores(result)
+    if known is not None and not result:
         losses = {t["number"]: t["loss"] for t in record.trials if t["status"] == "success"}
         found = [loss for number, loss in losses.items() if number > 0 and loss is not None]
         if found:
@@ -147,10 +147,10 @@ def _of_run(name: str, record: RunRecord) -> Compared:
         status=record.status,
         metric=metric,
         target=str(settings.get("target") or ""),
-        greater_is_better=answer.get("greater_is_better", better),
+        greater_is_better=result.get("greater_is_better", better),
         trials=dict(Counter(trial["status"] for trial in record.trials)),
-        seconds=answer.get("seconds", record.seconds),
-        members=answer.get("members", {}),
+        seconds=result.get("seconds", record.seconds),
+        members=result.get("members", {}),
         options=shown_options(options),
         fingerprint=str(settings.get("fingerprint") or ""),
         **scores,
@@ -166,30 +166,30 @@ def _scores(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def differing_options(fits: Sequence[Compared]) -> dict[str, list[Any]]:
-    """The options that are not the same in all fits, and their values; None where not told."""
+    """Return the options that differ between fits, with their values (None if unknown)."""
     names = sorted({name for fit in fits for name in fit.options})
     values = {name: [fit.options.get(name) for fit in fits] for name in names}
     return {name: found for name, found in values.items() if any(v != found[0] for v in found)}
 
 
-def verdict(fits: Sequence[Compared]) -> str:
-    """Which fit is best and whether that may be chance, in one sentence."""
+def result(fits: Sequence[Compared]) -> str:
+    """Return in one sentence which fit is best and whether the intervals overlap."""
     if len({fit.metric for fit in fits}) > 1:
-        return "They were judged by different metrics, so their scores cannot be compared."
+        return "The metrics differ: the scores are not comparable."
     if len({fit.fingerprint for fit in fits if fit.fingerprint}) > 1:
-        return "They learned from different tables, so their scores cannot be compared."
+        return "The tables differ: the scores are not comparable."
     held = all(fit.holdout_score is not None for fit in fits)
     if held and len({(f.options.get("holdout"), f.options.get("seed")) for f in fits}) == 1:
         scored = [(fit.holdout_score, fit.holdout_interval, fit.name) for fit in fits]
     else:
         scored = [(fit.score, fit.interval, fit.name) for fit in fits]
-    told = [(score, interval, name) for score, interval, name in scored if score is not None]
-    if len(told) < 2:
-        return "Fewer than two of them have a score of an ensemble yet."
-    told.sort(key=lambda item: item[0], reverse=fits[0].greater_is_better)
-    (best, first, name), (second, other, _) = told[0], told[1]
+    known = [(score, interval, name) for score, interval, name in scored if score is not None]
+    if len(known) < 2:
+        return "Fewer than two fits have an ensemble score yet."
+    known.sort(key=lambda item: item[0], reverse=fits[0].greater_is_better)
+    (best, first, name), (second, other, _) = known[0], known[1]
     if best == second:
-        return "The best of them have the same score."
+        return "The best fits have the same score."
     if first and other and first["low"] <= other["high"] and other["low"] <= first["high"]:
-        return f"{name} is best, but the intervals overlap: it may be chance."
+        return f"{name} is best, but the intervals overlap: the difference may be due to chance."
     return f"{name} is best."

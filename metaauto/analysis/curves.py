@@ -1,4 +1,4 @@
-"""How good predictions are, as small summaries that plots are drawn from; never rows."""
+"""Summarise predictions for plots: ROC, precision-recall, calibration, confusion, residuals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from metaauto.task import Task
 
 __all__ = ["diagnose"]
 
-_MOST_ROWS = 20_000
+_MAX_ROWS = 20_000
 _CURVE_POINTS = 60
 _CURVE_CLASSES = 5
 _BINS = 10
@@ -30,12 +30,12 @@ def diagnose(
     decision: LabelRule | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Summaries of predictions against the truth, JSON-ready.
+    """Summarise predictions against targets, JSON-ready and without rows.
 
     Parameters
     ----------
     task : Task
-        What was learned.
+        The task.
     y : ndarray of shape (n,)
         Class codes, or values.
     prediction : ndarray of shape (n, classes) or (n,)
@@ -43,20 +43,20 @@ def diagnose(
     weights : ndarray of shape (n,), optional
         Weight of each row.
     decision : object with ``labels(probabilities)``, optional
-        How labels come from probabilities; the most probable class by default.
+        Decision rule; the most probable class by default.
     seed : int
-        Of more than 20,000 rows a sample is summarised.
+        Seed of the sample that is used for more than 20,000 rows.
 
     Returns
     -------
     dict
-        ``rows`` that were summarised, and in classification ``curves`` (ROC and precision-recall,
+        ``rows`` (their number), and in classification ``curves`` (ROC and precision-recall,
         of at most five classes), ``calibration`` (bins) and ``confusion`` (labels and counts, of
         at most 30 classes); in regression ``bins`` by predicted value, ``residuals`` (a
         histogram) and ``errors`` (quantiles of the absolute error).
     """
-    if len(y) > _MOST_ROWS:
-        chosen = np.sort(np.random.default_rng(seed).choice(len(y), _MOST_ROWS, replace=False))
+    if len(y) > _MAX_ROWS:
+        chosen = np.sort(np.random.default_rng(seed).choice(len(y), _MAX_ROWS, replace=False))
         y, prediction = y[chosen], prediction[chosen]
         weights = None if weights is None else weights[chosen]
     found: dict[str, Any] = {"rows": len(y)}
@@ -74,12 +74,12 @@ def diagnose(
 
 
 def _short(values: Any) -> list[float]:
-    """Numbers with five significant digits: what a plot can show."""
+    """Round numbers to five significant digits, enough for a plot."""
     return [float(f"{value:.5g}") for value in np.asarray(values, dtype=np.float64)]
 
 
 def _frequent(task: Task, y: np.ndarray, count: int) -> list[int]:
-    """The most frequent classes, in the order of the classes."""
+    """Return the most frequent classes, in the order of the classes."""
     rows = np.bincount(y, minlength=task.n_classes)
     return sorted(int(code) for code in np.argsort(-rows, kind="stable")[:count])
 
@@ -87,7 +87,7 @@ def _frequent(task: Task, y: np.ndarray, count: int) -> list[int]:
 def _curves(
     task: Task, y: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None
 ) -> list[dict[str, Any]]:
-    """ROC and precision-recall of each class against the others."""
+    """Return one-vs-rest ROC and precision-recall curves."""
     codes = [1] if task.n_classes == 2 else _frequent(task, y, _CURVE_CLASSES)
     weight = np.ones(len(y)) if weights is None else np.asarray(weights, dtype=np.float64)
     found = []
@@ -95,24 +95,24 @@ def _curves(
         order = np.argsort(-probabilities[:, code], kind="stable")
         ranked, positive = probabilities[order, code], y[order] == code
         ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
-        hits = np.cumsum(weight[order] * positive)[ends]
-        misses = np.cumsum(weight[order] * ~positive)[ends]
-        if hits[-1] <= 0 or misses[-1] <= 0:
+        tp = np.cumsum(weight[order] * positive)[ends]
+        fp = np.cumsum(weight[order] * ~positive)[ends]
+        if tp[-1] <= 0 or fp[-1] <= 0:
             continue
-        recall = np.concatenate(([0.0], hits / hits[-1]))
-        alarm = np.concatenate(([0.0], misses / misses[-1]))
-        precision = hits / (hits + misses)
+        recall = np.concatenate(([0.0], tp / tp[-1]))
+        fpr = np.concatenate(([0.0], fp / fp[-1]))
+        precision = tp / (tp + fp)
         precision = np.concatenate((precision[:1], precision))
-        roc = _spread(alarm + recall)
+        roc = _spread(fpr + recall)
         pr = _spread(recall)
         gains = np.diff(recall)
         found.append(
             {
                 "class": _text(task, code),
-                "share": float(f"{hits[-1] / (hits[-1] + misses[-1]):.5g}"),
-                "auc": float(f"{np.sum(np.diff(alarm) * (recall[1:] + recall[:-1])) / 2:.5g}"),
+                "share": float(f"{tp[-1] / (tp[-1] + fp[-1]):.5g}"),
+                "auc": float(f"{np.sum(np.diff(fpr) * (recall[1:] + recall[:-1])) / 2:.5g}"),
                 "average_precision": float(f"{np.sum(gains * precision[1:]):.5g}"),
-                "roc": [_short(alarm[roc]), _short(recall[roc])],
+                "roc": [_short(fpr[roc]), _short(recall[roc])],
                 "pr": [_short(recall[pr]), _short(precision[pr])],
             }
         )
@@ -120,7 +120,7 @@ def _curves(
 
 
 def _spread(along: np.ndarray) -> np.ndarray:
-    """Places of at most 60 points of a curve, spread evenly along something that grows."""
+    """Return the positions of at most 60 points, spread evenly along increasing values."""
     wanted = np.linspace(along[0], along[-1], _CURVE_POINTS)
     return np.unique(np.clip(np.searchsorted(along, wanted), 0, len(along) - 1))
 
@@ -128,7 +128,7 @@ def _spread(along: np.ndarray) -> np.ndarray:
 def _calibration(
     task: Task, y: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None
 ) -> dict[str, Any]:
-    """What came true of what was predicted, in bins of as many rows each."""
+    """Return predicted probabilities and observed shares in equal-frequency bins."""
     if task.n_classes == 2:
         stated, true = probabilities[:, 1], y == 1
         about = _text(task, 1)
@@ -155,7 +155,7 @@ def _calibration(
 
 
 def _wilson(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Middle and half width of Wilson's interval of a share."""
+    """Return middle and half width of the Wilson interval of a share."""
     scale = 1.0 + z * z / count
     middle = (share + z * z / (2 * count)) / scale
     half = z * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / scale
@@ -163,7 +163,7 @@ def _wilson(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
 
 
 def _bins(values: np.ndarray) -> list[np.ndarray]:
-    """Rows in the order of their values, in at most ten parts; equal values stay together."""
+    """Split rows by value into at most ten bins; equal values stay in one bin."""
     order = np.argsort(values, kind="stable")
     count = max(min(_BINS, len(values) // _BIN_ROWS), 1)
     ordered = values[order]
@@ -173,7 +173,7 @@ def _bins(values: np.ndarray) -> list[np.ndarray]:
 
 
 def _confusion(task: Task, y: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Counts of rows by true class (lines) and predicted class (columns)."""
+    """Return counts by true class (rows) and predicted class (columns)."""
     codes = list(range(task.n_classes))
     names = [_text(task, code) for code in codes]
     if len(codes) > _TABLE_CLASSES:

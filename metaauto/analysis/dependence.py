@@ -1,4 +1,4 @@
-"""Partial dependence: the mean prediction when one column is set to each of some values."""
+"""Compute partial dependence: the mean prediction when one column is set to each value."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ def partial_dependence(
     seed: int = 0,
     deadline: Deadline = _NO_LIMIT,
 ) -> list[dict[str, Any]]:
-    """Mean predictions of the same rows with a column set to one value after the other.
+    """Return the mean predictions of the same rows with a column set to each of some values.
 
     Parameters
     ----------
     model : FinalModel
         The model.
     typed : pandas.DataFrame
-        Rows as the model's schema encodes them; of more than 200 a sample is taken.
+        Rows as the model's schema encodes them; of more than 200 rows a sample is used.
     columns : sequence of str
-        Which columns; texts are left out.
+        Names of the columns; text columns are skipped.
     seed : int
         Seed of the sample.
     deadline : Deadline
-        Ends the work between columns.
+        Checked before each column.
 
     Returns
     -------
     list of dict
         For each column ``column``, ``role``, ``values`` (numbers, or texts for categories and
-        dates), ``curves``: by class (the second of two, of many the five most frequent) or for
-        the value, ``mean`` and where 80 % of the rows lie: ``low``, ``high``.
+        dates), ``curves``: by class (the second of two, of more the five most frequent) or for
+        the value, ``mean`` and the 10 % and 90 % quantiles ``low`` and ``high``.
 
     References
     ----------
@@ -93,7 +93,7 @@ def partial_dependence(
 
 
 def _outputs(model: FinalModel) -> list[tuple[int, str]]:
-    """Columns of the prediction that are shown, and their names."""
+    """Return the shown columns of the prediction and their names."""
     task = model.task
     if task.classes is None:
         return [(0, "")]
@@ -104,14 +104,14 @@ def _outputs(model: FinalModel) -> list[tuple[int, str]]:
 
 
 def _values(cells: pd.Series, column: Column) -> Any:
-    """Values to set, an array of the column's own type."""
+    """Return the values to set, as an array of the column's type."""
     if column.role is Role.TEXT:
         return cells.array[:0]
     if column.role is Role.CATEGORICAL:
         counts = cells.value_counts(dropna=False)
         frequent = counts[counts > 0].index[:_CATEGORIES]
         values = pd.Categorical(frequent, categories=cells.cat.categories)
-        # In the order of the categories, missing ones last.
+        # In the order of the categories, missing last.
         return values[np.argsort(values.codes.astype(np.uint32), kind="stable")]
     present = np.sort(cells.dropna().unique())
     if len(present) <= _POINTS:
@@ -134,7 +134,7 @@ def _shown(values: Any, column: Column) -> list[Any]:
 
 
 def boolean_names(column: Column) -> tuple[str, str]:
-    """What a Boolean column calls 0 and 1."""
+    """Return the texts for 0 and 1 of a Boolean column."""
     table = truth_table(column.categories or ())
     names = {
         int(table[word.lower()]): word for word in column.categories or () if word.lower() in table

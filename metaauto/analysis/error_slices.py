@@ -1,4 +1,4 @@
-"""Where a model errs most: groups of rows by the value of one column."""
+"""Error analysis: find subgroups of rows with large errors, by the value of one column."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ERROR_RATE = 0.05
 def row_errors(
     task: Task, y: np.ndarray, prediction: np.ndarray, labels: np.ndarray | None
 ) -> np.ndarray:
-    """Error of each row: 1 for a wrong label and 0 for a right one, or the absolute error."""
+    """Return the error of each row: 1 or 0 for a wrong or correct label, or the absolute error."""
     if task.is_classification:
         return np.asarray(labels != y, dtype=np.float64)
     return np.abs(y - np.asarray(prediction, dtype=np.float64))
@@ -34,29 +34,29 @@ def row_errors(
 def worst_slices(
     task: Task, typed: pd.DataFrame, errors: np.ndarray, count: int = 10
 ) -> dict[str, Any]:
-    """Groups of rows with an error clearly above that of all others, the worst first.
+    """Return the subgroups with a mean error significantly above that of the other rows.
 
     Parameters
     ----------
     task : Task
-        Names the columns.
+        Task of the model, for its columns.
     typed : pandas.DataFrame of shape (rows, columns)
         Rows as the model's schema encodes them.
     errors : ndarray of shape (rows,)
         From `row_errors`.
     count : int
-        How many groups at most.
+        Maximum number of subgroups.
 
     Returns
     -------
     dict
-        ``overall`` error, how many groups were ``compared``, and ``groups``: ``column``,
-        ``value``, ``rows``, ``error``.
+        ``overall`` error, number of subgroups ``compared``, and ``groups``, the worst first:
+        ``column``, ``value``, ``rows``, ``error``.
 
     Notes
     -----
-    Groups have at least 30 rows and one in a hundred. The threshold rises with the number of
-    groups that are compared (Bonferroni), so that one in twenty tables of noise shows a group.
+    Subgroups have at least 30 rows and 1 % of all rows. The threshold is corrected for the number
+    of comparisons (Bonferroni) to a family-wise error rate of 5 %.
     """
     overall = float(errors.mean()) if len(errors) else float("nan")
     least = max(_LEAST_ROWS, int(_LEAST_SHARE * len(errors)))
@@ -89,7 +89,7 @@ def worst_slices(
 
 
 def _groups(cells: pd.Series, column: Column) -> Iterator[tuple[str, np.ndarray]]:
-    """Names of groups of rows and which rows they are."""
+    """Yield the name and the row mask of each subgroup."""
     absent = cells.isna().to_numpy()
     if absent.any():
         yield "missing", absent

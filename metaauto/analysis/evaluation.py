@@ -1,4 +1,4 @@
-"""Scores of a model on rows whose target is known."""
+"""Score a model on rows with a known target."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Evaluation", "evaluate", "known_targets", "metrics_for", "usual_metr
 
 logger = logging.getLogger("metaauto")
 
-_USUAL = {
+_COMMON = {
     "binary": (
         "roc_auc", "average_precision", "log_loss", "brier", "accuracy", "balanced_accuracy",
         "f1", "mcc",
@@ -39,15 +39,15 @@ class Evaluation:
     Parameters
     ----------
     scores : dict of str to float
-        By metric, in the user's direction; NaN where the rows do not define one.
+        By metric, in the metric's direction; NaN if the metric is undefined on the rows.
     greater_is_better : dict of str to bool
         Direction of each metric.
     metric : str
-        The metric that the model was made for.
+        The metric that the fit optimised.
     rows : int
-        Rows that were scored.
+        Number of scored rows.
     dropped_rows : int
-        Rows without a target.
+        Number of rows without a target.
     """
 
     scores: dict[str, float]
@@ -58,8 +58,8 @@ class Evaluation:
 
 
 def usual_metrics(kind: str) -> tuple[str, ...]:
-    """Names of the metrics that are usual for a kind of task."""
-    return _USUAL[kind]
+    """Return the names of the common metrics for a task type."""
+    return _COMMON[kind]
 
 
 def evaluate(
@@ -81,7 +81,7 @@ def evaluate(
     target : str, optional
         Its column; by default the one of the training table.
     metrics : sequence of str, scorer or callable
-        What to measure; by default the model's own metric and the usual ones of its task.
+        Metrics to compute; by default the model's own metric and the common ones of its task.
     registry : Registry, optional
         Installed components, for the metrics of plugins.
 
@@ -94,7 +94,7 @@ def evaluate(
     TargetError
         There is no such column, no row has a target, or a class is unknown to the model.
     UnknownName, Refused
-        There is no such metric, or it does not measure this kind of task.
+        The metric is unknown, or does not support this task type.
     """
     task = model.task
     present, y = known_targets(frame, task, target)
@@ -113,49 +113,49 @@ def evaluate(
 def known_targets(
     frame: pd.DataFrame, task: Task, target: str | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows have a target, and these targets as metrics take them.
+    """Return which rows have a target, and these targets as codes or values.
 
     Parameters
     ----------
     frame : pandas.DataFrame of shape (rows, columns)
         A table with the target.
     task : Task
-        What the model learned.
+        Task of the model.
     target : str, optional
         The column; by default the one of the training table.
 
     Raises
     ------
     TargetError
-        There is no such column, no row has a target, or one of them is unknown to the model.
+        There is no such column, no row has a target, or a class is unknown to the model.
     """
     name = task.target if target is None else target
     names = [str(column) for column in frame.columns]
     if names.count(name) != 1:
         raise TargetError(
-            f"There is no column {name!r} to compare with."
+            f"Target column not found: {name!r}."
             if name not in names
             else f"Several columns are named {name!r}.",
-            hint="Name the column that holds the target with --target.",
+            hint="Name the target column with --target.",
         )
     labels = frame.iloc[:, names.index(name)]
     present = labels.notna().to_numpy()
     if not present.any():
         raise TargetError(
-            f"The target {name!r} is empty in every row.",
-            hint="Name another column.",
+            f"The target {name!r} is missing in every row.",
+            hint="Name another column with --target.",
         )
     return present, target_codes(labels[present], task)
 
 
 def metrics_for(
-    task: Task, asked: Sequence[Any] = (), registry: Registry | None = None
+    task: Task, requested: Sequence[Any] = (), registry: Registry | None = None
 ) -> list[Metric]:
-    """The metrics that are asked for, or the model's own (if it is known here) and the usual."""
+    """Return the requested metrics, by default the model's own (if available) and common ones."""
     extra = registry.metrics() if registry is not None else ()
     classes = list(task.classes) if task.classes is not None else None
     chosen: dict[str, Metric] = {}
-    for spec in asked:
+    for spec in requested:
         metric = resolve_metric(spec, task.kind, extra, classes)
         chosen.setdefault(metric.name, metric)
     if chosen:
@@ -164,8 +164,8 @@ def metrics_for(
         own = resolve_metric(task.metric, task.kind, extra, classes)
         chosen[own.name] = own
     except MetaautoError:
-        # A function of the user's own is known by name alone once the model was saved.
-        logger.warning("The model's own metric %r is not known here.", task.metric)
+        # A saved model holds only the name of a metric that the user passed as a function.
+        logger.warning("The model's own metric %r is not available here.", task.metric)
     for name in usual_metrics(task.kind):
         chosen.setdefault(name, resolve_metric(name, task.kind))
     return list(chosen.values())
@@ -175,26 +175,26 @@ def _score(metric: Metric, y: np.ndarray, prediction: np.ndarray, model: FinalMo
     try:
         return metric.score(y, prediction, None, model.decision)
     except (ValueError, ZeroDivisionError) as error:
-        # Such as R2 of a single row, or a scorer that wants every class.
-        logger.warning("The metric %r is not defined on these rows: %s", metric.name, error)
+        # For example R2 of a single row, or a scorer that requires every class.
+        logger.warning("The metric %r is undefined on these rows: %s", metric.name, error)
         return float("nan")
 
 
 def target_codes(labels: pd.Series, task: Task) -> np.ndarray:
-    """The target as metrics take it: codes of the model's classes, or float64 values.
+    """Encode the target: codes of the model's classes, or float64 values.
 
     Parameters
     ----------
     labels : pandas.Series of shape (n,)
-        Labels or values as they stand in a table, none missing. ``"1"``, ``1`` and ``1.0`` are
-        the same class.
+        Labels or values as read from a table, none missing. ``"1"``, ``1`` and ``1.0`` are the
+        same class.
     task : Task
-        What the model learned.
+        Task of the model.
 
     Raises
     ------
     TargetError
-        A label is no class of the model, or a value is no finite number.
+        A label is not a class of the model, or a value is not a finite number.
     """
     name = str(labels.name)
     levels = distinct(labels)
@@ -207,8 +207,8 @@ def target_codes(labels: pd.Series, task: Task) -> np.ndarray:
         if wrong or len(lost):
             example = wrong[0] if wrong else labels.iloc[int(lost[0])]
             raise TargetError(
-                f"The target {name!r} holds {example!r:.60}, which is no finite number.",
-                hint="Leave such rows empty, or name another column with --target.",
+                f"The target {name!r} holds {example!r:.60}: expected a finite number.",
+                hint="Clear the target of such rows, or name another column with --target.",
             )
         return values
     exact = {as_text(label): code for code, label in enumerate(task.classes)}
@@ -225,14 +225,14 @@ def target_codes(labels: pd.Series, task: Task) -> np.ndarray:
         listed = ", ".join(repr(as_text(value)) for value in unknown[:3])
         classes = ", ".join(repr(as_text(label)) for label in task.classes[:5])
         raise TargetError(
-            f"The target {name!r} holds {listed}, which the model does not know.",
-            hint=f"Its classes are {classes}{', ...' if task.n_classes > 5 else ''}.",
+            f"The target {name!r} holds unknown classes: {listed}.",
+            hint=f"The classes of the model are {classes}{', ...' if task.n_classes > 5 else ''}.",
         )
     return codes[levels.codes]
 
 
 def _spelling(text: str) -> str:
-    """One text for the ways in which tables write the same number."""
+    """Return one spelling for numbers that tables write in several ways."""
     try:
         number = float(text)
     except ValueError:

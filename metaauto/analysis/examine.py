@@ -1,4 +1,4 @@
-"""A model looked at on a table: scores, plots, importance, dependence, weak groups."""
+"""Analyse a model on a table: scores, plots, importance, dependence, error analysis."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from metaauto.data.fingerprint import fingerprint
 from metaauto.errors import DataError
 from metaauto.metrics.base import most_probable
 from metaauto.model import FinalModel
-from metaauto.model.input_rows import encoded_chunks
+from metaauto.model.prediction import encoded_chunks
 from metaauto.plugins.registry import Registry
 
 __all__ = ["Rows", "examine", "importance_of", "known_rows"]
@@ -31,18 +31,18 @@ _SHARES = (0.2, 0.75)
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a table as a model sees them.
+    """Rows of a table in the encoding of a model.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        As read, without the rows that lack a target if any row has one.
+        As read, without rows that lack a target if any row has one.
     typed : pandas.DataFrame
         As the model's schema encodes them.
     y : ndarray of shape (rows,) or None
-        Class codes or values; None where the table has no target.
+        Class codes or values; None if the table has no target.
     dropped : int
-        Rows left out because their target is missing.
+        Number of rows dropped because their target is missing.
     """
 
     frame: pd.DataFrame
@@ -52,7 +52,7 @@ class Rows:
 
 
 def known_rows(model: FinalModel, frame: pd.DataFrame, target: str | None = None) -> Rows:
-    """Read a table as a model sees it, with the target if the table has one.
+    """Encode a table for a model, with the target if the table has one.
 
     Parameters
     ----------
@@ -61,17 +61,17 @@ def known_rows(model: FinalModel, frame: pd.DataFrame, target: str | None = None
     frame : pandas.DataFrame
         The columns of the training table; the target may be absent.
     target : str, optional
-        Its column; by default the one of the training table. If named, it must be there.
+        Its column; by default the one of the training table. A named column must exist.
 
     Raises
     ------
     DataError
-        The table has no rows, or a target that the model does not know.
+        The table has no rows, or an unknown target.
     SchemaMismatch
-        Columns are missing, or hold other kinds of values than at training.
+        Columns are missing, or hold other types of values than the training table.
     """
     if frame.empty and not len(frame):
-        raise DataError("The table has no rows.", hint="Give rows to look at.")
+        raise DataError("The table has no rows.", hint="Give a table with rows.")
     y, dropped = None, 0
     if target is not None or model.task.target in map(str, frame.columns):
         present, y = known_targets(frame, model.task, target)
@@ -89,7 +89,7 @@ def importance_of(
     seed: int = 0,
     deadline: Deadline | None = None,
 ) -> Importance:
-    """Permutation importance on rows, by the model's metric where their target is known."""
+    """Compute permutation importance, by the model's metric if the target is known."""
     metric = metrics_for(model.task, registry=registry)[0] if rows.y is not None else None
     limit = deadline or Deadline()
     return column_importance(model, rows.typed, rows.y, metric, seed=seed, deadline=limit)
@@ -104,30 +104,30 @@ def examine(
     seconds: float = 60.0,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Look at a model on a table; JSON-ready summaries for the report.
+    """Analyse a model on a table and return JSON-ready summaries for the report.
 
     Parameters
     ----------
     model : FinalModel
         The model.
     frame : pandas.DataFrame
-        Rows that the model was not trained on; the target may be absent.
+        Rows, preferably not used in training; the target may be absent.
     target : str, optional
         Its column; by default the one of the training table.
     registry : Registry, optional
         Installed components, for the metrics of plugins.
     seconds : float
-        Time for importance and dependence.
+        Time limit for importance and dependence.
     seed : int
         Seed for everything random.
 
     Returns
     -------
     dict
-        ``rows``, ``dropped_rows``, ``has_target``, ``is_training`` (these are the very rows that
-        the model was made from), ``importance``, ``dependence``,
-        ``untried`` (columns there was no time for), and with a target ``scores``,
-        ``intervals``, ``beats``, ``diagnosis`` and ``slices``.
+        ``rows``, ``dropped_rows``, ``has_target``, ``is_training`` (whether these are the training
+        rows), ``importance``, ``dependence``, ``untried`` (columns without dependence for lack of
+        time), and with a target ``scores``, ``intervals``, ``beats``, ``diagnosis`` and
+        ``slices``.
     """
     rows = known_rows(model, frame, target)
     limits = [Deadline.after(seconds * share) for share in (_SHARES[1], 1.0)]
@@ -141,7 +141,7 @@ def examine(
         "importance": importance.to_json(),
     }
     if rows.y is not None:
-        found.update(_against_truth(model, rows, registry, target, seed))
+        found.update(_evaluated(model, rows, registry, target, seed))
     texts = {column.name for column in model.task.features if column.role == "text"}
     shown = [name for name in top if name not in texts][:_COLUMNS]
     found["dependence"] = partial_dependence(
@@ -152,14 +152,14 @@ def examine(
     return found
 
 
-def _against_truth(
+def _evaluated(
     model: FinalModel, rows: Rows, registry: Registry | None, target: str | None, seed: int
 ) -> dict[str, Any]:
     y = rows.y
     assert y is not None
     metric = metrics_for(model.task, registry=registry)[0]
     prediction = model.predict_typed(rows.typed)
-    judged = score_intervals(
+    intervals = score_intervals(
         metric,
         y,
         {"ensemble": prediction, "baseline": _constant(model, len(y))},
@@ -174,7 +174,7 @@ def _against_truth(
         rule = model.decision
         labels = most_probable(prediction) if rule is None else rule.labels(prediction)
     return {
-        **judged,
+        **intervals,
         "metric": metric.name,
         "scores": scores.scores,
         "greater_is_better": scores.greater_is_better,
@@ -186,7 +186,7 @@ def _against_truth(
 
 
 def _constant(model: FinalModel, count: int) -> np.ndarray:
-    """What can be predicted without looking at the rows: shares of the classes, or the mean."""
+    """Return the constant baseline prediction: class shares or the mean of the training table."""
     if not model.task.is_classification:
         return np.full(count, 0.0 if model.fallback is None else model.fallback)
     shares = np.asarray(model.task.class_counts or (1,) * model.task.n_classes, dtype=np.float64)
@@ -194,7 +194,7 @@ def _constant(model: FinalModel, count: int) -> np.ndarray:
 
 
 def _is_training(model: FinalModel, rows: Rows, target: str | None) -> bool:
-    """Whether these are the rows that the model was made from, as far as can be told."""
+    """Return whether these are the training rows, by their fingerprint."""
     known = model.facts.get("fingerprint")
     if rows.y is None or not known or model.task.n_rows != len(rows.y):
         return False

@@ -1,84 +1,92 @@
-"""What a model file records of its fit for the report: scores in plots, history, origin."""
+"""Records of a fit in a model file, for the report: curves, history, warm start, command."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
 from metaauto.analysis.curves import diagnose
-from metaauto.analysis.fit_facts import without_folders
 from metaauto.analysis.intervals import score_intervals
 from metaauto.components import Deadline
 from metaauto.ensemble import Selection, blend
-from metaauto.fit_state import Work
+from metaauto.fit_state import FitState
 from metaauto.metrics import Metric
 from metaauto.model import FinalModel
 from metaauto.search import Search, Status, Trial
 from metaauto.task import Task
 from metaauto.warmstart import KnowledgeStrategy
 
-__all__ = ["command_of", "holdout_record", "report_record"]
+__all__ = [
+    "command_of",
+    "holdout_facts",
+    "holdout_record",
+    "report_record",
+    "shown_options",
+    "without_folders",
+]
 
-_MOST_ROWS = 20_000
-_MOST_TRIALS = 1_000
+_LOCAL = ("run_dir", "remember", "plugins", "memory")
+_MAX_ROWS = 20_000
+_MAX_TRIALS = 1_000
 _REASONS = 20
 _SIMILAR = 8
 _ON_COMMAND_LINE = (
     *("task", "metric", "budget", "trials", "cores", "cv", "holdout", "groups", "time", "weights"),
 )
+_PART_ROWS = 2_000
 
 
 def report_record(
     model: FinalModel,
-    work: Work,
+    state: FitState,
     search: Search,
     selection: Selection,
     options: Mapping[str, Any],
     limit: Deadline,
 ) -> dict[str, Any]:
-    """All that the report shows of a fit and `fit_facts` do not hold, JSON-ready.
+    """Return the data of the report that `fit_facts` do not hold, JSON-ready.
 
-    Nothing of it are rows; of the table's values there are class labels alone, and summaries of
-    many rows each.
+    It contains no rows: of the table's values only class labels, and summaries of many rows each.
 
     Parameters
     ----------
     model : FinalModel
-        The model; its calibration and decision belong to its predictions.
-    work : Work
-        The table and its folds.
+        The model, for its calibration and decision rule.
+    state : FitState
+        State of the fit.
     search : Search
         The trials and their out-of-fold predictions.
     selection : Selection
         The ensemble.
     options : mapping
-        What was asked for, without places on this machine.
+        Options of the fit, without paths of this machine.
     limit : Deadline
-        Ends the drawing of samples for intervals.
+        End of the sampling for intervals.
     """
     return {
-        "out_of_fold": _out_of_fold(model, work, search, selection, limit),
-        "history": _history(search.trials, work.metric),
-        "warm_start": _warm_start(work),
-        "command": command_of(options, work.run.settings.get("data"), work.dataset.task),
+        "out_of_fold": _out_of_fold(model, state, search, selection, limit),
+        "history": _history(search.trials, state.metric),
+        "warm_start": _warm_start(state),
+        "command": command_of(options, state.run.settings.get("data"), state.dataset.task),
     }
 
 
 def holdout_record(
     model: FinalModel,
-    work: Work,
+    state: FitState,
     rows: np.ndarray,
     prediction: np.ndarray,
     limit: Deadline,
 ) -> dict[str, Any]:
-    """Plots and interval of predictions of the holdout."""
-    y, weights = work.answers(rows)
-    groups = None if work.dataset.groups is None else work.dataset.groups[rows]
+    """Return curves and interval of the predictions of the holdout."""
+    y, weights = state.targets(rows)
+    groups = None if state.dataset.groups is None else state.dataset.groups[rows]
     found = score_intervals(
-        work.metric,
+        state.metric,
         y,
         {"ensemble": prediction},
         weights,
@@ -90,46 +98,46 @@ def holdout_record(
 
 
 def _out_of_fold(
-    model: FinalModel, work: Work, search: Search, selection: Selection, deadline: Deadline
+    model: FinalModel, state: FitState, search: Search, selection: Selection, deadline: Deadline
 ) -> dict[str, Any]:
-    places = np.arange(len(work.splits.evaluated))
-    if len(places) > _MOST_ROWS:
-        places = np.sort(np.random.default_rng(0).choice(places, _MOST_ROWS, replace=False))
-    rows = work.splits.evaluated[places]
-    y, weights = work.answers(rows)
-    groups = None if work.dataset.groups is None else work.dataset.groups[rows]
+    places = np.arange(len(state.splits.evaluated))
+    if len(places) > _MAX_ROWS:
+        places = np.sort(np.random.default_rng(0).choice(places, _MAX_ROWS, replace=False))
+    rows = state.splits.evaluated[places]
+    y, weights = state.targets(rows)
+    groups = None if state.dataset.groups is None else state.dataset.groups[rows]
     members = [search.out_of_fold(search.trials[number])[places] for number in selection.weights]
     blended = blend(members, list(selection.weights.values()))
     if model.calibrator is not None:
         blended = model.calibrator.apply(blended)
-    rivals = _rivals(search)
-    losses = {"ensemble": selection.loss, **{name: trial.loss for name, trial in rivals.items()}}
+    others = _compared_trials(search)
+    losses = {"ensemble": selection.loss, **{name: trial.loss for name, trial in others.items()}}
     found = score_intervals(
-        work.metric,
+        state.metric,
         y,
         {
             "ensemble": blended,
-            **{name: search.out_of_fold(trial)[places] for name, trial in rivals.items()},
+            **{name: search.out_of_fold(trial)[places] for name, trial in others.items()},
         },
         weights,
         model.decision,
         groups=groups,
         deadline=deadline,
         scores={
-            n: work.metric.loss_to_score(loss) for n, loss in losses.items() if loss is not None
+            n: state.metric.loss_to_score(loss) for n, loss in losses.items() if loss is not None
         },
-        total=len(work.splits.evaluated),
+        total=len(state.splits.evaluated),
     )
     diagnosis = diagnose(model.task, y, blended, weights, model.decision)
-    return {**found, "diagnosis": diagnosis, "folds": len(work.splits.folds)}
+    return {**found, "diagnosis": diagnosis, "folds": len(state.splits.folds)}
 
 
-def _rivals(search: Search) -> dict[str, Trial]:
-    """The best single model and the baseline."""
+def _compared_trials(search: Search) -> dict[str, Trial]:
+    """Return the best single model and the baseline."""
     scored = [
         trial
         for trial in search.trials
-        if trial.status is Status.SUCCESS and trial.loss is not None and trial.origin != "baseline"
+        if trial.status is Status.SUCCESS and trial.loss is not None and trial.source != "baseline"
     ]
     best = min(scored, key=lambda trial: (trial.loss, trial.number), default=None)
     found = {} if best is None else {best.name: best}
@@ -137,15 +145,15 @@ def _rivals(search: Search) -> dict[str, Trial]:
 
 
 def _history(trials: Sequence[Trial], metric: Metric) -> list[dict[str, Any]]:
-    """When each trial ended, who proposed it and what it scored, in the order of their ends."""
+    """Return end time, source and score of each trial, in the order of their ends."""
     ended = [t for t in trials if t.finished is not None]
     ended.sort(key=lambda t: (t.finished, t.number))
     lines = []
-    for place, trial in enumerate(ended[:_MOST_TRIALS]):
+    for place, trial in enumerate(ended[:_MAX_TRIALS]):
         scored = trial.status is Status.SUCCESS and trial.loss is not None
         line = {
             "name": trial.name,
-            "origin": trial.origin,
+            "source": trial.source,
             "at": round(float(trial.finished or 0.0), 2),
             "status": str(trial.status),
             "score": metric.loss_to_score(float(trial.loss or 0.0)) if scored else None,
@@ -156,9 +164,9 @@ def _history(trials: Sequence[Trial], metric: Metric) -> list[dict[str, Any]]:
     return lines
 
 
-def _warm_start(work: Work) -> dict[str, Any] | None:
-    """Which known tables are similar, and what was known of them; None after a cold start."""
-    strategy = work.strategy
+def _warm_start(state: FitState) -> dict[str, Any] | None:
+    """Return the similar datasets and the size of the knowledge; None without knowledge."""
+    strategy = state.strategy
     if not isinstance(strategy, KnowledgeStrategy):
         return None
     about = strategy.summary()
@@ -169,16 +177,16 @@ def _warm_start(work: Work) -> dict[str, Any] | None:
 
 
 def command_of(kept: Mapping[str, Any], source: Any, task: Task) -> str:
-    """The command that asks for the same again.
+    """Return the command that repeats the fit.
 
     Parameters
     ----------
     kept : mapping
-        What was asked for, as plain values, without places on this machine.
+        Options as plain values, without paths of this machine.
     source : str or None
-        Where the table came from; None if it was in memory.
+        Source of the table; None if it was in memory.
     task : Task
-        What was learned.
+        The task.
     """
     table = "TABLE" if source is None else without_folders(str(source))
     words = ["metaauto", "fit", table, "--target", task.target]
@@ -197,3 +205,55 @@ def command_of(kept: Mapping[str, Any], source: Any, task: Task) -> str:
         words += ["--knowledge", kept["knowledge"]]
     words += ["--seed", str(kept.get("seed", 0))]
     return shlex.join(words)
+
+
+def holdout_facts(
+    model: FinalModel, state: FitState, deadline: Deadline, limit: Deadline
+) -> dict[str, Any]:
+    """Return the score of the final model on the holdout; empty without a holdout.
+
+    Parameters
+    ----------
+    model : FinalModel
+        The model.
+    state : FitState
+        State of the fit.
+    deadline : Deadline
+        Random parts of the holdout are predicted until then; the score is over these rows.
+    limit : Deadline
+        End of the sampling for the interval.
+    """
+    holdout = state.splits.holdout
+    if holdout is None:
+        return {}
+    count = -(-len(holdout) // _PART_ROWS) if deadline.at < float("inf") else 1
+    drawn = np.random.default_rng(0).permutation(holdout) if count > 1 else holdout
+    parts = np.array_split(drawn, count)
+    predictions: dict[int, Any] = {}
+    for number, part in enumerate(parts):
+        if not (predictions and deadline.passed()):
+            predictions[number] = model.predict_typed(state.dataset.X.iloc[part])
+    rows = np.concatenate([parts[number] for number in predictions])
+    prediction = np.concatenate(list(predictions.values()))
+    y, weights = state.targets(rows)
+    return {
+        "holdout_score": float(state.metric.score(y, prediction, weights, model.decision)),
+        "holdout_rows": len(rows),
+        "holdout": holdout_record(model, state, rows, prediction, limit),
+    }
+
+
+def shown_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options without paths and resources of this machine."""
+    shown = {name: value for name, value in options.items() if name not in _LOCAL}
+    if isinstance(shown.get("knowledge"), str):
+        shown["knowledge"] = without_folders(shown["knowledge"])
+    return shown
+
+
+def without_folders(place: str) -> str:
+    """Return a file or address without its folders."""
+    scheme, colon, rest = place.partition(":")
+    if not colon or len(scheme) < 2:
+        return PurePath(place.replace("\\", "/")).name
+    return f"{scheme}:{rest.rpartition('/')[2]}"

@@ -1,4 +1,4 @@
-"""Permutation importance by the columns of the table, within a given time."""
+"""Permutation importance of the columns of the table, within a time limit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["ColumnImportance", "Importance", "column_importance"]
 _ROWS = 2_000
 _REPEATS = 5
 _DRAWS = 25
-_CLOSELY = 40
+_MAX_COLUMNS = 40
 _SCREEN_ROWS = 150
 _BATCH_ROWS = 20_000
 _NORMAL = 1.96
@@ -27,16 +27,16 @@ _NO_LIMIT = Deadline()
 
 @dataclass(frozen=True)
 class ColumnImportance:
-    """How much the model rests on a column.
+    """The importance of one column.
 
     Parameters
     ----------
     column : str
         Its name.
     importance : float or None
-        How much worse the score becomes, or how far predictions move; None if there was no time.
+        Worsening of the score, or mean change of the predictions; None if it is undefined.
     low, high : float or None
-        Interval of 95 % over rows and permutations.
+        95 % interval over rows and permutations.
     """
 
     column: str
@@ -47,21 +47,21 @@ class ColumnImportance:
 
 @dataclass(frozen=True)
 class Importance:
-    """How much the model rests on each column, the most important first.
+    """The importance of all columns, the most important first.
 
     Parameters
     ----------
     columns : list of ColumnImportance
-        The columns that were looked at closely.
+        The columns with an importance.
     measure : str
-        The metric whose worsening is the importance; empty where the target is not known, and
-        the mean change of the prediction is.
+        Metric whose worsening is the importance; empty without a target, then the importance is
+        the mean change of the predictions.
     rows, repeats : int
-        How many rows, and how often each column was permuted.
+        Number of rows, and of permutations of each column.
     screened : list of str
-        Columns that move predictions least, and were not looked at further.
+        Columns with the least effect in the screening, which were not evaluated further.
     missed : list of str
-        Columns for which there was no time.
+        Columns that were not evaluated for lack of time.
     """
 
     columns: list[ColumnImportance]
@@ -72,7 +72,7 @@ class Importance:
     missed: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values."""
+        """Return the importances as JSON-ready values."""
         return {**vars(self), "columns": [dict(vars(column)) for column in self.columns]}
 
 
@@ -85,23 +85,23 @@ def column_importance(
     seed: int = 0,
     deadline: Deadline = _NO_LIMIT,
 ) -> Importance:
-    """Say how much worse a model becomes when the cells of a column change places.
+    """Compute the permutation importance of the columns.
 
     Parameters
     ----------
     model : FinalModel
         The model.
     typed : pandas.DataFrame of shape (rows, columns)
-        Rows as the model's schema encodes them; of more than 2,000 a sample is taken.
+        Rows as the model's schema encodes them; of more than 2,000 rows a sample is used.
     y : ndarray of shape (rows,), optional
-        Class codes or values. Without them it is measured how far predictions move: probabilities
-        by half the sum of the absolute changes, values by the absolute change.
+        Class codes or values. Without them the importance is the mean change of the predictions:
+        of probabilities half the sum of the absolute changes, of values the absolute change.
     metric : Metric, optional
-        What becomes worse; needed with `y`.
+        Metric of the importance; required with `y`.
     seed : int
         Seed of the sample and the permutations.
     deadline : Deadline
-        Ends the work; what was measured by then counts.
+        End of the computation; the result uses the permutations so far.
 
     Returns
     -------
@@ -109,9 +109,9 @@ def column_importance(
 
     Notes
     -----
-    Of more than 40 columns only the 40 are permuted repeatedly that move the predictions of 150
-    rows most. Columns that tell the same as others look less important than they are, for the
-    others stand in for them.
+    Of more than 40 columns, only the 40 with the largest change of the predictions of 150 rows
+    are permuted repeatedly (screening). The importance of correlated columns is underestimated,
+    since the model can use the other columns.
 
     References
     ----------
@@ -137,9 +137,9 @@ def column_importance(
         repeats += done == len(places)
         if deadline.passed():
             break
-    judge = _Shift(base) if y is None or metric is None else _Loss(model, metric, y, base, random)
+    effect = _Shift(base) if y is None or metric is None else _Loss(model, metric, y, base, random)
     found = [
-        ColumnImportance(names[place], *judge(moved[place])) for place in places if place in moved
+        ColumnImportance(names[place], *effect(moved[place])) for place in places if place in moved
     ]
     found.sort(key=lambda column: -(column.importance or 0.0))
     return Importance(
@@ -155,9 +155,9 @@ def column_importance(
 def _screened(
     model: FinalModel, typed: pd.DataFrame, random: np.random.Generator, deadline: Deadline
 ) -> tuple[list[int], list[int]]:
-    """Places of the columns to look at closely, and of the others."""
+    """Return the positions of the columns to evaluate, and of the screened ones."""
     places = list(range(typed.shape[1]))
-    if len(places) <= _CLOSELY:
+    if len(places) <= _MAX_COLUMNS:
         return places, []
     few = typed
     if len(typed) > _SCREEN_ROWS:
@@ -170,13 +170,13 @@ def _screened(
         if deadline.passed():
             break
     order = [int(place) for place in np.argsort(-shifts, kind="stable")]
-    return order[:_CLOSELY], sorted(order[_CLOSELY:])
+    return order[:_MAX_COLUMNS], sorted(order[_MAX_COLUMNS:])
 
 
 def _permuted(
     model: FinalModel, typed: pd.DataFrame, places: Sequence[int], random: np.random.Generator
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Predictions with one column permuted at a time; several tables are predicted at once."""
+    """Yield predictions with one column permuted at a time, predicted in batches."""
     rows = len(typed)
     step = max(_BATCH_ROWS // max(rows, 1), 1)
     for start in range(0, len(places), step):
@@ -194,7 +194,7 @@ def _permuted(
 
 
 def _shift(base: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """How far each prediction moved."""
+    """Return the absolute change of each prediction."""
     change = np.abs(np.asarray(other, dtype=np.float64) - base)
     return change if change.ndim == 1 else change.sum(axis=1) / 2
 
@@ -204,7 +204,7 @@ class _Shift:
         self._base = base
 
     def __call__(self, predictions: list[np.ndarray]) -> tuple[float, float, float]:
-        """Mean change of the prediction, with the interval over rows."""
+        """Return the mean change of the predictions with its interval over rows."""
         moves = np.mean([_shift(self._base, other) for other in predictions], axis=0)
         mean = float(moves.mean())
         half = _NORMAL * float(moves.std()) / np.sqrt(len(moves))
@@ -222,15 +222,15 @@ class _Loss:
     ) -> None:
         self._metric, self._decision, self._y = metric, model.decision, y
         self._draws = [random.integers(0, len(y), len(y)) for _ in range(_DRAWS)]
-        self._whole = self._loss(base, slice(None))
+        self._base = self._loss(base, slice(None))
         self._drawn = [self._loss(base, rows) for rows in self._draws]
 
     def __call__(
         self, predictions: list[np.ndarray]
     ) -> tuple[float | None, float | None, float | None]:
-        """Mean worsening, with the interval over rows and permutations."""
+        """Return the mean worsening with its interval over rows and permutations."""
         losses = [self._loss(prediction, slice(None)) for prediction in predictions]
-        mean = float(np.mean(losses)) - self._whole
+        mean = float(np.mean(losses)) - self._base
         if not np.isfinite(mean):
             return None, None, None
         gains = [
@@ -247,5 +247,5 @@ class _Loss:
         try:
             return self._metric.loss(self._y[rows], prediction[rows], None, self._decision)
         except (ValueError, ZeroDivisionError):
-            # Not every draw defines every metric.
+            # A metric may be undefined on a sample, such as one with a single class.
             return float("nan")

@@ -1,4 +1,4 @@
-"""How far a score may be off because the rows are a sample: resampling, at a bounded cost."""
+"""Bootstrap intervals of scores, at a bounded cost."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from metaauto.metrics.base import LabelRule
 __all__ = ["score_intervals"]
 
 _ROWS = 2_000
-_FEW_ROWS = 400
-_FEWEST = 12
+_PILOT_ROWS = 400
+_MIN_DRAWS = 12
 _NORMAL = 1.96
 _NO_LIMIT = Deadline()
 
@@ -35,18 +35,17 @@ def score_intervals(
     scores: Mapping[str, float] | None = None,
     total: int | None = None,
 ) -> dict[str, Any]:
-    """Intervals of 95 % around scores, and how often the first beats each other.
+    """Return 95 % intervals of scores, and how often the first is better than each other.
 
-    Rows are drawn with replacement, whole groups where rows belong together, the same for all
-    predictions. About 2,000 are drawn at a time at most; the spread is then scaled to all of them.
-    The models are taken as they are: neither that the same rows chose among them nor that another
-    table would have trained others is in the interval. Rows of a time series depend on one another,
-    which makes it too narrow there.
+    Rows are drawn with replacement, complete groups if there are groups, the same for all
+    predictions. At most about 2,000 rows are drawn at a time; the spread is then scaled to all
+    rows. The models are fixed: the interval covers neither the selection on the same rows nor the
+    variation of training. Rows of a time series are dependent, so intervals are too narrow there.
 
     Parameters
     ----------
     metric : Metric
-        What is measured.
+        The metric.
     y : ndarray of shape (n,)
         Class codes, or values.
     predictions : mapping of str to ndarray
@@ -54,26 +53,26 @@ def score_intervals(
     weights : ndarray of shape (n,), optional
         Weight of each row.
     decision : object with ``labels(probabilities)``, optional
-        How labels come from the first prediction's probabilities; the others get the best
-        threshold.
+        Decision rule of the first prediction; the others use the best threshold.
     groups : ndarray of shape (n,), optional
         Group of each row.
     draws : int
-        How often rows are drawn.
+        Number of bootstrap samples.
     seed : int
         Seed of the draws.
     deadline : Deadline
-        Ends the drawing; with fewer than 12 draws there is no interval.
+        End of the sampling; with fewer than 12 samples there is no interval.
     scores : mapping of str to float, optional
-        The scores themselves, where they are known already.
+        Scores that are known already.
     total : int, optional
-        Rows that the scores are over, where those given are a sample of them.
+        Number of rows of the scores, if the given rows are a sample of them.
 
     Returns
     -------
     dict
-        By name ``{"score", "low", "high"}``, ``low`` and ``high`` None where there is no interval,
-        and ``beats``: by the name of each other, in which share of the draws the first was better.
+        ``intervals``: by name ``{"score", "low", "high"}``, ``low`` and ``high`` None without an
+        interval; ``beats``: by name of each other, the share of samples in which the first was
+        better.
 
     References
     ----------
@@ -85,21 +84,21 @@ def score_intervals(
     if decision is not None and names:
         rules[names[0]] = decision
 
-    def measure(name: str, rows: Any) -> float:
+    def score_of(name: str, rows: Any) -> float:
         return _score(metric, y, predictions[name], weights, rules[name], rows)
 
     units = _Rows(len(y)) if groups is None else _Groups(groups)
-    drawn, size = _drawn(measure, names, units, draws, seed, deadline)
+    drawn, size = _drawn(score_of, names, units, draws, seed, deadline)
     shrinkage = np.sqrt(size * len(y) / (units.count * max(total or len(y), 1)))
     found: dict[str, Any] = {}
     for place, name in enumerate(names):
         known_score = None if scores is None else scores.get(name)
-        score = measure(name, slice(None)) if known_score is None else known_score
+        score = score_of(name, slice(None)) if known_score is None else known_score
         half = _half_width(drawn[:, place]) * shrinkage
         found[name] = {"score": float(score), **_ends(metric, float(score), float(half))}
     known = np.isfinite(drawn).all(axis=1)
     beats = {}
-    if known.sum() >= _FEWEST:
+    if known.sum() >= _MIN_DRAWS:
         sign = 1.0 if metric.greater_is_better else -1.0
         for place, name in enumerate(names[1:], start=1):
             gain = sign * (drawn[known, 0] - drawn[known, place])
@@ -108,21 +107,21 @@ def score_intervals(
 
 
 def _few(count: int, random: np.random.Generator) -> Any:
-    """Rows that a threshold is found on."""
+    """Return a sample of rows for the choice of a threshold."""
     return slice(None) if count <= _ROWS else random.choice(count, _ROWS, replace=False)
 
 
 def _drawn(
-    measure: Callable[[str, Any], float],
+    score_of: Callable[[str, Any], float],
     names: Sequence[str],
     units: _Rows | _Groups,
     draws: int,
     seed: int,
     deadline: Deadline,
 ) -> tuple[np.ndarray, int]:
-    """Scores by draw and name, and the number of units that were drawn each time."""
+    """Return scores by bootstrap sample and name, and the number of units in each sample."""
     random = np.random.default_rng(seed)
-    few, many = (max(min(units.count, round(n / units.rows)), 2) for n in (_FEW_ROWS, _ROWS))
+    few, many = (max(min(units.count, round(n / units.rows)), 2) for n in (_PILOT_ROWS, _ROWS))
     before = deadline.remaining()
     found = []
     size = few if np.isfinite(before) else many
@@ -130,15 +129,15 @@ def _drawn(
         if deadline.passed():
             break
         rows = units.draw(random, size)
-        found.append([measure(name, rows) for name in names])
+        found.append([score_of(name, rows) for name in names])
         spent = before - deadline.remaining()
-        if number == 0 and size < many and spent * many / size * 2 * _FEWEST < before:
+        if number == 0 and size < many and spent * many / size * 2 * _MIN_DRAWS < before:
             found, size = [], many
     return np.array(found, dtype=np.float64).reshape(len(found), len(names)), size
 
 
 class _Rows:
-    """Draws rows one by one."""
+    """Sample single rows."""
 
     rows = 1.0
 
@@ -146,12 +145,12 @@ class _Rows:
         self.count = count
 
     def draw(self, random: np.random.Generator, size: int) -> np.ndarray:
-        """Some rows."""
+        """Draw rows with replacement."""
         return random.integers(0, self.count, size)
 
 
 class _Groups:
-    """Draws all rows of a group at a time."""
+    """Sample complete groups."""
 
     def __init__(self, groups: np.ndarray) -> None:
         order = np.argsort(groups, kind="stable")
@@ -161,7 +160,7 @@ class _Groups:
         self.rows = len(groups) / self.count
 
     def draw(self, random: np.random.Generator, size: int) -> np.ndarray:
-        """The rows of some groups."""
+        """Draw groups with replacement and return their rows."""
         return np.concatenate([self._members[i] for i in random.integers(0, self.count, size)])
 
 
@@ -182,13 +181,13 @@ def _score(
             y[rows], prediction[rows], None if weights is None else weights[rows], rule
         )
     except (ValueError, ZeroDivisionError):
-        # Not every draw defines every metric.
+        # A metric may be undefined on a sample, such as one with a single class.
         return float("nan")
 
 
 def _half_width(scores: np.ndarray) -> float:
     known = scores[np.isfinite(scores)]
-    return _NORMAL * float(known.std(ddof=1)) if len(known) >= _FEWEST else float("nan")
+    return _NORMAL * float(known.std(ddof=1)) if len(known) >= _MIN_DRAWS else float("nan")
 
 
 def _ends(metric: Metric, score: float, half: float) -> dict[str, float | None]:
@@ -196,7 +195,7 @@ def _ends(metric: Metric, score: float, half: float) -> dict[str, float | None]:
         return {"low": None, "high": None}
     low, high = score - half, score + half
     if np.isfinite(metric.optimum):
-        # A score is never better than perfect.
+        # Clip the interval at the optimum of the metric.
         high = min(high, metric.optimum) if metric.greater_is_better else high
         low = low if metric.greater_is_better else max(low, metric.optimum)
     return {"low": low, "high": high}

@@ -1,4 +1,4 @@
-"""The leaderboard: the ensemble, its members and every other trial, over the same rows."""
+"""Build the leaderboard: the ensemble and all trials, scored on the same rows."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from metaauto.search.trial import Status, Trial
 __all__ = ["LEADERBOARD_COLUMNS", "build_leaderboard"]
 
 LEADERBOARD_COLUMNS: Mapping[str, str] = {
-    "rank": "Place by score; none for trials without a score over all rows.",
+    "rank": "Rank by score; none for trials without a score over all rows.",
     "name": "The ensemble, or the model and number of the trial.",
-    "score": "Out-of-fold score in the direction of the metric, the same rows for every line.",
-    "weight": "Share in the ensemble; 0 for models that are not in it.",
-    "status": "success, dropped (lost the race on its first folds), failed, crashed, timeout, "
-    "memory or stopped (the budget ended first).",
-    "origin": "Who proposed it: baseline, portfolio, knowledge, smac or random.",
+    "score": "Out-of-fold score in the direction of the metric, over the same rows in every line.",
+    "weight": "Weight in the ensemble; 0 for models that are not in it.",
+    "status": "success, dropped (pruned on its first folds), failed, crashed, timeout, memory or "
+    "stopped (the budget ended first).",
+    "source": "Source of the configuration: baseline, portfolio, knowledge, smac or random.",
     "seconds": "Worker seconds of all its folds.",
-    "memory": "Highest memory of its worker, MiB.",
-    "error": "Why it has no score.",
+    "memory": "Peak memory of its worker, MiB.",
+    "error": "Reason for a missing score.",
     "configuration": "The model and its hyperparameter values.",
 }
 
@@ -29,7 +29,7 @@ LEADERBOARD_COLUMNS: Mapping[str, str] = {
 def build_leaderboard(
     trials: Sequence[Trial], selection: Selection, metric: Metric
 ) -> list[dict[str, Any]]:
-    """Rows of the leaderboard, best first.
+    """Return the rows of the leaderboard, best first.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def build_leaderboard(
     selection : Selection
         The ensemble, by trial number.
     metric : Metric
-        Turns losses into scores.
+        Metric of the fit.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def build_leaderboard(
     rest = [t for t in trials if t.status is not Status.SUCCESS or t.loss is None]
     lines = [_ensemble_row(trials, selection, metric)]
     lines += [_trial_row(t, selection, metric) for t in scored]
-    # The ensemble stands before a single model of the same score, earlier trials before later.
+    # Ties: the ensemble comes before a single model, earlier trials before later ones.
     lines.sort(key=lambda row: row["loss"])
     for place, row in enumerate(lines, start=1):
         row["rank"] = place
@@ -67,7 +67,7 @@ def _ensemble_row(trials: Sequence[Trial], selection: Selection, metric: Metric)
         "score": metric.loss_to_score(selection.loss),
         "weight": 1.0,
         "status": "success",
-        "origin": "ensemble",
+        "source": "ensemble",
         "seconds": sum(t.seconds for t in members),
         "memory": max((t.memory for t in members), default=0.0),
         "error": "",
@@ -84,7 +84,7 @@ def _trial_row(trial: Trial, selection: Selection, metric: Metric) -> dict[str, 
         "score": metric.loss_to_score(trial.loss) if is_scored and trial.loss is not None else None,
         "weight": float(selection.weights.get(trial.number, 0.0)),
         "status": str(trial.status),
-        "origin": trial.origin,
+        "source": trial.source,
         "seconds": trial.seconds,
         "memory": trial.memory,
         "error": trial.error,

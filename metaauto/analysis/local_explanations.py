@@ -1,4 +1,4 @@
-"""What the cells of single rows add to their predictions, in words and numbers."""
+"""Explain predictions of single rows by the contributions of their columns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from metaauto.plugins.registry import Registry
 
 __all__ = ["explain_rows"]
 
-_USUAL_ROWS = 200
+_BACKGROUND_ROWS = 200
 
 
 def explain_rows(
@@ -39,12 +39,12 @@ def explain_rows(
     chosen : sequence of int
         Positions of the rows.
     background : pandas.DataFrame
-        Rows to compare with.
+        Background rows.
     explainer : str
         Name of an installed explainer.
     label : str, optional
-        The class whose probability is explained, as text; by default the second of two, or the
-        predicted one of more.
+        Class whose probability is explained, as text; by default the second of two classes, else
+        the predicted class.
     seed : int
         Seed for everything random.
     registry : Registry, optional
@@ -60,14 +60,14 @@ def explain_rows(
     Raises
     ------
     UnknownName
-        There is no such class or explainer.
+        The class or explainer is unknown.
     """
     rows = frame.iloc[list(chosen)].reset_index(drop=True)
     if rows.empty:
         return []
     others = background
-    if len(others) > _USUAL_ROWS:
-        others = others.sample(_USUAL_ROWS, random_state=seed)
+    if len(others) > _BACKGROUND_ROWS:
+        others = others.sample(_BACKGROUND_ROWS, random_state=seed)
     predictions = model.predict(rows)
     raw, usual = _matrix(model, rows), _matrix(model, others).mean(axis=0)
     codes = _codes(model, raw, label)
@@ -81,13 +81,13 @@ def explain_rows(
         )  # fmt: skip
         adds.iloc[part] = found.to_numpy()
     names = {str(column): place for place, column in enumerate(frame.columns)}
-    answers = []
+    explained = []
     for place, number in enumerate(chosen):
         code = int(codes[place])
         line = adds.iloc[place]
         order = np.argsort(-line.abs().to_numpy(), kind="stable")
         prediction = predictions[place]
-        answers.append(
+        explained.append(
             {
                 "row": int(number),
                 "prediction": prediction.item() if hasattr(prediction, "item") else prediction,
@@ -104,7 +104,7 @@ def explain_rows(
                 ],
             }
         )
-    return answers
+    return explained
 
 
 def _matrix(model: FinalModel, rows: pd.DataFrame) -> np.ndarray:
@@ -113,10 +113,10 @@ def _matrix(model: FinalModel, rows: pd.DataFrame) -> np.ndarray:
 
 
 def _codes(model: FinalModel, raw: np.ndarray, label: str | None) -> np.ndarray:
-    """Which output of the model is explained for each row."""
+    """Return the explained output of the model for each row."""
     if model.task.classes is None:
         if label is not None:
-            raise UnknownName("A regression model has no classes.", hint="Leave out --label.")
+            raise UnknownName("A regression model has no classes.", hint="Remove --label.")
         return np.zeros(len(raw), dtype=np.int64)
     texts = [str(name) for name in model.task.classes]
     if label is not None:

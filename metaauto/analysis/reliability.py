@@ -1,4 +1,4 @@
-"""How far the scores of a fit can be relied on: intervals, folds, classes, columns."""
+"""Reliability of a fit: scores by fold, recall by class, roles of the columns."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from typing import Any
 import numpy as np
 
 from metaauto.ensemble import Selection, blend, quick_decision
-from metaauto.fit_state import Work
+from metaauto.fit_state import FitState
 from metaauto.model import FinalModel
 from metaauto.task import Role, Task
 
 __all__ = ["column_facts", "reliability_facts"]
 
-_MOST_COLUMNS = 50
+_MAX_COLUMNS = 50
 
 
 def reliability_facts(
-    work: Work,
+    state: FitState,
     model: FinalModel,
     selection: Selection,
     out_of_fold: Mapping[int, np.ndarray],
 ) -> dict[str, Any]:
-    """What the out-of-fold predictions of the ensemble tell besides its score, JSON-ready.
+    """Return fold scores and class recalls of the ensemble's out-of-fold predictions, JSON-ready.
 
     Parameters
     ----------
-    work : Work
-        What was fitted.
+    state : FitState
+        State of the fit.
     model : FinalModel
-        The model, whose rule makes the labels.
+        The model, for its decision rule.
     selection : Selection
         The ensemble, by trial number.
     out_of_fold : mapping of int to ndarray
-        Predictions of its members over the evaluated rows.
+        Out-of-fold predictions of its members over the evaluated rows.
 
     Returns
     -------
     dict
-        ``fold_scores``: the score in each fold, None where it has none; ``classes``: of each class
-        its rows and the share that is predicted right.
+        ``fold_scores``: the score of each fold, None if it is undefined; ``classes``: for each
+        class the number of rows and the share of correct predictions.
     """
-    rows, metric = work.splits.evaluated, work.metric
-    y, weights = work.answers(rows)
+    rows, metric = state.splits.evaluated, state.metric
+    y, weights = state.targets(rows)
     blended = blend([out_of_fold[n] for n in selection.weights], list(selection.weights.values()))
     decision = quick_decision(blended, y, metric, weights) if metric.needs == "labels" else None
 
@@ -55,21 +55,22 @@ def reliability_facts(
 
     return {
         "fold_scores": [
-            _finite(score, np.searchsorted(rows, validation)) for _, validation in work.splits.folds
+            _finite(score, np.searchsorted(rows, validation))
+            for _, validation in state.splits.folds
         ],
         "classes": _class_facts(model, y, blended),
     }
 
 
 def column_facts(task: Task) -> dict[str, Any]:
-    """What the columns were taken for: counts by role, and those that were left out and why."""
+    """Return the number of columns by role, and the excluded columns with their reasons."""
     counts = Counter(column.role for column in task.columns)
     left_out = [column for column in task.columns if not column.role.is_used]
     return {
         "roles": {str(role): counts[role] for role in Role if counts[role]},
         "left_out": [
             {"name": column.name, "role": str(column.role), "reason": column.reason}
-            for column in left_out[:_MOST_COLUMNS]
+            for column in left_out[:_MAX_COLUMNS]
         ],
     }
 
@@ -78,7 +79,7 @@ def _finite(score: Any, rows: np.ndarray) -> float | None:
     try:
         found = float(score(rows))
     except Exception:
-        # Such as a fold with one class.
+        # For example a fold with one class.
         return None
     return found if math.isfinite(found) else None
 

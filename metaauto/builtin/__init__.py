@@ -1,4 +1,4 @@
-"""metaauto's own components, registered through the hooks that every plugin uses."""
+"""Built-in components, registered through the same hooks as those of plugins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = [
 
 @hookimpl
 def register_models(register: Register) -> None:
-    """Register the models over scikit-learn."""
+    """Register the scikit-learn models."""
     from metaauto.builtin.models import MODELS
 
     for model in MODELS:
@@ -25,7 +25,7 @@ def register_models(register: Register) -> None:
 
 @hookimpl
 def register_preprocessors(register: Register) -> None:
-    """Register the preprocessors over scikit-learn."""
+    """Register the preprocessors."""
     from metaauto.builtin.preprocessors import PREPROCESSORS
 
     for preprocessor in PREPROCESSORS:
@@ -35,15 +35,15 @@ def register_preprocessors(register: Register) -> None:
 @hookimpl
 def register_metafeatures(register: Register) -> None:
     """Register the metafeature extractors."""
-    from metaauto.builtin.metafeatures.extractors import EXTRACTORS
+    from metaauto.builtin.metafeatures import EXTRACTORS
 
     for extractor in EXTRACTORS:
-        register.extractor(extractor)
+        register.metafeature(extractor)
 
 
 @hookimpl
 def register_readers(register: Register) -> None:
-    """Register the readers of files, SQLite, scikit-learn's tables and OpenML."""
+    """Register the readers of files, SQLite databases, scikit-learn datasets and OpenML."""
     from metaauto.builtin.readers import READERS
 
     for reader in READERS:
@@ -61,7 +61,7 @@ def register_explainers(register: Register) -> None:
 
 @hookimpl
 def register_strategies(register: Register) -> None:
-    """Register the warm start from knowledge and the one from the models' authors."""
+    """Register the warm-start strategies: knowledge, portfolio and random."""
     from metaauto.builtin.strategies import STRATEGIES
 
     for strategy in STRATEGIES:

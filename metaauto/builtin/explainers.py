@@ -1,4 +1,4 @@
-"""metaauto's own explainer: what becomes of a prediction when one column is not known."""
+"""Built-in explainer: local permutation importance."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CHUNK_ROWS = 20_000
 
 
 def permutation(table: ExplainerInput) -> pd.DataFrame:
-    """Compare each prediction with those for the same row with one cell of other rows.
+    """Compute local permutation importance: the change of each prediction per permuted column.
 
     Parameters
     ----------
@@ -24,9 +24,9 @@ def permutation(table: ExplainerInput) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Prediction of the row minus the mean prediction with the column's cell taken from at most
-        20 background rows. The same background rows serve every row, so that a row is explained
-        alike whatever its company.
+        Prediction of the row minus the mean prediction with the column's cell replaced by those of
+        at most 20 background rows. All rows use the same background rows, so the explanation of a
+        row does not depend on the other rows.
 
     References
     ----------
@@ -43,31 +43,32 @@ def permutation(table: ExplainerInput) -> pd.DataFrame:
     1  4.0  0.0
     """
     X = table.X
-    found = pd.DataFrame(0.0, index=X.index, columns=X.columns)
+    effects = pd.DataFrame(0.0, index=X.index, columns=X.columns)
     if X.empty:
-        return found
-    others = table.background
-    if len(others) > _SAMPLES:
-        others = others.sample(_SAMPLES, random_state=table.seed)
-    step = max(_CHUNK_ROWS // len(others), 1)
+        return effects
+    background = table.background
+    if len(background) > _SAMPLES:
+        background = background.sample(_SAMPLES, random_state=table.seed)
+    step = max(_CHUNK_ROWS // len(background), 1)
     for start in range(0, len(X), step):
         rows = X.iloc[start : start + step]
         base = np.asarray(table.predict(rows), dtype=np.float64)
-        repeated = rows.iloc[np.repeat(np.arange(len(rows)), len(others))].reset_index(drop=True)
-        taken = np.tile(np.arange(len(others)), len(rows))
-        for place, column in enumerate(X.columns):
-            changed = repeated.copy()
-            changed[column] = others[column].iloc[taken].reset_index(drop=True)
-            without = np.asarray(table.predict(changed), dtype=np.float64)
-            mean = without.reshape(len(rows), len(others)).mean(axis=1)
-            found.iloc[start : start + step, place] = base - mean
-    return found
+        repeated = rows.iloc[np.repeat(np.arange(len(rows)), len(background))]
+        repeated = repeated.reset_index(drop=True)
+        samples = np.tile(np.arange(len(background)), len(rows))
+        for position, column in enumerate(X.columns):
+            permuted = repeated.copy()
+            permuted[column] = background[column].iloc[samples].reset_index(drop=True)
+            predictions = np.asarray(table.predict(permuted), dtype=np.float64)
+            mean = predictions.reshape(len(rows), len(background)).mean(axis=1)
+            effects.iloc[start : start + step, position] = base - mean
+    return effects
 
 
 EXPLAINERS: tuple[Explainer, ...] = (
     Explainer(
         "permutation",
         permutation,
-        "How far the prediction moves when the column's value is not known.",
+        "Change of the prediction when the column's value is replaced by those of other rows.",
     ),
 )

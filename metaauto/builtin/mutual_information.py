@@ -1,4 +1,4 @@
-"""Mutual information by binning, for selecting columns and for metafeatures."""
+"""Mutual information by binning, for feature selection and metafeatures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["bin_codes", "entropy", "mutual_information"]
 
 
 def bin_codes(values: np.ndarray, bins: int = 10) -> np.ndarray:
-    """Codes from 0 of about equally filled bins; NaN has the last one."""
+    """Return bin indices from 0 for bins of about equal size; NaN gets the last index."""
     known = values[~np.isnan(values)]
     if not len(known):
         return np.zeros(len(values), dtype=np.int64)
@@ -18,14 +18,14 @@ def bin_codes(values: np.ndarray, bins: int = 10) -> np.ndarray:
 
 
 def entropy(codes: np.ndarray) -> float:
-    """Entropy of non-negative codes in nats."""
+    """Return the entropy of non-negative codes in nats."""
     shares = np.bincount(codes) / max(len(codes), 1)
     shares = shares[shares > 0]
     return float(-(shares * np.log(shares)).sum())
 
 
 def mutual_information(left: np.ndarray, right: np.ndarray) -> float:
-    """Mutual information of two arrays of non-negative codes in nats, as observed."""
+    """Return the plug-in estimate of the mutual information of two code arrays, in nats."""
     width = int(right.max(initial=0)) + 1
     pairs = np.bincount(left * width + right, minlength=(int(left.max(initial=0)) + 1) * width)
     joint = pairs.reshape(-1, width) / max(len(left), 1)

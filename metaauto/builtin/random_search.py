@@ -1,4 +1,4 @@
-"""No warm start at all: a few draws from the space, for SMAC to begin with."""
+"""Cold start: a few random configurations as the initial design of SMAC."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from metaauto.api import Observation, Recommendation, StrategyInput
 
 __all__ = ["RandomStart"]
 
-_DRAWS = 8
+_SAMPLES = 8
 _TRIES = 20
 
 
 class RandomStart:
-    """Eight configurations at random; nothing that anybody knows of other tables is used.
+    """Sample eight random configurations, without knowledge of other datasets.
 
-    This is how Bayesian optimisation starts without knowledge (a cold start), and what every other
-    strategy is to be measured by.
+    This is the usual initial design of Bayesian optimisation (a cold start) and the baseline for
+    other strategies.
 
     Parameters
     ----------
     given : StrategyInput
-        What can be tried, and how long it takes. The same space gives the same draws.
+        Search space and runtime model. The same space gives the same configurations.
     """
 
     def __init__(self, given: StrategyInput) -> None:
         self._space = given.space
         self._runtime = given.runtime
         self._random = Random(0)
-        self._left = _DRAWS
+        self._left = _SAMPLES
 
     def inform(self, metafeatures: Any) -> None:
-        """Draws do not depend on the table."""
+        """Do nothing: the samples do not depend on the metafeatures."""
 
     def recommend(self, seconds: float) -> Recommendation | None:
-        """A draw that is expected to fit into the time, or None after eight."""
+        """Return a configuration expected to fit into the time, or None after eight."""
         if not self._left or not self._space.models:
             return None
         for _ in range(_TRIES):
-            drawn = self._space.sample(self._random)
-            if self._runtime.least_seconds(drawn) <= seconds:
+            configuration = self._space.sample(self._random)
+            if self._runtime.least_seconds(configuration) <= seconds:
                 self._left -= 1
-                expected = self._runtime.expected_seconds(drawn)
-                return Recommendation(drawn, "random", "drawn at random", expected)
+                expected = self._runtime.expected_seconds(configuration)
+                return Recommendation(configuration, "random", "random configuration", expected)
         return None
 
     def observe(self, observation: Observation) -> None:
-        """Draws do not depend on results."""
+        """Do nothing: the samples do not depend on results."""

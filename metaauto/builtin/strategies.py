@@ -1,4 +1,4 @@
-"""metaauto's own strategies."""
+"""Built-in warm-start strategies."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ STRATEGIES = (
     Strategy(
         "knowledge",
         _from_knowledge,
-        "What won on similar tables, by expected gain per second; without knowledge, as portfolio.",
+        "Best configurations of similar datasets by expected gain per second; without knowledge, "
+        "the same as portfolio.",
     ),
     Strategy(
         "portfolio",
         _from_authors,
-        "What the authors of models recommend, one model after the other.",
+        "Configurations recommended by the authors of the models, one model after the other.",
     ),
     Strategy(
         "random",
         RandomStart,
-        "Eight draws from the space, then SMAC alone: a cold start, to measure others by.",
+        "Eight random configurations, then SMAC alone: a cold start, as a baseline.",
     ),
 )

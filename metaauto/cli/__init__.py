@@ -14,7 +14,7 @@ from metaauto import __version__
 from metaauto.cli.completers import COMPLETE_VARIABLE
 from metaauto.cli.exit_status import exit_status_help
 from metaauto.cli.group import plugin_command
-from metaauto.cli.terminal import NobodyReads, run
+from metaauto.cli.terminal import OutputClosed, run
 
 __all__ = ["COMMANDS", "command", "main"]
 
@@ -36,14 +36,14 @@ COMMANDS = {
 
 
 class _Commands(click.Group):
-    """Imports a command's module when it is needed, and asks plugins only for unknown names."""
+    """Import a command's module on demand; load plugins only for unknown names."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands of metaauto itself: asking plugins would slow every ``--help``."""
+        """Return metaauto's own commands; loading plugins would slow down every ``--help``."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Find a command by name."""
+        """Return a command by name."""
         if cmd_name in COMMANDS:
             found: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
             return found
@@ -52,14 +52,14 @@ class _Commands(click.Group):
         return plugin_command(cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a reader of its output who leaves is no error."""
+        """Run the command; a closed output pipe is not an error."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
-            raise NobodyReads from error
+            raise OutputClosed from error
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """Find the command that is called, or say what was meant."""
+        """Return the command that is called, or raise an error with a suggestion."""
         name = args[0]
         if not ctx.resilient_parsing and self.get_command(ctx, name) is None:
             import difflib
@@ -81,7 +81,7 @@ def _with_defaults(ctx: click.Context, command: click.Command | None, args: list
     try:
         use_defaults(ctx, args[0], command)
     except SettingError:
-        # A file that is wrong must not keep anybody from the help.
+        # An invalid file must not block --help.
         if not {"-h", "--help"} & set(args):
             raise
 
@@ -93,10 +93,10 @@ def _with_defaults(ctx: click.Context, command: click.Command | None, args: list
 )
 @click.version_option(__version__, prog_name="metaauto", message="%(prog)s %(version)s")
 @click.option(
-    "--traceback", is_flag=True, expose_value=False, help="Show where an error came from."
+    "--traceback", is_flag=True, expose_value=False, help="Print the traceback of an error."
 )
 def command() -> None:
-    """AutoML for tables: from a table to one honest, saved model.
+    """AutoML for tabular data: from a table to one evaluated, saved model.
 
     \b
     metaauto fit train.csv --target price --budget 5m --out model.metaauto
@@ -105,26 +105,26 @@ def command() -> None:
 
     A table is a file (csv, tsv, parquet, feather, json lines, arff), or an
     address such as sqlite:shop.db?table=orders, openml:31 or sklearn:iris.
-    Where a file is read or written, - stands for the standard input or output.
+    Where a file is read or written, - means the standard input or output.
     `metaauto COMMAND --help` explains each command. Plugins can add commands; `metaauto plugins`
     lists them.
 
-    Options that are not given are taken from metaauto.toml in the working directory, a table for
-    each command, or from [tool.metaauto] in pyproject.toml.
+    Defaults of options are read from metaauto.toml in the working directory (one table per
+    command) or from [tool.metaauto] in pyproject.toml.
     """
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line, and exit with its status.
+    """Run the command line and exit with its status.
 
     Parameters
     ----------
     arguments : sequence of str, optional
-        What follows ``metaauto``; by default that of this process.
+        Arguments after ``metaauto``; by default those of this process.
     """
     if COMPLETE_VARIABLE not in os.environ:
         raise SystemExit(run(command, arguments))
-    # Whoever asks is a shell, in the middle of a line that is being typed.
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+    # A shell asks for completions while a line is being typed: messages would garble it.
+    with open(os.devnull, "w") as devnull, contextlib.redirect_stderr(devnull):
         status = run(command, arguments)
     raise SystemExit(status)

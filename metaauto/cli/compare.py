@@ -1,4 +1,4 @@
-"""``metaauto compare``: fits side by side."""
+"""``metaauto compare``: compare fits side by side."""
 
 from __future__ import annotations
 
@@ -19,23 +19,22 @@ __all__ = ["command"]
 _MEMBERS = 3
 
 
-@click.command("compare", short_help="Show fits side by side: scores, trials, time, options.")
+@click.command("compare", short_help="Compare fits: scores, trials, time, options.")
 @click.argument("runs", metavar="RUN RUN ...", nargs=-1, shell_complete=complete_files)
-@json_option("all of it")
+@json_option("the complete comparison")
 def command(runs: tuple[str, ...], as_json: bool) -> None:
-    """Show the fits RUN side by side: scores, ensembles, trials, time, and options that differ.
+    """Compare the fits RUN: scores, ensembles, trials, time, and options that differ.
 
     \b
     metaauto compare monday.metaauto tuesday.metaauto
     metaauto compare run-a run-b --json
 
-    A RUN is a model file or the directory of a run (--run-dir), which may still go on. Scores are
-    out-of-fold; intervals say how much they depend on which rows happened to be in the table.
-    Nothing in a model file is loaded.
+    A RUN is a model file or a run directory (--run-dir), also of a running fit. Scores are
+    out-of-fold; the 95 % intervals cover the sampling of rows. No model is loaded.
     """
     if len(runs) < 2:
-        raise click.UsageError("Name two or more model files or run directories.")
-    from metaauto.analysis.comparison import differing_options, read_compared, verdict
+        raise click.UsageError("Give two or more model files or run directories.")
+    from metaauto.analysis.comparison import differing_options, read_compared, result
 
     fits = [read_compared(place) for place in runs]
     differing = differing_options(fits)
@@ -44,23 +43,23 @@ def command(runs: tuple[str, ...], as_json: bool) -> None:
             {
                 "runs": [fit.to_json() for fit in fits],
                 "differing_options": differing,
-                "verdict": verdict(fits),
+                "result": result(fits),
             }
         )
         return
     keys = _keys(runs)
-    rows = [_row(label, keys, [tell(fit) for fit in fits]) for label, tell in _LINES.items()]
+    rows = [_row(label, keys, [text(fit) for fit in fits]) for label, text in _LINES.items()]
     shown = [row for row in rows if any(row[key] != "-" for key in keys)]
     shown += [
         _row(f"option {name}", keys, [_value(value) for value in values])
         for name, values in differing.items()
     ]
     print_table(shown, left=("", *keys))
-    print_line(verdict(fits))
+    print_line(result(fits))
 
 
 def _keys(runs: Sequence[str]) -> list[str]:
-    """Headings; the same run twice still has two columns."""
+    """Return unique headings; a run that is given twice gets a numbered one."""
     return [
         run if run not in runs[:place] else f"{run} ({place + 1})" for place, run in enumerate(runs)
     ]
@@ -71,7 +70,7 @@ def _row(label: str, keys: Sequence[str], cells: Sequence[str]) -> dict[str, str
 
 
 def _score(name: str, interval: str = "") -> Callable[[Compared], str]:
-    def tell(fit: Compared) -> str:
+    def text(fit: Compared) -> str:
         from metaauto.text import format_score
 
         found: Mapping[str, Any] | None = getattr(fit, interval) if interval else None
@@ -80,7 +79,7 @@ def _score(name: str, interval: str = "") -> Callable[[Compared], str]:
             ends = f" ({format_score(found['low'])} to {format_score(found['high'])})"
         return f"{format_score(getattr(fit, name))}{ends}"
 
-    return tell
+    return text
 
 
 def _metric(fit: Compared) -> str:

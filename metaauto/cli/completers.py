@@ -1,4 +1,4 @@
-"""What a shell is offered for the values of options and arguments."""
+"""Shell completion of the values of options and arguments."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
     "complete_explainers",
     "complete_files",
     "complete_folders",
-    "complete_left_out",
+    "complete_excluded",
     "complete_metrics",
     "complete_models",
     "complete_plugins",
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 COMPLETE_VARIABLE = "_METAAUTO_COMPLETE"
-"""The environment variable by which a shell asks."""
+"""Environment variable that a shell sets to request completions."""
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -37,19 +37,19 @@ Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]
 def complete_files(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Let the shell complete the name of a file."""
+    """Return an item that lets the shell complete a file name."""
     return [CompletionItem(incomplete, type="file")]
 
 
 def complete_folders(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Let the shell complete the name of a folder."""
+    """Return an item that lets the shell complete a folder name."""
     return [CompletionItem(incomplete, type="dir")]
 
 
 def _offering(find: Callable[[click.Context], Iterable[str]]) -> Completer:
-    """Complete names that are found; what goes wrong meanwhile must not upset a typed line."""
+    """Return a completer of the names that `find` returns; errors and output are suppressed."""
 
     @functools.wraps(find)
     def complete(
@@ -69,15 +69,15 @@ def _offering(find: Callable[[click.Context], Iterable[str]]) -> Completer:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Nothing is printed, logged, warned of or raised."""
+    """Suppress output, logging, warnings and exceptions."""
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
-    nowhere = io.StringIO()
+    discarded = io.StringIO()
     try:
         with (
             contextlib.suppress(Exception, SystemExit),
-            contextlib.redirect_stdout(nowhere),
-            contextlib.redirect_stderr(nowhere),
+            contextlib.redirect_stdout(discarded),
+            contextlib.redirect_stderr(discarded),
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore")
@@ -87,7 +87,7 @@ def _silence() -> Iterator[None]:
 
 
 def _loaded(context: click.Context) -> LoadedPlugins:
-    """The plugins that the command would load, broken ones left out."""
+    """Return the plugins that the command would load, without broken ones."""
     from metaauto.plugins.manager import PluginSettings, load_plugins
 
     folders: list[Any] = []
@@ -102,7 +102,7 @@ def _loaded(context: click.Context) -> LoadedPlugins:
 
 @_offering
 def complete_metrics(context: click.Context) -> Iterable[str]:
-    """Name the metrics, those of the task where one is given."""
+    """Return the names of the metrics, of one task if it is given."""
     from metaauto.metrics import names_for
     from metaauto.task import TASK_KINDS
 
@@ -118,13 +118,13 @@ def complete_metrics(context: click.Context) -> Iterable[str]:
 
 @_offering
 def complete_models(context: click.Context) -> Iterable[str]:
-    """Name the models, and the plugins that bring some."""
+    """Return the names of the models and of the plugins that provide some."""
     return _chosen(context, ("model",))
 
 
 @_offering
-def complete_left_out(context: click.Context) -> Iterable[str]:
-    """Name the models, the preprocessors, and the plugins that bring some."""
+def complete_excluded(context: click.Context) -> Iterable[str]:
+    """Return the names of models, preprocessors and of the plugins that provide some."""
     return _chosen(context, ("model", "preprocessor"))
 
 
@@ -137,17 +137,17 @@ def _chosen(context: click.Context, kinds: Iterable[str]) -> Iterable[str]:
 
 @_offering
 def complete_explainers(context: click.Context) -> Iterable[str]:
-    """Name the explainers."""
+    """Return the names of the explainers."""
     return _loaded(context).registry.names("explainer")
 
 
 @_offering
 def complete_strategies(context: click.Context) -> Iterable[str]:
-    """Name the strategies."""
+    """Return the names of the strategies."""
     return _loaded(context).registry.names("strategy")
 
 
 @_offering
 def complete_plugins(context: click.Context) -> Iterable[str]:
-    """Name the plugins, those that are broken too."""
+    """Return the names of all plugins, including broken ones."""
     return sorted(plugin.name for plugin in _loaded(context).plugins)

@@ -1,4 +1,4 @@
-"""``metaauto completion``: what lets a shell complete commands and options."""
+"""``metaauto completion``: print the script for shell completion."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["command"]
 _SHELLS = ("bash", "zsh", "fish")
 
 
-@click.command("completion", short_help="Let a shell complete commands and options.")
+@click.command("completion", short_help="Print shell completion.")
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    """Print what SHELL must read to complete metaauto's commands, options and their values.
+    """Print the script that lets SHELL complete commands, options and their values.
 
     \b
     bash  metaauto completion bash > ~/.metaauto-complete.bash
@@ -26,7 +26,7 @@ def command(ctx: click.Context, shell: str) -> None:
           echo '. ~/.metaauto-complete.zsh' >> ~/.zshrc
     fish  metaauto completion fish > ~/.config/fish/completions/metaauto.fish
 
-    Then start a new shell. The commands of plugins are completed once they are typed.
+    Then start a new shell. Names of plugin commands are not completed, their options are.
     """
     found = get_completion_class(shell)
     if found is None:

@@ -20,19 +20,19 @@ PROJECT_FILE = "pyproject.toml"
 _TABLE = "[tool.metaauto]"
 _SOURCE = "metaauto.defaults"
 _NEVER = {
-    "help": "it is for the command line",
-    "plugins": "a file that lies in a folder must not run code; use --plugins or "
+    "help": "it is an option of the command line only",
+    "plugins": "a file in the working directory must not run code; use --plugins or "
     "METAAUTO_PLUGINS_DIR",
 }
 
 
 def use_defaults(ctx: click.Context, name: str, command: click.Command) -> None:
-    """Let options of a command that are not given take what the working directory's file says.
+    """Set the defaults of a command's options from the file in the working directory.
 
     Parameters
     ----------
     ctx : click.Context
-        Of the group that the command belongs to.
+        Context of the group that the command belongs to.
     name : str
         Name of the command.
     command : click.Command
@@ -41,7 +41,7 @@ def use_defaults(ctx: click.Context, name: str, command: click.Command) -> None:
     Raises
     ------
     SettingError
-        The file is no TOML, or names what does not exist.
+        The file is not valid TOML, or has an unknown command or option.
     """
     found = _read(Path.cwd())
     if found is None:
@@ -50,8 +50,8 @@ def use_defaults(ctx: click.Context, name: str, command: click.Command) -> None:
     known = ctx.command.list_commands(ctx) if isinstance(ctx.command, click.Group) else [name]
     for key, table in tables.items():
         if not isinstance(table, Mapping):
-            hint = f"Write it below the command that it is for, such as {_section(file, 'fit')}."
-            raise SettingError(f"{file}: {key!r} belongs to no command.", hint=hint)
+            hint = f"Move it to the table of a command, such as {_section(file, 'fit')}."
+            raise SettingError(f"{file}: {key!r} is not in the table of a command.", hint=hint)
         if key != name and key not in known and not _is_plugin_command(ctx, key):
             raise _unknown(file, "command", key, known)
     ctx.default_map = {name: _translated(file, name, command, tables.get(name, {}), ctx)}
@@ -59,12 +59,12 @@ def use_defaults(ctx: click.Context, name: str, command: click.Command) -> None:
 
 
 def from_file(ctx: click.Context, name: str) -> bool:
-    """Whether a parameter has its value from the file."""
+    """Return whether a parameter has its value from the file."""
     return ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP
 
 
 def options_from_file(ctx: click.Context) -> tuple[str, list[str]]:
-    """The name of the file, and the options that have their values from it."""
+    """Return the name of the file and the options that have their values from it."""
     used = [
         _long(param) for param in ctx.command.params if param.name and from_file(ctx, param.name)
     ]
@@ -72,14 +72,14 @@ def options_from_file(ctx: click.Context) -> tuple[str, list[str]]:
 
 
 def _read(folder: Path) -> tuple[str, Mapping[str, Any]] | None:
-    """The tables of commands, from the first file that has any."""
+    """Return the tables of commands from the first file that has any."""
     own = folder / OWN_FILE
     if own.is_file():
         return OWN_FILE, _parsed(own)
     project = folder / PROJECT_FILE
     if project.is_file():
         text = project.read_bytes()
-        # A broken file that does not speak of metaauto is none of its business.
+        # An invalid file without settings of metaauto is ignored.
         if b"tool" in text and b"metaauto" in text:
             tables = _parsed(project).get("tool", {}).get("metaauto")
             if isinstance(tables, Mapping):
@@ -96,14 +96,14 @@ def _parsed(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise SettingError(
-            f"{file.name!r} cannot be read: {error}.", hint="Mend it, or move it away."
+            f"Cannot read {file.name!r}: {error}.", hint="Fix or remove the file."
         ) from error
 
 
 def _translated(
     file: str, path: str, command: click.Command, table: Mapping[str, Any], ctx: click.Context
 ) -> dict[str, Any]:
-    """What click takes as its map of defaults; options by their names for programs."""
+    """Return the defaults in click's format, by parameter name."""
     options = dict(_options(command))
     found: dict[str, Any] = {}
     for key, value in table.items():
@@ -114,8 +114,8 @@ def _translated(
         name = key.replace("_", "-")
         if name in _NEVER:
             raise SettingError(
-                f"{file}: {key!r} of {path!r} cannot be set there: {_NEVER[name]}.",
-                hint="Take it out.",
+                f"{file}: {key!r} of {path!r} cannot be set in a file: {_NEVER[name]}.",
+                hint="Remove this key.",
             )
         if name not in options:
             raise _unknown(file, f"option of 'metaauto {path}'", key, [*options])
@@ -131,17 +131,19 @@ def _options(command: click.Command) -> Iterator[tuple[str, click.Option]]:
 
 
 def _long(param: click.Parameter) -> str:
-    """The long name of an option without its dashes."""
+    """Return the long name of an option without its dashes."""
     return next((opt[2:] for opt in param.opts if opt.startswith("--")), "")
 
 
 def _checked(where: str, option: click.Option, value: Any, ctx: click.Context) -> Any:
-    """The value as the option takes it."""
+    """Return the value in the form that the option takes."""
     if isinstance(value, Mapping):
         value = [f"{key}={item}" for key, item in value.items()]
     if option.is_flag:
         if not isinstance(value, bool):
-            raise SettingError(f"{where} is {value!r}.", hint="Write true or false.")
+            raise SettingError(
+                f"{where}: expected true or false, got {value!r}.", hint="Write true or false."
+            )
         return value
     if option.multiple:
         values = value if isinstance(value, list) else [value]
@@ -151,11 +153,14 @@ def _checked(where: str, option: click.Option, value: Any, ctx: click.Context) -
 
 def _one(where: str, option: click.Option, value: Any, ctx: click.Context) -> Any:
     if isinstance(value, (bool, list, Mapping)):
-        raise SettingError(f"{where} is {value!r}.", hint="Give one number or text.")
+        raise SettingError(
+            f"{where}: expected one number or text, got {value!r}.",
+            hint="Write one number or text.",
+        )
     try:
         option.type.convert(str(value), option, ctx)
     except click.BadParameter as error:
-        raise SettingError(f"{where}: {error.message}", hint="Mend it there.") from error
+        raise SettingError(f"{where}: {error.message}", hint="Fix the value.") from error
     return str(value)
 
 
@@ -163,7 +168,7 @@ def _unknown(file: str, what: str, name: str, known: Iterable[str]) -> SettingEr
     names = sorted(known)
     near = difflib.get_close_matches(name.replace("_", "-"), names, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(names)}."
-    return SettingError(f"{file}: there is no {what} named {name!r}.", hint=hint)
+    return SettingError(f"{file}: unknown {what}: {name!r}.", hint=hint)
 
 
 def _section(file: str, command: str) -> str:

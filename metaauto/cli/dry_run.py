@@ -1,4 +1,4 @@
-"""``metaauto fit --dry-run``: what a fit would do, in a page."""
+"""``metaauto fit --dry-run``: print the plan of a fit on one page."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _MOST_COLUMNS = 30
 
 
 def print_plan(plan: Plan, as_json: bool) -> None:
-    """Write a plan to the standard output."""
+    """Print a plan to the standard output."""
     from metaauto.progress.lines import table_lines
 
     found, clock = plan.suggestion, plan.clock
     for problem in found.problems:
-        say(f"Warning: {problem} It is left out.")
+        say(f"Warning: {problem} This store is ignored.")
     if as_json:
         print_json(plan.to_json())
         return
@@ -37,16 +37,16 @@ def print_plan(plan: Plan, as_json: bool) -> None:
     _print_columns(plan)
     print_line("")
     if found.stores:
-        known, tables = counted(found.known, "configuration"), counted(found.datasets, "table")
-        cores = counted(clock.cores, "core")
-        print_line(f"First, of {known} known from {tables} (seconds on {cores}):")
+        known = counted(found.known, "configuration")
+        datasets, cores = counted(found.datasets, "dataset"), counted(clock.cores, "core")
+        print_line(f"First configurations (from {known} on {datasets}; seconds on {cores}):")
     else:
-        print_line("First, as nothing is known of such tables:")
+        print_line("First configurations (no knowledge for this task type: model defaults):")
     print_suggested(found)
     total, fitting = len(found.configurations), plan.fitting_in
     if math.isfinite(clock.seconds) and fitting < total:
         print_line(f"About {fitting} of these {total} fit into the budget.")
-    print_line("Nothing was fitted.")
+    print_line("No model was fitted.")
 
 
 def _budget(plan: Plan) -> str:
@@ -66,11 +66,11 @@ def _print_columns(plan: Plan) -> None:
                 "role": str(column.role),
                 "distinct": f"{column.n_unique:,}",
                 "missing": f"{column.missing:.1%}" if column.missing else "",
-                "because": column.reason,
+                "reason": column.reason,
             }
             for column in columns[:_MOST_COLUMNS]
         ],
-        left=("column", "role", "because"),
+        left=("column", "role", "reason"),
     )
     if len(columns) > _MOST_COLUMNS:
-        print_line(f"and {len(columns) - _MOST_COLUMNS:,} more; --json shows all")
+        print_line(f"... and {len(columns) - _MOST_COLUMNS:,} more; --json shows all")

@@ -1,4 +1,4 @@
-"""``metaauto evaluate``: a model scored on a table whose target is known."""
+"""``metaauto evaluate``: score a saved model on a table with the target."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["command"]
     metavar="M",
     shell_complete=complete_metrics,
     multiple=True,
-    help="What to measure. Repeatable.  [default: the model's metric and the usual ones]",
+    help="Metric to compute. Repeatable.  [default: the model's metric and common metrics]",
 )
 @truth_option()
 @plugins_option()
@@ -40,14 +40,14 @@ def command(
     plugin_folders: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Score the saved MODEL on the table DATA, which holds the target; - is the standard input.
+    """Score the saved MODEL on the table DATA with the target; - is the standard input.
 
     \b
     metaauto evaluate price.metaauto test.csv
     metaauto evaluate churn.metaauto test.csv --metric roc_auc --metric f1 --json
 
-    Rows without a target are left out. Only rows that the model was not trained on give an honest
-    score.
+    Rows without a target are dropped. Use rows that the model was not trained on; scores on
+    training rows are too optimistic.
     """
     settings = plugin_settings(plugin_folders)
     from metaauto.analysis.evaluation import evaluate
@@ -73,7 +73,7 @@ def command(
             }
         )
         return
-    dropped = f"; {found.dropped_rows:,} without a target left out" if found.dropped_rows else ""
+    dropped = f"; {found.dropped_rows:,} without a target dropped" if found.dropped_rows else ""
     print_line(f"{counted(found.rows, 'row')}{dropped}")
     print_table(
         [
@@ -81,7 +81,7 @@ def command(
                 "metric": name,
                 "score": format_score(score),
                 "better": "higher" if found.greater_is_better[name] else "lower",
-                "": "the model was made for it" if name == found.metric else "",
+                "": "optimised by the fit" if name == found.metric else "",
             }
             for name, score in found.scores.items()
         ],

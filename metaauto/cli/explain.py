@@ -1,4 +1,4 @@
-"""``metaauto explain``: which columns a model's predictions rest on, in all and row by row."""
+"""``metaauto explain``: global feature importance, and explanations of single rows."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import click
 
 from metaauto.cli.completers import complete_explainers, complete_files
 from metaauto.cli.options import (
+    analysis_budget_option,
     json_option,
-    looking_budget_option,
     plugin_settings,
     plugins_option,
     refuse_replacing,
@@ -38,7 +38,7 @@ _NAME_WIDTH = 48
 _VALUE_WIDTH = 32
 
 
-@click.command("explain", short_help="Say which columns predictions rest on.")
+@click.command("explain", short_help="Show feature importance.")
 @click.argument("model", shell_complete=complete_files)
 @click.argument("data", shell_complete=complete_files)
 @click.option(
@@ -53,34 +53,34 @@ _VALUE_WIDTH = 32
 @click.option(
     "--label",
     metavar="CLASS",
-    help="With --row or --rows: the class whose probability is explained.  "
-    "[default: the second of two, the predicted one of more]",
+    help="With --row or --rows: class whose probability is explained.  "
+    "[default: the second of two classes, else the predicted class]",
 )
 @click.option(
     "--explainer",
     metavar="NAME",
     shell_complete=complete_explainers,
-    help="With --row or --rows: how.  [default: shap where it is installed, else permutation]",
+    help="With --row or --rows: explainer.  [default: shap if it is installed, else permutation]",
 )
 @click.option(
     "--background",
     metavar="TABLE",
     shell_complete=complete_files,
-    help="With --row or --rows: rows to compare with, such as the training table.  [default: DATA]",
+    help="With --row or --rows: background rows, such as the training table.  [default: DATA]",
 )
 @truth_option()
-@looking_budget_option("the importance of the columns")
+@analysis_budget_option("feature importance")
 @seed_option()
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
     shell_complete=complete_files,
-    help="Write all of it as a table: .csv, .tsv, .parquet or .jsonl; - is csv on the standard "
+    help="Write all rows of the result: .csv, .tsv, .parquet or .jsonl; - is csv on the standard "
     "output.",
 )
 @plugins_option()
-@json_option("all of it")
+@json_option("the complete result")
 def command(
     model: str,
     data: str,
@@ -90,21 +90,21 @@ def command(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Say which columns of the table DATA the predictions of the saved MODEL rest on.
+    """Show the feature importance of the saved MODEL on the table DATA.
 
-    One of both can be -, the standard input.
+    One of the two can be -, the standard input.
 
     \b
     metaauto explain price.metaauto test.csv
     metaauto explain price.metaauto new.csv --row 0
     metaauto explain churn.metaauto new.csv --rows -o why.csv
 
-    Without --row: by how much the score becomes worse when the cells of one column change places
-    among the rows, with an interval of 95 %. Rows that the model was not trained on tell most. If
-    DATA has no target, it is said how far predictions move instead.
+    Without --row: permutation importance, the decrease of the score when a column is permuted,
+    with a 95 % interval. Use rows that the model was not trained on. If DATA has no target, the
+    mean change of the predictions is shown instead.
 
-    With --row: what the value of each column adds to the prediction of this row, compared with
-    other rows.
+    With --row: contribution of each column's value to the prediction of this row, relative to
+    background rows.
     """
     if output is not None:
         _check_output(output, as_json, model, data)
@@ -136,10 +136,10 @@ def _check_output(output: str, as_json: bool, model: str, data: str) -> None:
 
 def _check_given(given: Mapping[str, Any], by_row: bool) -> None:
     if given["chosen"] and given["every_row"]:
-        raise click.UsageError("--row and --rows exclude each other.")
+        raise click.UsageError("--row and --rows are mutually exclusive.")
     alone = [name for name in ("label", "explainer", "background") if given[name] is not None]
     if alone and not by_row:
-        raise click.UsageError(f"--{alone[0]} goes with --row or --rows.")
+        raise click.UsageError(f"--{alone[0]} requires --row or --rows.")
 
 
 def _columns(
@@ -151,7 +151,7 @@ def _columns(
     seconds: float,
     given: Mapping[str, Any],
 ) -> None:
-    """Importance of the columns."""
+    """Print or write the importance of the columns."""
     from metaauto.analysis.examine import importance_of, known_rows
     from metaauto.components import Deadline
 
@@ -179,13 +179,13 @@ def _columns(
 def _about_columns(model: FinalModel, found: Importance) -> Iterator[str]:
     repeats = f"each column permuted {found.repeats or 'up to 5'} times"
     if found.measure:
-        yield f"How much worse {found.measure} becomes on {counted(found.rows, 'row')}, {repeats}"
+        yield f"Worsening of {found.measure} on {counted(found.rows, 'row')}, {repeats}"
     else:
         what = "probabilities (of 1)" if model.task.is_classification else "predictions"
-        yield f"How far {what} move on {counted(found.rows, 'row')}, {repeats}"
+        yield f"Mean change of the {what} on {counted(found.rows, 'row')}, {repeats}"
         yield (
-            f"The table has no target {model.task.target!r}: with it, it is said how much worse "
-            f"{model.metric_name} becomes."
+            f"The table has no target {model.task.target!r}; add it to see the worsening of "
+            f"{model.metric_name}."
         )
 
 
@@ -203,16 +203,13 @@ def _column_row(record: Mapping[str, Any]) -> dict[str, str]:
 def _more_columns(found: Importance) -> Iterator[str]:
     if len(found.columns) > _SHOWN:
         more = counted(len(found.columns) - _SHOWN, "column")
-        yield f"{more} of less importance: --json shows all."
+        yield f"{more} of lower importance: --json shows all."
     if found.screened:
         weak = counted(len(found.screened), "column")
-        yield f"Not looked at: {weak} that can hardly move predictions."
+        yield f"Not evaluated: {weak} with the least effect on predictions in a screening."
     if found.missed:
-        yield f"There was no time for {counted(len(found.missed), 'column')}: raise --budget."
-    yield (
-        "Columns that tell the same as others look less important than they are; none of this "
-        "says what causes the target."
-    )
+        yield f"No time left for {counted(len(found.missed), 'column')}: raise --budget."
+    yield ("The importance of correlated columns is underestimated. Associations are not causes.")
 
 
 def _rows(
@@ -223,7 +220,7 @@ def _rows(
     as_json: bool,
     given: Mapping[str, Any],
 ) -> None:
-    """Contributions to the predictions of rows."""
+    """Print or write the contributions to the predictions of rows."""
     from metaauto.analysis.local_explanations import explain_rows
     from metaauto.data import read_table
 
@@ -266,7 +263,7 @@ def _rows(
 
 
 def preferred(installed: Sequence[str]) -> str:
-    """The explainer that is used if none is named."""
+    """Return the default explainer."""
     return next(name for name in _PREFERRED if name in installed)
 
 
@@ -276,16 +273,16 @@ def _show(model: FinalModel, row: Mapping[str, Any]) -> None:
     )
     if row["explained"]:
         label = _short(row["explained"], _VALUE_WIDTH)
-        about += f"; probability of {label} {row['value']:.3f}, usually {row['usual']:.3f}"
+        about += f"; probability of {label} {row['value']:.3f}, mean {row['usual']:.3f}"
     else:
-        about += f", usually {row['usual']:.5g}"
+        about += f", mean {row['usual']:.5g}"
     print_line(about)
     print_table(
         [
             {
                 "column": _short(cell["column"], _NAME_WIDTH),
                 "value": _short(cell["value"], _VALUE_WIDTH),
-                "adds": f"{cell['contribution']:+.4g}",
+                "contribution": f"{cell['contribution']:+.4g}",
             }
             for cell in row["cells"][:_SHOWN_CELLS]
         ],

@@ -21,12 +21,12 @@ from metaauto.cli.options import (
     target_option,
     task_option,
 )
-from metaauto.cli.progress import listening, stopping_gently
-from metaauto.cli.save_model import DEFAULT_OUT, hand_over, place_for
+from metaauto.cli.progress import progress_listener, stop_on_signal
+from metaauto.cli.save_model import DEFAULT_OUT, check_out, save_and_summarize
 from metaauto.cli.streams import STANDARD_STREAM
 from metaauto.cli.terminal import say
 from metaauto.errors import SettingError
-from metaauto.interrupts import leaving_at_once
+from metaauto.interrupts import exit_on_interrupt
 
 if TYPE_CHECKING:
     from metaauto.engine.options import FitOptions
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("fit", short_help="Search the best model for a table, and save it.")
+@click.command("fit", short_help="Search for the best model for a table and save it.")
 @click.argument("data", required=False, shell_complete=complete_files)
 @target_option()
 @task_option()
@@ -42,7 +42,7 @@ __all__ = ["command"]
     "--metric",
     metavar="M",
     shell_complete=complete_metrics,
-    help="What to optimise, such as roc_auc, log_loss, f1, rmse, mae or quantile@0.9.  "
+    help="Metric to optimise, such as roc_auc, log_loss, f1, rmse, mae or quantile@0.9.  "
     "[default: roc_auc (two classes), log_loss (more), rmse]",
 )
 @click.option(
@@ -52,15 +52,15 @@ __all__ = ["command"]
     "--trials",
     metavar="N",
     type=int,
-    help="Configurations to try; without --budget the result is reproducible. With both, what is "
-    "spent first ends the search.",
+    help="Number of configurations to try; without --budget the result is reproducible. With "
+    "both, the search ends at the limit that is reached first.",
 )
 @click.option("--cores", metavar="N", type=int, help="Worker processes.  [default: all cores]")
 @click.option(
     "--memory",
     metavar="GB",
     type=float,
-    help="Memory of all workers together.  [default: most of what is free]",
+    help="Memory of all workers together.  [default: most of the free memory]",
 )
 @seed_option()
 @click.option(
@@ -68,48 +68,50 @@ __all__ = ["command"]
     metavar="HOW",
     default="auto",
     show_default=True,
-    help="auto, a number of folds, the share of one validation part (0.2), or holdout.",
+    help="auto, the number of folds, the share of one validation part (0.2), or holdout.",
 )
 @click.option(
     "--holdout",
     metavar="SHARE",
     type=float,
     default=0.0,
-    help="Share of rows kept from the search for a last, honest score.",
+    help="Share of rows held out of the search for an unbiased final score.",
 )
-@click.option("--groups", metavar="COL", help="Rows with the same value stay together in a fold.")
-@click.option("--time", metavar="COL", help="Later rows are predicted from earlier ones.")
-@click.option("--weights", metavar="COL", help="Weight of each row.")
+@click.option(
+    "--groups", metavar="COL", help="Group column: rows with the same value stay in one fold."
+)
+@click.option("--time", metavar="COL", help="Time column: validate on later rows.")
+@click.option("--weights", metavar="COL", help="Column of sample weights.")
 @include_option()
 @exclude_option()
 @click.option(
     "--role",
     "roles",
-    metavar="COL=ROLE",
+    metavar="COLUMN=ROLE",
     multiple=True,
-    help="What a column is: numeric, categorical, boolean, datetime, text, or identifier to leave "
-    "it out. Repeatable.",
+    help="Role of a column: numeric, categorical, boolean, datetime, text, or identifier to "
+    "exclude it. Repeatable.",
 )
 @click.option(
     "--knowledge",
     metavar="STORE",
     shell_complete=complete_files,
-    help="Start from what this store knows of other tables.  [default: the shipped store, "
+    help="Warm start from this knowledge store only.  [default: the shipped store, "
     "installed packs and your own]",
 )
 @click.option(
-    "--no-knowledge", is_flag=True, help="Start cold: the defaults of all models come first."
+    "--no-knowledge", is_flag=True, help="No warm start: the defaults of all models come first."
 )
 @strategy_option(
-    "What is tried first: what is known to be good on similar tables (knowledge), what the authors "
-    "of models recommend (portfolio), or what a plugin says."
+    "Order of the first configurations: those that did well on similar datasets (knowledge), those "
+    "recommended by the authors of models (portfolio), or a plugin's strategy."
 )
 @click.option(
     "--remember/--no-remember",
     default=True,
     envvar="METAAUTO_REMEMBER",
-    help="Whether your own store learns from this fit: metafeatures, configurations, losses and "
-    "seconds, nothing of the rows.  [default: it does, unless METAAUTO_REMEMBER=0]",
+    help="Whether to add this fit to your own store: metafeatures, configurations, losses and "
+    "seconds, no rows.  [default: --remember, unless METAAUTO_REMEMBER=0]",
 )
 @click.option(
     "--run-dir",
@@ -121,23 +123,23 @@ __all__ = ["command"]
     "--resume",
     metavar="DIR",
     shell_complete=complete_folders,
-    help="Go on with the interrupted run in this directory.",
+    help="Resume the interrupted run in this directory.",
 )
 @click.option(
     "--out",
     metavar="FILE",
     shell_complete=complete_files,
     help=f"Where to save the model; - is the standard output.  "
-    f"[default: {DEFAULT_OUT}, if there is none yet]",
+    f"[default: {DEFAULT_OUT}, if it does not exist yet]",
 )
 @plugins_option()
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Show what would be done and tried first, and why, without fitting anything.",
+    help="Show column roles, validation scheme and first configurations with reasons; fit nothing.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="No progress, only warnings and errors.")
-@json_option("what the fit came to")
+@click.option("-q", "--quiet", is_flag=True, help="Show warnings and errors only, no progress.")
+@json_option("the results of the fit")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -150,7 +152,7 @@ def command(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Search the best model for the table DATA within a budget, and save it.
+    """Search for the best model for the table DATA within a budget, and save it.
 
     \b
     metaauto fit train.csv --target price --budget 5m --out price.metaauto
@@ -160,25 +162,24 @@ def command(
     metaauto fit train.csv --target price --knowledge team.db --no-remember
     metaauto fit train.csv --target price --budget 1h --dry-run
 
-    Before the search it tells what it takes each column for and how it validates; then each better
-    answer. Ctrl-C ends the search and saves the best model so far; a run with --run-dir that was
-    killed goes on with
+    Prints column roles and the validation scheme, then every improvement. Ctrl-C ends the search
+    and saves the best model so far. A killed run with --run-dir is resumed by
 
     \b
     metaauto fit --resume run --out model.metaauto
 
-    which keeps its data, options and the time it has used; a --budget or --trials that is given
-    replaces the one before, and counts from the start of the run.
+    which keeps its data, options and elapsed time; a given --budget or --trials replaces the
+    previous one and counts from the start of the run.
 
-    The search starts warm, from what knowledge stores tell of other tables (`metaauto knowledge`),
-    and afterwards your own store remembers what was tried here, never the rows.
+    The search starts warm from knowledge stores (`metaauto knowledge`). Afterwards the tried
+    configurations and their losses are added to your own store, never the rows.
 
-    What goes on is shown on the standard error: as one view on a terminal, as lines elsewhere. The
-    result of --json goes to the standard output. Options that are not given are taken from the
-    table [fit] of metaauto.toml, or [tool.metaauto.fit] of pyproject.toml, in this folder.
+    Progress goes to the standard error: as a live view on a terminal, as lines elsewhere. The
+    result of --json goes to the standard output. Defaults of options are read from the table
+    [fit] of metaauto.toml, or [tool.metaauto.fit] of pyproject.toml, in the working directory.
     """
-    _settle(ctx, data, resume, given)
-    place = "" if dry_run else place_for(out, data)
+    _resolve_conflicts(ctx, data, resume, given)
+    place = "" if dry_run else check_out(out, data)
     if place == STANDARD_STREAM and as_json:
         raise click.UsageError("--out - and --json both write to the standard output.")
     options = _options(given)
@@ -191,42 +192,44 @@ def command(
     file, named = options_from_file(ctx)
     if named and not quiet:
         say(f"Defaults from {file}: {', '.join(named)}")
-    with leaving_at_once():
-        from metaauto.engine.fit_runner import Conductor
-        from metaauto.search.executors.forkserver_pool import fork_nursery
+    with exit_on_interrupt():
+        from metaauto.engine.fit_runner import FitRunner
+        from metaauto.search.executors.forkserver_pool import fork_from_server
 
-        # Whoever misspelt a file need not wait for what workers import.
+        # A misspelt file name must not wait for the imports of the workers.
         if data in (None, STANDARD_STREAM) or ":" in data or Path(data).exists():
-            fork_nursery()
-    with listening(quiet) as (listener, note):
-        conductor = Conductor(options, listener)
-        with stopping_gently(conductor, note):
-            model = conductor.run(data, target, resume)
+            fork_from_server()
+    with progress_listener(quiet) as (listener, note):
+        runner = FitRunner(options, listener)
+        with stop_on_signal(runner, note):
+            model = runner.run(data, target, resume)
     folders = given["plugin_folders"]
-    hand_over(model, place, data=data, plugin_folders=folders, quiet=quiet, as_json=as_json)
+    save_and_summarize(
+        model, place, data=data, plugin_folders=folders, quiet=quiet, as_json=as_json
+    )
 
 
-def _settle(
+def _resolve_conflicts(
     ctx: click.Context, data: str | None, resume: str | None, given: dict[str, Any]
 ) -> None:
-    """Refuse what does not go together; what was typed goes before what a file says."""
+    """Refuse conflicting options; the command line takes precedence over a file of defaults."""
     for one, other in (("knowledge", "no_knowledge"), ("no_knowledge", "knowledge")):
         if from_file(ctx, one) and given[other] and not from_file(ctx, other):
             given[one] = None
     if resume is not None and from_file(ctx, "run_dir"):
         given["run_dir"] = None
     if data is None and resume is None:
-        raise click.UsageError("Name the table: metaauto fit DATA --target COL.")
+        raise click.UsageError("Missing table. Usage: metaauto fit DATA --target COL.")
     if resume is not None and given["run_dir"] is not None:
-        raise click.UsageError("--resume and --run-dir exclude each other.")
+        raise click.UsageError("--resume and --run-dir are mutually exclusive.")
     if resume is not None and ctx.params["dry_run"]:
-        raise click.UsageError("--resume and --dry-run exclude each other.")
+        raise click.UsageError("--resume and --dry-run are mutually exclusive.")
     if given["knowledge"] is not None and given["no_knowledge"]:
-        raise click.UsageError("--knowledge and --no-knowledge exclude each other.")
+        raise click.UsageError("--knowledge and --no-knowledge are mutually exclusive.")
 
 
 def _options(given: dict[str, Any]) -> FitOptions:
-    """What the fit is asked for, checked before anything is started."""
+    """Return the validated options of the fit."""
     roles = _roles(given["roles"])
     cv = _cv(given["cv"])
     settings = plugin_settings(given["plugin_folders"])
@@ -239,7 +242,7 @@ def _options(given: dict[str, Any]) -> FitOptions:
     plain = {name: given[name] for name in names}
     knowledge: bool | str = not given["no_knowledge"]
     if given["knowledge"] is not None:
-        # A run that is resumed elsewhere finds the store again.
+        # An absolute path is valid when the run is resumed from another directory.
         knowledge = str(Path(given["knowledge"]).expanduser().absolute())
     return FitOptions(**plain, cv=cv, roles=roles, knowledge=knowledge, plugins=settings)
 
@@ -250,7 +253,8 @@ def _roles(pairs: tuple[str, ...]) -> dict[str, str]:
         column, is_pair, role = pair.rpartition("=")
         if not is_pair or not column or not role:
             raise SettingError(
-                f"--role {pair!r} is no pair.", hint="Write --role COLUMN=ROLE, such as zip=text."
+                f"Invalid --role {pair!r}: expected COLUMN=ROLE.",
+                hint="Write, for example, --role zip=text.",
             )
         roles[column] = role.strip().lower()
     return roles

@@ -1,4 +1,4 @@
-"""A group of commands, each imported when it is called; plugins can add commands."""
+"""A group of commands, each imported on demand; plugins can add commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["LazyGroup", "plugin_command"]
 
 
 class LazyGroup(click.Group):
-    """Imports a command's module when it is needed, and suggests a name for a misspelt one.
+    """Import a command's module on demand, and suggest a name for a misspelt one.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ class LazyGroup(click.Group):
         self.takes_plugins = packages is not None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands in the order of use, those of this file first."""
+        """Return the commands in the order of use, those defined on the group first."""
         return [*super().list_commands(ctx), *self._modules]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Find a command by name."""
+        """Return a command by name."""
         if cmd_name in self._modules:
             found: click.Command = importlib.import_module(self._modules[cmd_name]).command
             return found
@@ -53,7 +53,7 @@ class LazyGroup(click.Group):
         return plugin_command(f"{self.name} {cmd_name}")
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """Find the command that is called, or say what was meant."""
+        """Return the command that is called, or raise an error with a suggestion."""
         name = args[0]
         if not ctx.resilient_parsing and self.get_command(ctx, name) is None:
             if name in self._packages:

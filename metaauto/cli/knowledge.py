@@ -1,4 +1,4 @@
-"""``metaauto knowledge``: what is known of other tables, and how it is made, checked and shared."""
+"""``metaauto knowledge``: show, build, share and check knowledge stores."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ _PACKAGES = {"import": "metaauto-importers"}
     modules=_COMMANDS,
     packages=_PACKAGES,
     invoke_without_command=True,
-    short_help="Show, build, share and check what is known of other tables.",
+    short_help="Show, build, share and check knowledge stores.",
 )
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """Show, build, share and check what is known of other tables.
+    """Show, build, share and check knowledge stores.
 
     \b
-    metaauto knowledge                                 the stores that a fit asks
+    metaauto knowledge                                 show the stores in use
     metaauto knowledge build --folder tables --target y
     metaauto knowledge build --suite openml-cc18 --budget 8h
-    metaauto knowledge verify                          is the warm start worth it?
+    metaauto knowledge verify                          evaluate the warm start
     metaauto knowledge merge colleague.db
     metaauto knowledge import oboe oboe/oboe/defaults      needs metaauto-importers
     metaauto knowledge forget --data train.csv --target price
 
-    A store is one file of plain facts: which configuration came to which loss in how many seconds,
-    on tables that are known by a digest, their shape and their metafeatures. It holds no rows, no
-    names of columns and no values. A fit asks the store that comes with metaauto, those of
-    installed packs and your own, which it adds to; METAAUTO_KNOWLEDGE names another file for that.
+    A store is one file with the losses and seconds of configurations on datasets. A dataset is
+    described by a digest, its shape and its metafeatures. A store holds no rows, column names or
+    values. A fit uses the shipped store, those of installed packs and your own, to which it adds
+    its results; METAAUTO_KNOWLEDGE sets the path of your own.
     """
     if ctx.invoked_subcommand is None:
         ctx.invoke(info)

@@ -1,4 +1,4 @@
-"""``metaauto knowledge build``: configurations measured on many tables, resumable."""
+"""``metaauto knowledge build``: evaluate configurations on many datasets, resumable."""
 
 from __future__ import annotations
 
@@ -29,38 +29,37 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_SILENCE = 5.0
+_LINE_SECONDS = 5.0
 _HARD = 2.5
 _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "catboost")
 
 
-@click.command("build", short_help="Measure configurations on many tables; resumable.")
+@click.command("build", short_help="Evaluate configurations on many datasets; resumable.")
 @click.option(
     "--suite",
     metavar="NAME_OR_ID",
-    help="The tasks of a suite at OpenML, or of a recipe that comes with metaauto, such as "
-    "openml-cc18.",
+    help="The tasks of an OpenML suite, or of a recipe shipped with metaauto, such as openml-cc18.",
 )
-@click.option("--tasks", metavar="IDS", help="Tasks at OpenML by their numbers: 3,31.")
+@click.option("--tasks", metavar="IDS", help="OpenML tasks by their ids: 3,31.")
 @click.option(
     "--folder",
     metavar="DIR",
     shell_complete=complete_folders,
-    help="The tables of a folder: parquet, csv, arff, feather.",
+    help="A folder of tables: parquet, csv, arff, feather.",
 )
 @click.option(
     "--target",
     metavar="COL",
-    help="The target column of all tables of the folder.  [default: target]",
+    help="Target column of all tables of the folder.  [default: target]",
 )
-@store_option("The store that is filled.")
+@store_option("Store to add the evaluations to.")
 @click.option(
     "--configurations",
     metavar="N",
     type=click.IntRange(min=0),
     default=2,
     show_default=True,
-    help="Random configurations of each model, besides its default and what its author recommends.",
+    help="Random configurations of each model, in addition to its default and its portfolio.",
 )
 @click.option(
     "--published",
@@ -68,13 +67,13 @@ _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "ca
     type=click.IntRange(min=0),
     default=4,
     show_default=True,
-    help="Configurations of each model that were imported into the store, to be measured as well.",
+    help="Imported configurations of each model in the store that are evaluated as well.",
 )
 @click.option(
     "--waves",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Measure only the first N waves; the defaults of all models are the first.",
+    help="Evaluate only the first N waves; the first wave holds the defaults of all models.",
 )
 @click.option(
     "--seconds-per-fit",
@@ -82,20 +81,21 @@ _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "ca
     type=float,
     default=8.0,
     show_default=True,
-    help=f"When a fit is to stop by itself, if it can; it is killed after {_HARD:g} times that.",
+    help=f"Soft time limit of a fit, for models that support one; a fit is killed after {_HARD:g} "
+    "times that.",
 )
 @click.option(
     "--expected-seconds",
     metavar="S",
     type=float,
-    help="Leave out further configurations of models whose fits on a table took longer on average.",
+    help="Skip further configurations of a model whose fits on a dataset took longer on average.",
 )
 @click.option("--budget", metavar="TIME", help="Stop after this time: 90s, 5m, 8h.")
 @click.option(
     "--budget-per-dataset",
     metavar="TIME",
-    help="Start no further fit on a table once its fits, those of earlier builds included, took so "
-    "long together.",
+    help="Total time of the fits on one dataset, earlier builds included; no further fit starts "
+    "after it.",
 )
 @click.option(
     "--rows",
@@ -103,7 +103,7 @@ _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "ca
     type=click.IntRange(min=50),
     default=4000,
     show_default=True,
-    help="Larger tables are cut to so many rows, drawn at random.",
+    help="Larger tables are subsampled to this number of rows, at random.",
 )
 @click.option(
     "--cores",
@@ -117,7 +117,7 @@ _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "ca
 @click.option(
     "--dask",
     metavar="ADDRESS",
-    help="Fit on the workers of a Dask cluster, whose scheduler is at ADDRESS, such as "
+    help="Address of the scheduler of a Dask cluster whose workers run the fits, such as "
     "tcp://host:8786, in place of the cores of this machine.",
 )
 @include_option()
@@ -135,7 +135,7 @@ def command(
     plugin_folders: tuple[str, ...],
     **given: Any,
 ) -> None:
-    """Measure configurations of every model on many tables, and keep the results in a store.
+    """Evaluate configurations of every model on many datasets, and store the results.
 
     \b
     metaauto knowledge build --folder tables --target y --budget 1h
@@ -143,21 +143,20 @@ def command(
     metaauto knowledge build --tasks 3,31,3021 --configurations 10 --seconds-per-fit 30
     metaauto knowledge build --suite openml-ctr23 --dask tcp://scheduler:8786
 
-    Every result is stored when it is there. A build that was ended, by Ctrl-C, --budget or a power
-    cut, goes on where it was when the same command is called again, and more tables, waves or
-    plugins add to what is there. Small tables come first, the defaults of all models before the
-    rest, so that the store is of use at any time.
+    Every result is stored at once. A build that was ended, by Ctrl-C, --budget or a power cut, is
+    resumed by the same command; more tables, waves or plugins add to the stored results. Small
+    tables come first, the defaults of all models before the rest, so that a partial store is
+    usable.
 
     A folder may hold a catalog.csv with the columns name, task, group, openml_id, rows, features;
-    tables that share rows belong to one group. Tasks of OpenML are measured on their official
-    folds.
+    tables that share rows belong to one group. OpenML tasks are evaluated on their official folds.
     """
     if sum(source is not None for source in (suite, tasks, folder)) != 1:
-        raise click.UsageError("Name the tables by one of --suite, --tasks and --folder.")
+        raise click.UsageError("Exactly one of --suite, --tasks and --folder is required.")
     if target is not None and folder is None:
-        raise click.UsageError("--target goes with --folder; tasks of OpenML name their own.")
+        raise click.UsageError("--target requires --folder; OpenML tasks name their own target.")
     if dask is not None and (given["cores"] is not None or given["memory"] is not None):
-        raise click.UsageError("--cores and --memory are of this machine; --dask fits elsewhere.")
+        raise click.UsageError("--dask is mutually exclusive with --cores and --memory.")
     plan = _plan(given)
     settings = plugin_settings(plugin_folders)
     path = named_or_own(store)
@@ -170,10 +169,10 @@ def command(
     plugins = replace(plugins, registry=chosen)
     began = time.monotonic()
     try:
-        with _ending_on_sigterm():
+        with _interrupt_on_sigterm():
             sources = _sources(suite, tasks, folder, target)
-            tables = counted(len(sources), "table")
-            say(f"{tables} for {path}. Ctrl-C ends it; the same command goes on.")
+            datasets = counted(len(sources), "dataset")
+            say(f"{datasets} for {path}. Ctrl-C stops the build; the same command resumes it.")
             lines = _Lines()
             with writable_store(path) as opened:
                 executor, speed = _executor(dask, plan)
@@ -183,22 +182,22 @@ def command(
                 )
                 info = opened.info()
     except KeyboardInterrupt:
-        say(f"Interrupted. What was measured is in {path}; the same command goes on from there.")
+        say(f"Interrupted. The results so far are in {path}; the same command resumes the build.")
         ctx.exit(ExitStatus.INTERRUPTED)
     if len(lines.unusable) == len(sources):
         raise KnowledgeError(
-            "None of the tables can be measured.", hint="See above, and look at --target."
+            "None of the datasets can be used.", hint="See the warnings above; check --target."
         )
     is_spent = time.monotonic() - began > plan.seconds
-    ending = "The budget is spent; the same command goes on. " if is_spent else "Done. "
+    ending = "Budget exhausted; the same command resumes the build. " if is_spent else "Done. "
     say(
         f"{ending}{counted(fresh, 'new evaluation')}; {path} holds "
-        f"{sum(info.evaluations.values()):,} on {counted(sum(info.datasets.values()), 'table')}."
+        f"{sum(info.evaluations.values()):,} on {counted(sum(info.datasets.values()), 'dataset')}."
     )
 
 
 def _executor(dask: str | None, plan: BuildPlan) -> tuple[Executor | None, float]:
-    """Where fits run, None for this machine, and how fast it is."""
+    """Return the executor (None for this machine) and the speed of its machines."""
     from metaauto.knowledge.provenance import calibrate
 
     if dask is None:
@@ -214,7 +213,7 @@ def _executor(dask: str | None, plan: BuildPlan) -> tuple[Executor | None, float
 
 
 def _plan(given: dict[str, Any]) -> BuildPlan:
-    """How to measure; options are checked before anything is started."""
+    """Return the plan of the build from validated options."""
     seconds, memory = given["seconds_per_fit"], given["memory"]
     expected = given["expected_seconds"]
     for name, value in (
@@ -223,7 +222,9 @@ def _plan(given: dict[str, Any]) -> BuildPlan:
         ("--memory", memory),
     ):
         if value is not None and not 0 < value < float("inf"):
-            raise SettingError(f"{name} {value:g} is nothing.", hint="Give a number above zero.")
+            raise SettingError(
+                f"{name} must be > 0 (got {value:g}).", hint="Give a positive, finite number."
+            )
     budget, of_table = (
         float("inf") if given[name] is None else parse_seconds(given[name])
         for name in ("budget", "budget_per_dataset")
@@ -259,15 +260,15 @@ def _sources(
 
     if folder is not None:
         if not Path(folder).expanduser().is_dir():
-            raise SettingError(f"There is no folder {folder!r}.", hint="Check the path.")
+            raise SettingError(f"Folder not found: {folder!r}.", hint="Check the path.")
         return folder_sources(folder, **({} if target is None else {"target": target}))
     lines = _Lines()
     if tasks is not None:
-        return task_sources(_numbers(tasks), tell=lines.described)
+        return task_sources(_numbers(tasks), on_progress=lines.described)
     if suite in recipe_names():
-        return recipe_sources(str(suite), tell=lines.described)
+        return recipe_sources(str(suite), on_progress=lines.described)
     name = str(suite).strip()
-    return suite_sources(int(name) if name.isdecimal() else name, tell=lines.described)
+    return suite_sources(int(name) if name.isdecimal() else name, on_progress=lines.described)
 
 
 def _numbers(text: str) -> list[int]:
@@ -275,28 +276,28 @@ def _numbers(text: str) -> list[int]:
     wrong = next((part for part in parts if not part.isdecimal()), None)
     if wrong is not None or not parts:
         raise SettingError(
-            f"--tasks {text!r} holds {wrong!r}, which is no number of a task."
+            f"Invalid --tasks {text!r}: expected task ids, got {wrong!r}."
             if wrong is not None
-            else "--tasks names no task.",
-            hint="Write numbers with commas between: 3,31,3021.",
+            else "--tasks must name at least one task (got none).",
+            hint="Write comma-separated ids: 3,31,3021.",
         )
     return [int(part) for part in parts]
 
 
 class _Lines:
-    """Progress as lines, at most one every few seconds; the tables that are left out at once."""
+    """Write progress as lines, at most one every few seconds; warnings at once."""
 
     def __init__(self) -> None:
         self.unusable: list[str] = []
         self._last = float("-inf")
 
     def described(self, done: int, total: int) -> None:
-        """Tell how many tasks OpenML has described."""
+        """Write how many task descriptions were fetched from OpenML."""
         if self._is_time():
-            say(f"{done} of {total} tasks of OpenML described")
+            say(f"Fetched the descriptions of {done} of {total} OpenML tasks")
 
     def progress(self, now: Progress) -> None:
-        """Tell how far the build is, and when it may end."""
+        """Write the progress of the build and the estimated remaining time."""
         if not self._is_time():
             return
         share = min(now.done / now.total, 1.0) if now.total else 1.0
@@ -305,20 +306,20 @@ class _Lines:
         say(f"{_duration(now.seconds):>8}  {share:4.0%}  {now.fresh:,} new, {now.label}{end}")
 
     def left_out(self, message: str) -> None:
-        """Tell that a table cannot be used."""
+        """Write that a dataset cannot be used."""
         self.unusable.append(message)
         say(f"Warning: {' '.join(message.split())}")
 
     def _is_time(self) -> bool:
         now = time.monotonic()
-        if now - self._last < _SILENCE:
+        if now - self._last < _LINE_SECONDS:
             return False
         self._last = now
         return True
 
 
 def _duration(seconds: float) -> str:
-    """Such as ``40s``, ``12m`` or ``3h05m``."""
+    """Return a duration such as ``40s``, ``12m`` or ``3h05m``."""
     if seconds < 99.5:
         return f"{seconds:.0f}s"
     minutes = round(seconds / 60)
@@ -326,8 +327,8 @@ def _duration(seconds: float) -> str:
 
 
 @contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the build as Ctrl-C does, workers and all."""
+def _interrupt_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the build and its workers like Ctrl-C."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""``metaauto knowledge check``: whether stores are whole."""
+"""``metaauto knowledge check``: check the integrity of stores."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from metaauto.errors import KnowledgeError
 __all__ = ["command"]
 
 
-@click.command("check", short_help="Look whether a store is whole.")
+@click.command("check", short_help="Check store integrity.")
 @click.argument("store", required=False, shell_complete=complete_files)
 @plugins_option()
 @click.pass_context
 def command(ctx: click.Context, store: str | None, plugin_folders: tuple[str, ...]) -> None:
-    """Look whether STORE is whole; without it, all stores that a fit asks.
+    """Check the integrity of STORE; by default of all stores in use.
 
     \b
     metaauto knowledge check
     metaauto knowledge check team.db
 
-    Looked at are the file, its tables, every fact and, in a store that was sealed to be shipped,
-    whether any value has changed since. The exit status is 0 if all is well and 1 if not.
+    Checks the file, its database tables, every record and, in a sealed store, whether any value
+    has changed since it was sealed. The exit status is 0 if no problem is found and 1 otherwise.
     """
     if store is not None:
         paths = [Path(store).expanduser()]
@@ -39,12 +39,12 @@ def command(ctx: click.Context, store: str | None, plugin_folders: tuple[str, ..
         paths = [path for _, path in in_use(load_quietly(plugin_folders).registry)]
         paths = [path for path in paths if path.exists()]
     if not paths:
-        print_line("There is no store yet.")
+        print_line("No store exists yet.")
     is_good = True
     for path in paths:
         problems = _problems(path)
         is_good = is_good and not problems
-        print_line(f"{path}: {'damaged' if problems else 'sound'}")
+        print_line(f"{path}: {'damaged' if problems else 'intact'}")
         for problem in problems:
             print_line(f"  {problem}")
     ctx.exit(0 if is_good else 1)

@@ -1,4 +1,4 @@
-"""``metaauto knowledge export``: a store as text that can be reviewed."""
+"""``metaauto knowledge export``: write a store as reviewable text."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from metaauto.text import counted
 __all__ = ["command"]
 
 
-@click.command("export", short_help="Write a store as text that can be reviewed.")
+@click.command("export", short_help="Write a store as reviewable text.")
 @click.argument("folder", shell_complete=complete_folders)
-@store_option("The store that is written.")
+@store_option("Store to export.")
 def command(folder: str, store: str | None) -> None:
-    """Write a store as JSON lines into FOLDER, a file for each table.
+    """Write a store as JSON lines into FOLDER, one file per dataset.
 
     \b
     metaauto knowledge export exported
     metaauto knowledge export exported --store team.db
     metaauto knowledge merge exported --store copy.db
 
-    The same store always gives the same text, so that versions can be compared line by line; a
-    second export into the folder rewrites only what has changed. `merge` reads it again.
+    The same store always gives the same text, so that versions can be compared line by line. A
+    second export into the folder rewrites changed files only. `merge` reads the folder.
     """
     from metaauto.knowledge import export_text
 

@@ -1,4 +1,4 @@
-"""``metaauto knowledge forget``: all that is known of one table."""
+"""``metaauto knowledge forget``: delete all records of one dataset."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from metaauto.errors import KnowledgeError, SettingError
 __all__ = ["command"]
 
 
-@click.command("forget", short_help="Delete all that is known of one table.")
+@click.command("forget", short_help="Delete all records of one dataset.")
 @click.argument("fingerprint", required=False)
 @click.option(
     "--data",
     metavar="DATA",
     shell_complete=complete_files,
-    help="The table itself, in place of its fingerprint.",
+    help="The table, in place of its fingerprint.",
 )
 @target_option()
 @task_option()
-@click.option("--groups", metavar="COL", help="As in the fit that is to be forgotten.")
-@click.option("--time", metavar="COL", help="As in the fit that is to be forgotten.")
-@click.option("--weights", metavar="COL", help="As in the fit that is to be forgotten.")
-@store_option("The store that forgets.")
+@click.option("--groups", metavar="COL", help="As in the fit to delete.")
+@click.option("--time", metavar="COL", help="As in the fit to delete.")
+@click.option("--weights", metavar="COL", help="As in the fit to delete.")
+@store_option("Store to delete from.")
 @plugins_option()
 def command(
     fingerprint: str | None,
@@ -45,26 +45,26 @@ def command(
     plugin_folders: tuple[str, ...],
     **given: Any,
 ) -> None:
-    """Delete all that is known of one table, also from the free space of the file.
+    """Delete all records of one dataset, also from the free space of the file.
 
     \b
     metaauto knowledge forget --data train.csv --target price
     metaauto knowledge forget 9f86d081884c7d65...
 
-    The table is named by its FINGERPRINT, a digest of its values (`metaauto metafeatures --json`
-    tells it), or read again: then name the target, and the columns of groups, time and weights, as
-    in the fit. Copies of the store remember.
+    The dataset is given by its FINGERPRINT, a digest of its values (see `metaauto metafeatures
+    --json`), or by its table: then name the target, and the columns of groups, time and weights,
+    as in the fit. Copies of the store are not changed.
     """
     if (fingerprint is None) == (data is None):
-        raise click.UsageError("Name the table: either its FINGERPRINT, or --data and --target.")
+        raise click.UsageError("Give either the FINGERPRINT of a dataset, or --data and --target.")
     if fingerprint is not None:
         if target is not None:
-            raise click.UsageError("--target goes with --data.")
+            raise click.UsageError("--target requires --data.")
         digest = fingerprint.strip().lower()
         if not re.fullmatch("[0-9a-f]{64}", digest):
             raise SettingError(
-                f"{fingerprint!r} is no fingerprint.",
-                hint="It has 64 hexadecimal digits; or name the table with --data and --target.",
+                f"Invalid fingerprint {fingerprint!r}: expected 64 hexadecimal digits.",
+                hint="Copy all digits, or name the table with --data and --target.",
             )
     else:
         settings = plugin_settings(plugin_folders)
@@ -77,12 +77,11 @@ def command(
         is_known = bool(opened.datasets(fingerprint=digest, metafeatures=False))
     if not is_known:
         raise KnowledgeError(
-            f"{str(path)!r} knows no table of the fingerprint {digest[:16]}...",
-            hint="The rows, their order, the target and the left-out columns must be those of the "
-            "fit.",
+            f"{str(path)!r} has no dataset with the fingerprint {digest[:16]}...",
+            hint="Use the same rows, row order, target and excluded columns as in the fit.",
         )
     from metaauto.knowledge import KnowledgeStore
 
     with KnowledgeStore.open(path, readonly=False) as opened:
         opened.forget(digest)
-    print_line(f"{path} has forgotten the table {digest[:16]}...")
+    print_line(f"Deleted the dataset {digest[:16]}... from {path}")

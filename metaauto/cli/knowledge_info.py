@@ -1,4 +1,4 @@
-"""``metaauto knowledge info``: what the stores hold, in numbers."""
+"""``metaauto knowledge info``: show the contents of the stores in numbers."""
 
 from __future__ import annotations
 
@@ -20,46 +20,46 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("info", short_help="Show what the stores hold, in numbers.")
+@click.command("info", short_help="Show the contents of the stores in numbers.")
 @click.argument("store", required=False, shell_complete=complete_files)
 @plugins_option()
 @json_option("the numbers")
 def command(
     store: str | None = None, plugin_folders: tuple[str, ...] = (), as_json: bool = False
 ) -> None:
-    """Show what STORE holds in numbers; without it, all stores that a fit asks.
+    """Show the contents of STORE in numbers; by default of all stores in use.
 
     \b
     metaauto knowledge info
     metaauto knowledge info team.db --json
 
-    These are the store that comes with metaauto (shipped), those of installed knowledge packs
-    (pack) and your own, which every fit adds to. One that cannot be used is shown with its error;
-    a fit leaves it out.
+    Stores in use are the one shipped with metaauto (shipped), those of installed knowledge packs
+    (pack) and your own (own), to which every fit adds. An unusable store is shown with its error;
+    a fit ignores it.
     """
     from metaauto.cli.plugins import load_quietly
 
     if store is not None:
         path = Path(store).expanduser()
         with read_store(path) as opened:
-            told = [("named", path, opened.info(), "")]
+            shown = [("named", path, opened.info(), "")]
     else:
-        told = [
-            (origin, path, *_looked_into(path))
+        shown = [
+            (origin, path, *_info_or_error(path))
             for origin, path in in_use(load_quietly(plugin_folders).registry)
         ]
     if as_json:
-        print_json([_plain(origin, path, info, error) for origin, path, info, error in told])
+        print_json([_plain(origin, path, info, error) for origin, path, info, error in shown])
         return
-    for origin, path, info, error in told:
+    for origin, path, info, error in shown:
         print_line(f"{origin:<8} {path}")
         for line in _lines(info) if info is not None else [error]:
             print_line(f"  {line}")
 
 
-def _looked_into(path: Path) -> tuple[StoreInfo | None, str]:
+def _info_or_error(path: Path) -> tuple[StoreInfo | None, str]:
     if not path.exists():
-        return None, "not there yet"
+        return None, "does not exist yet"
     try:
         with read_store(path) as store:
             return store.info(), ""
@@ -75,10 +75,10 @@ def _plain(origin: str, path: Path, info: StoreInfo | None, error: str) -> dict[
 def _lines(info: StoreInfo) -> Iterator[str]:
     yield f"{info.size / 1e6:.1f} MB, schema {info.schema}"
     for name, counts in (
-        ("tables", info.datasets),
+        ("datasets", info.datasets),
         ("configurations", info.configurations),
         ("evaluations", info.evaluations),
-        ("ended", info.statuses),
+        ("statuses", info.statuses),
         ("models", info.models),
     ):
         if counts:

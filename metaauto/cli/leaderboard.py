@@ -1,4 +1,4 @@
-"""``metaauto leaderboard``: what was tried for a model."""
+"""``metaauto leaderboard``: the ensemble and the trials of a saved model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["command"]
 _ERROR_WIDTH = 60
 
 
-@click.command("leaderboard", short_help="Show what was tried for a saved model.")
+@click.command("leaderboard", short_help="Show the ensemble and trials of a saved model.")
 @click.argument("model", shell_complete=complete_files)
 @json_option("all columns, with the configurations,")
 def command(model: str, as_json: bool) -> None:
@@ -27,8 +27,8 @@ def command(model: str, as_json: bool) -> None:
     metaauto leaderboard price.metaauto
     metaauto leaderboard price.metaauto --json
 
-    All scores are over the same rows, none of which a scored model was trained on. Only the
-    description in the file is read, nothing in it is loaded.
+    All scores are out-of-fold scores over the same rows. Only the manifest of the model file is
+    read; no model is loaded.
     """
     from metaauto.model.save import read_manifest
     from metaauto.text import format_score
@@ -55,17 +55,17 @@ def command(model: str, as_json: bool) -> None:
     print_table(
         [
             {
-                "rank": "" if row.get("rank") is None else str(row["rank"]),
-                "name": str(row.get("name", "")),
-                "score": format_score(row.get("score")),
-                "weight": f"{row['weight']:.1%}" if row.get("weight") else "",
-                "seconds": f"{row.get('seconds') or 0.0:.1f}",
-                "origin": str(row.get("origin", "")),
-                "status": _status(row),
+                "Rank": "" if row.get("rank") is None else str(row["rank"]),
+                "Model": str(row.get("name", "")),
+                "Score": format_score(row.get("score")),
+                "Weight": f"{row['weight']:.1%}" if row.get("weight") else "",
+                "Seconds": f"{row.get('seconds') or 0.0:.1f}",
+                "Source": str(row.get("source", "")),
+                "Status": _status(row),
             }
             for row in rows
         ],
-        left=("name", "origin", "status"),
+        left=("Model", "Source", "Status"),
     )
     for note in facts.get("notes", []):
         print_line(note)

@@ -1,4 +1,4 @@
-"""``metaauto metafeatures``: a table described by numbers."""
+"""``metaauto metafeatures``: compute the metafeatures of a table."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("metafeatures", short_help="Describe a table by numbers.")
+@click.command("metafeatures", short_help="Compute metafeatures.")
 @click.argument("data", shell_complete=complete_files)
 @target_option()
 @task_option()
@@ -35,10 +35,10 @@ __all__ = ["command"]
     type=float,
     default=5.0,
     show_default=True,
-    help="Time limit of all extractors together; what does not fit in is skipped.",
+    help="Time limit for all extractors together; those that do not fit are skipped.",
 )
 @plugins_option()
-@json_option("the numbers")
+@json_option("the metafeatures")
 def command(
     data: str,
     target: str | None,
@@ -47,25 +47,27 @@ def command(
     plugin_folders: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Describe the table DATA by the numbers that tables are compared by.
+    """Compute the metafeatures of the table DATA, by which datasets are compared.
 
     \b
     metaauto metafeatures train.csv --target price
     metaauto metafeatures sklearn:iris --seconds 1 --json
 
-    Each extractor, metaauto's own or a plugin's, looks at a sample of at most 2,000 rows and 300
-    columns. A dash stands for what cannot be said of this table. The numbers tell nothing of single
-    rows, names or values; a knowledge store holds no more of a table than these.
+    Each extractor, metaauto's own or a plugin's, uses a sample of at most 2,000 rows and 300
+    columns. A dash marks an undefined value. Metafeatures contain no rows, column names or
+    values; a knowledge store holds nothing else of a table's content.
     """
     if not 0 < seconds < float("inf"):
-        raise SettingError(f"--seconds {seconds:g} is no time.", hint="Give seconds above zero.")
+        raise SettingError(
+            f"--seconds must be > 0 (got {seconds:g}).", hint="For example: --seconds 5."
+        )
     settings = plugin_settings(plugin_folders)
     from metaauto.metafeatures import describe
     from metaauto.plugins.manager import load_plugins
 
     registry = load_plugins(settings).registry
     dataset = read_dataset(data, target, registry, task=task)
-    found = describe(dataset, registry.extractors(), seconds=seconds)
+    found = describe(dataset, registry.metafeatures(), seconds=seconds)
     if as_json:
         about = dataset.task
         shape = {

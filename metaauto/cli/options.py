@@ -1,4 +1,4 @@
-"""Options and checks that several commands share."""
+"""Options and checks shared by several commands."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metaauto.cli.completers import (
+    complete_excluded,
     complete_folders,
-    complete_left_out,
     complete_models,
     complete_strategies,
 )
@@ -29,7 +29,7 @@ __all__ = [
     "exclude_option",
     "include_option",
     "json_option",
-    "looking_budget_option",
+    "analysis_budget_option",
     "plugin_settings",
     "plugins_option",
     "read_dataset",
@@ -55,7 +55,7 @@ def plugins_option() -> Decorator:
         metavar="DIR",
         shell_complete=complete_folders,
         multiple=True,
-        help="A folder of plugin files (*.py), besides the installed plugins. Repeatable.",
+        help="Folder of plugin files (*.py), in addition to the installed plugins. Repeatable.",
     )
 
 
@@ -79,27 +79,27 @@ def json_option(what: str) -> Decorator:
 def target_option() -> Decorator:
     """Return the option ``--target COL``."""
     return click.option(
-        "--target", metavar="COL", help="The column to predict. Some sources name it."
+        "--target", metavar="COL", help="Column to predict; optional if the source names it."
     )
 
 
 def truth_option(beside: str = "") -> Decorator:
-    """Return the option ``--target COL`` of rows that a model is looked at on.
+    """Return the option ``--target COL`` of rows that a model is evaluated on.
 
     Parameters
     ----------
     beside : str, default=""
-        The option that it goes with.
+        The option that it requires.
     """
     return click.option(
         "--target",
         metavar="COL",
-        help=_beside(beside, "column of the truth.  [default: as in the training table]"),
+        help=_beside(beside, "target column.  [default: as in the training table]"),
     )
 
 
-def looking_budget_option(what: str, beside: str = "") -> Decorator:
-    """Return the option ``--budget TIME`` of looking at a model; both as in `truth_option`."""
+def analysis_budget_option(what: str, beside: str = "") -> Decorator:
+    """Return the option ``--budget TIME`` of an analysis; `beside` as in `truth_option`."""
     return click.option(
         "--budget",
         metavar="TIME",
@@ -127,7 +127,7 @@ def task_option() -> Decorator:
         type=click.Choice(TASKS),
         default="auto",
         show_default=True,
-        help="Kind of task; auto looks at the target.",
+        help="Task type; auto infers it from the target.",
     )
 
 
@@ -139,7 +139,7 @@ def include_option() -> Decorator:
         shell_complete=complete_models,
         multiple=True,
         callback=_names,
-        help="Only this model or plugin. Repeatable, or with commas.",
+        help="Use only this model or plugin. Repeatable, or comma-separated.",
     )
 
 
@@ -148,35 +148,35 @@ def exclude_option() -> Decorator:
     return click.option(
         "--exclude",
         metavar="NAME",
-        shell_complete=complete_left_out,
+        shell_complete=complete_excluded,
         multiple=True,
         callback=_names,
-        help="Not this model or plugin. Repeatable, or with commas.",
+        help="Exclude this model or plugin. Repeatable, or comma-separated.",
     )
 
 
 def _names(
     context: click.Context, option: click.Parameter, given: Sequence[str]
 ) -> tuple[str, ...]:
-    """Names that were given one by one or with commas between."""
+    """Split comma-separated names of a repeatable option."""
     names = (name.strip() for text in given for name in text.split(","))
     return tuple(name for name in names if name)
 
 
 def read_dataset(data: str, target: str | None, registry: Registry, **options: Any) -> Dataset:
-    """Read a table and say what is to be learned from what, as a fit with these options would."""
+    """Read a table and infer task and column roles, as a fit with these options does."""
     from metaauto.data import read_table
-    from metaauto.engine.intake import understand
     from metaauto.engine.options import FitOptions
+    from metaauto.engine.setup import prepare_task
 
     frame = read_table(data, registry.readers())
     target = frame.attrs.get("target") if target is None else target
-    dataset, _ = understand(frame, target, FitOptions(**options), registry)
+    dataset, _ = prepare_task(frame, target, FitOptions(**options), registry)
     return dataset
 
 
 def plugin_settings(folders: tuple[str, ...]) -> PluginSettings:
-    """Which plugins to load: what the environment says, and some folders."""
+    """Return the plugin settings of the environment, with further folders."""
     from metaauto.plugins.manager import PluginSettings
 
     settings = PluginSettings.from_environment()
@@ -186,39 +186,39 @@ def plugin_settings(folders: tuple[str, ...]) -> PluginSettings:
 
 
 def check_writable(path: Path, what: str) -> None:
-    """Raise `SettingError` unless a file can be written there; nothing is left behind."""
+    """Raise `SettingError` unless a file can be written there; create nothing."""
     if path.is_dir():
         raise SettingError(f"{str(path)!r} is a directory.", hint=f"Name a file for {what} in it.")
     try:
-        # Access rights alone do not tell whether a disk is read-only or full.
+        # Permissions do not reveal a read-only or full disk.
         with tempfile.TemporaryFile(dir=path.parent) as probe:
             probe.write(b"x")
     except FileNotFoundError:
         raise SettingError(
             f"The directory {str(path.parent)!r} for {what} does not exist.",
-            hint="Create it, or name another place.",
+            hint="Create it, or choose another directory.",
         ) from None
     except OSError as error:
         raise SettingError(
             f"{what[0].upper()}{what[1:]} cannot be written to {str(path)!r}: "
             f"{error.strerror or error}.",
-            hint="Name a place that you may write to.",
+            hint="Choose a writable path.",
         ) from error
     if path.exists() and not path.is_file():
-        raise SettingError(f"{str(path)!r} is no regular file.", hint="Name another file.")
+        raise SettingError(f"{str(path)!r} is not a regular file.", hint="Choose another file.")
 
 
 def refuse_replacing(output: str | Path, model: str, data: str | None) -> None:
-    """Raise `SettingError` if an output would replace what it is made from."""
+    """Raise `SettingError` if the output would replace one of its inputs."""
     for source, what in ((model, "model"), (data, "table")):
         if source is not None and same_file(output, source):
             raise SettingError(
-                f"-o {str(output)!r} would replace the {what}.", hint="Name another file."
+                f"-o {str(output)!r} would replace the {what}.", hint="Choose another file."
             )
 
 
 def same_file(one: str | Path, other: str) -> bool:
-    """Whether both name one existing file."""
+    """Return whether both paths name the same existing file."""
     try:
         return os.path.samefile(one, other)
     except OSError:

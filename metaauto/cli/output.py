@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and predictions as a table."""
+"""Write files atomically, and tables by file suffix."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from metaauto.errors import SettingError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["STANDARD_OUTPUT", "check_output", "write_table", "written_whole"]
+__all__ = ["STANDARD_OUTPUT", "check_output", "write_table", "atomic_write"]
 
 STANDARD_OUTPUT = "-"
 Writer = Callable[["pd.DataFrame", Any], None]
@@ -49,55 +49,55 @@ _WRITERS: dict[str, Writer] = {
 
 
 def check_output(place: str) -> None:
-    """Raise `SettingError` unless predictions can be written there."""
+    """Raise `SettingError` unless a table can be written there."""
     if place == STANDARD_OUTPUT:
         return
     path = Path(place).expanduser()
     if not path.is_dir() and path.suffix.lower() not in _WRITERS:
         raise SettingError(
-            f"Predictions cannot be written as {path.suffix or path.name!r}.",
-            hint=f"End the name of the file with one of {', '.join(_WRITERS)}, or write - for csv "
-            "on the standard output.",
+            f"Unsupported output format {path.suffix or path.name!r}.",
+            hint=f"Use a file name that ends with one of {', '.join(_WRITERS)}, or - for csv on "
+            "the standard output.",
         )
     check_writable(path, "the predictions")
 
 
 def write_table(frame: pd.DataFrame, place: str) -> None:
-    """Write a table to a file by its suffix, or as csv to the standard output.
+    """Write a table in the format of the file's suffix, or as csv to the standard output.
 
     Raises
     ------
     SettingError
-        The file cannot be written; what stood there before still does.
+        The file cannot be written; an existing file is unchanged.
     """
     if place == STANDARD_OUTPUT:
         _csv(frame, sys.stdout)
         return
     path = Path(place).expanduser()
-    with written_whole(path, place, "predictions") as part:
+    with atomic_write(path, place, "predictions") as part:
         _WRITERS[path.suffix.lower()](frame, part)
 
 
 @contextlib.contextmanager
-def written_whole(path: Path, place: str, what: str) -> Iterator[Path]:
-    """An empty file to write into, which takes the place of another if all goes well.
+def atomic_write(path: Path, place: str, what: str) -> Iterator[Path]:
+    """Yield a temporary file that replaces `path` on success.
 
     Raises
     ------
     SettingError
-        The file cannot be written; what stood there before still does.
+        The file cannot be written; an existing file is unchanged.
     """
     path = Path(os.path.realpath(path))
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        # os.open honours the umask, which temporary files of the standard library do not.
+        # os.open applies the umask; temporary files of the standard library do not.
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         yield part
         os.replace(part, path)
     except OSError as error:
         raise SettingError(
             f"The {what} cannot be written to {place!r}: {error.strerror or error}.",
-            hint="Choose another place.",
+            hint="Choose another path.",
         ) from error
     finally:
         part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""``metaauto plugins check``: the contracts of all components of a plugin, as a verdict."""
+"""``metaauto plugins check``: run the contract tests on all components of a plugin."""
 
 from __future__ import annotations
 
@@ -15,78 +15,80 @@ from metaauto.cli.terminal import print_json, print_line
 from metaauto.errors import SettingError
 
 if TYPE_CHECKING:
-    from metaauto.testing.check import Verdict
+    from metaauto.testing.check import CheckResult
 
 __all__ = ["command"]
 
 
-@click.command("check", short_help="Run the contracts on a plugin and print a verdict.")
+@click.command("check", short_help="Run the contract tests on a plugin.")
 @click.argument("package", shell_complete=complete_folders)
 @click.option(
-    "--patience",
+    "--timeout",
     metavar="SECONDS",
     type=float,
     default=600.0,
     show_default=True,
-    help="How long the checks of one component may take.",
+    help="Timeout for the checks of one component.",
 )
-@json_option("the verdict")
+@json_option("the results")
 @click.pass_context
-def command(ctx: click.Context, package: str, patience: float, as_json: bool) -> None:
-    """Run the contracts of `metaauto.testing` on each component of PACKAGE; needs pytest.
+def command(ctx: click.Context, package: str, timeout: float, as_json: bool) -> None:
+    """Run the contract tests of `metaauto.testing` on each component of PACKAGE; needs pytest.
 
     \b
     metaauto plugins check metaauto-fancy      an installed package, or the name of its plugin
     metaauto plugins check ./metaauto-fancy    a project with a pyproject.toml, installed or not
     metaauto plugins check plugins/fancy.py    a plugin file, or a folder of them
 
-    Each component is checked in a process of its own, so that one that hangs or crashes is named.
-    The exit status is 0 if all is well and 1 if not.
+    Each component is checked in its own process, so that a hang or crash is attributed to it.
+    The exit status is 0 if all checks pass and 1 otherwise.
     """
-    if not patience > 0:
-        raise SettingError(f"--patience {patience:g} is no time.", hint="Give seconds above zero.")
+    if not timeout > 0:
+        raise SettingError(
+            f"--timeout must be > 0 seconds (got {timeout:g}).", hint="For example: --timeout 600."
+        )
     from metaauto.testing.check import check_component, find_target, plugins_of
 
     logging.getLogger("metaauto.plugins").setLevel(logging.ERROR)
     target = find_target(package)
     found = plugins_of(target)
-    verdicts: list[Verdict] = []
+    results: list[CheckResult] = []
     for plugin in found:
         if not as_json:
             print_line(f"{plugin.label}  {plugin.source}")
             for error in plugin.errors:
                 print_line(f"  ERROR  {' '.join(error.split())}")
         for component in plugin.components:
-            verdict = check_component(target, component, patience)
-            verdicts.append(verdict)
+            result = check_component(target, component, timeout)
+            results.append(result)
             if not as_json:
-                for line in _lines(verdict):
+                for line in _lines(result):
                     print_line(line)
-    is_good = bool(found) and all(not p.errors for p in found) and all(v.is_good for v in verdicts)
+    is_good = bool(found) and all(not p.errors for p in found) and all(v.is_good for v in results)
     if as_json:
         print_json(
             {
                 "good": is_good,
                 "plugins": [dataclasses.asdict(plugin) for plugin in found],
-                "verdicts": [{**dataclasses.asdict(v), "good": v.is_good} for v in verdicts],
+                "results": [{**dataclasses.asdict(v), "good": v.is_good} for v in results],
             }
         )
     elif not found:
         print_line(f"There is no plugin in {package!r}.")
     else:
-        print_line("All is well." if is_good else "There is something to mend.")
+        print_line("All checks passed." if is_good else "Some checks failed; see above.")
     ctx.exit(0 if is_good else 1)
 
 
-def _lines(verdict: Verdict) -> Iterator[str]:
-    if verdict.remark:
-        yield f"  {verdict.component}  not checked: {verdict.remark}"
+def _lines(result: CheckResult) -> Iterator[str]:
+    if result.remark:
+        yield f"  {result.component}  not checked: {result.remark}"
         return
-    count = verdict.passed + len(verdict.failures)
-    skipped = f", {verdict.skipped} of what it does not claim" if verdict.skipped else ""
-    if verdict.is_good:
-        yield f"  {verdict.component}  good: {count} checks{skipped}"
+    count = result.passed + len(result.failures)
+    skipped = f", {result.skipped} skipped (not claimed)" if result.skipped else ""
+    if result.is_good:
+        yield f"  {result.component}  passed: {count} checks{skipped}"
         return
-    yield f"  {verdict.component}  FAILED {len(verdict.failures)} of {count} checks{skipped}"
-    for failure in verdict.failures:
+    yield f"  {result.component}  FAILED {len(result.failures)} of {count} checks{skipped}"
+    for failure in result.failures:
         yield f"    {failure.check}: {failure.message}"

@@ -1,4 +1,4 @@
-"""``metaauto plugins show``: everything about one plugin."""
+"""``metaauto plugins show``: the details of one plugin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metaauto.cli.completers import complete_plugins
 from metaauto.cli.options import json_option, plugins_option
 from metaauto.cli.plugins import load_quietly
 from metaauto.cli.terminal import print_json, print_line
-from metaauto.components import Extractor, Model, Preprocessor, Reader, Tags
+from metaauto.components import MetafeatureExtractor, Model, Preprocessor, Reader, Tags
 from metaauto.components.hyperparameters import Choice, Range
 from metaauto.errors import UnknownName
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_SLOT_FLAGS = ("keeps_missing", "native", "sparse", "centers")
+_SLOT_FLAGS = ("passes_nan", "outputs_categories", "outputs_sparse", "needs_dense")
 _LIMITS = ("max_rows", "max_features", "max_classes", "max_cells")
 
 
-@click.command("show", short_help="Show everything about one plugin.")
+@click.command("show", short_help="Show the details of one plugin.")
 @click.argument("name", shell_complete=complete_plugins)
 @plugins_option()
 @json_option("the plugin")
@@ -34,7 +34,7 @@ _LIMITS = ("max_rows", "max_features", "max_classes", "max_cells")
 def command(
     folders: tuple[str, ...], name: str, plugin_folders: tuple[str, ...], as_json: bool
 ) -> None:
-    """Show the plugin NAME: where it is from, what it adds in detail, and what is wrong with it.
+    """Show the plugin NAME: source, components with their search spaces, and errors.
 
     \b
     metaauto plugins show lightgbm
@@ -47,7 +47,7 @@ def command(
     components = [_described(entry) for entry in _entries(plugin, loaded.registry)]
     if as_json:
         record = {**dataclasses.asdict(plugin), "components": components}
-        print_json({**record, "disable": _ways_out(plugin)})
+        print_json({**record, "disable": _disable_commands(plugin)})
         return
     for line in _lines(plugin, components):
         print_line(line)
@@ -59,18 +59,18 @@ def _entries(plugin: Plugin, registry: Registry) -> list[Registered]:
 
 
 def _described(entry: Registered) -> dict[str, Any]:
-    """A component as plain values: kind, name, facts and the ranges that are searched."""
+    """Return a component as plain values: kind, name, properties and search space."""
     component = entry.component
     facts: dict[str, Any] = {}
     if isinstance(component, (Model, Preprocessor)):
         facts = _of_step(component)
-    elif isinstance(component, Extractor):
+    elif isinstance(component, MetafeatureExtractor):
         facts = {"keys": list(component.keys), "seconds": component.seconds}
     elif isinstance(component, Reader) or entry.kind in ("explainer", "strategy"):
         facts = {"description": component.description}
     elif entry.kind == "metric":
         way = "higher is better" if component.greater_is_better else "lower is better"
-        facts = {"kinds": list(component.kinds), "needs": component.needs, "direction": way}
+        facts = {"tasks": list(component.tasks), "needs": component.needs, "direction": way}
     facts = {key: value for key, value in facts.items() if value not in (None, [], "", {})}
     return {"kind": entry.kind, "name": entry.name, **facts}
 
@@ -97,7 +97,7 @@ def _of_step(step: Model | Preprocessor) -> dict[str, Any]:
 
 
 def _merged(spaces: Mapping[str, Mapping[str, Range]]) -> dict[str, str]:
-    """The ranges of all tasks; a range that is not that of every task says which it is for."""
+    """Merge the ranges of all tasks; a range of some tasks only names them."""
     texts: dict[str, dict[str, list[str]]] = {}
     for kind, space in spaces.items():
         for key, bounds in space.items():
@@ -123,8 +123,8 @@ def _range(bounds: Range) -> str:
     return text
 
 
-def _ways_out(plugin: Plugin) -> list[str]:
-    """How to do without a plugin: once, in every command, for good."""
+def _disable_commands(plugin: Plugin) -> list[str]:
+    """Return how to disable a plugin: for one fit, for every command, permanently."""
     if plugin.is_own:
         return ["metaauto fit --exclude MODEL"]
     ways = [f"metaauto fit --exclude {plugin.name}", f"METAAUTO_DISABLE_PLUGINS={plugin.name}"]
@@ -140,7 +140,7 @@ def _lines(plugin: Plugin, components: list[dict[str, Any]]) -> Iterator[str]:
     yield f"{plugin.label}{state}"
     for what, value in (
         ("package", plugin.distribution),
-        ("found as", plugin.source),
+        ("source", plugin.source),
         ("hooks", ", ".join(plugin.hooks)),
     ):
         if value:
@@ -152,8 +152,8 @@ def _lines(plugin: Plugin, components: list[dict[str, Any]]) -> Iterator[str]:
         yield f"{facts.pop('kind')} {facts.pop('name')}"
         for key, value in facts.items():
             yield from _fact(key, value)
-    yield "To do without it:"
-    for way in _ways_out(plugin):
+    yield "To disable it:"
+    for way in _disable_commands(plugin):
         yield f"  {way}"
 
 

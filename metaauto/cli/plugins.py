@@ -1,4 +1,4 @@
-"""``metaauto plugins``: what is installed, what it adds, what is wrong with it, and new ones."""
+"""``metaauto plugins``: list, show, check and create plugins."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _COMMANDS = {
     cls=LazyGroup,
     modules=_COMMANDS,
     invoke_without_command=True,
-    short_help="List, show, check and write plugins.",
+    short_help="List, show, check and create plugins.",
 )
 @plugins_option()
 @json_option("the plugins")
@@ -46,17 +46,17 @@ def command(ctx: click.Context, plugin_folders: tuple[str, ...], as_json: bool) 
     metaauto plugins new fancy
     metaauto plugins check metaauto-fancy
 
-    Plugins come from pip packages (entry points of the group `metaauto`), from folders
-    (--plugins, METAAUTO_PLUGINS_DIR), and are chosen by METAAUTO_PLUGINS=a,b and
-    METAAUTO_DISABLE_PLUGINS=c. A broken plugin is listed with its errors and harms nothing else;
-    METAAUTO_STRICT_PLUGINS=1 makes it an error.
+    Plugins are loaded from pip packages (entry points of the group `metaauto`) and from folders
+    (--plugins, METAAUTO_PLUGINS_DIR); METAAUTO_PLUGINS=a,b and METAAUTO_DISABLE_PLUGINS=c select
+    them. A broken plugin is listed with its errors and does not affect others;
+    METAAUTO_STRICT_PLUGINS=1 turns it into an error.
     """
     ctx.obj = plugin_folders
     if ctx.invoked_subcommand is None:
         _list(plugin_folders, as_json)
 
 
-@command.command("list", short_help="List the plugins; as `metaauto plugins` alone does.")
+@command.command("list", short_help="List the plugins, like `metaauto plugins`.")
 @plugins_option()
 @json_option("the plugins")
 @click.pass_obj
@@ -66,7 +66,7 @@ def list_command(folders: tuple[str, ...], plugin_folders: tuple[str, ...], as_j
 
 
 def load_quietly(folders: tuple[str, ...]) -> LoadedPlugins:
-    """Load all plugins; what is wrong with them is told by the command, not by warnings."""
+    """Load all plugins without warnings: the command itself reports their errors."""
     settings = plugin_settings(folders)
     from metaauto.plugins.manager import load_plugins
 

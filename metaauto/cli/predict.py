@@ -1,4 +1,4 @@
-"""``metaauto predict``: a model applied to a table."""
+"""``metaauto predict``: predict the rows of a table with a saved model."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ __all__ = ["command"]
     show_default=True,
     help="Where to write: .csv, .tsv, .parquet or .jsonl; - is csv on the standard output.",
 )
-@click.option(
-    "--proba", is_flag=True, help="Write a column of probabilities for each class, named by it."
-)
+@click.option("--proba", is_flag=True, help="Write class probabilities, one column per class.")
 @plugins_option()
 def command(
     model: str, data: str, output: str, proba: bool, plugin_folders: tuple[str, ...]
@@ -46,9 +44,9 @@ def command(
     metaauto predict churn.metaauto new.parquet -o churn.parquet --proba
     cat new.csv | metaauto predict price.metaauto - | head
 
-    There is one prediction per row, in the order of the rows, in a column with the name of the
-    target. DATA needs the columns of the training table, in any order; others are ignored. Values
-    of a category that the model has not seen count as missing, with a warning.
+    The output has one prediction per row, in the order of the rows, in a column with the name of
+    the target. DATA needs the columns of the training table, in any order; others are ignored.
+    Unseen categories are treated as missing, with a warning.
     """
     check_output(output)
     refuse_replacing(output, model, data)
@@ -61,7 +59,7 @@ def command(
     with model_file(model, data) as path:
         loaded = FinalModel.load(path, registry=registry)
     if proba and not loaded.task.is_classification:
-        raise Refused("A regression model has no probabilities.", hint="Leave out --proba.")
+        raise Refused("A regression model has no class probabilities.", hint="Remove --proba.")
     write_table(_predictions(loaded, read_table(data, registry.readers()), proba), output)
 
 

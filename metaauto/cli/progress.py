@@ -1,4 +1,4 @@
-"""How the command line listens to a fit, and how Ctrl-C ends it gently."""
+"""Show the progress of a fit, and stop its search on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from metaauto.cli.terminal import say, speaking_through, write_error
+from metaauto.cli.terminal import redirect_messages, say, write_error
 
 if TYPE_CHECKING:
-    from metaauto.engine.fit_runner import Conductor
+    from metaauto.engine.fit_runner import FitRunner
     from metaauto.events import Event
 
     Listener = Callable[[Event], None]
 
-__all__ = ["listening", "stopping_gently"]
+__all__ = ["progress_listener", "stop_on_signal"]
 
 
 @contextlib.contextmanager
-def listening(quiet: bool) -> Iterator[tuple[Listener | None, Callable[[str], None]]]:
-    """Who shows the events of the fit, and who may be told something by a signal handler."""
+def progress_listener(quiet: bool) -> Iterator[tuple[Listener | None, Callable[[str], None]]]:
+    """Yield the listener of a fit's events, and a function that a signal handler may call."""
     from metaauto.progress.lines import Progress, without_repeats
     from metaauto.progress.live import LiveView, can_redraw
 
     if quiet:
         yield None, say
     elif can_redraw(sys.stderr):
-        with LiveView() as view, speaking_through(view.say):
+        with LiveView() as view, redirect_messages(view.say):
             yield view, view.note
     else:
         write = without_repeats(write_error)
-        with speaking_through(write):
+        with redirect_messages(write):
             yield Progress(write), write
 
 
 @contextlib.contextmanager
-def stopping_gently(conductor: Conductor, note: Callable[[str], None]) -> Iterator[None]:
-    """Let a first Ctrl-C (or SIGTERM) end the search, and a second one everything."""
+def stop_on_signal(runner: FitRunner, note: Callable[[str], None]) -> Iterator[None]:
+    """Stop the search on the first Ctrl-C (or SIGTERM), and the process on the second."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    asked = False
+    is_stopping = False
 
     def stop(*_: object) -> None:
-        nonlocal asked
-        if asked or conductor.search is None:
+        nonlocal is_stopping
+        if is_stopping or runner.search is None:
             raise KeyboardInterrupt
-        asked = True
-        conductor.stop()
-        note("Stopping: the best model so far will be saved. Ctrl-C again gives up.")
+        is_stopping = True
+        runner.stop()
+        note("Stopping: saving the best model so far. Press Ctrl-C again to exit without it.")
 
     kinds = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(kind, stop) for kind in kinds]

@@ -1,4 +1,4 @@
-"""``metaauto report``: all that is known of a model, as one HTML file."""
+"""``metaauto report``: write the HTML report of a saved model."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import click
 
 from metaauto.cli.completers import complete_files
 from metaauto.cli.options import (
+    analysis_budget_option,
     check_writable,
-    looking_budget_option,
     plugin_settings,
     plugins_option,
     refuse_replacing,
     seed_option,
     truth_option,
 )
-from metaauto.cli.output import written_whole
+from metaauto.cli.output import atomic_write
 from metaauto.cli.streams import STANDARD_STREAM, model_file
 from metaauto.cli.terminal import print_line, say
 
@@ -33,7 +33,7 @@ _SUFFIX = ".html"
     "--data",
     metavar="TEST",
     shell_complete=complete_files,
-    help="Rows to look at the model on, best ones that it was not trained on and with the target.",
+    help="Rows for the analysis: preferably not used in training, and with the target.",
 )
 @click.option(
     "-o",
@@ -44,7 +44,7 @@ _SUFFIX = ".html"
     "if it comes from the standard input]",
 )
 @truth_option("--data")
-@looking_budget_option("importance and dependence", "--data")
+@analysis_budget_option("feature importance and partial dependence", "--data")
 @seed_option()
 @plugins_option()
 def command(
@@ -58,18 +58,18 @@ def command(
 ) -> None:
     """Write a report of the saved MODEL: scores, leaderboard, plots, importance, model card.
 
-    MODEL, or TEST, can be -, the standard input.
+    MODEL or TEST can be -, the standard input.
 
     \b
     metaauto report price.metaauto --data test.csv
     metaauto report churn.metaauto -o - > churn.html
 
-    The report is one HTML file that loads nothing from elsewhere. A model file holds no rows:
-    which columns matter and where the model errs most is shown with --data alone. Without it only
-    the description in the file is read, nothing in it is loaded.
+    The report is one HTML file without external resources. A model file holds no rows: feature
+    importance and error analysis require --data. Without it, only the manifest of the model file
+    is read; no model is loaded.
     """
     if target is not None and data is None:
-        raise click.UsageError("--target goes with --data.")
+        raise click.UsageError("--target requires --data.")
     place = _place(output, model, data)
     from metaauto.model.save import read_manifest
 
@@ -84,15 +84,15 @@ def command(
     if place is None:
         print_line(text)
         return
-    with written_whole(place, os.path.realpath(place), "report") as part:
+    with atomic_write(place, os.path.realpath(place), "report") as part:
         part.write_text(text, encoding="utf-8", newline="\n")
     say(f"Saved {place} ({place.stat().st_size / 1e3:.0f} kB)")
     if data is None:
-        say("It shows which columns matter with rows to look at: --data TEST")
+        say("Add --data TEST for feature importance and error analysis.")
 
 
 def _place(output: str | None, model: str, data: str | None) -> Path | None:
-    """Where to write, known to be writable; None for the standard output."""
+    """Return the writable output path; None for the standard output."""
     if output is None and model == STANDARD_STREAM:
         output = STANDARD_STREAM
     if output == STANDARD_STREAM:

@@ -1,4 +1,4 @@
-"""What ``metaauto fit`` leaves its user with: a saved model, a summary, what to type next."""
+"""The end of ``metaauto fit``: save the model, print a summary and the next commands."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from metaauto.errors import MetaautoError, SettingError
 if TYPE_CHECKING:
     from metaauto.model import FinalModel
 
-__all__ = ["DEFAULT_OUT", "hand_over", "place_for"]
+__all__ = ["DEFAULT_OUT", "check_out", "save_and_summarize"]
 
 _PLOTS = ("report", "holdout")
 
 DEFAULT_OUT = "model.metaauto"
 
 
-def place_for(out: str | None, data: str | None) -> str:
-    """Where the model goes, known to be writable before any time is spent."""
+def check_out(out: str | None, data: str | None) -> str:
+    """Return the output path of the model; raise `SettingError` if it is not writable."""
     if out == STANDARD_STREAM:
-        refuse_terminal("a model")
+        refuse_terminal("a binary model")
         return out
     path = Path(out if out is not None else DEFAULT_OUT).expanduser()
     if out is None and path.exists():
         raise SettingError(
-            f"{DEFAULT_OUT!r} exists already.", hint="Say where to save the model with --out."
+            f"{DEFAULT_OUT!r} exists already.", hint="Choose another file with --out."
         )
     if data is not None and same_file(path, data):
         raise SettingError(
-            f"--out {str(path)!r} would replace the table.", hint="Name another file."
+            f"--out {str(path)!r} would replace the table.", hint="Choose another file."
         )
     check_writable(path, "the model")
     return str(path)
 
 
-def hand_over(
+def save_and_summarize(
     model: FinalModel,
     place: str,
     *,
@@ -51,25 +51,25 @@ def hand_over(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Say what the fit came to, save the model, and say how to go on.
+    """Print the summary of the fit, save the model and print the next commands.
 
     Parameters
     ----------
     model : FinalModel
-        What was fitted.
+        The fitted model.
     place : str
         A file, or ``-`` for the standard output.
     data : str, optional
-        Where the table was read, for the commands that are shown.
+        Source of the table, for the printed commands.
     plugin_folders : tuple of str
-        Folders of plugins that the commands need.
+        Plugin folders that these commands need.
     quiet, as_json : bool
-        Whether to say nothing, and to print the facts.
+        Whether to print no summary, and to print the facts as JSON.
 
     Raises
     ------
     MetaautoError
-        The model could not be saved there; the message says where it is instead.
+        The model could not be saved there; the hint names the fallback path.
     """
     if not quiet:
         _sum_up(model)
@@ -97,7 +97,7 @@ def hand_over(
 
 @contextlib.contextmanager
 def _saved(model: FinalModel, place: str) -> Iterator[tuple[Path, MetaautoError | None]]:
-    """Save the model; if its place cannot be written any more, save it elsewhere, and say so."""
+    """Save the model, in a temporary directory if its path is not writable any more."""
     if place == STANDARD_STREAM:
         with tempfile.TemporaryDirectory(prefix="metaauto-") as folder:
             path = model.save(Path(folder) / DEFAULT_OUT)
@@ -108,14 +108,14 @@ def _saved(model: FinalModel, place: str) -> Iterator[tuple[Path, MetaautoError 
     try:
         saved = model.save(path)
     except MetaautoError as error:
-        refuge = Path(tempfile.mkdtemp(prefix="metaauto-")) / path.name
+        fallback = Path(tempfile.mkdtemp(prefix="metaauto-")) / path.name
         try:
-            model.save(refuge)
+            model.save(fallback)
         except MetaautoError:
-            refuge.parent.rmdir()
+            fallback.parent.rmdir()
             raise error from None
-        error.hint = f"The model was saved to {str(refuge)!r} instead."
-        yield refuge, error
+        error.hint = f"The model was saved to {str(fallback)!r} instead."
+        yield fallback, error
     else:
         yield saved, None
 
@@ -128,7 +128,7 @@ def _sum_up(model: FinalModel) -> None:
 
 
 def _commands(file: str, data: str | None, folders: tuple[str, ...]) -> Iterator[str]:
-    """What to type next, of the commands there are."""
+    """Yield the next commands to run."""
     from metaauto.cli import COMMANDS
 
     file, table = shlex.quote(file), "DATA" if data is None else shlex.quote(data)

@@ -1,4 +1,4 @@
-"""Knowledge stores as commands take them: which are in use, to be read, to be written."""
+"""Open the knowledge stores of commands: those in use, for reading, for writing."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def store_option(what: str) -> Decorator:
 
 
 def named_or_own(store: str | None) -> Path:
-    """The store that was named, or the user's own."""
+    """Return the path of the named store, by default of the user's own."""
     from metaauto.knowledge import own_store
 
     return own_store() if store is None else Path(store).expanduser().absolute()
 
 
 def in_use(registry: Registry) -> list[tuple[str, Path]]:
-    """The stores that a fit asks, with what they are: shipped, pack or own."""
+    """Return the stores that a fit uses, each with its origin: shipped, pack or own."""
     from metaauto.knowledge import own_store, shipped_store
 
     shipped = shipped_store()
@@ -52,7 +52,7 @@ def read_store(path: Path) -> KnowledgeStore:
 
     if not path.exists():
         raise KnowledgeError(
-            f"There is no knowledge store {str(path)!r}.",
-            hint="Check the path; fits, `metaauto knowledge build` and `import` make stores.",
+            f"Knowledge store not found: {str(path)!r}.",
+            hint="Check the path, or create a store with `metaauto knowledge build` or `import`.",
         )
     return KnowledgeStore.open(path)

@@ -1,4 +1,4 @@
-"""Models that come from the standard input or go to the standard output."""
+"""Read a model from the standard input, write one to the standard output."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from metaauto.errors import SettingError
 __all__ = ["STANDARD_STREAM", "model_file", "refuse_terminal", "to_standard_output"]
 
 STANDARD_STREAM = "-"
-"""Stands for the standard input where files are read, for the standard output where written."""
+"""Names the standard input where files are read, the standard output where they are written."""
 
 
 @contextlib.contextmanager
 def model_file(model: str, data: str | None = None, background: str | None = None) -> Iterator[str]:
-    """The path of a model file; the standard input becomes a file for a while.
+    """Yield the path of a model file; the standard input is copied to a temporary file.
 
     Parameters
     ----------
     model : str
         A path, or ``-``.
     data, background : str, optional
-        What else is read; one alone of them all can come from there.
+        Other inputs of the command; only one of all can be the standard input.
 
     Raises
     ------
     click.UsageError
-        More than one does.
+        More than one input is the standard input.
     """
     sources = {"model": model, "table": data, "background": background}
-    piped = [what for what, source in sources.items() if source == STANDARD_STREAM]
+    piped = [name for name, source in sources.items() if source == STANDARD_STREAM]
     if len(piped) > 1:
         raise click.UsageError(
             f"The {piped[0]} and the {piped[1]} cannot both come from the standard input."
@@ -59,9 +59,9 @@ def to_standard_output(path: Path) -> None:
 
 
 def refuse_terminal(what: str) -> None:
-    """Raise `SettingError` if the standard output is a terminal, which bytes would upset."""
+    """Raise `SettingError` if the standard output is a terminal."""
     if sys.stdout.isatty():
         raise SettingError(
-            f"{what[0].upper()}{what[1:]} is no text for a terminal.",
-            hint="Send the standard output to a file or another program.",
+            f"Refusing to write {what} to the terminal.",
+            hint="Redirect the output to a file or another program.",
         )

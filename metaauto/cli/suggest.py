@@ -1,4 +1,4 @@
-"""``metaauto suggest``: what to try first on a table, and why."""
+"""``metaauto suggest``: rank configurations for a table, with reasons."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ from metaauto.cli.terminal import print_json, print_line, print_table, say
 from metaauto.text import counted
 
 if TYPE_CHECKING:
-    from metaauto.warmstart.suggest import Suggested, Suggestion
+    from metaauto.warmstart.suggest import SuggestedConfiguration, Suggestion
 
 __all__ = ["command", "print_suggested"]
 
 _VALUES = 3
-_OTHER_TASK = "does not do"
+_OTHER_TASK = "does not support"
+_LABEL = 17
 
 
-@click.command("suggest", short_help="Say what to try first on a table, and why.")
+@click.command("suggest", short_help="Rank configurations for a table, with reasons.")
 @click.argument("data", shell_complete=complete_files)
 @target_option()
 @task_option()
@@ -39,23 +40,22 @@ _OTHER_TASK = "does not do"
     "--metric",
     metavar="M",
     shell_complete=complete_metrics,
-    help="What is to be optimised, as for fit.  "
-    "[default: roc_auc (two classes), log_loss (more), rmse]",
+    help="Metric to optimise, as for fit.  [default: roc_auc (two classes), log_loss (more), rmse]",
 )
 @click.option(
     "--knowledge",
     metavar="STORE",
     shell_complete=complete_files,
-    help="Ask this store alone.  [default: the shipped store, installed packs and your own]",
+    help="Use this store only.  [default: the shipped store, installed packs and your own]",
 )
-@strategy_option("The strategy that is asked, as for fit.")
+@strategy_option("Warm-start strategy, as for fit.")
 @include_option()
 @exclude_option()
 @click.option(
     "--cores",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Cores that the folds are spread over, for the seconds.  [default: all cores]",
+    help="Cores that run the folds, for the expected seconds.  [default: all cores]",
 )
 @click.option(
     "--top",
@@ -63,10 +63,10 @@ _OTHER_TASK = "does not do"
     type=click.IntRange(min=1),
     default=10,
     show_default=True,
-    help="How many configurations.",
+    help="Number of configurations.",
 )
 @plugins_option()
-@json_option("all of it, with the whole configurations,")
+@json_option("the result, with complete configurations,")
 def command(
     data: str,
     target: str | None,
@@ -77,19 +77,20 @@ def command(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Say which configurations are worth trying first on the table DATA, without fitting any.
+    """Rank the configurations to try first on the table DATA, without fitting any.
 
     \b
     metaauto suggest train.csv --target price
     metaauto suggest shop.parquet --target churn --metric f1 --knowledge team.db --top 5
     metaauto suggest train.csv --target price --include lightgbm --json
 
-    The table is described by a few dozen numbers and compared with the tables that the knowledge
-    stores tell of. The configurations complement each other: try them in this order. Their values
-    are shown where they differ from the model's default; the seconds are those of all folds on
-    this machine; the score is the mean over similar tables, not a promise for this one.
+    The table is compared with the datasets of the knowledge stores by its metafeatures. The
+    configurations complement each other: try them in this order. Hyperparameter values are shown
+    if they differ from the model's default. The seconds are the expected time of all folds on
+    this machine. The score is the mean over similar datasets, not a prediction for this one.
 
-    A fit follows the same advice, corrects it by each result, and searches on from there.
+    A fit starts with the same configurations, updates the ranking after each result, and continues
+    with the search.
     """
     settings = plugin_settings(plugin_folders)
     from metaauto.budget import available_cores
@@ -109,7 +110,7 @@ def command(
         cores=cores or available_cores(),
     )
     for problem in found.problems:
-        say(f"Warning: {problem} It is left out.")
+        say(f"Warning: {problem} This store is ignored.")
     if as_json:
         print_json(found.to_json())
         return
@@ -125,35 +126,42 @@ def _about(found: Suggestion) -> Iterator[str]:
     kinds = ", ".join(f"{count:,} {role}" for role, count in found.roles.items())
     classes = f", {counted(task.n_classes, 'class', 'classes')}" if task.is_classification else ""
     unused = len(task.columns) - len(task.features)
-    yield (
-        f"Table    {task.kind} target {task.target!r}{classes}; {counted(task.n_rows, 'row')}, "
-        f"{counted(len(task.columns), 'column')}: {kinds}{f', {unused:,} unused' if unused else ''}"
+    yield _labelled(
+        "Table",
+        f"{task.kind} target {task.target!r}{classes}; {counted(task.n_rows, 'row')}, "
+        f"{counted(len(task.columns), 'column')}: {kinds}"
+        + (f", {unused:,} unused" if unused else ""),
     )
-    yield f"Judged   by {task.metric} on {found.validation}"
+    yield _labelled("Metric", task.metric)
+    yield _labelled("Validation", found.validation)
     if not found.stores:
-        yield "Known    nothing of such tables; these are the models' defaults"
+        yield _labelled("Knowledge", "none for this task type; these are model defaults")
         return
-    tables = counted(found.datasets, f"{task.kind} table")
-    yield f"Known    {counted(found.known, 'configuration')} on {tables}"
+    datasets = counted(found.datasets, f"{task.kind} dataset")
+    yield _labelled("Knowledge", f"{counted(found.known, 'configuration')} on {datasets}")
     shipped = str(shipped_store())
     for path, count in found.stores.items():
-        place = "the store that comes with metaauto" if path == shipped else path
-        yield f"         {counted(count, 'table')} in {place}"
+        place = "the shipped store" if path == shipped else path
+        yield _labelled("", f"{counted(count, 'dataset')} in {place}")
     names = ", ".join(f"{name} {weight:.1%}" for name, weight in found.similar)
-    yield f"Similar  {names}"
+    yield _labelled("Similar datasets", names)
+
+
+def _labelled(label: str, text: str) -> str:
+    return f"{label:<{_LABEL}} {text}"
 
 
 def print_suggested(found: Suggestion) -> None:
-    """Write what would be tried first as a table, and what is left out."""
+    """Print the ranked configurations, then the skipped ones and the unsuitable models."""
     print_table(
         [_row(rank, entry, found) for rank, entry in enumerate(found.configurations, start=1)],
-        left=("model", "values", "why"),
+        left=("model", "values", "reason"),
     )
     for line in _left_out(found):
         print_line(line)
 
 
-def _row(rank: int, entry: Suggested, found: Suggestion) -> dict[str, str]:
+def _row(rank: int, entry: SuggestedConfiguration, found: Suggestion) -> dict[str, str]:
     row = {
         "": str(rank),
         "model": entry.configuration.model,
@@ -162,7 +170,7 @@ def _row(rank: int, entry: Suggested, found: Suggestion) -> dict[str, str]:
     }
     if any(other.score is not None for other in found.configurations):
         row[found.known_metric] = "-" if entry.score is None else f"{entry.score:.4f}"
-    return {**row, "why": entry.why}
+    return {**row, "reason": entry.why}
 
 
 def _values(changes: Mapping[str, Any]) -> str:
@@ -182,7 +190,9 @@ def _left_out(found: Suggestion) -> Iterator[str]:
     total = sum(found.skipped.values())
     if total:
         reasons = "; ".join(f"{count} {reason}" for reason, count in found.skipped.items())
-        yield f"Skipped  {counted(total, 'stored configuration')}: {reasons}"
-    told = [f"{name} {why}" for name, why in found.unfit.items() if not why.startswith(_OTHER_TASK)]
-    if told:
-        yield f"Unfit    {'; '.join(told)}"
+        yield _labelled("Skipped", f"{counted(total, 'stored configuration')}: {reasons}")
+    unfit = [
+        f"{name} {why}" for name, why in found.unfit.items() if not why.startswith(_OTHER_TASK)
+    ]
+    if unfit:
+        yield _labelled("Unsuitable", "; ".join(unfit))

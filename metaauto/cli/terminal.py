@@ -1,4 +1,4 @@
-"""What commands share: lines on the terminal, tables, JSON, and one line for each error."""
+"""Terminal output of commands: lines, tables, JSON, and one line for each error."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from metaauto.cli.exit_status import ExitStatus
 from metaauto.errors import MetaautoError
 
 __all__ = [
-    "NobodyReads",
+    "OutputClosed",
     "print_json",
     "print_line",
     "print_table",
     "run",
     "say",
     "say_wrapped",
-    "speaking_through",
+    "redirect_messages",
     "write_error",
 ]
 
 _TRACEBACK = "--traceback"
 
 
-class NobodyReads(Exception):
-    """The reader of the standard output is gone: no error of ours, though click makes it one."""
+class OutputClosed(Exception):
+    """The reader of the standard output has closed the pipe; click would report an error."""
 
 
 def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
-    """Run a command; its exit status. Every error becomes one line on the standard error."""
+    """Run a command and return its exit status; print each error as one line."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     with_traceback = _TRACEBACK in given
     given = [argument for argument in given if argument != _TRACEBACK]
@@ -43,10 +43,10 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
     try:
         status = _status(command, given, with_traceback)
         sys.stdout.flush()
-    except (NobodyReads, BrokenPipeError):
-        _abandon(sys.stdout, sys.stderr)
+    except (OutputClosed, BrokenPipeError):
+        _redirect_to_devnull(sys.stdout, sys.stderr)
         return ExitStatus.DONE
-    _let_go_of_standard_error()
+    _flush_standard_error()
     return status
 
 
@@ -64,7 +64,7 @@ def _status(command: click.Command, arguments: list[str], with_traceback: bool) 
     except (KeyboardInterrupt, click.Abort):
         say("Interrupted.")
         return ExitStatus.INTERRUPTED
-    except NobodyReads:
+    except OutputClosed:
         raise
     except MetaautoError as error:
         _show_traceback(with_traceback)
@@ -73,10 +73,10 @@ def _status(command: click.Command, arguments: list[str], with_traceback: bool) 
     except Exception as error:
         _show_traceback(with_traceback)
         what = f"{type(error).__name__}: {_one_line(error)}"
-        advice = "" if with_traceback else " Please report it; run with --traceback to see where."
-        say(f"Error: an unexpected {what.rstrip('. ')}.{advice}")
-        return ExitStatus.DEFECT
-    # Outside of its standalone mode, click returns the status of an early exit such as --help.
+        advice = "" if with_traceback else " Please report it; --traceback shows the traceback."
+        say(f"Error: unexpected {what.rstrip('. ')}.{advice}")
+        return ExitStatus.INTERNAL_ERROR
+    # Outside its standalone mode, click returns the status of an early exit such as --help.
     return result if isinstance(result, int) and not isinstance(result, bool) else ExitStatus.DONE
 
 
@@ -97,44 +97,44 @@ def _show_traceback(wanted: bool) -> None:
         say(traceback.format_exc().rstrip())
 
 
-def _let_go_of_standard_error() -> None:
-    """What nobody read of the progress must not become the exit status 120 of the interpreter."""
+def _flush_standard_error() -> None:
+    """Flush the standard error; a closed pipe must not cause the interpreter's exit status 120."""
     try:
         sys.stderr.flush()
     except (OSError, ValueError):
-        _abandon(sys.stderr)
+        _redirect_to_devnull(sys.stderr)
 
 
-def _abandon(*streams: TextIO) -> None:
-    """Let the interpreter end quietly although nobody reads what it wrote."""
+def _redirect_to_devnull(*streams: TextIO) -> None:
+    """Redirect closed streams, so that the interpreter exits without an error."""
     for stream in streams:
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-_voices: list[Callable[[str], None]] = []
+_writers: list[Callable[[str], None]] = []
 
 
 @contextlib.contextmanager
-def speaking_through(write: Callable[[str], None]) -> Iterator[None]:
-    """Let `say` hand its lines to somebody who knows where they fit on the terminal."""
-    _voices.append(write)
+def redirect_messages(write: Callable[[str], None]) -> Iterator[None]:
+    """Redirect the lines of `say` to `write`, for example while a live view is shown."""
+    _writers.append(write)
     try:
         yield
     finally:
-        _voices.remove(write)
+        _writers.remove(write)
 
 
 def say(line: str) -> None:
-    """Write a line to the standard error; nobody reading it must not end the work."""
-    if _voices:
-        _voices[-1](line)
+    """Write a line to the standard error; ignore a closed stream."""
+    if _writers:
+        _writers[-1](line)
         return
     write_error(line)
 
 
 def write_error(line: str) -> None:
-    """Write a line to the standard error, past whoever speaks for `say`."""
+    """Write a line to the standard error, without the redirection of `say`."""
     try:
         click.echo(line, err=True)
     except (OSError, ValueError):
@@ -142,7 +142,7 @@ def write_error(line: str) -> None:
 
 
 def say_wrapped(line: str, indent: int) -> None:
-    """Like `say`; on a terminal long lines go on below their text, which begins at `indent`."""
+    """Write a line like `say`; wrap it on a terminal, continued at the column `indent`."""
     with contextlib.suppress(AttributeError, OSError, ValueError):
         if sys.stderr.isatty():
             import textwrap
@@ -164,7 +164,7 @@ def print_line(line: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Write a value to the standard output as JSON; what is not finite becomes null."""
+    """Write a value to the standard output as JSON; non-finite numbers become null."""
     click.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
@@ -181,7 +181,7 @@ def _plain(value: Any) -> Any:
 
 
 def print_table(rows: Sequence[Mapping[str, str]], left: Sequence[str] = ()) -> None:
-    """Write rows of texts as aligned columns; those named in `left` are set flush left."""
+    """Write rows of texts as aligned columns; those named in `left` are left-aligned."""
     for line in _aligned(rows, left):
         print_line(line)
 
@@ -201,21 +201,21 @@ def _aligned(rows: Sequence[Mapping[str, str]], left: Sequence[str]) -> Iterator
 
 
 class _Lines(logging.Handler):
-    """Warnings of metaauto as lines, each once."""
+    """Write warnings of metaauto as lines, each once."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self._said: set[str] = set()
+        self._shown: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         message = _one_line(record.getMessage())
-        if message not in self._said:
-            self._said.add(message)
+        if message not in self._shown:
+            self._shown.add(message)
             say(f"Warning: {message}")
 
 
 def _warn_in_lines() -> None:
-    """Show metaauto's warnings as lines, and those of libraries only if Python was told to."""
+    """Show metaauto's warnings as lines, those of libraries only with Python's option -W."""
     logger = logging.getLogger("metaauto")
     logger.handlers = [_Lines()]
     logger.propagate = False

@@ -1,4 +1,4 @@
-"""Measuring configurations on many tables, to fill a knowledge store."""
+"""Run configurations on many datasets and collect the results in a knowledge store."""
 
 from metaauto.collect.build import BuildPlan, Progress, build_knowledge
 from metaauto.collect.candidates import Candidate, candidates

@@ -1,4 +1,4 @@
-"""Fill a knowledge store: every configuration on every table, resumable at any moment."""
+"""Build a knowledge store: run every configuration on every dataset, resumable at any time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from itertools import product
 from threadpoolctl import threadpool_limits
 
 from metaauto.collect.candidates import Candidate, candidates
-from metaauto.collect.completed import MeasuredBefore
+from metaauto.collect.completed import CompletedEvaluations
 from metaauto.collect.published import published_candidates
 from metaauto.collect.sources import Source
-from metaauto.collect.table import MeasuredTable
+from metaauto.collect.table import TableEvaluator
 from metaauto.knowledge import KnowledgeStore, ProvenanceFact
 from metaauto.plugins.manager import LoadedPlugins
 from metaauto.plugins.registry import Registry
@@ -26,34 +26,33 @@ __all__ = ["BuildPlan", "Progress", "build_knowledge"]
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """How to measure.
+    """Settings of a build.
 
     Parameters
     ----------
     folds : int
-        Folds of each table.
+        Folds per dataset.
     rows : int
-        Larger tables are cut to so many rows, drawn at random.
+        Maximum number of rows; larger datasets are subsampled at random.
     soft_seconds, hard_seconds : float
         Deadline of one fold for the model itself, and the time after which it is killed.
     expected_seconds : float
-        No further configuration is measured of a model whose fits on a table took longer on
-        average.
+        If the mean seconds of a model's fits on a dataset exceed this, its other configurations are
+        skipped there.
     draws : int
-        Random configurations for each model, besides its default and its portfolio.
+        Random configurations per model, in addition to its default and its portfolio.
     published : int
-        Configurations of each model that were imported into the store to be measured as well.
+        Maximum number of imported configurations per model.
     waves : int, optional
-        Measure only the first waves of configurations.
+        Evaluate only the first waves of configurations.
     seconds : float
-        Stop after this time.
+        Time limit of the build.
     table_seconds : float
-        Worker seconds, those of earlier builds included, after which no further fit is started on a
-        table.
+        Worker seconds per dataset, including those of earlier builds; no fit is started after them.
     cores : int
         Worker processes.
     memory : float
-        MiB for each worker.
+        MiB per worker.
     """
 
     folds: int = 3
@@ -71,24 +70,24 @@ class BuildPlan:
 
     @property
     def protocol(self) -> str:
-        """What the store calls these conditions."""
+        """Name of the evaluation protocol in the store."""
         return f"{self.folds}-fold/seed0/rows<={self.rows}"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a build is.
+    """Progress of a build.
 
     Parameters
     ----------
     done, total : int
-        Evaluations of all tables and configurations.
+        Finished evaluations, and evaluations of all datasets and configurations.
     label : str
-        Table that was just measured.
+        Name of the last dataset.
     seconds : float
-        Since this build started.
+        Seconds since the start of this build.
     fresh : int
-        Evaluations made by this build.
+        Evaluations run by this build.
     """
 
     done: int
@@ -99,9 +98,9 @@ class Progress:
 
     @property
     def seconds_left(self) -> float:
-        """Expected seconds to the end, at the pace so far."""
-        pace = self.seconds / self.fresh if self.fresh else float("nan")
-        return pace * (self.total - self.done)
+        """Expected remaining seconds at the current rate."""
+        seconds_each = self.seconds / self.fresh if self.fresh else float("nan")
+        return seconds_each * (self.total - self.done)
 
 
 def build_knowledge(
@@ -110,78 +109,78 @@ def build_knowledge(
     plugins: LoadedPlugins,
     plan: BuildPlan,
     provenance: ProvenanceFact,
-    tell: Callable[[Progress], None] = lambda progress: None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
     warn: Callable[[str], None] = lambda message: None,
     executor: Executor | None = None,
 ) -> int:
-    """Measure what the store does not know yet; the number of new evaluations.
+    """Run the evaluations that are missing in the store and return their number.
 
-    A wave of configurations is measured on all tables before the next one begins, so that the
-    store is useful at any time; on large tables on one fold, until all waves are done. Every
-    evaluation is stored when it is made: a build that is killed loses what was running, no more.
-    A model that ran out of time on a table is not tried there again.
+    A wave of configurations is evaluated on all datasets before the next wave, so that the store is
+    useful at any time. Large datasets are evaluated on one fold until all waves are done. Every
+    evaluation is stored immediately: a killed build loses only the running fits. A model that timed
+    out on a dataset is not tried there again.
 
     Parameters
     ----------
     sources : sequence of Source
-        The tables, in the order to take them.
+        The datasets, in order.
     store : KnowledgeStore
         Open for writing.
     plugins : LoadedPlugins
-        Whose models are measured.
+        Plugins whose models are evaluated.
     plan : BuildPlan
-        How.
+        Settings of the build.
     provenance : ProvenanceFact
         Recorded with each fact.
-    tell, warn : callable
-        Told how far it is, and which tables cannot be used.
+    on_progress, warn : callable
+        Called with the progress, and with a message for each dataset that cannot be used.
     executor : Executor, optional
-        Where fits run; it is closed at the end. By default worker processes on this machine.
+        Runs the fits and is closed at the end; by default worker processes on this machine.
     """
     began = time.monotonic()
-    origin = store.add_provenance(provenance)
-    chosen = {kind: _chosen(store, plugins.registry, kind, plan) for kind in TASK_KINDS}
+    provenance_key = store.add_provenance(provenance)
+    chosen = {kind: _candidates(store, plugins.registry, kind, plan) for kind in TASK_KINDS}
     waves = 1 + max((c.wave for found in chosen.values() for c in found), default=-1)
     waves = waves if plan.waves is None else min(waves, plan.waves)
     unusable: set[str] = set()
     fresh = done = 0
     total = _total(sources, chosen, plan, waves)
     workers = executor or LocalExecutor(plan.cores, threads=1, memory=plan.memory)
-    # The cores are the workers'; a second thread here would wait for them, spinning.
+    # The workers use all cores; further threads of this process would compete with them.
     with threadpool_limits(limits=1), closing(workers):
         workers.start()
         for is_first, wave in product((True, False), range(waves)):
             if wave == 0:
-                # No wave measures what another one does, so the beginning of a pass says it all.
-                done_before = MeasuredBefore(store, plan)
+                # Waves are disjoint, so one look-up at the start of a pass is enough.
+                completed = CompletedEvaluations(store, plan)
             for source in sources:
                 if time.monotonic() - began > plan.seconds:
                     return fresh
                 if source.label in unusable:
                     continue
-                wanted = [c for c in chosen.get(source.kind, ()) if c.wave == wave]
-                if wanted and done_before.has_all(source, wanted, is_first):
-                    done += len(wanted) * done_before.folds(source, is_first)
+                selected = [c for c in chosen.get(source.kind, ()) if c.wave == wave]
+                if selected and completed.has_all(source, selected, is_first):
+                    done += len(selected) * completed.folds(source, is_first)
                     continue
                 try:
-                    table = MeasuredTable(source, store, plugins, plan, origin)
+                    table = TableEvaluator(source, store, plugins, plan, provenance_key)
                 except Exception as error:
                     unusable.add(source.label)
                     warn(f"{source.label} is left out: {error}")
                     continue
                 with table:
-                    wanted = [c for c in chosen[table.kind] if c.wave == wave]
+                    selected = [c for c in chosen[table.kind] if c.wave == wave]
                     folds = table.first_folds() if is_first else table.other_folds()
-                    fresh += table.measure(wanted, folds, workers)
-                done += len(wanted) * len(folds)
-                tell(Progress(done, total, source.label, time.monotonic() - began, fresh))
+                    fresh += table.evaluate(selected, folds, workers)
+                done += len(selected) * len(folds)
+                on_progress(Progress(done, total, source.label, time.monotonic() - began, fresh))
     return fresh
 
 
-def _chosen(
+def _candidates(
     store: KnowledgeStore, registry: Registry, kind: str, plan: BuildPlan
 ) -> list[Candidate]:
-    """What to measure: what the models' authors recommend, what others published, and draws."""
+    """Return the portfolios of the models, imported configurations and random configurations."""
     found = {
         c.configuration: c for c in published_candidates(store, registry, kind, plan.published)
     }

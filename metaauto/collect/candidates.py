@@ -1,4 +1,4 @@
-"""Which configurations to measure, and in which order."""
+"""Configurations to evaluate in a build, in order."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["Candidate", "candidates"]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A configuration to measure on every table of a kind.
+    """A configuration to evaluate on every dataset of a kind.
 
     Parameters
     ----------
     configuration : Configuration
-        With a choice for every slot; `SearchSpace.repair` fits it to a table.
+        With a value for every slot; `SearchSpace.repair` adapts it to a dataset.
     wave : int
-        Lower waves are measured on all tables before higher ones.
+        Lower waves are evaluated on all datasets before higher ones.
     """
 
     configuration: Configuration
@@ -30,10 +30,10 @@ class Candidate:
 
 
 def candidates(registry: Registry, kind: str, draws: int = 2, seed: int = 0) -> list[Candidate]:
-    """Configurations of every model that does a kind of task, in the order to measure them.
+    """Return the configurations of every model that supports a kind of task, in order.
 
-    The default of each model is the first wave, then come the entries of its portfolio, a wave
-    each, then random draws from its space.
+    The default of each model is the first wave; then come the entries of its portfolio, one per
+    wave, then random configurations.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ def candidates(registry: Registry, kind: str, draws: int = 2, seed: int = 0) -> 
     kind : {'binary', 'multiclass', 'regression'}
         Kind of task.
     draws : int
-        Random draws for each model.
+        Random configurations per model.
     seed : int
-        Same seed and components, same configurations.
+        Random seed; the same seed and components give the same configurations.
     """
     space = SearchSpace(registry, reference_task(kind))
     found: dict[Configuration, int] = {}

@@ -1,4 +1,4 @@
-"""What a store holds already, so that a build that goes on need not load those tables."""
+"""Look up completed evaluations, so that a resumed build does not load finished datasets."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from metaauto.knowledge import DatasetFact, EvaluationFact, KnowledgeStore
 if TYPE_CHECKING:
     from metaauto.collect.build import BuildPlan
 
-__all__ = ["MeasuredBefore"]
+__all__ = ["CompletedEvaluations"]
 
-_Place = tuple[str, str, str]
+_Group = tuple[str, str, str]
 """Fingerprint, kind and protocol."""
 
 
-class MeasuredBefore:
-    """Looks up by a table's label what was measured on it.
+class CompletedEvaluations:
+    """Completed evaluations by the label of the dataset.
 
-    A configuration counts as measured, too, if its model was never run on a table that others
-    were measured on: it cannot be run there, or ran out of time.
+    A configuration also counts as completed if its model has no evaluation on a dataset that other
+    models were evaluated on: the model cannot be run there, or timed out.
 
     Parameters
     ----------
     store : KnowledgeStore
-        As it is now.
+        Read once, at construction.
     plan : BuildPlan
-        Folds, rows, limits.
+        Folds, rows and limits.
     """
 
     def __init__(self, store: KnowledgeStore, plan: BuildPlan) -> None:
@@ -41,17 +41,17 @@ class MeasuredBefore:
         self._model = {fact.key: fact.model for fact in facts}
         self._key = {(fact.model, fact.configuration.key): fact.key for fact in facts}
         self._done: dict[str, dict[tuple[str, str], set[tuple[str, int]]]] = {}
-        of_table: dict[_Place, list[EvaluationFact]] = {}
+        groups: dict[_Group, list[EvaluationFact]] = {}
         for fact in store.evaluations():
-            of_table.setdefault((fact.fingerprint, fact.kind, fact.protocol), []).append(fact)
-        self._seconds = {place: sum(f.seconds for f in found) for place, found in of_table.items()}
+            groups.setdefault((fact.fingerprint, fact.kind, fact.protocol), []).append(fact)
+        self._seconds = {group: sum(f.seconds for f in found) for group, found in groups.items()}
         self._slow = {
-            place: slow_models(found, self._model, plan.expected_seconds)
-            for place, found in of_table.items()
+            group: slow_models(found, self._model, plan.expected_seconds)
+            for group, found in groups.items()
         }
 
-    def has_all(self, source: Source, wanted: Sequence[Candidate], is_first: bool) -> bool:
-        """Whether nothing is left to do of a wave, on the first folds or on the others."""
+    def has_all(self, source: Source, wave: Sequence[Candidate], is_first: bool) -> bool:
+        """Return whether a wave is complete, on the first folds or on the other ones."""
         table = self._table.get((source.label, source.kind))
         if table is None:
             return False
@@ -59,20 +59,20 @@ class MeasuredBefore:
         done = self._of_protocol(protocol).get(table.key)
         if not done:
             return False
-        place = (table.fingerprint, table.kind, protocol)
-        if self._seconds[place] > self._plan.table_seconds:
+        group = (table.fingerprint, table.kind, protocol)
+        if self._seconds[group] > self._plan.table_seconds:
             return True
-        # How many folds an official split has is known from those that were measured.
+        # The number of folds of an official split is inferred from the stored evaluations.
         count = 1 + max(fold for _, fold in done) if source.scheme else self._plan.folds
         if source.scheme and not is_first and count == 1:
             return False
         first = count if self._is_small(table) else 1
         folds = range(first) if is_first else range(first, count)
         models = {self._model[key] for key, _ in done}
-        for candidate in wanted:
+        for candidate in wave:
             model = candidate.configuration.model
             cannot_run = model not in models and candidate.wave > 0
-            if cannot_run or model in self._slow[place]:
+            if cannot_run or model in self._slow[group]:
                 continue
             key = self._key.get((model, candidate.configuration.key), "")
             if not all((key, fold) in done for fold in folds):
@@ -80,7 +80,7 @@ class MeasuredBefore:
         return True
 
     def folds(self, source: Source, is_first: bool) -> int:
-        """How many folds of a table that was measured before come first, or after those."""
+        """Return the number of first or other folds of a dataset in the store."""
         table = self._table.get((source.label, source.kind))
         small = table is not None and self._is_small(table)
         first = self._plan.folds if small else 1

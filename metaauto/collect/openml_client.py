@@ -1,4 +1,4 @@
-"""Asking OpenML through its client: every failure becomes one line, and no broken copy stays."""
+"""Request data from OpenML through its client, with one-line errors and intact cached files."""
 
 from __future__ import annotations
 
@@ -14,100 +14,106 @@ from typing import Any, TypeVar
 
 from metaauto.errors import ReadError
 
-__all__ = ["Damaged", "Unreachable", "ask", "forget", "forget_broken_descriptions", "intact"]
+__all__ = [
+    "Damaged",
+    "Unreachable",
+    "fetch_intact",
+    "remove_cached",
+    "remove_damaged_descriptions",
+    "request",
+]
 
 T = TypeVar("T")
 
 
 class Unreachable(ReadError):
-    """OpenML cannot be asked at all, or broke off."""
+    """OpenML cannot be reached, or the connection was lost."""
 
 
 class Damaged(ReadError):
-    """What came, or a copy that was kept earlier, cannot be read."""
+    """The received or the cached file cannot be read."""
 
 
-def ask(what: str, question: Callable[[], T], patience: float) -> T:
-    """Ask OpenML's client for something.
+def request(item: str, call: Callable[[], T], timeout: float) -> T:
+    """Call OpenML's client, with a time-out.
 
     Parameters
     ----------
-    what : str
-        What is asked for, as ``"task 3"``.
-    question : callable
+    item : str
+        Name of the requested item for messages, as ``"task 3"``.
+    call : callable
         Calls the client.
-    patience : float
-        Seconds after which a silent server is given up; the client would wait for ever. Infinite
-        for what needs no server.
+    timeout : float
+        Seconds to wait for the server; the client itself has no time-out. Infinite for calls that
+        need no server.
 
     Raises
     ------
     ReadError
-        OpenML does not have it, cannot be reached (`Unreachable`), or sent what cannot be read
-        (`Damaged`); the message says which, and what to do.
+        OpenML does not provide the item, cannot be reached (`Unreachable`), or sent an unreadable
+        file (`Damaged`).
     """
-    answers: list[T] = []
-    failures: list[Exception] = []
+    results: list[T] = []
+    errors: list[Exception] = []
 
     def work() -> None:
         try:
-            # The client leaves closing the splits' file to the garbage collector.
+            # The client does not close the file of the splits.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ResourceWarning)
-                answers.append(question())
+                results.append(call())
         except Exception as error:
-            failures.append(error)
+            errors.append(error)
 
-    if math.isinf(patience):
+    if math.isinf(timeout):
         work()
     else:
-        thread = threading.Thread(target=work, daemon=True, name=f"openml {what}")
+        thread = threading.Thread(target=work, daemon=True, name=f"openml {item}")
         thread.start()
-        thread.join(patience)
-    if failures:
-        raise _plainly(what, failures[0]) from failures[0]
-    if not answers:
+        thread.join(timeout)
+    if errors:
+        raise _read_error(item, errors[0]) from errors[0]
+    if not results:
         raise Unreachable(
-            f"OpenML did not answer for {what} within {patience:g} s.",
-            hint="Try again later, or with more patience.",
+            f"OpenML did not answer for {item} within {timeout:g} s.",
+            hint="Try again later, or with a longer timeout.",
         )
-    return answers[0]
+    return results[0]
 
 
-def intact(fetch: Callable[[], T], forget_copies: Callable[[], None]) -> T:
-    """What is fetched; if it cannot be read, its copies are removed and it is fetched once more.
+def fetch_intact(fetch: Callable[[], T], remove_copies: Callable[[], None]) -> T:
+    """Fetch an item; if it is damaged, remove its cached files and fetch it once more.
 
-    A process that was killed while it wrote leaves half a file behind, which the client takes for
-    a whole one ever after.
+    A process that is killed while writing leaves a partial file, which the client would reuse.
     """
     try:
         return fetch()
     except Damaged:
-        forget_copies()
+        remove_copies()
     try:
         return fetch()
     except Damaged:
-        forget_copies()
+        remove_copies()
         raise
 
 
-def forget(kind: str, number: int) -> None:
-    """Remove the client's copies of a dataset or a task.
+def remove_cached(kind: str, number: int) -> None:
+    """Remove the client's cached files of a dataset or a task.
 
     Parameters
     ----------
     kind : {'datasets', 'tasks'}
-        What it is.
+        Kind of item.
     number : int
-        Its id.
+        Id of the item.
     """
     from openml import config
 
     shutil.rmtree(Path(config.get_cache_directory()) / kind / str(number), ignore_errors=True)
 
 
-def forget_broken_descriptions() -> None:
-    """Remove the client's copies of descriptions of datasets that are no whole XML."""
+def remove_damaged_descriptions() -> None:
+    """Remove the client's cached dataset descriptions that are not valid XML."""
     from openml import config
 
     for file in Path(config.get_cache_directory(), "datasets").glob("*/*.xml"):
@@ -118,8 +124,8 @@ def forget_broken_descriptions() -> None:
             file.with_name(file.name + ".pkl").unlink(missing_ok=True)
 
 
-def _plainly(what: str, error: Exception) -> ReadError:
-    """An error of the client in one line."""
+def _read_error(item: str, error: Exception) -> ReadError:
+    """Return a one-line error for an exception of the client."""
     import requests
     from openml import config, exceptions
 
@@ -127,49 +133,48 @@ def _plainly(what: str, error: Exception) -> ReadError:
         return error
     if isinstance(error, exceptions.OpenMLServerException):
         return ReadError(
-            f"OpenML does not give {what}: {error.message} (error {error.code}).",
-            hint="Look it up at https://www.openml.org.",
+            f"OpenML does not provide {item}: {error.message} (error {error.code}).",
+            hint="Check the id at https://www.openml.org.",
         )
     if isinstance(error, exceptions.OpenMLHashException):
         return ReadError(
-            f"The file of {what} does not have the checksum that OpenML says.",
-            hint="Try again later; nothing of it was kept.",
+            f"The checksum of the file of {item} differs from the one at OpenML.",
+            hint="Try again later; the file was removed.",
         )
     if isinstance(error, exceptions.OpenMLServerError):
         status = re.search(r"Status code: (\d+)", str(error))
-        said = f"HTTP status {status[1]}" if status else _first_line(error)
-        return ReadError(f"OpenML fails on {what}: {said}.", hint="Try again later.")
+        cause = f"HTTP status {status[1]}" if status else _first_line(error)
+        return ReadError(f"OpenML fails on {item}: {cause}.", hint="Try again later.")
     if isinstance(error, exceptions.OpenMLPrivateDatasetError):
-        return ReadError(f"OpenML keeps {what} private.", hint="Leave it out.")
+        return ReadError(f"OpenML keeps {item} private.", hint="Exclude it.")
     if isinstance(error, (requests.RequestException, ConnectionError)):
-        how = "broke off" if _has_begun(error) else "cannot be made"
+        how = "was lost" if _was_connected(error) else "failed"
         return Unreachable(
-            f"The connection to OpenML for {what} {how}: {_innermost(error)}.",
-            hint="Check the network and try again; what was loaded before is kept.",
+            f"The connection to OpenML for {item} {how}: {_root_cause(error)}.",
+            hint="Check the network and try again; finished downloads are kept.",
         )
     if isinstance(error, MemoryError):
-        return ReadError(f"There is not enough memory for {what}.", hint="Leave it out.")
+        return ReadError(f"Not enough memory for {item}.", hint="Exclude it.")
     if isinstance(error, OSError):
         return Damaged(
-            f"No copy of {what} can be kept in {str(config.get_cache_directory())!r}: "
-            f"{_first_line(error)}.",
-            hint="Make room there, or name another folder in OPENML_CACHE_DIR.",
+            f"Cannot cache {item} in {str(config.get_cache_directory())!r}: {_first_line(error)}.",
+            hint="Free disk space, or set another folder in OPENML_CACHE_DIR.",
         )
     return Damaged(
-        f"What is there of {what} cannot be read: {type(error).__name__}: {_first_line(error)}.",
-        hint="Try again later; its copies were removed.",
+        f"The data of {item} cannot be read: {type(error).__name__}: {_first_line(error)}.",
+        hint="Try again later; the cached files were removed.",
     )
 
 
-def _has_begun(error: BaseException) -> bool:
+def _was_connected(error: BaseException) -> bool:
     import requests
 
     is_refused = "establish a new connection" in str(error) or "resolve" in str(error)
     return isinstance(error, requests.exceptions.ChunkedEncodingError) or not is_refused
 
 
-def _innermost(error: BaseException) -> str:
-    """The reason that libraries have wrapped: ``IncompleteRead``, ``Connection refused``."""
+def _root_cause(error: BaseException) -> str:
+    """Return the innermost wrapped error, as ``IncompleteRead`` or ``Connection refused``."""
     reason: Any = error
     while True:
         inner = getattr(reason, "reason", None) or next(

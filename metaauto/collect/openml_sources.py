@@ -1,4 +1,4 @@
-"""Tables of OpenML to measure on: tasks and suites, on their official splits."""
+"""Datasets of OpenML tasks and suites, with their official splits."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ import pandas as pd
 from metaauto.collect.openml_client import (
     Damaged,
     Unreachable,
-    ask,
-    forget,
-    forget_broken_descriptions,
-    intact,
+    fetch_intact,
+    remove_cached,
+    remove_damaged_descriptions,
+    request,
 )
 from metaauto.collect.recipes import load_recipe
 from metaauto.collect.sources import Source
 from metaauto.errors import ReadError
 
-__all__ = ["PATIENCE", "recipe_sources", "suite_sources", "task_sources"]
+__all__ = ["TIMEOUT", "recipe_sources", "suite_sources", "task_sources"]
 
 logger = logging.getLogger("metaauto")
 
-PATIENCE = 1800.0
+TIMEOUT = 1800.0
 """Seconds to wait for one file."""
 MOST_CELLS = 300_000_000
-"""Sparse tables of more cells are not made dense."""
+"""Maximum number of values of a sparse table that is converted to a dense one."""
 
 _CLASSIFICATION, _REGRESSION = 1, 2
 _VERSION = re.compile(r"[\s._-]+v(er(sion)?)?[\s._-]*\d+$")
@@ -42,77 +42,77 @@ Fold = tuple[np.ndarray, np.ndarray]
 
 
 def recipe_sources(
-    name: str, *, patience: float = PATIENCE, tell: Callable[[int, int], None] | None = None
+    name: str, *, timeout: float = TIMEOUT, on_progress: Callable[[int, int], None] | None = None
 ) -> list[Source]:
-    """The tables of a recipe that comes with metaauto; see `metaauto.collect.recipe_names`.
+    """Return the datasets of a built-in recipe; see `metaauto.collect.recipe_names`.
 
     Parameters
     ----------
     name : str
         Name of the recipe, as ``"openml-cc18"``.
-    patience, tell
+    timeout, on_progress
         As in `task_sources`.
     """
     recipe = load_recipe(name)
     if recipe.suite is not None:
-        return suite_sources(recipe.suite, patience=patience, tell=tell)
-    return task_sources(recipe.tasks, patience=patience, tell=tell)
+        return suite_sources(recipe.suite, timeout=timeout, on_progress=on_progress)
+    return task_sources(recipe.tasks, timeout=timeout, on_progress=on_progress)
 
 
 def suite_sources(
     name_or_id: str | int,
     *,
-    patience: float = PATIENCE,
-    tell: Callable[[int, int], None] | None = None,
+    timeout: float = TIMEOUT,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Source]:
-    """The tables of a suite at OpenML.
+    """Return the datasets of a suite at OpenML.
 
     Parameters
     ----------
     name_or_id : str or int
         Alias or number, as ``"OpenML-CC18"`` or 99.
-    patience, tell
+    timeout, on_progress
         As in `task_sources`.
 
     Raises
     ------
     ReadError
-        The suite is unknown, lists no task, or OpenML cannot be reached.
+        The suite is unknown, has no tasks, or OpenML cannot be reached.
     """
     import openml
 
-    what = f"suite {name_or_id!r}" if isinstance(name_or_id, str) else f"suite {name_or_id}"
-    suite: Any = ask(what, lambda: openml.study.get_suite(name_or_id), patience)
+    item = f"suite {name_or_id!r}" if isinstance(name_or_id, str) else f"suite {name_or_id}"
+    suite: Any = request(item, lambda: openml.study.get_suite(name_or_id), timeout)
     if not suite.tasks:
-        raise ReadError(f"OpenML's {what} lists no task.", hint="Name a suite of tasks.")
-    return task_sources(suite.tasks, patience=patience, tell=tell)
+        raise ReadError(f"OpenML's {item} has no tasks.", hint="Choose a suite of tasks.")
+    return task_sources(suite.tasks, timeout=timeout, on_progress=on_progress)
 
 
 def task_sources(
     ids: Iterable[int],
     *,
-    patience: float = PATIENCE,
-    tell: Callable[[int, int], None] | None = None,
+    timeout: float = TIMEOUT,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Source]:
-    """The tables of tasks at OpenML, small ones first.
+    """Return the datasets of tasks at OpenML, small ones first.
 
-    Their descriptions are fetched now, four requests for each that is not in the client's cache;
-    a table and its splits when it is measured. A task that cannot be described is listed last, and
-    raises when it is measured, so that a build leaves it out and goes on.
+    The descriptions are fetched immediately (four requests per task that is not cached), the tables
+    and splits when they are loaded. A task whose description cannot be fetched is listed last and
+    raises when it is loaded, so that a build skips it.
 
     Parameters
     ----------
     ids : iterable of int
         Numbers of classification and regression tasks.
-    patience : float, default=1800
+    timeout : float, default=1800
         Seconds to wait for one file.
-    tell : callable, optional
-        Told how many tasks are described, and how many there are.
+    on_progress : callable, optional
+        Called with the number of fetched descriptions and the number of tasks.
 
     Raises
     ------
     ReadError
-        OpenML cannot be reached for the very first task.
+        OpenML cannot be reached for the first task.
 
     Examples
     --------
@@ -122,23 +122,23 @@ def task_sources(
     """
     numbers = list(dict.fromkeys(int(number) for number in ids))
     sources = []
-    for place, number in enumerate(numbers):
+    for count, number in enumerate(numbers, start=1):
         try:
-            sources.append(_Task(number, patience).source())
+            sources.append(_Task(number, timeout).source())
         except Unreachable as error:
             if not sources:
                 raise
             sources.append(_missing(number, error))
         except ReadError as error:
             sources.append(_missing(number, error))
-        if tell is not None:
-            tell(place + 1, len(numbers))
+        if on_progress is not None:
+            on_progress(count, len(numbers))
     return sorted(sources, key=lambda source: (source.cells, source.label))
 
 
 def _missing(number: int, error: ReadError) -> Source:
-    """A task that could not be described: the error comes when it is wanted."""
-    logger.info("Task %d of OpenML cannot be described: %s", number, error)
+    """Return a source that raises the error of its description when it is loaded."""
+    logger.info("The description of OpenML task %d cannot be fetched: %s", number, error)
 
     def load() -> Any:
         raise error
@@ -147,22 +147,22 @@ def _missing(number: int, error: ReadError) -> Source:
 
 
 class _Task:
-    """One task: described at once, its table and splits fetched on demand."""
+    """One task: the description is fetched immediately, table and splits on demand."""
 
-    def __init__(self, number: int, patience: float) -> None:
+    def __init__(self, number: int, timeout: float) -> None:
         self.number = number
-        self._patience = patience
+        self._timeout = timeout
         self._has_target: np.ndarray | None = None
-        self._rows_said = math.nan
-        self._task: Any = intact(self._described, self._forget_task)
+        self._stated_rows = math.nan
+        self._task: Any = fetch_intact(self._description, self._remove_task)
         self._dataset_id = int(self._task.dataset_id)
         self._target = str(self._task.target_name)
 
     def source(self) -> Source:
-        """The source of its table."""
-        dataset: Any = intact(self._dataset, self._forget_dataset)
+        """Return the source of the dataset."""
+        dataset: Any = fetch_intact(self._dataset, self._remove_dataset)
         sizes = self._sizes(dataset)
-        self._rows_said = sizes.get("NumberOfInstances", math.nan)
+        self._stated_rows = sizes.get("NumberOfInstances", math.nan)
         name = str(dataset.name)[:150]
         return Source(
             label=f"{name} [task {self.number}]",
@@ -177,57 +177,57 @@ class _Task:
         )
 
     def load(self) -> pd.DataFrame:
-        """The table, without its row numbers and the columns that are to be ignored."""
-        return intact(self._load, self._forget_dataset)
+        """Load the table, without row numbers and the columns to ignore."""
+        return fetch_intact(self._load, self._remove_dataset)
 
     def splits(self) -> list[Fold]:
-        """The official folds, repeat by repeat."""
+        """Return the official folds of all repeats."""
         if self._has_target is None:
             self.load()
-        return intact(self._splits, self._forget_task)
+        return fetch_intact(self._splits, self._remove_task)
 
-    def _ask(self, what: str, question: Callable[[], Any]) -> Any:
-        return ask(what, question, self._patience)
+    def _request(self, item: str, call: Callable[[], Any]) -> Any:
+        return request(item, call, self._timeout)
 
-    def _forget_task(self) -> None:
-        forget("tasks", self.number)
-        forget_broken_descriptions()
+    def _remove_task(self) -> None:
+        remove_cached("tasks", self.number)
+        remove_damaged_descriptions()
 
-    def _forget_dataset(self) -> None:
-        forget("datasets", self._dataset_id)
+    def _remove_dataset(self) -> None:
+        remove_cached("datasets", self._dataset_id)
 
-    def _described(self) -> Any:
+    def _description(self) -> Any:
         import openml
 
-        task: Any = self._ask(
+        task: Any = self._request(
             f"task {self.number}", lambda: openml.tasks.get_task(self.number, download_splits=False)
         )
         if task.task_type_id.value not in (_CLASSIFICATION, _REGRESSION):
             raise ReadError(
-                f"OpenML's task {self.number} is of the type {task.task_type!r}.",
-                hint="Name tasks of supervised classification or regression.",
+                f"OpenML's task {self.number} has the unsupported type {task.task_type!r}.",
+                hint="Choose tasks of supervised classification or regression.",
             )
         return task
 
     def _dataset(self, *, with_data: bool = False) -> Any:
         import openml
 
-        return self._ask(
+        return self._request(
             f"dataset {self._dataset_id} of task {self.number}",
             lambda: openml.datasets.get_dataset(self._dataset_id, download_data=with_data),
         )
 
     def _sizes(self, dataset: Any) -> dict[str, float]:
-        """The qualities; a table without them is taken for a large one."""
-        what = f"the qualities of dataset {self._dataset_id}"
+        """Return the qualities; a dataset without them is assumed to be large."""
+        item = f"the qualities of dataset {self._dataset_id}"
         try:
-            found = intact(
-                lambda: self._ask(what, lambda: dataset.qualities), forget_broken_descriptions
+            qualities = fetch_intact(
+                lambda: self._request(item, lambda: dataset.qualities), remove_damaged_descriptions
             )
         except ReadError as error:
             logger.info("%s", error)
             return {}
-        return {name: value for name, value in (found or {}).items() if value == value}
+        return {name: value for name, value in (qualities or {}).items() if value == value}
 
     def _kind(self) -> str:
         if self._task.task_type_id.value == _REGRESSION:
@@ -248,96 +248,99 @@ class _Task:
 
     def _load(self) -> pd.DataFrame:
         dataset = self._dataset(with_data=True)
-        what = f"dataset {self._dataset_id} of task {self.number}"
-        _check_copy(dataset, what)
-        frame: Any = ask(
-            what,
+        item = f"dataset {self._dataset_id} of task {self.number}"
+        _check_copy(dataset, item)
+        frame: Any = request(
+            item,
             lambda: dataset.get_data(include_row_id=True, include_ignore_attribute=True)[0],
             math.inf,
         )
-        said = self._rows_said
-        if dataset.md5_checksum is None and said == said and len(frame) != said:
+        stated = self._stated_rows
+        if dataset.md5_checksum is None and stated == stated and len(frame) != stated:
             raise Damaged(
-                f"The table of {what} has {len(frame):,} rows, OpenML says {said:,.0f}.",
-                hint="Try again later; its copies were removed.",
+                f"The table of {item} has {len(frame):,} rows; OpenML states {stated:,.0f}.",
+                hint="Try again later; the cached files were removed.",
             )
         if self._target not in frame.columns:
             raise ReadError(
-                f"The table of {what} has no column {self._target!r}.",
-                hint="Leave the task out.",
+                f"The table of {item} has no column {self._target!r}.",
+                hint="Exclude the task.",
             )
-        left_out = _names(dataset.row_id_attribute) | _names(dataset.ignore_attribute)
-        kept = [n for n in frame.columns if n == self._target or n not in left_out]
-        frame = _dense(frame[kept], what)
+        ignored = _names(dataset.row_id_attribute) | _names(dataset.ignore_attribute)
+        kept = [n for n in frame.columns if n == self._target or n not in ignored]
+        frame = _dense(frame[kept], item)
         self._has_target = frame[self._target].notna().to_numpy()
         return frame
 
     def _splits(self) -> list[Fold]:
-        split = self._ask(f"the splits of task {self.number}", self._task.download_split)
+        split = self._request(f"the splits of task {self.number}", self._task.download_split)
         folds = []
         for repeat in sorted(split.split):
             for fold in sorted(split.split[repeat]):
                 train, test = split.split[repeat][fold][0]
                 folds.append((train.astype(np.int64), test.astype(np.int64)))
         assert self._has_target is not None
-        said = (self._parameter("number_repeats"), self._parameter("number_folds"))
-        problem = _fault(folds, self._has_target)
-        if None not in said and said != (split.repeats, split.folds):
-            problem = f"{split.repeats} x {split.folds} folds of {said[0]} x {said[1]} are there"
+        stated = (self._parameter("number_repeats"), self._parameter("number_folds"))
+        problem = _problem_of(folds, self._has_target)
+        if None not in stated and stated != (split.repeats, split.folds):
+            problem = (
+                f"expected {stated[0]} x {stated[1]} folds, got {split.repeats} x {split.folds}"
+            )
         if problem:
             raise Damaged(
-                f"The splits of task {self.number} are not whole: {problem}.",
-                hint="Try again later; the copy was removed.",
+                f"The splits of task {self.number} are incomplete: {problem}.",
+                hint="Try again later; the cached file was removed.",
             )
         return folds
 
 
-def _fault(folds: list[Fold], has_target: np.ndarray) -> str:
-    """What is wrong with folds that should cover every row; OpenML says no checksum of them."""
+def _problem_of(folds: list[Fold], has_target: np.ndarray) -> str:
+    """Return why folds do not cover every row once; OpenML provides no checksum of splits."""
     total = len(has_target)
     for number, sides in enumerate(folds):
         rows = np.concatenate(sides)
         if len(rows) and (rows.min() < 0 or rows.max() >= total):
-            return f"fold {number} names row {rows.max():,} of a table of {total:,} rows"
+            return f"fold {number} contains row {rows.max():,} of a table of {total:,} rows"
         count = np.bincount(rows, minlength=total)
         if (count > 1).any():
-            return f"fold {number} names row {int(count.argmax()):,} twice"
-        left_out = int((has_target & (count == 0)).sum())
-        if left_out:
-            return f"fold {number} leaves out {left_out:,} rows"
+            return f"fold {number} contains row {int(count.argmax()):,} twice"
+        missing = int((has_target & (count == 0)).sum())
+        if missing:
+            return f"fold {number} does not contain {missing:,} rows"
     return ""
 
 
-def _check_copy(dataset: Any, what: str) -> None:
-    """Compare the ARFF file with the checksum that OpenML says; the client does so only once."""
-    path, said = dataset.data_file, dataset.md5_checksum
-    # Where lines end in two characters, the client's copy is not what the checksum is of.
-    if not path or not said or os.linesep != "\n":
+def _check_copy(dataset: Any, item: str) -> None:
+    """Check the checksum of the cached ARFF file; the client does so after the download only."""
+    path, expected = dataset.data_file, dataset.md5_checksum
+    # With other line endings, the client's file differs from the original one.
+    if not path or not expected or os.linesep != "\n":
         return
     digest = hashlib.md5(usedforsecurity=False)
     with Path(path).open("rb") as file:
         while block := file.read(2**20):
             digest.update(block)
-    if digest.hexdigest() != said:
+    if digest.hexdigest() != expected:
         raise Damaged(
-            f"The copy of {what} does not have the checksum that OpenML says.",
-            hint="Try again later; it was removed.",
+            f"The checksum of the cached file of {item} differs from the one at OpenML.",
+            hint="Try again later; the cached file was removed.",
         )
 
 
-def _names(said: Any) -> set[str]:
-    """Names of columns, which OpenML writes as one text, as a list, or with commas between."""
-    names = [said] if isinstance(said, str) else list(said or [])
+def _names(given: Any) -> set[str]:
+    """Return column names, which OpenML gives as one text, a list, or separated by commas."""
+    names = [given] if isinstance(given, str) else list(given or [])
     return {part.strip() for name in names for part in (name, *name.split(","))}
 
 
-def _dense(frame: pd.DataFrame, what: str) -> pd.DataFrame:
-    """A sparse table, of which every column is sparse, as a plain one."""
+def _dense(frame: pd.DataFrame, item: str) -> pd.DataFrame:
+    """Convert a sparse table to a dense one."""
     if not all(isinstance(kind, pd.SparseDtype) for kind in frame.dtypes):
         return frame
     if frame.size > MOST_CELLS:
         raise ReadError(
-            f"The sparse table of {what} has {frame.shape[0]:,} x {frame.shape[1]:,} cells.",
-            hint="It is too large to be measured; leave the task out.",
+            f"The sparse table of {item} is too large: {frame.shape[0]:,} x {frame.shape[1]:,} "
+            "values.",
+            hint="Exclude the task.",
         )
     return frame.sparse.to_dense()

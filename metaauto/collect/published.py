@@ -1,4 +1,4 @@
-"""Published configurations as candidates: what others recommend is measured first."""
+"""Imported (published) configurations as candidates of a build."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from metaauto.task import reference_task
 __all__ = ["published_candidates"]
 
 _IMPORT = "import:"
-# Portfolios were chosen to complement each other; then come single winners, then what was merely
-# tried. Sources that are not named here stand with the winners.
+# Portfolios first, whose configurations complement each other; then single best configurations
+# (also the rank of sources not listed here), then configurations that were only evaluated.
 _ORDER = {
     "import:flaml": 0,
     "import:autogluon": 0,
@@ -29,31 +29,33 @@ _FIRST_WAVE = 1
 
 
 def published_candidates(
-    store: KnowledgeStore, registry: Registry, kind: str, most: int | None = None
+    store: KnowledgeStore, registry: Registry, kind: str, max_per_model: int | None = None
 ) -> list[Candidate]:
-    """Configurations that an import proposes or evaluated for a kind of task, to be measured.
+    """Return the imported configurations that are proposed or evaluated for a kind of task.
 
-    They are brought into the installed space: values little outside of it are clipped, what the
-    source does not say takes our default. Left out are those of models that are not installed or do
-    not do the kind, of another version of the model's space, and those that would not be what was
-    published: with a value far outside of its range, or a choice that does not go with another one.
+    They are repaired into the installed search space: values slightly out of range are clipped, and
+    missing values get the default. Skipped are configurations of models that are not installed or
+    do not support the kind, of another version of the model's space, and those that the repair
+    would change substantially: a value far out of range, or a categorical value whose condition is
+    not met.
 
     Parameters
     ----------
     store : KnowledgeStore
-        Holds the configurations.
+        Store with imported configurations.
     registry : Registry
         Installed components.
     kind : {'binary', 'multiclass', 'regression'}
         Kind of task.
-    most : int, optional
-        Configurations of each model at most; all by default.
+    max_per_model : int, optional
+        Maximum number of configurations per model; all by default.
 
     Returns
     -------
     list of Candidate
-        One of each model in each wave. The first is wave 1, for wave 0 is that of the defaults;
-        portfolios come before single winners, and these before what was merely tried.
+        One configuration per model and wave, from wave 1 (wave 0 holds the defaults). Portfolios
+        come before single best configurations, and these before configurations that were only
+        evaluated.
 
     Examples
     --------
@@ -62,11 +64,11 @@ def published_candidates(
     >>> from metaauto.knowledge import ConfigurationFact, KnowledgeStore, ProvenanceFact
     >>> from metaauto.plugins.manager import PluginSettings, load_plugins
     >>> registry = load_plugins(PluginSettings(only=())).registry
-    >>> said = ProvenanceFact("2026-01-31T12:00:00Z", "import:tabrepo", "0.1.0")
+    >>> provenance = ProvenanceFact("2026-01-31T12:00:00Z", "import:tabrepo", "0.1.0")
     >>> knn = Configuration("knn", {"n_neighbors": 9})
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with KnowledgeStore.create(f"{folder}/knowledge.db") as store:
-    ...         key = store.add_provenance(said)
+    ...         key = store.add_provenance(provenance)
     ...         _ = store.add_configuration(ConfigurationFact(knn, key, proposed_for=("binary",)))
     ...         [found] = published_candidates(store, registry, "binary")
     >>> found.wave, found.configuration.values["n_neighbors"], found.configuration.values["p"]
@@ -79,21 +81,23 @@ def published_candidates(
         for fact in store.configurations(kind)
         if sources[fact.provenance].startswith(_IMPORT) or kind in fact.proposed_for
     )
-    taken: dict[str, dict[Configuration, None]] = defaultdict(dict)
+    selected: dict[str, dict[Configuration, None]] = defaultdict(dict)
     for _, _, fact in ranked:
-        configuration = _usable(fact, space)
-        if configuration is not None and (most is None or len(taken[fact.model]) < most):
-            taken[fact.model][configuration] = None
-    found = [
+        configuration = _repaired(fact, space)
+        if configuration is not None and (
+            max_per_model is None or len(selected[fact.model]) < max_per_model
+        ):
+            selected[fact.model][configuration] = None
+    candidates = [
         Candidate(configuration, wave)
-        for configurations in taken.values()
+        for configurations in selected.values()
         for wave, configuration in enumerate(configurations, start=_FIRST_WAVE)
     ]
-    return sorted(found, key=lambda c: (c.wave, c.configuration.model, c.configuration.key))
+    return sorted(candidates, key=lambda c: (c.wave, c.configuration.model, c.configuration.key))
 
 
-def _usable(fact: ConfigurationFact, space: SearchSpace) -> Configuration | None:
-    """The configuration in the installed space, None where it would mean something else."""
+def _repaired(fact: ConfigurationFact, space: SearchSpace) -> Configuration | None:
+    """Return the repaired configuration; None if the repair would change it substantially."""
     if fact.model not in space.ranges:
         return None
     installed = space.registry.model(fact.model).space_version

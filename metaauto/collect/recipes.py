@@ -1,4 +1,4 @@
-"""Recipes: which tasks of OpenML to build knowledge from, by name."""
+"""Recipes: named lists of OpenML tasks to build knowledge from."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ __all__ = ["Recipe", "load_recipe", "recipe_names"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """Tasks of OpenML to measure on: a suite, or their numbers. It holds no data.
+    """A suite or a list of OpenML tasks, without data.
 
     Parameters
     ----------
     name : str
-        As in `load_recipe`.
+        Name for `load_recipe`.
     title : str
-        What it is, one line.
+        Description, one line.
     source : str
-        Where the list comes from.
+        Origin of the list.
     licence : str
-        Licence of the list, and what is said of the tables' own.
+        Licence of the list, and a note on the licences of the datasets.
     suite : int, optional
         Number of a suite at OpenML.
     tasks : tuple of int
@@ -42,12 +42,12 @@ class Recipe:
 
 
 def recipe_names() -> list[str]:
-    """Names of the recipes that come with metaauto, sorted."""
+    """Return the names of the built-in recipes, sorted."""
     return sorted(file.stem for file in _folder().glob("*.json"))
 
 
 def load_recipe(name: str) -> Recipe:
-    """Read a recipe that comes with metaauto.
+    """Read a built-in recipe.
 
     Parameters
     ----------
@@ -61,9 +61,9 @@ def load_recipe(name: str) -> Recipe:
     Raises
     ------
     UnknownName
-        There is none of that name.
+        There is no recipe of that name.
     KnowledgeError
-        Its file is damaged.
+        The file of the recipe is damaged.
 
     Examples
     --------
@@ -86,11 +86,11 @@ def load_recipe(name: str) -> Recipe:
 
 def _recipe(name: str, content: Any) -> Recipe:
     if not isinstance(content, dict):
-        raise ValueError("it is no object")
+        raise ValueError("expected a JSON object")
     suite = content.get("suite")
     tasks = tuple(int(number) for number in content.get("tasks", ()))
     if (suite is None) == (not tasks):
-        raise ValueError("it names neither a suite nor tasks, or both")
+        raise ValueError("expected either a suite or tasks")
     return Recipe(
         name,
         str(content["title"]),
@@ -104,5 +104,5 @@ def _recipe(name: str, content: Any) -> Recipe:
 def _folder() -> Path:
     package = Path(str(files("metaauto")))
     installed = package / "metaknowledge" / "recipes"
-    # A checkout keeps them beside the package.
+    # In a source checkout the folder is next to the package.
     return installed if installed.is_dir() else package.parent / "metaknowledge" / "recipes"

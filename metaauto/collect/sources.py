@@ -1,4 +1,4 @@
-"""Where the tables to measure on come from."""
+"""Sources of the datasets that a build evaluates configurations on."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _SUFFIXES = (".parquet", ".csv", ".arff", ".feather")
 
 @dataclass(frozen=True)
 class Source:
-    """One public table.
+    """One public dataset.
 
     Parameters
     ----------
     label : str
-        Name of the table.
+        Name of the dataset.
     load : callable
         Returns the table as a DataFrame.
     target : str
@@ -33,17 +33,17 @@ class Source:
     kind : str
         Kind of task, or ``"auto"``.
     group : str
-        Tables that share rows share a group.
+        Group of the dataset; datasets that share rows have the same group.
     openml_id : int, optional
         Number of the dataset at OpenML.
     cells : float
-        Rough size, to measure small tables first.
+        Approximate number of values; small datasets are evaluated first.
     splits : callable, optional
-        Returns the folds to measure on instead of metaauto's own: pairs of training and test rows,
+        Returns official folds to use instead of metaauto's own: pairs of training and test rows,
         positions in the table that ``load`` returns. Called after ``load``.
     scheme : str
-        What these folds are called in a store, such as ``"openml-task-3/10-fold"``: evaluations
-        on different folds are different facts.
+        Name of these folds in a store, such as ``"openml-task-3/10-fold"``. Evaluations on
+        different folds are different facts.
     """
 
     label: str
@@ -59,37 +59,37 @@ class Source:
     def __post_init__(self) -> None:
         if (self.splits is None) == bool(self.scheme):
             raise SettingError(
-                f"Table {self.label!r} has splits without a scheme, or a scheme without splits.",
+                f"Dataset {self.label!r} has splits without a scheme, or a scheme without splits.",
                 hint="Give both: evaluations on different folds must not be mixed.",
             )
 
     def protocol(self, own: str, rows: int) -> str:
-        """What a store calls evaluations of this table.
+        """Return the name of the evaluation protocol of this dataset in a store.
 
         Parameters
         ----------
         own : str
-            What it calls those on metaauto's own folds.
+            Name of the protocol with metaauto's own folds.
         rows : int
-            At most so many rows are measured.
+            Maximum number of rows.
         """
         return f"{self.scheme}/rows<={rows}" if self.scheme else own
 
 
 def folder_sources(folder: str | Path, target: str = "target") -> list[Source]:
-    """Every table of a folder; a ``catalog.csv`` there may tell more of them.
+    """Return the datasets of a folder; a ``catalog.csv`` there may hold their metadata.
 
     Parameters
     ----------
     folder : str or Path
-        Holds parquet, csv, arff or feather files with the target column.
+        Folder with parquet, csv, arff or feather files.
     target : str
         Name of the target column in all of them.
 
     Raises
     ------
     ReadError
-        If the folder holds no table.
+        The folder contains no table.
     """
     path = Path(folder).expanduser()
     files = sorted(f for f in path.glob("*") if f.suffix in _SUFFIXES and f.name != "catalog.csv")
@@ -113,17 +113,17 @@ def _catalog(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _source(
-    file: Path, target: str, about: dict[str, Any], readers: Callable[[], list[Any]]
+    file: Path, target: str, metadata: dict[str, Any], readers: Callable[[], list[Any]]
 ) -> Source:
-    number = about.get("openml_id")
-    rows, features = about.get("rows"), about.get("features")
+    number = metadata.get("openml_id")
+    rows, features = metadata.get("rows"), metadata.get("features")
     size = float(rows) * float(features) if rows and features else float(file.stat().st_size)
     return Source(
         label=file.stem,
         load=lambda: read_table(file, readers()),
         target=target,
-        kind=str(about.get("task") or "auto"),
-        group=str(about.get("group") or file.stem),
+        kind=str(metadata.get("task") or "auto"),
+        group=str(metadata.get("group") or file.stem),
         openml_id=int(number) if number is not None and number == number else None,
         cells=size,
     )

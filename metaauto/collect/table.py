@@ -1,4 +1,4 @@
-"""One table on the bench: prepared once, then measured configuration by configuration."""
+"""Evaluate configurations on one dataset, which is prepared once."""
 
 from __future__ import annotations
 
@@ -33,40 +33,38 @@ from metaauto.space import SearchSpace
 if TYPE_CHECKING:
     from metaauto.collect.build import BuildPlan
 
-__all__ = ["METRICS", "MeasuredTable", "is_small", "slow_models"]
+__all__ = ["METRICS", "TableEvaluator", "is_small", "slow_models"]
 
 METRICS = {
     "binary": ("roc_auc", "log_loss", "accuracy", "balanced_accuracy", "f1"),
     "multiclass": ("log_loss", "accuracy", "balanced_accuracy", "f1_macro", "roc_auc"),
     "regression": ("rmse", "mae", "median_ae", "r2"),
 }
-"""The losses that are stored, by kind of task."""
+"""Metrics whose losses are stored, by kind of task."""
 
 _SMALL_ROWS = 1500
 _SMALL_CELLS = 20_000
-_PATIENCE = 1.0
+_POLL_SECONDS = 1.0
 
 
 def is_small(rows: int, features: int) -> bool:
-    """Whether all folds of a table are measured at once: one says little, and they are cheap."""
+    """Return whether all folds are evaluated at once: one fold is noisy, and all are fast."""
     return rows <= _SMALL_ROWS and rows * features <= _SMALL_CELLS
 
 
 def slow_models(
     facts: Sequence[EvaluationFact], model_of: Mapping[str, str], seconds: float
 ) -> set[str]:
-    """Models of which no more is to be measured on a table.
-
-    One that ran out of time there, as its other configurations would, or took too long on average.
+    """Return the models to skip on a dataset: those with a time-out or with slow fits on average.
 
     Parameters
     ----------
     facts : sequence of EvaluationFact
-        All of one table under one protocol.
+        All evaluations of one dataset under one protocol.
     model_of : mapping of str to str
         Model by the key of a configuration.
     seconds : float
-        What is too long.
+        Maximum mean seconds per fit.
     """
     spent: dict[str, list[float]] = {}
     for fact in facts:
@@ -81,26 +79,26 @@ def slow_models(
     }
 
 
-class MeasuredTable:
-    """A public table that configurations are measured on.
+class TableEvaluator:
+    """Evaluate configurations on a public dataset and store the results.
 
     Parameters
     ----------
     source : Source
-        The table.
+        The dataset.
     store : KnowledgeStore
-        Takes the facts.
+        Store for the results.
     plugins : LoadedPlugins
         Installed components.
     plan : BuildPlan
-        Folds, rows, limits.
+        Folds, rows and limits.
     provenance : str
         Key of the provenance of the facts.
 
     Attributes
     ----------
     seconds : float
-        Worker seconds that its evaluations took, those of earlier builds included.
+        Worker seconds of its evaluations, including those of earlier builds.
     """
 
     def __init__(
@@ -118,8 +116,8 @@ class MeasuredTable:
         self._provenance = provenance
         self.protocol = source.protocol(plan.protocol, plan.rows)
         frame = source.load()
-        whole = prepare(frame, source.target, task=source.kind)
-        self.dataset = _cut(whole, plan.rows)
+        full = prepare(frame, source.target, task=source.kind)
+        self.dataset = _subsampled(full, plan.rows)
         self.kind = self.dataset.task.kind
         self.space = SearchSpace(plugins.registry, self.dataset.task)
         if source.splits is None:
@@ -127,37 +125,39 @@ class MeasuredTable:
         else:
             self._folds = official_folds(self.dataset, source.splits(), len(frame), plan.folds)
         self._metrics = [resolve_metric(name, self.kind) for name in METRICS[self.kind]]
-        self._fingerprint = whole.fingerprint
-        self._describe(whole)
+        self._fingerprint = full.fingerprint
+        self._add_dataset(full)
         self._done = store.done_keys(self.protocol, self.kind)
-        before = self._measured_before()
+        stored = self._stored_evaluations()
         model_of = {fact.key: fact.model for fact in store.configurations()}
-        self._too_slow = slow_models(before, model_of, plan.expected_seconds)
-        self.seconds = sum(fact.seconds for fact in before)
+        self._too_slow = slow_models(stored, model_of, plan.expected_seconds)
+        self.seconds = sum(fact.seconds for fact in stored)
         self._folder = tempfile.TemporaryDirectory(prefix="metaauto-build-")
 
-    def __enter__(self) -> MeasuredTable:
+    def __enter__(self) -> TableEvaluator:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._folder.cleanup()
 
     def first_folds(self) -> tuple[int, ...]:
-        """The folds to measure first: all of a small table."""
+        """Return the folds to evaluate first: all folds of a small dataset, otherwise one."""
         task = self.dataset.task
         count = len(self._folds) if is_small(task.n_rows, len(task.features)) else 1
         return tuple(range(count))
 
     def other_folds(self) -> tuple[int, ...]:
-        """The folds to measure after that."""
+        """Return the remaining folds."""
         first = self.first_folds()
         return tuple(fold for fold in range(len(self._folds)) if fold not in first)
 
-    def measure(self, wanted: Sequence[Candidate], folds: Sequence[int], executor: Executor) -> int:
-        """Measure configurations on some folds; the number of new evaluations."""
+    def evaluate(
+        self, selected: Sequence[Candidate], folds: Sequence[int], executor: Executor
+    ) -> int:
+        """Evaluate configurations on some folds; return the number of new evaluations."""
         waiting = [
             (c.configuration, fold)
-            for c in sorted(wanted, key=self._cost, reverse=True)
+            for c in sorted(selected, key=self._cost, reverse=True)
             for fold in folds
             if self._is_due(c.configuration, fold)
         ]
@@ -181,13 +181,13 @@ class MeasuredTable:
                 number += 1
                 running[number] = configuration
                 executor.submit(self._job(number, configuration, fold))
-            for outcome in executor.wait(_PATIENCE):
+            for outcome in executor.wait(_POLL_SECONDS):
                 if isinstance(outcome, Outcome):
                     self._record(running.pop(outcome.trial), outcome)
                     count += 1
-        # A worker that still reads the table would miss its folder.
+        # The folder must not be removed while a worker reads the dataset.
         while executor.free() < executor.workers:
-            executor.wait(_PATIENCE)
+            executor.wait(_POLL_SECONDS)
         return count
 
     def _cost(self, candidate: Candidate) -> float:
@@ -201,7 +201,7 @@ class MeasuredTable:
         key = (self._fingerprint, self.kind, fact.key, self.protocol, fold)
         return key not in self._done
 
-    def _measured_before(self) -> list[EvaluationFact]:
+    def _stored_evaluations(self) -> list[EvaluationFact]:
         facts = self._store.evaluations(self.kind, fingerprint=self._fingerprint)
         return [fact for fact in facts if fact.protocol == self.protocol]
 
@@ -253,22 +253,23 @@ class MeasuredTable:
     def _losses(self, outcome: Outcome) -> dict[str, float]:
         prediction = np.load(Path(self._folder.name) / outcome.prediction)
         y = self.dataset.y[self._folds[outcome.fold][1]]
-        found = {}
+        losses = {}
         for metric in self._metrics:
             loss = _loss(metric, y, prediction)
             if np.isfinite(loss):
-                found[metric.name] = loss
-        return found
+                losses[metric.name] = loss
+        return losses
 
-    def _describe(self, whole: Dataset) -> None:
+    def _add_dataset(self, full: Dataset) -> None:
+        """Store the dataset with its metafeatures, unless it is stored already."""
         known = {fact.key: fact for fact in self._store.datasets(self.kind)}
-        before = known.get((self._fingerprint, self.kind))
-        if before is not None:
-            if before.rows_used < len(self.dataset.y):
-                self._store.add_dataset(replace(before, rows_used=len(self.dataset.y)))
+        stored = known.get((self._fingerprint, self.kind))
+        if stored is not None:
+            if stored.rows_used < len(self.dataset.y):
+                self._store.add_dataset(replace(stored, rows_used=len(self.dataset.y)))
             return
-        found = describe(whole, self._plugins.registry.extractors(), seconds=60.0, seed=0)
-        task = whole.task
+        metafeatures = describe(full, self._plugins.registry.metafeatures(), seconds=60.0, seed=0)
+        task = full.task
         self._store.add_dataset(
             DatasetFact(
                 fingerprint=self._fingerprint,
@@ -279,7 +280,7 @@ class MeasuredTable:
                 rows_used=len(self.dataset.y),
                 source="build",
                 provenance=self._provenance,
-                metafeatures=MetafeatureFact.all_of(found),
+                metafeatures=MetafeatureFact.all_of(metafeatures),
                 openml_id=self.source.openml_id,
                 label=self.source.label,
                 group=self.source.group,
@@ -294,8 +295,8 @@ def _loss(metric: Metric, y: np.ndarray, prediction: np.ndarray) -> float:
     return float(metric.loss(y, prediction, None, decision))
 
 
-def _cut(dataset: Dataset, rows: int) -> Dataset:
-    """At most so many rows, with the classes' shares; the same rows every time."""
+def _subsampled(dataset: Dataset, rows: int) -> Dataset:
+    """Return at most so many rows, stratified by class, with a fixed seed."""
     if len(dataset.y) <= rows:
         return dataset
     is_class = dataset.task.is_classification

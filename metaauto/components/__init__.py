@@ -1,7 +1,7 @@
-"""What plugins register: models, preprocessors, readers and metafeature extractors."""
+"""Component types that plugins register: models, preprocessors, readers, metafeatures."""
 
 from metaauto.components.context import BuildContext, Deadline, FitContext
-from metaauto.components.metafeatures import Extractor, MetafeatureInput
+from metaauto.components.metafeatures import MetafeatureExtractor, MetafeatureInput
 from metaauto.components.model import Model, Tags
 from metaauto.components.preprocessor import SLOTS, Preprocessor
 from metaauto.components.reader import Reader
@@ -10,8 +10,8 @@ __all__ = [
     "SLOTS",
     "BuildContext",
     "Deadline",
-    "Extractor",
     "FitContext",
+    "MetafeatureExtractor",
     "MetafeatureInput",
     "Model",
     "Preprocessor",

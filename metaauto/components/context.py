@@ -1,4 +1,4 @@
-"""What a component may know when it is built and fitted, and by when it should be done."""
+"""Contexts that components receive when they are built and fitted, and the deadline."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ __all__ = ["BuildContext", "Deadline", "FitContext"]
 
 @dataclass(frozen=True)
 class Deadline:
-    """A moment on the monotonic clock (seconds) by which work should be done."""
+    """A point in time on the monotonic clock (seconds) by which work should end."""
 
     at: float = float("inf")
 
     @classmethod
     def after(cls, seconds: float) -> Deadline:
-        """The moment this many seconds from now."""
+        """Return the deadline this many seconds from now."""
         return cls(time.monotonic() + seconds)
 
     def remaining(self) -> float:
-        """Seconds left; negative once it has passed, infinite without a limit."""
+        """Return the seconds left; negative after the deadline, infinite without a limit."""
         return self.at - time.monotonic()
 
     def passed(self) -> bool:
-        """Whether the moment has come."""
+        """Return whether the deadline has passed."""
         return self.remaining() <= 0
 
 
 @dataclass(frozen=True)
 class BuildContext:
-    """What a component may know when it is built.
+    """The context of a component when it is built.
 
     Parameters
     ----------
     kind : {'binary', 'multiclass', 'regression'}
-        Kind of task.
+        Task.
     n_rows, n_features : int
-        Shape of what the component will be fitted on.
+        Shape of the data that the component will be fitted on.
     n_classes : int
         Number of classes, 0 in regression.
     seed : int
         Seed for everything random.
     threads : int
-        Threads the component may use.
+        Number of threads the component may use.
     categorical : tuple of int
-        Indices of columns holding category codes (only for models tagged ``categories``).
-        A code is a whole number; NaN is a missing value, -1 an unseen category.
+        Indices of columns with category codes (only for models tagged ``accepts_categories``).
+        A code is an integer; NaN is a missing value, -1 an unseen category.
     metric : str
-        Name of the metric that drives the search, as a hint.
+        Name of the metric that the search optimises, for information.
     """
 
     kind: str
@@ -63,22 +63,22 @@ class BuildContext:
 
     @property
     def is_classification(self) -> bool:
-        """Whether the target is a class."""
+        """Return whether the task is a classification."""
         return self.kind != "regression"
 
 
 @dataclass(frozen=True)
 class FitContext(BuildContext):
-    """What a model's own `fit` may use besides the training rows.
+    """The context of a model's own `fit`, in addition to the training rows.
 
     Parameters
     ----------
     X_validation, y_validation : array-like, optional
-        The fold's validation part, prepared like the training rows.
+        Validation part of the fold, prepared like the training rows.
     sample_weight, validation_weight : array of shape (n_rows,), optional
         Sample weights.
     deadline : Deadline
-        Stop before it and keep what was learned.
+        Time by which fitting should stop and return a usable model.
     """
 
     X_validation: Any = None

@@ -1,4 +1,4 @@
-"""What explainers are: they say how much each column adds to a prediction."""
+"""The `Explainer` component: the contribution of each column to a prediction."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ __all__ = ["Explainer", "ExplainerInput"]
 
 @dataclass(frozen=True)
 class ExplainerInput:
-    """What an explainer sees: rows, others to compare with, and a function that predicts.
+    """The input of an explainer: rows to explain, background rows and a prediction function.
 
     Parameters
     ----------
     predict : callable
-        ``predict(frame) -> ndarray of shape (rows,)``: the value, or the probability of the class
-        that is explained. It takes any rows with the columns and dtypes of ``X``.
+        ``predict(frame) -> ndarray of shape (rows,)``: the predicted value, or the probability of
+        the explained class. It accepts any rows with the columns and dtypes of ``X``.
     X : pandas.DataFrame
         Rows to explain, one column for each column of the training table that the model uses:
-        float64 numbers, pandas categories, datetime64 or text; cells may be missing.
+        float64 numbers, pandas categories, datetime64 or text; values may be missing.
     background : pandas.DataFrame
-        Rows to compare with, in the form of ``X``; at least one.
+        Background rows for comparison, in the form of ``X``; at least one.
     seed : int
         Seed for everything random.
     """
@@ -37,7 +37,7 @@ class ExplainerInput:
 
 @dataclass(frozen=True)
 class Explainer:
-    """A way to say how much each column adds to a prediction.
+    """A method that computes the contribution of each column to a prediction.
 
     Parameters
     ----------
@@ -45,10 +45,10 @@ class Explainer:
         Unique short name, such as ``"shap"``.
     explain : callable
         ``explain(input: ExplainerInput) -> pandas.DataFrame`` with the index and the columns of
-        ``input.X``: what each cell adds to the prediction of its row, in the unit of the
+        ``input.X``: the contribution of each value to the prediction of its row, in the unit of the
         prediction. No value may be NaN.
     description : str
-        What such a contribution means, one sentence for the user.
+        Meaning of a contribution, one sentence for the user.
     requires : tuple of str
         Modules that must be importable.
     """
@@ -62,7 +62,7 @@ class Explainer:
         name = self.name
         if not isinstance(name, str) or not name.replace("_", "").replace("-", "").isalnum():
             raise ComponentError(
-                f"An Explainer has the name {name!r}.", hint="Use letters, digits, '-' and '_'."
+                f"Invalid name {name!r} of an Explainer.", hint="Use letters, digits, '-' and '_'."
             )
         if not callable(self.explain):
             raise ComponentError(

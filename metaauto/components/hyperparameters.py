@@ -1,4 +1,4 @@
-"""Ranges of hyperparameters, as plugins declare them: Float, Int, Choice and their conditions."""
+"""Hyperparameter ranges of components: Float, Int, Choice and conditions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Scalar = Union[str, int, float, bool, None]
 
 @dataclass(frozen=True)
 class Float:
-    """A real range, ends included; `log` searches it on a logarithmic scale."""
+    """A range of real numbers, ends included; `log` searches it on a logarithmic scale."""
 
     low: float
     high: float
@@ -41,17 +41,17 @@ class Float:
         _check_numeric(self)
 
     def contains(self, value: Any) -> bool:
-        """Whether the value lies in the range."""
+        """Return whether the value is in the range."""
         return _is_number(value) and self.low <= value <= self.high
 
     def clip(self, value: Any) -> float:
-        """Bring a value into the range; what is no number becomes the default."""
+        """Clip a number to the range; return the default for other values."""
         return float(min(max(value, self.low), self.high)) if _is_number(value) else self.default
 
 
 @dataclass(frozen=True)
 class Int:
-    """A whole-number range, ends included; `log` searches it on a logarithmic scale."""
+    """A range of integers, ends included; `log` searches it on a logarithmic scale."""
 
     low: int
     high: int
@@ -63,11 +63,11 @@ class Int:
         _check_numeric(self)
 
     def contains(self, value: Any) -> bool:
-        """Whether the value is a whole number in the range."""
+        """Return whether the value is an integer in the range."""
         return _is_number(value) and self.low <= value <= self.high and value == int(value)
 
     def clip(self, value: Any) -> int:
-        """Bring a value into the range; what is no number becomes the default."""
+        """Clip a number to the range; return the default for other values."""
         if not _is_number(value):
             return self.default
         return int(min(max(round(value), self.low), self.high))
@@ -75,7 +75,7 @@ class Int:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few values, which JSON must be able to hold."""
+    """A categorical choice among values that JSON can represent."""
 
     options: tuple[Scalar, ...]
     default: Scalar = None
@@ -84,21 +84,21 @@ class Choice:
     def __post_init__(self) -> None:
         object.__setattr__(self, "options", tuple(self.options))
         if not self.options:
-            raise ComponentError("A Choice needs at least one option.", hint="Name its options.")
+            raise ComponentError("A Choice needs at least one option.", hint="Pass its options.")
         if self.default is None and None not in self.options:
             object.__setattr__(self, "default", self.options[0])
         if not self.contains(self.default):
             raise ComponentError(
-                f"The default {self.default!r} is none of the options {self.options!r}.",
-                hint="Make the default one of the options.",
+                f"Invalid default {self.default!r}: expected one of the options {self.options!r}.",
+                hint="Set the default to one of the options.",
             )
 
     def contains(self, value: Any) -> bool:
-        """Whether the value is one of the options, of the same type."""
+        """Return whether the value equals an option of the same type."""
         return any(value == option and type(value) is type(option) for option in self.options)
 
     def clip(self, value: Any) -> Scalar:
-        """The value if it is an option, else the default."""
+        """Return the value if it is an option, else the default."""
         return value if self.contains(value) else self.default
 
 
@@ -115,7 +115,7 @@ def _is_number(value: Any) -> bool:
     )
 
 
-def _is_whole(value: Any) -> bool:
+def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -123,36 +123,38 @@ def _check_numeric(bounds: Float | Int) -> None:
     if not (_is_number(bounds.low) and _is_number(bounds.high)) or bounds.low > bounds.high:
         raise ComponentError(
             f"The range {bounds.low!r} to {bounds.high!r} is empty.",
-            hint="Give a finite low that is not above high.",
+            hint="Pass finite ends with low <= high.",
         )
-    if isinstance(bounds, Int) and not (_is_whole(bounds.low) and _is_whole(bounds.high)):
+    if isinstance(bounds, Int) and not (_is_integer(bounds.low) and _is_integer(bounds.high)):
         raise ComponentError(
-            f"The ends {bounds.low!r} and {bounds.high!r} of an Int are no whole numbers.",
+            f"The ends {bounds.low!r} and {bounds.high!r} of an Int must be integers.",
             hint="Use Float for real numbers.",
         )
     if bounds.log and bounds.low <= 0:
         raise ComponentError(
-            f"A logarithmic range cannot start at {bounds.low!r}.", hint="Start above zero."
+            f"The low end of a logarithmic range must be > 0 (got {bounds.low!r}).",
+            hint="Use a positive low end, or log=False.",
         )
     if not bounds.contains(bounds.default):
         raise ComponentError(
-            f"The default {bounds.default!r} lies outside {bounds.low!r} to {bounds.high!r}.",
-            hint="Put the default inside the range.",
+            f"The default {bounds.default!r} is outside the range {bounds.low!r} to "
+            f"{bounds.high!r}.",
+            hint="Set the default to a value in the range.",
         )
 
 
 def check_space(name: str, space: Any) -> dict[str, Range]:
-    """Return the space as a dict, or raise if a range or condition is impossible."""
+    """Return the space as a dict; raise `ComponentError` for an invalid range or condition."""
     if not isinstance(space, Mapping):
         raise ComponentError(
-            f"The space of {name!r} is a {type(space).__name__}.",
+            f"The space of {name!r} is a {type(space).__name__}; expected a dict.",
             hint="Return a dict of Float, Int or Choice by hyperparameter name.",
         )
     for key, bounds in space.items():
         if not isinstance(key, str) or not key or "." in key:
             raise ComponentError(
-                f"The space of {name!r} has a hyperparameter named {key!r}.",
-                hint="Name it by a text without dots.",
+                f"Invalid hyperparameter name {key!r} in the space of {name!r}.",
+                hint="Use a non-empty string without dots.",
             )
         if not isinstance(bounds, (Float, Int, Choice)):
             raise ComponentError(
@@ -162,44 +164,45 @@ def check_space(name: str, space: Any) -> dict[str, Range]:
     for key, bounds in space.items():
         for parent, allowed in bounds.when.items():
             _check_condition(name, space, key, parent, allowed)
-    _check_no_circle(name, space)
+    _check_no_cycle(name, space)
     return dict(space)
 
 
 def _check_condition(name: str, space: Space, key: str, parent: str, allowed: Any) -> None:
     if parent not in space or parent == key:
         raise ComponentError(
-            f"{key!r} in the space of {name!r} depends on {parent!r}, which is not there.",
-            hint="Name another hyperparameter of the same space in `when`.",
+            f"{key!r} in the space of {name!r} depends on {parent!r}, which is not another "
+            "hyperparameter of the space.",
+            hint="Use another hyperparameter of the same space in `when`.",
         )
     if isinstance(allowed, (str, bytes)) or not isinstance(allowed, Sequence) or not allowed:
         raise ComponentError(
-            f"{key!r} in the space of {name!r} has the condition {parent!r}: {allowed!r}.",
-            hint=f"List the values of {parent!r} in a tuple.",
+            f"Invalid condition {parent!r}: {allowed!r} of {key!r} in the space of {name!r}.",
+            hint=f"Pass a tuple of values of {parent!r}.",
         )
     for value in allowed:
         if not space[parent].contains(value):
             raise ComponentError(
-                f"{key!r} in the space of {name!r} waits for {parent!r} to be {value!r}, "
-                "which it cannot be.",
-                hint=f"Name values that {parent!r} can take.",
+                f"{key!r} in the space of {name!r} requires {parent!r} to be {value!r}, which is "
+                "outside its range.",
+                hint=f"Use values that {parent!r} can take.",
             )
 
 
-def _check_no_circle(name: str, space: Space) -> None:
-    """Raise if hyperparameters depend on each other in a circle."""
-    settled: set[str] = set()
+def _check_no_cycle(name: str, space: Space) -> None:
+    """Raise if the conditions of hyperparameters are cyclic."""
+    resolved: set[str] = set()
     waiting = list(space)
     while waiting:
-        ready = [key for key in waiting if settled.issuperset(space[key].when)]
+        ready = [key for key in waiting if resolved.issuperset(space[key].when)]
         if not ready:
             raise ComponentError(
-                f"In the space of {name!r}, {' and '.join(map(repr, waiting))} depend on each "
-                "other in a circle.",
-                hint="Let one of them depend on nothing.",
+                f"Cyclic conditions in the space of {name!r}: "
+                f"{' and '.join(map(repr, waiting))} depend on each other.",
+                hint="Remove the condition of one of them.",
             )
-        settled.update(ready)
-        waiting = [key for key in waiting if key not in settled]
+        resolved.update(ready)
+        waiting = [key for key in waiting if key not in resolved]
 
 
 def is_within_tolerance(bounds: Range, value: Scalar) -> bool:

@@ -1,4 +1,4 @@
-"""Sources of metafeatures, and the view of the table that they see."""
+"""The `MetafeatureExtractor` component and its input."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from metaauto.components.validation import check_component, check_tasks
 from metaauto.errors import ComponentError
 from metaauto.task import TASK_KINDS, Role
 
-__all__ = ["Extractor", "MetafeatureInput"]
+__all__ = ["MetafeatureExtractor", "MetafeatureInput"]
 
 
 @dataclass(frozen=True)
 class MetafeatureInput:
-    """What an extractor sees: a capped, numeric view of the training rows.
+    """The input of an extractor: a numeric subsample of the training rows.
 
     Parameters
     ----------
@@ -24,15 +24,15 @@ class MetafeatureInput:
     y : ndarray of shape (rows,)
         Class codes 0..k-1, or the numeric target.
     kind : {'binary', 'multiclass', 'regression'}
-        Kind of task.
+        Task.
     frame : pandas.DataFrame
         The same rows before encoding.
     roles : mapping of str to Role
         Role of each column of ``frame``.
     n_rows, n_features, n_classes : int
-        Shape of the whole table.
+        Shape of the complete table.
     missing : float
-        Share of missing cells in the whole table.
+        Share of missing values in the complete table.
     seed : int
         Seed for everything random.
     """
@@ -50,23 +50,23 @@ class MetafeatureInput:
 
 
 @dataclass(frozen=True)
-class Extractor:
-    """A source of metafeatures.
+class MetafeatureExtractor:
+    """A function that computes metafeatures.
 
     Parameters
     ----------
     name : str
         Unique short name; values are stored as ``name.key``.
     extract : callable
-        ``extract(input: MetafeatureInput) -> dict[str, float]``; NaN for what cannot be said.
+        ``extract(input: MetafeatureInput) -> dict[str, float]``; NaN for undefined values.
     keys : tuple of str
-        The keys it returns, always all of them.
+        Returned keys; each call returns all of them.
     version : int
-        Raise it when a value changes its meaning.
+        Increase it when the meaning of a value changes.
     seconds : float
-        Time it usually takes; it is left out when less is left. It is not stopped while it runs.
+        Typical time; it is skipped when less is left. It is not stopped while it runs.
     tasks : tuple of str
-        Kinds of task it can describe.
+        Supported tasks.
     """
 
     name: str
@@ -82,6 +82,6 @@ class Extractor:
         keys = self.keys
         if isinstance(keys, str) or not keys or len(set(keys)) != len(keys):
             raise ComponentError(
-                f"Extractor {self.name!r} names the keys {keys!r}.",
-                hint="List each key that it returns once, in a tuple.",
+                f"Invalid keys {keys!r} of the metafeature extractor {self.name!r}.",
+                hint="Pass a tuple that contains each returned key once.",
             )

@@ -1,4 +1,4 @@
-"""Learning algorithms: what they take as it is, their ranges, how they are built and fitted."""
+"""The `Model` component: a learning algorithm with its tags and hyperparameter ranges."""
 
 from __future__ import annotations
 
@@ -16,50 +16,50 @@ __all__ = ["Model", "Tags"]
 
 @dataclass(frozen=True)
 class Tags:
-    """What a model can take as it is; the rest is prepared for it.
+    """Capabilities and requirements of a model; the engine preprocesses the data accordingly.
 
     Parameters
     ----------
-    missing : bool
-        Takes NaN in numeric columns; otherwise they are imputed.
-    categories : bool
-        Takes category codes (columns ``context.categorical``); otherwise they are encoded.
-    sparse : bool
-        Takes scipy sparse matrices.
-    scaled : bool
-        Wants numeric columns on one scale.
-    sample_weight : bool
-        Its ``fit`` honours sample weights.
-    probabilities : bool
+    accepts_nan : bool
+        Accepts NaN in numeric columns; otherwise missing values are imputed.
+    accepts_categories : bool
+        Accepts category codes (columns ``context.categorical``); otherwise categories are encoded.
+    accepts_sparse : bool
+        Accepts scipy sparse matrices.
+    needs_scaling : bool
+        Needs scaled numeric columns.
+    accepts_sample_weight : bool
+        Its ``fit`` accepts and uses sample weights.
+    outputs_probabilities : bool
         Has ``predict_proba`` (classification).
-    threads : bool
+    uses_threads : bool
         Uses ``context.threads`` threads.
-    early_stopping : bool
-        Uses the fold's validation part to stop.
-    deadline : bool
-        Stops by itself before the deadline and keeps what it has.
+    uses_early_stopping : bool
+        Uses the validation part of the fold for early stopping.
+    keeps_deadline : bool
+        Stops before the deadline and returns a usable model.
     deterministic : bool
-        Same seed and data, same model.
-    raw : bool
-        Takes the table itself (a DataFrame), with no preprocessing at all.
+        Gives the same model for the same seed and data.
+    accepts_dataframe : bool
+        Accepts the table (a DataFrame) without preprocessing.
     """
 
-    missing: bool = False
-    categories: bool = False
-    sparse: bool = False
-    scaled: bool = False
-    sample_weight: bool = False
-    probabilities: bool = True
-    threads: bool = False
-    early_stopping: bool = False
-    deadline: bool = False
+    accepts_nan: bool = False
+    accepts_categories: bool = False
+    accepts_sparse: bool = False
+    needs_scaling: bool = False
+    accepts_sample_weight: bool = False
+    outputs_probabilities: bool = True
+    uses_threads: bool = False
+    uses_early_stopping: bool = False
+    keeps_deadline: bool = False
     deterministic: bool = True
-    raw: bool = False
+    accepts_dataframe: bool = False
 
 
 @dataclass(frozen=True)
 class Model:
-    """A learning algorithm that the search may use.
+    """A learning algorithm for the search.
 
     Parameters
     ----------
@@ -71,34 +71,34 @@ class Model:
         Class labels arrive as 0..k-1, features as float arrays of shape (rows, features).
     space : mapping or callable
         Ranges by hyperparameter name, or ``space(kind) -> mapping``. A `Choice` named like a slot
-        (``"categorical"``) says which preprocessors of that slot suit the model, and the default.
+        (``"categorical"``) lists the suitable preprocessors of that slot and the default.
     tasks : tuple of str
-        Kinds of task it can do.
+        Supported tasks.
     tags : Tags
-        What it takes as it is.
+        Capabilities and requirements.
     fit : callable, optional
         ``fit(estimator, X, y, context) -> estimator`` with a `FitContext`, for early stopping and
-        deadlines; without it the host calls ``estimator.fit(X, y[, sample_weight=...])``.
+        deadlines; without it the engine calls ``estimator.fit(X, y[, sample_weight=...])``.
     portfolio : tuple of dict
-        Hyperparameter values worth trying early, besides the default.
+        Hyperparameter values to try early, besides the default.
     space_version : int
-        Raise it when the meaning of a hyperparameter changes.
+        Increase it when the meaning of a hyperparameter changes.
     max_rows, max_features, max_classes, max_cells : int, optional
-        Beyond these the model is not tried; cells are rows times features.
+        Limits above which the model is not tried; cells are rows times features.
     cost : float
-        Rough cost beside a histogram gradient boosting of 100 rounds on the same rows (1.0);
-        orders the first trials until real times are known.
+        Rough cost relative to histogram gradient boosting with 100 rounds on the same rows (1.0);
+        orders the first trials until times are observed.
     cost_factor : callable, optional
-        ``cost_factor(values, context) -> float``, by which the cost differs with the values and
+        ``cost_factor(values, context) -> float``: factor on the cost for hyperparameter values and
         the shape of the table.
     per_class : bool
-        Whether fitting takes longer the more classes there are, as when each class has its trees.
+        Whether fitting time grows with the number of classes, as with separate trees per class.
     priority : float
-        How early its default is tried when nothing is known yet; higher is earlier.
+        Priority of its default configuration without knowledge; higher is earlier.
     requires : tuple of str
         Modules that must be importable, such as ``("lightgbm",)``.
     trusted : tuple of str
-        Full names of classes, besides scikit-learn's and numpy's, that a saved model holds.
+        Full names of classes in a saved model, except those of scikit-learn and numpy.
     """
 
     name: str
@@ -129,21 +129,21 @@ class Model:
             check_callable(self, "cost_factor")
 
     def space_for(self, kind: str) -> dict[str, Range]:
-        """The ranges for one kind of task, checked."""
+        """Return the checked ranges for a task."""
         space = self.space(kind) if callable(self.space) else self.space
         return check_space(self.name, space)
 
     def why_not(self, kind: str, n_rows: int, n_features: int, n_classes: int) -> str | None:
-        """Why it cannot do this task, or None if it can."""
+        """Return the reason why the model cannot be used for a task, or None if it can."""
         if kind not in self.tasks:
-            return f"does not do {kind}"
+            return f"does not support {kind}"
         limits = (
             ("rows", n_rows, self.max_rows),
             ("features", n_features, self.max_features),
             ("classes", n_classes, self.max_classes),
             ("cells", n_rows * n_features, self.max_cells),
         )
-        for what, value, limit in limits:
+        for unit, value, limit in limits:
             if limit is not None and value > limit:
-                return f"is for at most {limit} {what}, the table has {value}"
+                return f"supports at most {limit} {unit}, the table has {value}"
         return None

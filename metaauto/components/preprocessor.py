@@ -1,4 +1,4 @@
-"""Ways to fill the slots of the preprocessing."""
+"""The `Preprocessor` component: fills a slot of the preprocessing."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ SLOTS = ("impute", "categorical", "scale", "datetime", "text", "reduce")
 
 @dataclass(frozen=True)
 class Preprocessor:
-    """A way to fill one slot of the preprocessing.
+    """A preprocessing step for one slot.
 
     Parameters
     ----------
     name : str
         Unique short name within its slot, such as ``"onehot"``.
     slot : {'impute', 'categorical', 'scale', 'datetime', 'text', 'reduce'}
-        Where it stands. ``impute`` and ``scale`` see the numeric columns (in this order),
-        ``categorical`` the category columns (pandas category dtype), ``datetime`` the date
-        columns, ``text`` one text column at a time (a one-dimensional array of str), ``reduce``
-        the whole numeric matrix behind the others.
+        Slot. ``impute`` and ``scale`` receive the numeric columns (in this order), ``categorical``
+        the category columns (pandas category dtype), ``datetime`` the date columns, ``text`` one
+        text column at a time (a one-dimensional array of str), ``reduce`` the complete numeric
+        matrix after the other slots.
     build : callable
-        ``build(values, context) -> transformer`` (scikit-learn style), or None for "leave as it
-        is". Nothing else may be fitted outside the training rows.
+        ``build(values, context) -> transformer`` (scikit-learn style), or None for no
+        transformation. The transformer is fitted on the training rows only.
     space : mapping
         Ranges by hyperparameter name.
     default : bool
-        Whether it is its slot's choice until the search says otherwise; exactly one installed
-        preprocessor of a slot should say so.
-    keeps_missing : bool
-        Its output may hold NaN (then only models tagged ``missing`` get it).
-    native : bool
-        Its output are category codes for models tagged ``categories``.
-    sparse : bool
-        Its output may be sparse.
-    centers : bool
-        It shifts columns, and so cannot take a sparse matrix.
-    suits_scaled : bool
-        Its output has a sense of distance, as models tagged ``scaled`` want it.
+        Whether it is the default of its slot; exactly one installed preprocessor of a slot should
+        be.
+    passes_nan : bool
+        The output may contain NaN (used only for models tagged ``accepts_nan``).
+    outputs_categories : bool
+        The output consists of category codes for models tagged ``accepts_categories``.
+    outputs_sparse : bool
+        The output may be sparse.
+    needs_dense : bool
+        Needs a dense matrix, for example to centre columns.
+    outputs_scaled : bool
+        The output is suitable for distances, as models tagged ``needs_scaling`` require.
     tasks, space_version, requires, trusted, max_rows, max_features, cost
         As in `Model`.
     """
@@ -57,11 +57,11 @@ class Preprocessor:
     build: Callable[[Mapping[str, Any], BuildContext], Any]
     space: Space = field(default_factory=dict)
     default: bool = False
-    keeps_missing: bool = False
-    native: bool = False
-    sparse: bool = False
-    centers: bool = False
-    suits_scaled: bool = True
+    passes_nan: bool = False
+    outputs_categories: bool = False
+    outputs_sparse: bool = False
+    needs_dense: bool = False
+    outputs_scaled: bool = True
     tasks: tuple[str, ...] = TASK_KINDS
     space_version: int = 1
     max_rows: int | None = None
@@ -74,7 +74,7 @@ class Preprocessor:
         check_tasks(self.name, self.tasks)
         if self.slot not in SLOTS:
             raise ComponentError(
-                f"Preprocessor {self.name!r} names the slot {self.slot!r}.",
-                hint=f"Slots are {', '.join(SLOTS)}.",
+                f"Invalid slot {self.slot!r} of the preprocessor {self.name!r}.",
+                hint=f"Choose from {', '.join(SLOTS)}.",
             )
         check_space(self.name, self.space)

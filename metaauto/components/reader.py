@@ -1,4 +1,4 @@
-"""Sources of tables."""
+"""The `Reader` component: reads tables from a source."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Reader"]
 
 @dataclass(frozen=True)
 class Reader:
-    """A source of tables.
+    """A reader of tables from files or other sources.
 
     Parameters
     ----------
@@ -23,9 +23,9 @@ class Reader:
         ``matches(source: str) -> bool``: whether it reads this path, prefix or address.
     read : callable
         ``read(source: str) -> pandas.DataFrame``. It may set ``frame.attrs["target"]`` to the
-        name of the target column where the source knows it. Raises `ReadError`.
+        name of the target column if the source defines one. Raises `ReadError`.
     description : str
-        What it reads, one line, with an example.
+        Supported sources, one line, with an example.
     requires : tuple of str
         Modules that must be importable.
     """

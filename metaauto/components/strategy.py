@@ -1,4 +1,4 @@
-"""What strategies are: they choose what a fit tries first, and learn from each result."""
+"""The `Strategy` component: recommends the first configurations of a fit (warm start)."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ __all__ = ["Observation", "Recommendation", "Strategy", "StrategyInput", "WarmSt
 
 @dataclass(frozen=True)
 class Recommendation:
-    """A configuration to try next, and why.
+    """A recommended configuration with the reason.
 
     Parameters
     ----------
     configuration : Configuration
-        What to try.
-    origin : str
-        The strategy's name, for the leaderboard.
+        Recommended configuration.
+    source : str
+        Name of the strategy, for the leaderboard.
     why : str
-        One clause for people.
+        Reason, one clause for the user.
     expected_seconds : float, optional
-        Worker seconds all its folds are expected to take on this machine.
+        Expected worker seconds of all its folds on this machine.
     expected_loss : float, optional
-        Loss it is expected to reach.
+        Expected loss.
     """
 
     configuration: Configuration
-    origin: str
+    source: str
     why: str
     expected_seconds: float | None = None
     expected_loss: float | None = None
@@ -45,18 +45,18 @@ class Recommendation:
 
 @dataclass(frozen=True)
 class Observation:
-    """What came of a configuration.
+    """The result of a configuration.
 
     Parameters
     ----------
     configuration : Configuration
-        What was tried.
+        Evaluated configuration.
     loss : float, optional
-        Its out-of-fold loss, projected from some folds if it was dropped; None if it failed.
+        Out-of-fold loss, estimated from the completed folds if it was pruned; None if it failed.
     seconds : float
-        Worker seconds of the folds that were run.
+        Worker seconds of the completed folds.
     folds : float
-        Share of its folds that were run, 0 to 1.
+        Share of completed folds, 0 to 1.
     """
 
     configuration: Configuration
@@ -69,70 +69,71 @@ class WarmStart(Protocol):
     """Recommends the first configurations of one fit and learns from each result."""
 
     def inform(self, metafeatures: Metafeatures) -> None:
-        """Learn what the table is like; may come after the first recommendations."""
+        """Receive the metafeatures of the table; may come after the first recommendations."""
 
     def recommend(self, seconds: float) -> Recommendation | None:
-        """The next configuration, or None when there is no more to recommend.
+        """Return the next configuration, or None if there is no further recommendation.
 
         Parameters
         ----------
         seconds : float
-            Worker seconds left; what is expected to take longer is not recommended. Infinite where
-            only trials count: then no choice may depend on the clock.
+            Worker seconds left; configurations expected to take longer are not recommended.
+            Infinite with a budget of trials: then the result must not depend on the clock.
         """
 
     def observe(self, observation: Observation) -> None:
-        """Learn from a finished trial, of whoever proposed it."""
+        """Receive the result of a finished trial from any source."""
 
 
 @dataclass(frozen=True)
 class StrategyInput:
-    """What a strategy starts from.
+    """The input of a strategy.
 
     Parameters
     ----------
     space : SearchSpace
-        What can be tried on this table: `space.models`, `space.portfolio(model)`,
+        The search space of this table: `space.models`, `space.portfolio(model)`,
         `space.repair(configuration)`, and the task as `space.task`.
     runtime : RuntimeModel
         `runtime.expected_seconds(configuration)`: worker seconds of all its folds, corrected by
-        what is seen.
+        observed times.
     known : KnowledgeMatrix or None
-        Losses and seconds of configurations on other tables, this one left out; None if nothing
-        is known.
+        Losses and seconds of configurations on other datasets, without this one; None without
+        knowledge.
     n_folds : int
-        Folds of a whole trial.
-    blends : bool
-        Whether an ensemble is made of what is tried.
+        Number of folds of a complete trial.
+    for_ensemble : bool
+        Whether an ensemble is built from the trials.
     from_knowledge, from_authors : callable
-        Start what metaauto would: from what is known of other tables (None if that is nothing),
-        or from what the authors of models recommend; to build on, or to fall back on.
+        Return metaauto's own warm start, from knowledge of other datasets (None without knowledge)
+        or from the portfolios of the models' authors, to extend it or as a fallback.
     """
 
     space: SearchSpace
     runtime: RuntimeModel
     known: KnowledgeMatrix | None
     n_folds: int
-    blends: bool
+    for_ensemble: bool
     from_knowledge: Callable[[], WarmStart | None]
     from_authors: Callable[[], WarmStart]
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """A way to choose what a fit tries first.
+    """A strategy that recommends the first configurations of a fit.
 
-    When it has no more to recommend, or beside it after some results, SMAC goes on.
+    After some results SMAC alternates with the strategy; when the strategy has no further
+    recommendations, SMAC continues alone.
 
     Parameters
     ----------
     name : str
         Unique short name, for ``--strategy``.
     start : callable
-        ``start(input: StrategyInput) -> WarmStart``, called once for each fit; None if it has
-        nothing to say of this table.
+        ``start(input: StrategyInput) -> WarmStart``, called once for each fit; None if it has no
+        recommendations for this table.
     description : str
-        What it goes by, one sentence for the user.
+        Principle of the strategy, one sentence for the user.
     """
 
     name: str

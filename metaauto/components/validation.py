@@ -1,4 +1,4 @@
-"""Rules that components of every kind keep; `ComponentError` says which one is broken."""
+"""Checks that apply to components of all kinds; they raise `ComponentError`."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ __all__ = ["check_callable", "check_component", "check_tasks"]
 
 
 def check_component(component: Any, function: str) -> None:
-    """Raise if a component has no proper name, or cannot be called by this attribute."""
+    """Raise if the name of a component is invalid or this attribute is not callable."""
     name = component.name
     if not isinstance(name, str) or not name.replace("_", "").replace("-", "").isalnum():
         raise ComponentError(
-            f"{type(component).__name__} has the name {name!r}.",
+            f"Invalid name {name!r} of a {type(component).__name__}.",
             hint="Use letters, digits, '-' and '_'.",
         )
     check_callable(component, function)
 
 
 def check_callable(component: Any, function: str) -> None:
-    """Raise if this attribute of a component is no function."""
+    """Raise if this attribute of a component is not callable."""
     if not callable(getattr(component, function)):
         raise ComponentError(
             f"{type(component).__name__} {component.name!r}: {function} is not callable.",
@@ -32,9 +32,9 @@ def check_callable(component: Any, function: str) -> None:
 
 
 def check_tasks(name: str, tasks: Sequence[str]) -> None:
-    """Raise if a component names no kinds of task, or unknown ones."""
+    """Raise if the tasks of a component are empty or unknown."""
     wrong = [kind for kind in tasks if kind not in TASK_KINDS]
     if wrong or not tasks or isinstance(tasks, str):
         raise ComponentError(
-            f"{name!r} names the tasks {tasks!r}.", hint=f"Choose from {', '.join(TASK_KINDS)}."
+            f"Invalid tasks {tasks!r} of {name!r}.", hint=f"Choose from {', '.join(TASK_KINDS)}."
         )

@@ -1,4 +1,4 @@
-"""Tables: read them, say what their columns are, check them, split their rows."""
+"""Tables: reading, column roles, checks and splits."""
 
 from metaauto.data.checks import check_table
 from metaauto.data.cost import boosting_seconds

@@ -1,4 +1,4 @@
-"""How long boosting takes on a table: the yardstick for splits and for the first trials."""
+"""Expected fit time of gradient boosting, used to plan the splits and the first trials."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _TEXT_WIDTH = 50
 
 
 def boosting_seconds(task: Task, rows: int, per_class: bool = True) -> float:
-    """Core-seconds that 100 rounds of boosting are expected to take on some rows of a table.
+    """Return the expected core-seconds of 100 boosting rounds on some rows of a table.
 
-    A text counts as 50 columns; every class has its own trees, unless told otherwise. The figure
-    is rough; the search corrects it by what it sees.
+    A text column counts as 50 columns. Every class has its own trees unless ``per_class`` is
+    false. The estimate is rough; the search corrects it by the times it observes.
     """
     texts = len(task.positions(Role.TEXT))
     width = len(task.features) + (_TEXT_WIDTH - 1) * texts

@@ -1,4 +1,4 @@
-"""A table made ready: the task, the typed features, the target and what steers the splits."""
+"""A prepared table: the task, the typed features, the target, weights, groups and times."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 
 from metaauto.data.checks import check_table, column_findings, find_leaks
-from metaauto.data.date_formats import date_format
 from metaauto.data.dtypes import date_cells, float_cells, storage_of
 from metaauto.data.findings import Finding
 from metaauto.data.fingerprint import fingerprint
-from metaauto.data.parsing import as_date_list, distinct, number_format, numbers_of
+from metaauto.data.parsing import as_date_list, date_format, distinct, number_format, numbers_of
 from metaauto.data.read import as_table
 from metaauto.data.roles import inspect_columns
 from metaauto.data.schema import TableSchema
@@ -33,29 +32,29 @@ class Dataset:
     Parameters
     ----------
     task : Task
-        What is to be learned.
+        Kind, target, columns and metric.
     schema : TableSchema
-        Brings other tables into the form of ``X``.
+        Converts other tables into the form of ``X``.
     X : pandas.DataFrame of shape (rows, features)
         Typed frame.
     y : ndarray of shape (rows,)
         int64 class codes, or float64.
     weights : ndarray of shape (rows,), optional
-        Sample weights, not negative.
+        Sample weights, >= 0.
     groups : ndarray of shape (rows,), optional
         int64 group numbers: rows of one group stay together.
     times : ndarray of shape (rows,), optional
         float64 or datetime64[ns]: later rows are predicted from earlier ones.
     findings : list of Finding
-        What the user should know about the table.
+        Remarks and warnings about the table.
     dropped_rows : int
-        Rows left out because their target is missing.
+        Rows dropped because their target is missing.
     rows : ndarray of shape (rows,)
-        Positions of the kept rows in the table as given.
+        Positions of the kept rows in the input table.
     fingerprint : str
-        Tells whether another table holds the same values.
+        Hash of the values, the same for tables with the same values.
     openml_id : int, optional
-        Data id at OpenML, where the table was read from there.
+        OpenML data id, if the table was read from OpenML.
     """
 
     task: Task
@@ -84,7 +83,7 @@ def prepare(
     time: Any = None,
     drop_missing_target: bool = True,
 ) -> Dataset:
-    """Make a table ready for the search.
+    """Prepare a table for the search.
 
     Parameters
     ----------
@@ -93,15 +92,16 @@ def prepare(
     target : str, or array of shape (rows,)
         Name of the target column, or the target itself; rows are matched by position.
     task : {'auto', 'classification', 'binary', 'multiclass', 'regression'}, default='auto'
-        Kind of task. Words and few recurring whole numbers are classes, other numbers amounts.
+        Kind of task. Under 'auto', text and few recurring integers are classes; other numbers are
+        a regression target.
     metric_name : str, default=""
-        Kept in the task.
+        Name of the metric, stored in the task.
     roles : mapping of str to str or Role, optional
-        Roles by column name that are taken as they are.
+        Roles by column name; these columns are not inferred.
     weights, groups, time : str or array of shape (rows,), optional
-        Columns by name (then no features), or the values.
+        Column names (these columns are not features), or the values.
     drop_missing_target : bool, default=True
-        Leave out rows without a target; otherwise they are an error.
+        Drop rows without a target; otherwise they raise an error.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def prepare(
     Raises
     ------
     TargetError, ColumnError, SplitError, DataError
-        The table cannot be used; the message says why and what to do.
+        The table cannot be used; the message gives the reason and the remedy.
 
     Examples
     --------
@@ -126,15 +126,15 @@ def prepare(
     table = table.copy(deep=False)
     table.columns = [str(name) for name in table.columns]
     target = _name_or_values(target)
-    steering = {
-        what: _name_or_values(value)
-        for what, value in {"weights": weights, "groups": groups, "time": time}.items()
+    given = {
+        option: _name_or_values(value)
+        for option, value in {"weights": weights, "groups": groups, "time": time}.items()
     }
-    used = {what: value for what, value in steering.items() if isinstance(value, str)}
+    used = {option: value for option, value in given.items() if isinstance(value, str)}
     check_table(table, target if isinstance(target, str) else None, list(used.values()))
-    steers = {
-        what: _column_or_array(table, what, value)
-        for what, value in steering.items()
+    auxiliary = {
+        option: _column_or_array(table, option, value)
+        for option, value in given.items()
         if value is not None
     }
     labels = _target_values(table, target)
@@ -145,10 +145,10 @@ def prepare(
     findings = _missing_target(labels, dropped, drop_missing_target)
     if dropped:
         features, labels = features.iloc[rows], labels.iloc[rows]
-        steers = {what: values.iloc[rows] for what, values in steers.items()}
+        auxiliary = {option: values.iloc[rows] for option, values in auxiliary.items()}
     read = read_target(labels, task)
-    columns, noticed = inspect_columns(features, roles)
-    findings += [*read.findings, *noticed, *column_findings(columns)]
+    columns, role_findings = inspect_columns(features, roles)
+    findings += [*read.findings, *role_findings, *column_findings(columns)]
     schema = TableSchema.from_columns(columns, str(labels.name), positional=positional)
     X = schema.encode(features)
     findings += find_leaks(X, read.y, columns, read.kind, str(labels.name))
@@ -161,16 +161,16 @@ def prepare(
             n_rows=len(rows),
             classes=read.classes,
             class_counts=read.counts,
-            weighted="weights" in steers,
-            groups=str(steers["groups"].name) if "groups" in steers else None,
-            time=str(steers["time"].name) if "time" in steers else None,
+            weighted="weights" in auxiliary,
+            groups=str(auxiliary["groups"].name) if "groups" in auxiliary else None,
+            time=str(auxiliary["time"].name) if "time" in auxiliary else None,
         ),
         schema=schema,
         X=X,
         y=read.y,
-        weights=_class_weights(steers["weights"], read) if "weights" in steers else None,
-        groups=_groups(steers["groups"]) if "groups" in steers else None,
-        times=_times(steers["time"]) if "time" in steers else None,
+        weights=_class_weights(auxiliary["weights"], read) if "weights" in auxiliary else None,
+        groups=_groups(auxiliary["groups"]) if "groups" in auxiliary else None,
+        times=_times(auxiliary["time"]) if "time" in auxiliary else None,
         findings=findings,
         dropped_rows=dropped,
         rows=rows.astype(np.int64),
@@ -180,18 +180,18 @@ def prepare(
 
 
 def _name_or_values(value: Any) -> Any:
-    """Column names are text, also where the table numbers its columns."""
+    """Return a column name as text, or the values unchanged."""
     return str(value) if isinstance(value, (int, np.integer)) else value
 
 
-def _column_or_array(table: pd.DataFrame, what: str, value: Any) -> pd.Series:
+def _column_or_array(table: pd.DataFrame, option: str, value: Any) -> pd.Series:
     if isinstance(value, str):
         if value not in table.columns:
             raise UnknownName.among(
-                "column", value, list(table.columns), f"It was given as {what}."
+                "column", value, list(table.columns), f"It was given as {option}."
             )
         return table[value].reset_index(drop=True)
-    return _as_series(value, what, len(table), DataError)
+    return _as_series(value, option, len(table), DataError)
 
 
 def _target_values(table: pd.DataFrame, target: Any) -> pd.Series:
@@ -200,7 +200,7 @@ def _target_values(table: pd.DataFrame, target: Any) -> pd.Series:
     return _as_series(target, "target", len(table), TargetError)
 
 
-def _as_series(value: Any, what: str, rows: int, error: type[DataError]) -> pd.Series:
+def _as_series(value: Any, option: str, rows: int, error: type[DataError]) -> pd.Series:
     if isinstance(value, pd.DataFrame):
         value = value.iloc[:, 0] if value.shape[1] == 1 else value.to_numpy()
     if not isinstance(value, pd.Series):
@@ -210,19 +210,21 @@ def _as_series(value: Any, what: str, rows: int, error: type[DataError]) -> pd.S
                 array = array[:, 0]
             if array.ndim != 1:
                 raise error(
-                    f"The {what} has {array.ndim} dimensions, expected one value per row.",
-                    hint="Pass a one-dimensional array; several targets need a fit each.",
+                    f"Invalid {option}: expected a one-dimensional array, got "
+                    f"{array.ndim} dimensions.",
+                    hint="Pass one value per row. For several targets, run one fit per target.",
                 )
-            # An array made from a list of mixed types holds everything as text.
+            # numpy converts a list of mixed types to text.
             mixed = isinstance(value, (list, tuple)) and array.dtype.kind in "US"
             value = pd.Series(list(value), dtype=object).infer_objects() if mixed else array
         value = pd.Series(value)
     if len(value) != rows:
         raise error(
-            f"The {what} has {counted(len(value), 'value')}, the table {counted(rows, 'row')}.",
-            hint="Give one value per row.",
+            f"Invalid {option}: expected one value per row ({counted(rows, 'row')}), got "
+            f"{counted(len(value), 'value')}.",
+            hint="Pass one value per row of the table.",
         )
-    name = what if value.name is None else str(value.name)
+    name = option if value.name is None else str(value.name)
     return value.reset_index(drop=True).rename(name)
 
 
@@ -238,10 +240,9 @@ def _missing_target(labels: pd.Series, dropped: int, drop: bool) -> list[Finding
     if not drop:
         raise TargetError(
             f"The target {name!r} is missing in {counted(dropped, 'row')}.",
-            hint="Drop these rows, or let them be dropped with drop_missing_target=True.",
+            hint="Drop these rows, or set drop_missing_target=True.",
         )
-    are = "is" if dropped == 1 else "are"
-    message = f"{counted(dropped, 'row')} without a target {name!r} {are} left out."
+    message = f"Dropped {counted(dropped, 'row')} without a value of the target {name!r}."
     return [Finding("missing-target", message, name)]
 
 
@@ -250,11 +251,11 @@ def _weights(series: pd.Series) -> np.ndarray:
     values, wrong = numbers_of(distinct(series), "")
     problem = None
     if wrong:
-        problem = f"hold {wrong[0]!r:.40}, which is no number"
+        problem = f"contain {wrong[0]!r:.40}, which is not a number"
     elif np.isnan(values).any():
         problem = f"are missing in {counted(int(np.isnan(values).sum()), 'row')}"
     elif not np.isfinite(values).all():
-        problem = "hold infinite values"
+        problem = "contain infinite values"
     elif (values < 0).any():
         problem = f"are negative in {counted(int((values < 0).sum()), 'row')}"
     elif not values.any():
@@ -262,22 +263,21 @@ def _weights(series: pd.Series) -> np.ndarray:
     if problem:
         raise ColumnError(
             f"The sample weights {name!r} {problem}.",
-            hint="Give every row a finite weight that is not negative, not all of them zero.",
+            hint="Pass a finite weight >= 0 for every row, and at least one weight > 0.",
             column=name,
         )
     return values
 
 
 def _class_weights(series: pd.Series, target: Target) -> np.ndarray:
-    """The weights, which must leave two classes to tell apart."""
+    """Return the weights; raise an error if fewer than two classes have positive weight."""
     values = _weights(series)
     if target.classes is not None:
-        weighed = np.unique(target.y[values > 0])
-        if len(weighed) < 2:
+        weighted = np.unique(target.y[values > 0])
+        if len(weighted) < 2:
             raise TargetError(
-                f"Only the class {target.classes[weighed[0]]!r} has rows whose weight is above "
-                "zero.",
-                hint="Give rows of another class a weight, or leave the weights out.",
+                f"Only the class {target.classes[weighted[0]]!r} has rows with a positive weight.",
+                hint="Set positive weights for at least two classes, or omit the weights.",
             )
     return values
 
@@ -288,7 +288,7 @@ def _groups(series: pd.Series) -> np.ndarray:
     if missing:
         raise SplitError(
             f"The groups {str(series.name)!r} are missing in {counted(missing, 'row')}.",
-            hint="Give these rows a group, or drop them.",
+            hint="Assign a group to these rows, or drop them.",
         )
     return levels.codes.astype(np.int64)
 
@@ -309,8 +309,8 @@ def _times(series: pd.Series) -> np.ndarray:
             written, _ = date_format(levels.values)
             if written is None:
                 raise SplitError(
-                    f"The time {name!r} holds {(levels.values or [''])[0]!r:.60}: neither a number "
-                    "nor a date in a format known here.",
+                    f"The time {name!r} contains {(levels.values or [''])[0]!r:.60}: neither a "
+                    "number nor a date in a supported format.",
                     hint="Convert it with pandas.to_datetime.",
                 )
             stamps, _ = as_date_list(levels.values, written)
@@ -319,6 +319,6 @@ def _times(series: pd.Series) -> np.ndarray:
     if missing:
         raise SplitError(
             f"The time {name!r} is missing in {counted(missing, 'row')}.",
-            hint="Give these rows a time, or drop them.",
+            hint="Set the time of these rows, or drop them.",
         )
     return times

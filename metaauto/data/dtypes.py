@@ -1,4 +1,4 @@
-"""How a column is stored, and its numbers or dates as numpy arrays."""
+"""Storage type of a column, and its numbers or dates as numpy arrays."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["date_cells", "float_cells", "plain_block", "storage_of"]
 
 
 def storage_of(name: str, series: pd.Series) -> str:
-    """How the cells are stored: number, boolean, date, duration, category, text or mixed."""
+    """Return how cells are stored: number, boolean, date, duration, category, text or mixed."""
     dtype, types = series.dtype, pd.api.types
     if types.is_complex_dtype(dtype):
-        raise _unusable(name, "complex numbers", "Split it into its real and imaginary part.")
+        raise _unusable(name, "complex numbers", "Split it into its real and imaginary parts.")
     if isinstance(dtype, pd.CategoricalDtype):
         return "category"
     if types.is_bool_dtype(dtype):
@@ -32,7 +32,7 @@ def storage_of(name: str, series: pd.Series) -> str:
         return "text"
     inferred = types.infer_dtype(series.to_numpy(dtype=object, na_value=None), skipna=True)
     if inferred == "complex":
-        raise _unusable(name, "complex numbers", "Split it into its real and imaginary part.")
+        raise _unusable(name, "complex numbers", "Split it into its real and imaginary parts.")
     return {
         "boolean": "boolean",
         "integer": "number",
@@ -48,12 +48,12 @@ def storage_of(name: str, series: pd.Series) -> str:
     }.get(inferred, "mixed")
 
 
-def _unusable(name: str, what: str, hint: str) -> ColumnError:
-    return ColumnError(f"Column {name!r} holds {what}.", hint=hint, column=name)
+def _unusable(name: str, kind: str, hint: str) -> ColumnError:
+    return ColumnError(f"Column {name!r} contains {kind}.", hint=hint, column=name)
 
 
 def float_cells(series: pd.Series) -> np.ndarray:
-    """Numbers, Booleans or durations as float64."""
+    """Return numbers, Booleans or durations as float64."""
     series = dense(series)
     dtype = series.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
@@ -65,7 +65,7 @@ def float_cells(series: pd.Series) -> np.ndarray:
 
 
 def date_cells(series: pd.Series) -> np.ndarray:
-    """Read a column stored as dates or periods as naive datetime64[ns] in UTC."""
+    """Return a column stored as dates or periods as naive datetime64[ns] in UTC."""
     if isinstance(series.dtype, pd.PeriodDtype):
         series = series.dt.to_timestamp()
     if isinstance(series.dtype, pd.DatetimeTZDtype):
@@ -78,21 +78,21 @@ def date_cells(series: pd.Series) -> np.ndarray:
 
 
 def plain_block(frame: pd.DataFrame, kinds: str = "iuf") -> tuple[dict[int, int], np.ndarray]:
-    """All columns of plain numpy numbers at once, as float64; wide tables need it.
+    """Return all columns of numpy dtype as one float64 block; fast for wide tables.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         Any table.
     kinds : str, default="iuf"
-        Kinds of numpy dtypes to take.
+        Kinds of numpy dtypes to include.
 
     Returns
     -------
-    places : dict of int to int
+    positions : dict of int to int
         Column of the block by column of the table.
     block : ndarray of shape (rows, plain columns)
     """
     plain = [i for i, t in enumerate(frame.dtypes) if isinstance(t, np.dtype) and t.kind in kinds]
     block = frame.iloc[:, plain].to_numpy(dtype=np.float64)
-    return {place: column for column, place in enumerate(plain)}, block
+    return {position: column for column, position in enumerate(plain)}, block

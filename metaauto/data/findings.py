@@ -1,4 +1,4 @@
-"""What was noticed about a table and is worth saying, without stopping the work."""
+"""Remarks and warnings about a table that do not stop a fit."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ __all__ = ["Finding"]
 
 @dataclass(frozen=True)
 class Finding:
-    """Something about the table that the user should know.
+    """A remark or warning about the table.
 
     Parameters
     ----------
     code : str
-        Short stable name of the kind of finding, such as ``"leak"``.
+        Stable name of the kind of finding, such as ``"leak"``.
     message : str
-        One sentence in plain words.
+        One sentence.
     column : str, optional
-        The column it is about.
+        The column concerned.
     """
 
     code: str

@@ -1,4 +1,4 @@
-"""One short text that tells whether two tables hold the same values."""
+"""Content hash of a table, the same for tables with the same values."""
 
 from __future__ import annotations
 
@@ -20,26 +20,28 @@ def fingerprint(frame: pd.DataFrame, y: Any) -> str:
     Parameters
     ----------
     frame : pandas.DataFrame of shape (rows, columns)
-        The features as read.
+        The features, not yet encoded.
     y : array of shape (rows,)
         Class codes, or numbers.
 
     Returns
     -------
     str
-        64 hexadecimal digits (SHA-256). Numbers count as float64 whatever their dtype, words the
-        same as ``str`` and as ``category``; the order of rows counts.
+        64 hexadecimal digits (SHA-256). Numbers of any dtype are hashed as float64; text has the
+        same hash as ``str`` and as ``category``. The hash depends on the order of the rows.
     """
     plain, block = plain_block(frame, "biuf")
     digests = sorted(
-        _number_digest(block[:, plain[place]]) if place in plain else _digest(frame.iloc[:, place])
-        for place in range(frame.shape[1])
+        _number_digest(block[:, plain[position]])
+        if position in plain
+        else _digest(frame.iloc[:, position])
+        for position in range(frame.shape[1])
     )
-    whole = hashlib.sha256(f"metaauto table 1: {len(frame)} rows;".encode())
-    whole.update(_digest(pd.Series(np.asarray(y))))
+    combined = hashlib.sha256(f"metaauto table 1: {len(frame)} rows;".encode())
+    combined.update(_digest(pd.Series(np.asarray(y))))
     for digest in digests:
-        whole.update(digest)
-    return whole.hexdigest()
+        combined.update(digest)
+    return combined.hexdigest()
 
 
 def _number_digest(values: np.ndarray) -> bytes:
@@ -61,6 +63,6 @@ def _digest(series: pd.Series) -> bytes:
     rank[order] = np.arange(len(order))
     rank[-1] = -1
     digest = hashlib.sha256(b"w" + rank[levels.codes].tobytes())
-    for place in order:
-        digest.update(levels.values[place].encode("utf-8", "surrogatepass") + b"\0")
+    for position in order:
+        digest.update(levels.values[position].encode("utf-8", "surrogatepass") + b"\0")
     return digest.digest()

@@ -1,7 +1,7 @@
-"""Cells as text, numbers and dates, one by one: a cell means the same alone and in a million.
+"""Parsing of cells as text, numbers and dates.
 
-Columns are first taken apart into distinct values and a code per row (`distinct`); the rules that
-read a value then run once per distinct value.
+A column is first factorised into distinct values and a code per row (`distinct`); each distinct
+value is then parsed once. The result of a cell does not depend on the other cells.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ import pandas as pd
 from metaauto.errors import ColumnError
 
 __all__ = [
+    "Levels",
     "MISSING_WORDS",
     "TRUTH_WORDS",
-    "Levels",
     "as_date_list",
     "as_number",
     "as_text",
+    "date_format",
     "distinct",
     "number_format",
     "numbers_of",
@@ -39,7 +40,7 @@ __all__ = [
 MISSING_WORDS = frozenset(
     ("", "?", "-", "--", ".", "na", "n/a", "#n/a", "nan", "<na>", "nat", "null", "none", "missing")
 )
-"""Words that stand for a missing value in a column of numbers or dates."""
+"""Words that denote a missing value in a column of numbers or dates."""
 
 TRUTH_WORDS = {
     "true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "y": 1.0, "n": 0.0, "t": 1.0, "f": 0.0,
@@ -56,18 +57,29 @@ _LEADING_ZERO = re.compile(r"[+-]?0\d+$")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}")
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _FIRST_NS, _LAST_NS = np.datetime64("1677-09-22", "s"), np.datetime64("2262-04-11", "s")
+DAYS = (
+    ("%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%m/%d/%y", "%d/%m/%y"),
+    ("%d.%m.%Y", "%d.%m.%y", "%Y.%m.%d"),
+    ("%d-%m-%Y", "%m-%d-%Y", "%d-%b-%Y", "%d-%b-%y"),
+    ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y"),
+)
+HOURS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_DATE_LIKE = re.compile(r"\d.*[-/. ].*\d")
+SAMPLE = 200
+FIRST, LAST = np.datetime64("1850-01-01"), np.datetime64("2150-01-01")
+"""Texts whose median date is outside this range are codes that resemble dates."""
 
 
 @dataclass(frozen=True)
 class Levels:
-    """A column taken apart: distinct values, and per row the place of its value or -1.
+    """A factorised column: distinct values, and the index of each row's value or -1.
 
     Parameters
     ----------
     codes : ndarray of shape (rows,), intp
-        Place of the row's value in ``values``; -1 for a missing value.
+        Index of the row's value in ``values``; -1 for a missing value.
     values : list
-        The values. Columns of mixed types are not merged: equal values may stand there twice.
+        The distinct values. In columns of mixed types equal values may occur more than once.
     """
 
     codes: np.ndarray
@@ -75,19 +87,19 @@ class Levels:
 
     @cached_property
     def texts(self) -> list[str]:
-        """The values as text."""
+        """Return the values as text."""
         return [as_text(value) for value in self.values]
 
     def merged(self) -> Levels:
-        """Merge equal texts: the same levels with text values, each once, with at least one row."""
-        places, texts = pd.factorize(np.array(self.texts, dtype=object))
-        codes = np.where(self.codes < 0, -1, places.take(self.codes)) if len(places) else self.codes
+        """Return the levels as text, without duplicates and without unused levels."""
+        merged, texts = pd.factorize(np.array(self.texts, dtype=object))
+        codes = np.where(self.codes < 0, -1, merged.take(self.codes)) if len(merged) else self.codes
         seen = np.bincount(codes[codes >= 0], minlength=len(texts)) > 0
         renumbered = np.append(np.cumsum(seen) - 1, -1)
         return Levels(renumbered[codes], [t for t, kept in zip(texts, seen, strict=True) if kept])
 
     def spread(self, per_value: Any, missing: Any) -> np.ndarray:
-        """Values by level spread over the rows."""
+        """Return one value per row from one value per level."""
         table = np.asarray(per_value)
         if not len(table):
             return np.full(len(self.codes), missing, dtype=np.asarray(missing).dtype)
@@ -97,12 +109,12 @@ class Levels:
 
 
 def dense(series: pd.Series) -> pd.Series:
-    """Undo pandas' sparse storage."""
+    """Convert a sparse pandas column to dense storage."""
     return series.sparse.to_dense() if isinstance(series.dtype, pd.SparseDtype) else series
 
 
 def distinct(series: pd.Series) -> Levels:
-    """Take a column apart into distinct values and codes.
+    """Factorise a column into distinct values and codes.
 
     Parameters
     ----------
@@ -116,7 +128,7 @@ def distinct(series: pd.Series) -> Levels:
     Raises
     ------
     ColumnError
-        Cells are lists, dicts, arrays or complex numbers.
+        The cells are lists, dicts, arrays or complex numbers.
     """
     series = dense(series)
     if isinstance(series.dtype, pd.CategoricalDtype):
@@ -125,7 +137,7 @@ def distinct(series: pd.Series) -> Levels:
         return _checked(Levels(codes, list(values)), series.name)
     cells = series.to_numpy(dtype=object, na_value=None)
     if series.dtype == object and pd.api.types.infer_dtype(cells, skipna=True) != "string":
-        # Equal values of different types (1, True) must not be merged before they are read.
+        # Equal values of different types (1, True) must not be merged before they are parsed.
         present = ~pd.isna(cells)
         codes = np.where(present, np.cumsum(present) - 1, -1)
         return _checked(Levels(codes.astype(np.intp), list(cells[present])), series.name)
@@ -142,15 +154,15 @@ def _checked(levels: Levels, name: Any) -> Levels:
             continue
         if isinstance(value, (list, dict, set, np.ndarray, numbers.Complex)):
             raise ColumnError(
-                f"Column {name!r} holds {type(value).__name__} values, such as {value!r:.60}.",
-                hint="Drop the column or turn it into plain columns.",
+                f"Column {name!r} contains {type(value).__name__} values, such as {value!r:.60}.",
+                hint="Drop the column, or convert it to columns of numbers or text.",
                 column=name,
             )
     return levels
 
 
 def as_text(value: Any) -> str:
-    """One cell as text; 1, 1.0 and "1" are the same text."""
+    """Return a cell as text; 1, 1.0 and "1" give the same text."""
     if isinstance(value, str):
         return str(value)
     if isinstance(value, (bool, np.bool_)):
@@ -162,8 +174,8 @@ def as_text(value: Any) -> str:
             return str(int(value))
         return repr(float(value)) if isinstance(value, float) else str(value)
     if isinstance(value, decimal.Decimal):
-        whole = value.is_finite() and value == value.to_integral_value()
-        return str(int(value)) if whole else repr(float(value))
+        is_integer = value.is_finite() and value == value.to_integral_value()
+        return str(int(value)) if is_integer else repr(float(value))
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if isinstance(value, (datetime.date, np.datetime64)):
@@ -173,14 +185,14 @@ def as_text(value: Any) -> str:
 
 
 def as_number(value: Any, style: str = "") -> float | None:
-    """One cell as a number; NaN for words that stand for a missing value, None for other words.
+    """Return a cell as a number: NaN for `MISSING_WORDS`, None for other text.
 
     Parameters
     ----------
     value : object
-        Text, a number, a Boolean, a duration (in seconds) or anything else.
+        Text, a number, a Boolean, a duration (in seconds) or another object.
     style : str, default=""
-        How text is written: plain, ``"1,234.5"`` or ``"1.234,5"``.
+        Number format of text: plain, ``"1,234.5"`` or ``"1.234,5"``.
     """
     if isinstance(value, str):
         return _parse_number(value, style)
@@ -191,7 +203,7 @@ def as_number(value: Any, style: str = "") -> float | None:
     if isinstance(value, (numbers.Real, decimal.Decimal, np.bool_)):
         try:
             return float(value)
-        except OverflowError:  # a whole number beyond 1e308
+        except OverflowError:  # an integer beyond 1e308
             return math.inf if str(value)[0] != "-" else -math.inf
     if isinstance(value, bytes):
         return _parse_number(value.decode("utf-8", "replace"), style)
@@ -221,19 +233,19 @@ def _parse_number(text: str, style: str) -> float | None:
 def truth_table(categories: Sequence[str]) -> dict[str, float]:
     """Map the lower-case words of a Boolean column to 0 and 1.
 
-    Any pair of opposite words may be written in place of the pair that was seen.
+    If the categories are a known pair, every other known pair is accepted too.
     """
     known = [TRUTH_WORDS[word] for word in categories if word in TRUTH_WORDS]
     if len(known) == len(categories) == len(set(known)):
         return dict(TRUTH_WORDS)
-    return {word: float(place) for place, word in enumerate(categories)}
+    return {word: float(code) for code, word in enumerate(categories)}
 
 
 def number_format(texts: Sequence[str]) -> str | None:
-    """How a column's distinct texts write numbers, or None if they are no numbers.
+    """Return the number format of a column's distinct texts, or None if they are not numbers.
 
-    Leading zeros (``"01234"``) mark a code, not a number. A comma is a decimal comma unless every
-    number with one fits thousands groups.
+    Leading zeros (``"01234"``) mark a code, not a number. A comma is a decimal comma unless all
+    numbers with a comma are valid with thousands separators.
     """
     real = [t.strip() for t in texts if t.strip().lower() not in MISSING_WORDS]
     if not real or any(_LEADING_ZERO.match(t) for t in real):
@@ -255,7 +267,7 @@ def _is_number(text: str, style: str) -> bool:
 
 
 def numbers_of(levels: Levels, style: str) -> tuple[np.ndarray, list[Any]]:
-    """Rows as float64, and the distinct values that are no numbers."""
+    """Return the rows as float64, and the distinct values that are not numbers."""
     parsed = [as_number(value, style) for value in levels.values]
     wrong = [v for v, number in zip(levels.values, parsed, strict=True) if number is None]
     table = np.array([math.nan if number is None else number for number in parsed], dtype=float)
@@ -263,11 +275,11 @@ def numbers_of(levels: Levels, style: str) -> tuple[np.ndarray, list[Any]]:
 
 
 def to_nanoseconds(values: Any) -> np.ndarray:
-    """Dates of any resolution as naive datetime64[ns], clipped to what that can hold."""
+    """Convert dates of any resolution to naive datetime64[ns], clipped to its range."""
     values = np.asarray(values)
     if values.dtype == "datetime64[ns]":
         return values
-    # Nothing beyond 1677..2262 fits nanoseconds; "9999-12-31" means "no end" in many tables.
+    # Nanoseconds cover the years 1677 to 2262; many tables use "9999-12-31" for "no end".
     absent = np.isnat(values)
     clipped = np.clip(np.where(absent, _FIRST_NS.astype(values.dtype), values),
                       _FIRST_NS.astype(values.dtype), _LAST_NS.astype(values.dtype))  # fmt: skip
@@ -277,7 +289,7 @@ def to_nanoseconds(values: Any) -> np.ndarray:
 
 
 def as_date_list(values: Sequence[Any], style: str) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct values as datetime64[ns] in UTC, and a mask of those that are no dates.
+    """Return distinct values as datetime64[ns] in UTC, and a mask of those that are not dates.
 
     Parameters
     ----------
@@ -290,19 +302,19 @@ def as_date_list(values: Sequence[Any], style: str) -> tuple[np.ndarray, np.ndar
         return _unix_dates(values, 1000.0 if style == "unix ms" else 1.0)
     stamps = np.full(len(values), np.datetime64("NaT", "ns"))
     wrong = np.zeros(len(values), dtype=bool)
-    places, texts = [], []
-    for place, value in enumerate(values):
+    positions, texts = [], []
+    for position, value in enumerate(values):
         if isinstance(value, (datetime.date, np.datetime64)):
-            stamps[place] = _stamp(value)
+            stamps[position] = _stamp(value)
         elif isinstance(value, str) or (style.startswith("%") and isinstance(value, numbers.Real)):
-            places.append(place)
+            positions.append(position)
             texts.append(as_text(value).strip())
         else:
-            wrong[place] = True
+            wrong[position] = True
     if texts:
-        stamps[places] = _parse_dates(texts, style)
+        stamps[positions] = _parse_dates(texts, style)
         words = np.array([text.lower() not in MISSING_WORDS for text in texts])
-        wrong[places] = words & np.isnat(stamps[places])
+        wrong[positions] = words & np.isnat(stamps[positions])
     return stamps, wrong
 
 
@@ -335,10 +347,49 @@ def _parse_dates(texts: list[str], style: str) -> np.ndarray:
 
 
 def _plain_iso(text: str) -> str:
-    """Cut the text to microseconds and to the years that fit, so that each parses on its own."""
+    """Truncate an ISO date to microseconds and clip its year to the range of nanoseconds."""
     if not _ISO_DATE.match(text):
         return ""
     text = _FRACTION.sub(r"\1", text)
     if text[:4] > "2261":
         return "2262-04-10"
     return "1677-09-23" if text[:4] < "1678" else text
+
+
+def date_format(texts: Sequence[str]) -> tuple[str | None, bool]:
+    """Return the format that parses all distinct texts of a column as dates.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Distinct values; `MISSING_WORDS` are skipped.
+
+    Returns
+    -------
+    style : str or None
+        ``"ISO8601"`` or a `strptime` format; None if they are not dates.
+    ambiguous : bool
+        Whether both month-first and day-first parse; month first is used.
+    """
+    real = [t.strip() for t in texts if t.strip().lower() not in MISSING_WORDS]
+    if not real or not all(6 <= len(t) <= 40 and _DATE_LIKE.search(t) for t in real[:SAMPLE]):
+        return None, False
+    sample = real[:: max(1, len(real) // SAMPLE)]
+    valid = [s for s in ("ISO8601", *_candidates(sample[0])) if _parses(sample, s)]
+    valid = [s for s in valid if _parses(real, s)]
+    ambiguous = any(s.startswith("%d/%m") for s in valid) and valid[0].startswith("%m/%d")
+    return (valid[0], ambiguous) if valid else (None, False)
+
+
+def _candidates(text: str) -> list[str]:
+    styles = [day + hour for group in DAYS for day in group for hour in HOURS]
+    styles.append("%a %b %d %H:%M:%S %Y")  # the format of ctime()
+    return [style for style in styles if _parses([text], style)]
+
+
+def _parses(texts: Sequence[str], style: str) -> bool:
+    stamps, wrong = as_date_list(texts, style)
+    if wrong.any():
+        return False
+    median = np.sort(stamps)[len(stamps) // 2]  # NaT sorts last, and compares as False
+    return bool(FIRST <= median <= LAST)

@@ -1,4 +1,4 @@
-"""Anything that holds a table, read as a pandas DataFrame."""
+"""Reading of tables from files, addresses and objects in memory."""
 
 from __future__ import annotations
 
@@ -23,26 +23,28 @@ _DATABASE = "sqlite:"
 
 
 def read_table(source: Any, readers: Iterable[Reader] = ()) -> pd.DataFrame:
-    """Read a table from whatever holds one.
+    """Read a table as a pandas DataFrame.
 
     Parameters
     ----------
     source : str, Path, DataFrame, Series, array of shape (rows, columns), or dict of columns
-        Paths and addresses such as ``"data.csv"`` or ``"sklearn:iris"`` go to the first reader
-        that matches.
+        Paths and addresses such as ``"data.csv"`` or ``"sklearn:iris"`` are read by the first
+        reader that matches.
     readers : iterable of Reader, default=()
-        The readers to ask, in order.
+        The readers, in order of precedence.
 
     Returns
     -------
     pandas.DataFrame
-        One row per example; ``attrs["target"]`` names the target where the source knows it, and
-        ``attrs["positional"]`` is set for arrays, whose columns are named ``x0``, ``x1``, ...
+        One row per example; ``attrs["target"]`` is the name of the target if the source defines
+        one, and ``attrs["positional"]`` is set for arrays, whose columns are named ``x0``, ``x1``,
+        ...
 
     Raises
     ------
     ReadError
-        Nothing matches, or the source cannot be read; the message says why and what to do.
+        No reader matches, or the source cannot be read; the message gives the reason and the
+        remedy.
 
     Examples
     --------
@@ -56,8 +58,8 @@ def read_table(source: Any, readers: Iterable[Reader] = ()) -> pd.DataFrame:
     missing = [module for module in reader.requires if not _is_installed(module)]
     if missing:
         raise ReadError(
-            f"{address!r} needs {' and '.join(missing)}, which is not installed.",
-            hint=f"pip install {' '.join(missing)}",
+            f"{address!r} requires {' and '.join(missing)}, which is not installed.",
+            hint=f"Run: pip install {' '.join(missing)}",
             source=address,
         )
     frame = _read(reader, address)
@@ -67,30 +69,30 @@ def read_table(source: Any, readers: Iterable[Reader] = ()) -> pd.DataFrame:
             hint="A reader must return a pandas.DataFrame.",
         )
     if frame.shape[1] == 0:
-        raise ReadError(f"{address!r} holds a table without columns.", hint="Check the file.")
+        raise ReadError(f"{address!r} contains a table without columns.", hint="Check the file.")
     if len(frame) == 0:
         raise ReadError(
-            f"{address!r} holds only a header: {_listed(frame.columns)}.",
+            f"{address!r} contains only a header: {_listed(frame.columns)}.",
             hint="Add at least one row of values.",
         )
     return frame
 
 
 def lasting_address(source: Any, readers: Iterable[Reader] = ()) -> str | None:
-    """Where a table will be found again, from any directory.
+    """Return an address of a table that is valid in any working directory.
 
     Parameters
     ----------
-    source : str, Path or anything else that `read_table` takes
-        It was read by these readers.
+    source : str, Path or any other argument of `read_table`
+        Source of the table.
     readers : iterable of Reader, default=()
-        The readers to ask, in order.
+        The readers that read it, in order of precedence.
 
     Returns
     -------
     str or None
-        Files get an absolute path, also behind ``sqlite:``; other addresses, such as
-        ``"sklearn:iris"``, stay as they are. None for tables in memory.
+        The absolute path for files, also after ``sqlite:``; other addresses, such as
+        ``"sklearn:iris"``, are unchanged. None for tables in memory.
 
     Examples
     --------
@@ -104,7 +106,7 @@ def lasting_address(source: Any, readers: Iterable[Reader] = ()) -> str | None:
     if absolute == address:
         return address
     readers = tuple(readers)
-    # A file may be named like an address: what counts is who reads it.
+    # A file may be named like an address: keep the address if another reader would read the path.
     try:
         same = _reader_for(absolute, readers) is _reader_for(address, readers)
     except ReadError:
@@ -113,19 +115,19 @@ def lasting_address(source: Any, readers: Iterable[Reader] = ()) -> str | None:
 
 
 def _absolute(address: str) -> str:
-    """The address with the path of its file made absolute, if it names one that exists."""
+    """Make the path in an address absolute if the file exists."""
     if os.path.exists(address):
         return _from_root(address)
     prefix = _DATABASE if address.startswith(_DATABASE) else ""
     path, mark, options = address.removeprefix(prefix).partition("?")
-    whole = _from_root(path)
-    if not os.path.isfile(path) or "?" in whole:
+    absolute = _from_root(path)
+    if not os.path.isfile(path) or "?" in absolute:
         return address
-    return f"{prefix}{whole}{mark}{options}"
+    return f"{prefix}{absolute}{mark}{options}"
 
 
 def _from_root(path: str) -> str:
-    """The path with its folders resolved; a link keeps its name, by which readers know it."""
+    """Resolve the folders of a path; a link keeps its name, because readers match by suffix."""
     folder, name = os.path.split(path)
     return os.path.join(os.path.realpath(folder or os.curdir), name)
 
@@ -133,7 +135,7 @@ def _from_root(path: str) -> str:
 def _is_installed(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # the package above a dotted name
+    except ModuleNotFoundError:  # the parent package of a dotted name is missing
         return False
 
 
@@ -143,17 +145,17 @@ def _reader_for(address: str, readers: tuple[Reader, ...]) -> Reader:
             if reader.matches(address):
                 return reader
         except Exception as error:
-            logger.warning("Reader %r could not say whether it reads %r: %r",
+            logger.warning("Reader %r is skipped: its matches() failed for %r: %r",
                            reader.name, address, error)  # fmt: skip
     path = Path(address)
     if path.is_dir():
-        raise ReadError(f"{address!r} is a directory.", hint="Name one file in it.")
+        raise ReadError(f"{address!r} is a directory.", hint="Choose one file in it.")
     known = "; ".join(f"{r.name}: {r.description}" if r.description else r.name for r in readers)
     if not path.exists() and ":" not in address:
-        raise ReadError(f"There is no file {address!r}.", hint=_near_file(path))
+        raise ReadError(f"File not found: {address!r}.", hint=_near_file(path))
     raise ReadError(
-        f"No reader knows {address!r}.",
-        hint=f"Readers are {known}." if known else "No reader is installed.",
+        f"No reader matches {address!r}.",
+        hint=f"Available readers: {known}." if known else "No reader is installed.",
         source=address,
     )
 
@@ -165,21 +167,21 @@ def _read(reader: Reader, address: str) -> Any:
         raise
     except FileNotFoundError:
         raise ReadError(
-            f"There is no file {address!r}.", hint=_near_file(Path(address)), source=address
+            f"File not found: {address!r}.", hint=_near_file(Path(address)), source=address
         ) from None
     except IsADirectoryError:
-        raise ReadError(f"{address!r} is a directory.", hint="Name one file in it.") from None
+        raise ReadError(f"{address!r} is a directory.", hint="Choose one file in it.") from None
     except PermissionError as error:
-        if Path(address).is_dir():  # what Windows says of a directory
-            raise ReadError(f"{address!r} is a directory.", hint="Name one file in it.") from None
+        if Path(address).is_dir():  # Windows raises PermissionError for a directory
+            raise ReadError(f"{address!r} is a directory.", hint="Choose one file in it.") from None
         raise ReadError(
-            f"{address!r} may not be read: permission denied.",
-            hint="Change its permissions or copy it to where you may read.",
+            f"{address!r} cannot be read: permission denied.",
+            hint="Change its permissions or copy it to a readable folder.",
         ) from error
     except Exception as error:
         raise ReadError(
             f"{address!r} cannot be read as {reader.name}: {error or type(error).__name__}.",
-            hint="Check that the file is complete and of the kind its name says.",
+            hint="Check that the file is complete and matches its suffix.",
             source=address,
         ) from error
 
@@ -191,7 +193,7 @@ def _near_file(path: Path) -> str:
     try:
         names = [entry.name for entry in folder.iterdir()][:1000]
     except OSError:
-        return f"The folder {str(folder)!r} is not there either."
+        return f"The folder {str(folder)!r} does not exist either."
     near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.6)
     return f"Did you mean {str(folder / near[0])!r}?" if near else "Check the path."
 
@@ -202,7 +204,7 @@ def _listed(names: Iterable[Any]) -> str:
 
 
 def as_table(source: Any) -> pd.DataFrame:
-    """Turn a table in memory into a DataFrame; see `read_table`."""
+    """Convert a table in memory to a DataFrame; see `read_table`."""
     if isinstance(source, pd.DataFrame):
         return source
     if isinstance(source, pd.Series):
@@ -212,8 +214,8 @@ def as_table(source: Any) -> pd.DataFrame:
             return pd.DataFrame(dict(source))
         except ValueError as error:
             raise ReadError(
-                f"The columns do not make a table: {error}.",
-                hint="Give every column the same number of values.",
+                f"The columns do not form a table: {error}.",
+                hint="Pass the same number of values for every column.",
             ) from error
     if hasattr(source, "to_pandas"):
         return as_table(source.to_pandas())
@@ -229,14 +231,15 @@ def _from_array(source: Any) -> pd.DataFrame:
         array = np.asarray(source)
     except ValueError as error:
         raise ReadError(
-            f"The rows are of different lengths: {error}.", hint="Make them one rectangle."
+            f"The rows have different lengths: {error}.",
+            hint="Pass the same number of values for every row.",
         ) from error
     if array.dtype.names:
         return pd.DataFrame(array)
     if array.ndim != 2:
-        what = f"a {type(source).__name__}" if array.ndim == 0 else f"{array.ndim}-dimensional data"
+        got = f"a {type(source).__name__}" if array.ndim == 0 else f"{array.ndim}-dimensional data"
         raise ReadError(
-            f"Expected a table, got {what}.",
+            f"Expected a table, got {got}.",
             hint="Pass a DataFrame, a path, or an array of shape (rows, columns).",
         )
     if array.shape[1] == 0:

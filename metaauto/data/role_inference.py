@@ -1,4 +1,4 @@
-"""What a single column is, judged by its cells and its name."""
+"""Inference of the role of a single column from its cells and its name."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from metaauto.data.date_formats import date_format
 from metaauto.data.dtypes import date_cells, float_cells, storage_of
 from metaauto.data.parsing import (
     TRUTH_WORDS,
     Levels,
     as_date_list,
     as_number,
+    date_format,
     dense,
     distinct,
     number_format,
@@ -24,29 +24,30 @@ from metaauto.data.parsing import (
 from metaauto.task import Role
 
 __all__ = [
-    "Draft",
-    "boolean_draft",
-    "date_draft",
-    "dates_as_text",
-    "inferred",
+    "ColumnProfile",
+    "boolean_profile",
+    "date_profile",
+    "infer_profile",
     "missing_share",
-    "number_draft",
-    "number_drafts",
-    "numbers_as_text",
-    "ordered",
+    "number_profile",
+    "number_profiles",
+    "sorted_categories",
+    "text_date_profile",
+    "text_number_profile",
 ]
 
 COUNTED_ROWS = 200_000
 """Distinct numbers are counted in at most this many leading rows."""
 SORTED_ROWS = 2_000
-"""Up to so many rows sorting is faster than hashing."""
+"""Up to this many rows, sorting is faster than hashing."""
 SORTED_CELLS = 2_000_000
-"""So many cells are sorted at a time."""
+"""Number of cells sorted at a time."""
 IDENTIFIER_ROWS = 10
-"""Fewer values are never taken for an identifier."""
+"""Columns with fewer values are never identifiers."""
 TEXT_LEVELS = 50
-"""Fewer distinct values are categories, however long they are."""
+"""Columns with at most this many distinct values are categorical, however long the values."""
 SAMPLED_LEVELS = 1000
+"""Number of distinct values examined."""
 
 _ID_NAME = re.compile(
     r"(^|[_\W])(id|ids|idx|index|key|uuid|guid|pk|nr|row|rownum|row_?number|row_?names)"
@@ -62,8 +63,8 @@ _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 @dataclass(frozen=True)
-class Draft:
-    """A role in the making."""
+class ColumnProfile:
+    """Role and statistics of a column, from which its `Column` is made."""
 
     role: Role
     reason: str
@@ -74,78 +75,90 @@ class Draft:
     finding: tuple[str, str] | None = None
 
 
-def inferred(name: str, series: pd.Series) -> Draft:
-    """Judge a column of any kind."""
+def infer_profile(name: str, series: pd.Series) -> ColumnProfile:
+    """Infer the role of a column of any storage type."""
     series = dense(series).rename(name)
     storage = storage_of(name, series)
     if storage in ("number", "duration"):
-        whole = pd.api.types.is_integer_dtype(series.dtype)
-        return number_draft(name, float_cells(series), whole, storage == "duration")
+        is_integer = pd.api.types.is_integer_dtype(series.dtype)
+        return number_profile(name, float_cells(series), is_integer, storage == "duration")
     if storage == "boolean":
         levels = distinct(series).merged()
-        return _few(levels) or boolean_draft(levels, "true or false")
+        return _constant_profile(levels) or boolean_profile(levels, "true or false")
     if storage in ("date", "period"):
-        return date_draft(series)
-    return _text_draft(name, distinct(series).merged(), storage)
+        return date_profile(series)
+    return _text_profile(name, distinct(series).merged(), storage)
 
 
 def missing_share(levels: Levels) -> float:
-    """Share of rows without a value."""
+    """Return the share of rows without a value."""
     return float((levels.codes < 0).mean()) if len(levels.codes) else 0.0
 
 
-def _few(levels: Levels) -> Draft | None:
-    """Judge a column with nothing in it, or with one value in every row."""
+def _constant_profile(levels: Levels) -> ColumnProfile | None:
+    """Return the profile of an empty or constant column, None for other columns."""
     missing = missing_share(levels)
     if not levels.values:
-        return Draft(Role.CONSTANT, "all values are missing", 0, 1.0)
+        return ColumnProfile(Role.CONSTANT, "all values are missing", 0, 1.0)
     if len(levels.values) == 1 and missing == 0.0:
-        return Draft(Role.CONSTANT, f"every row has the value {levels.values[0]!r:.40}", 1, 0.0)
+        return ColumnProfile(
+            Role.CONSTANT, f"every row has the value {levels.values[0]!r:.40}", 1, 0.0
+        )
     return None
 
 
 @dataclass(frozen=True)
 class _Counts:
-    """What is known of a column of numbers before it is judged."""
+    """Statistics of a column of numbers."""
 
     n_unique: int
     missing: float
     is_constant: bool
 
 
-def number_draft(name: str, values: np.ndarray, whole: bool, duration: bool = False) -> Draft:
-    """Judge numbers; ``whole`` says that they are stored as whole numbers."""
+def number_profile(
+    name: str, values: np.ndarray, is_integer: bool, duration: bool = False
+) -> ColumnProfile:
+    """Infer the role of a column of numbers; ``is_integer`` refers to its dtype."""
     absent = np.isnan(values)
     missing = float(absent.mean()) if len(values) else 0.0
     is_constant = len(values) > 0 and missing == 0.0 and bool(values.min() == values.max())
     counts = _Counts(_count(values, absent), missing, is_constant)
-    return _judged_number(name, values, whole, counts, duration)
+    return _counted_number_profile(name, values, is_integer, counts, duration)
 
 
-def number_drafts(names: Sequence[str], block: np.ndarray, whole: Sequence[bool]) -> list[Draft]:
-    """Judge the columns of a block like `number_draft`; those of few rows many at a time."""
-    columns = zip(names, block.T, whole, strict=True)
+def number_profiles(
+    names: Sequence[str], block: np.ndarray, is_integer: Sequence[bool]
+) -> list[ColumnProfile]:
+    """Apply `number_profile` to the columns of a block; vectorised for tables with few rows."""
+    columns = zip(names, block.T, is_integer, strict=True)
     if not 0 < len(block) <= SORTED_ROWS:
-        return [number_draft(*column) for column in columns]
+        return [number_profile(*column) for column in columns]
     counts = _count_columns(block)
-    return [_judged_number(*c, counted) for c, counted in zip(columns, counts, strict=True)]
+    return [
+        _counted_number_profile(*c, counted) for c, counted in zip(columns, counts, strict=True)
+    ]
 
 
-def _judged_number(
-    name: str, values: np.ndarray, whole: bool, counts: _Counts, duration: bool = False
-) -> Draft:
+def _counted_number_profile(
+    name: str, values: np.ndarray, is_integer: bool, counts: _Counts, duration: bool = False
+) -> ColumnProfile:
     n_unique, missing = counts.n_unique, counts.missing
     if n_unique == 0:
-        return Draft(Role.CONSTANT, "all values are missing", 0, 1.0)
+        return ColumnProfile(Role.CONSTANT, "all values are missing", 0, 1.0)
     if counts.is_constant:
-        return Draft(Role.CONSTANT, f"every row has the value {values[0]:g}", 1, 0.0)
-    differ = n_unique == min(len(values), COUNTED_ROWS)
-    why = _numbers_the_rows(name, values) if whole and differ and missing == 0.0 else None
-    if why:
-        return Draft(Role.IDENTIFIER, why, n_unique, 0.0)
+        return ColumnProfile(Role.CONSTANT, f"every row has the value {values[0]:g}", 1, 0.0)
+    all_differ = n_unique == min(len(values), COUNTED_ROWS)
+    reason = (
+        _identifier_reason(name, values) if is_integer and all_differ and missing == 0.0 else None
+    )
+    if reason:
+        return ColumnProfile(Role.IDENTIFIER, reason, n_unique, 0.0)
     if duration:
-        return Draft(Role.NUMERIC, "durations, in seconds", n_unique, missing, format="seconds")
-    return Draft(Role.NUMERIC, "numbers", n_unique, missing)
+        return ColumnProfile(
+            Role.NUMERIC, "durations, in seconds", n_unique, missing, format="seconds"
+        )
+    return ColumnProfile(Role.NUMERIC, "numbers", n_unique, missing)
 
 
 def _count(values: np.ndarray, absent: np.ndarray) -> int:
@@ -157,7 +170,7 @@ def _count(values: np.ndarray, absent: np.ndarray) -> int:
 
 
 def _count_columns(block: np.ndarray) -> Iterator[_Counts]:
-    """Count the columns of a block, a few million cells at a time."""
+    """Count the distinct and missing values of each column, a few million cells at a time."""
     step = max(1, SORTED_CELLS // len(block))
     for first in range(0, block.shape[1], step):
         cells = np.sort(block[:, first : first + step], axis=0)  # NaN comes last
@@ -169,66 +182,69 @@ def _count_columns(block: np.ndarray) -> Iterator[_Counts]:
         yield from map(_Counts, n_unique.tolist(), missing.tolist(), constant.tolist())
 
 
-def _numbers_the_rows(name: str, values: np.ndarray) -> str | None:
+def _identifier_reason(name: str, values: np.ndarray) -> str | None:
+    """Return why a column of integers is an identifier, or None."""
     n = len(values)
     if n < IDENTIFIER_ROWS or len(set(values[:SAMPLED_LEVELS].tolist())) < min(n, SAMPLED_LEVELS):
         return None
     if (np.diff(values) == 1).all():
-        return None if _TIME_NAME.search(name) else "counts the rows one by one"
+        return None if _TIME_NAME.search(name) else "consecutive row numbers"
     named = _ID_NAME.search(name) or _CAMEL_ID.search(name)
     if named and len(pd.unique(values)) == n:
-        return "a different whole number in every row, and the name of an identifier"
+        return "a distinct integer in every row, and the name of an identifier"
     return None
 
 
-def boolean_draft(levels: Levels, reason: str) -> Draft:
-    """Call a column Boolean, the false word first."""
+def boolean_profile(levels: Levels, reason: str) -> ColumnProfile:
+    """Return the profile of a Boolean column; the false word is the first category."""
     words = {text.lower() for text in levels.values}
     order = sorted(words, key=lambda text: (TRUTH_WORDS.get(text, 2.0), text))
-    return Draft(Role.BOOLEAN, reason, len(order), missing_share(levels), categories=tuple(order))
+    return ColumnProfile(
+        Role.BOOLEAN, reason, len(order), missing_share(levels), categories=tuple(order)
+    )
 
 
-def _is_pair(words: Collection[str]) -> bool:
+def _is_boolean_pair(words: Collection[str]) -> bool:
     pairs = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
     return set(words) in pairs
 
 
-def date_draft(series: pd.Series) -> Draft:
-    """Judge a column stored as dates."""
+def date_profile(series: pd.Series) -> ColumnProfile:
+    """Return the profile of a column stored as dates."""
     stamps = date_cells(series)
     absent = np.isnat(stamps)
     missing = float(absent.mean()) if len(stamps) else 0.0
     n_unique = len(pd.unique(stamps[~absent]))
     if n_unique == 0:
-        return Draft(Role.CONSTANT, "all values are missing", 0, 1.0)
+        return ColumnProfile(Role.CONSTANT, "all values are missing", 0, 1.0)
     if n_unique == 1 and missing == 0.0:
-        return Draft(Role.CONSTANT, f"every row has the date {stamps[0]!s:.19}", 1, 0.0)
-    return Draft(Role.DATETIME, "dates", n_unique, missing, format="ISO8601")
+        return ColumnProfile(Role.CONSTANT, f"every row has the date {stamps[0]!s:.19}", 1, 0.0)
+    return ColumnProfile(Role.DATETIME, "dates", n_unique, missing, format="ISO8601")
 
 
-def _text_draft(name: str, levels: Levels, storage: str) -> Draft:
-    """Judge text, categories and mixed cells by their distinct values."""
-    few = _few(levels)
-    if few:
-        return few
+def _text_profile(name: str, levels: Levels, storage: str) -> ColumnProfile:
+    """Infer the role of text, categories and mixed cells from their distinct values."""
+    constant = _constant_profile(levels)
+    if constant:
+        return constant
     texts, missing = levels.values, missing_share(levels)
-    if _is_pair({text.lower() for text in texts[:9]}) and len(texts) < 9:
-        return boolean_draft(levels, "two opposite words")
+    if _is_boolean_pair({text.lower() for text in texts[:9]}) and len(texts) < 9:
+        return boolean_profile(levels, "a pair of Boolean words")
     style = number_format(texts[:SAMPLED_LEVELS]) if storage != "category" else None
     style = number_format(texts) if style is not None else None
     if style is not None:
-        return numbers_as_text(levels, style)
+        return text_number_profile(levels, style)
     if len(texts) > 2:
         dates, ambiguous = date_format(texts)
         if dates:
-            return dates_as_text(levels, dates, ambiguous)
+            return text_date_profile(levels, dates, ambiguous)
     finding = None
     if storage == "mixed":
         finding = _mixed_finding(name, texts)
-    draft = _words_draft(name, levels, missing)
+    profile = _words_profile(name, levels, missing)
     if finding:
-        draft = replace(draft, finding=finding, reason=f"{draft.reason}; types are mixed")
-    return draft
+        profile = replace(profile, finding=finding, reason=f"{profile.reason}, mixed types")
+    return profile
 
 
 def _mixed_finding(name: str, texts: list[str]) -> tuple[str, str] | None:
@@ -237,39 +253,39 @@ def _mixed_finding(name: str, texts: list[str]) -> tuple[str, str] | None:
         return None
     return (
         "mixed-types",
-        f"Column {name!r} mixes numbers with words such as {words[0]!r:.40}; it is read as words.",
+        f"Column {name!r} has numbers and text such as {words[0]!r:.40}; it is read as text.",
     )
 
 
-def numbers_as_text(levels: Levels, style: str) -> Draft:
-    """Judge text that is all numbers."""
+def text_number_profile(levels: Levels, style: str) -> ColumnProfile:
+    """Return the profile of a text column whose values are all numbers."""
     values, _ = numbers_of(levels, style)
     absent = np.isnan(values)
     n_unique = len(pd.unique(values[~absent]))
     missing = float(absent.mean())
     if n_unique <= 1 and missing == 0.0:
-        return Draft(Role.CONSTANT, f"every row has the value {values[0]:g}", 1, 0.0)
-    reason = f"numbers written as text, like {style}" if style else "numbers written as text"
-    return Draft(Role.NUMERIC, reason, n_unique, missing, format=style)
+        return ColumnProfile(Role.CONSTANT, f"every row has the value {values[0]:g}", 1, 0.0)
+    reason = f"numbers written as text, format {style}" if style else "numbers written as text"
+    return ColumnProfile(Role.NUMERIC, reason, n_unique, missing, format=style)
 
 
-def dates_as_text(levels: Levels, style: str, ambiguous: bool) -> Draft:
-    """Judge text that is all dates."""
+def text_date_profile(levels: Levels, style: str, ambiguous: bool) -> ColumnProfile:
+    """Return the profile of a text column whose values are all dates."""
     stamps, _ = as_date_list(levels.values, style)
     missing = float(np.isnat(levels.spread(stamps, np.datetime64("NaT", "ns"))).mean())
-    reason = f"dates written as text, {style}"
+    reason = f"dates written as text, format {style}"
     finding = None
     if ambiguous:
         finding = (
             "ambiguous-date",
-            f"Dates such as {levels.values[0]!r} could have the day or the month first; "
-            "the month is taken to come first.",
+            f"Dates such as {levels.values[0]!r} are ambiguous (day first or month first); "
+            "they are read as month first.",
         )
     n_unique = len(pd.unique(stamps[~np.isnat(stamps)]))
-    return Draft(Role.DATETIME, reason, n_unique, missing, format=style, finding=finding)
+    return ColumnProfile(Role.DATETIME, reason, n_unique, missing, format=style, finding=finding)
 
 
-def _words_draft(name: str, levels: Levels, missing: float) -> Draft:
+def _words_profile(name: str, levels: Levels, missing: float) -> ColumnProfile:
     texts = levels.values
     present = int((levels.codes >= 0).sum())
     share = len(texts) / max(present, 1)
@@ -278,19 +294,21 @@ def _words_draft(name: str, levels: Levels, missing: float) -> Draft:
     if len(texts) > TEXT_LEVELS and (
         words >= 8 or (words >= 3 and share >= 0.2) or (words >= 1.8 and share >= 0.5)
     ):
-        return Draft(Role.TEXT, f"text of {words:.0f} words on average", len(texts), missing)
+        return ColumnProfile(
+            Role.TEXT, f"text with {words:.0f} words on average", len(texts), missing
+        )
     if share == 1.0 and present >= IDENTIFIER_ROWS:
-        return Draft(Role.IDENTIFIER, "a different word in every row", len(texts), missing)
+        return ColumnProfile(Role.IDENTIFIER, "a distinct text in every row", len(texts), missing)
     reason = f"{len(texts):,} distinct values"
-    return Draft(Role.CATEGORICAL, reason, len(texts), missing, ordered(texts))
+    return ColumnProfile(Role.CATEGORICAL, reason, len(texts), missing, sorted_categories(texts))
 
 
 def _word_count(text: str) -> float:
     return max(len(text.split()), len(_EAST_ASIAN.findall(text)) / 2)
 
 
-def ordered(texts: list[str]) -> tuple[str, ...]:
-    """Categories by size if they are numbers, else by alphabet."""
+def sorted_categories(texts: list[str]) -> tuple[str, ...]:
+    """Return the categories in numeric order if all are numbers, else in text order."""
     sizes = [as_number(text) for text in texts]
     if all(size is not None and size == size for size in sizes):
         return tuple(t for _, t in sorted(zip(sizes, texts, strict=True)))

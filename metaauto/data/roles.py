@@ -1,4 +1,4 @@
-"""What each column of a table is: a number, a category, a date, text, an identifier."""
+"""Roles of the columns of a table: numeric, categorical, datetime, text, identifier."""
 
 from __future__ import annotations
 
@@ -11,26 +11,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metaauto.data.date_formats import date_format
 from metaauto.data.dtypes import float_cells, plain_block, storage_of
 from metaauto.data.findings import Finding
-from metaauto.data.parsing import Levels, as_date_list, as_number, dense, distinct, number_format
+from metaauto.data.parsing import (
+    Levels,
+    as_date_list,
+    as_number,
+    date_format,
+    dense,
+    distinct,
+    number_format,
+)
 from metaauto.data.role_inference import (
-    Draft,
-    boolean_draft,
-    date_draft,
-    dates_as_text,
-    inferred,
+    ColumnProfile,
+    boolean_profile,
+    date_profile,
+    infer_profile,
     missing_share,
-    number_draft,
-    number_drafts,
-    numbers_as_text,
-    ordered,
+    number_profile,
+    number_profiles,
+    sorted_categories,
+    text_date_profile,
+    text_number_profile,
 )
 from metaauto.errors import ColumnError, UnknownName
 from metaauto.task import Column, Role
 
 __all__ = ["infer_columns", "inspect_columns"]
+
+_SET_BY_USER = "set by the user"
 
 
 def infer_columns(
@@ -38,16 +47,16 @@ def infer_columns(
     overrides: Mapping[str, str | Role] | None = None,
     exclude: Collection[str] = (),
 ) -> tuple[Column, ...]:
-    """Say what each column of a table is.
+    """Infer the role of each column of a table.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         The feature columns, one row per example.
     overrides : mapping of str to str or Role, optional
-        Roles by column name that are taken as they are.
+        Roles by column name; these columns are not inferred.
     exclude : collection of str, default=()
-        Columns to leave out.
+        Columns to skip.
 
     Returns
     -------
@@ -57,9 +66,9 @@ def infer_columns(
     Raises
     ------
     ColumnError
-        A column holds complex numbers, lists or the like, or cannot take the role asked for.
+        A column contains complex numbers, lists or the like, or cannot have the requested role.
     UnknownName
-        An override names no role or no column.
+        An override contains an unknown role or column.
 
     Examples
     --------
@@ -76,29 +85,29 @@ def inspect_columns(
     overrides: Mapping[str, str | Role] | None = None,
     exclude: Collection[str] = (),
 ) -> tuple[tuple[Column, ...], list[Finding]]:
-    """`infer_columns`, with what was noticed on the way."""
+    """Return the columns as `infer_columns` does, and the findings about them."""
     names = [str(name) for name in frame.columns]
-    asked = {str(name): _role(role) for name, role in (overrides or {}).items()}
-    for name in asked:
+    requested = {str(name): _role(role) for name, role in (overrides or {}).items()}
+    for name in requested:
         if name not in names:
             raise UnknownName.among("column", name, names, "Roles are given by column name.")
     columns, findings = [], []
     dtypes = list(frame.dtypes)
     plain, block = plain_block(frame)
-    whole = [dtypes[place].kind in "iu" for place in plain]
-    numbers = number_drafts([names[place] for place in plain], block, whole)
-    for place, name in enumerate(names):
+    is_integer = [dtypes[position].kind in "iu" for position in plain]
+    numbers = number_profiles([names[position] for position in plain], block, is_integer)
+    for position, name in enumerate(names):
         if name in exclude:
             continue
-        if name in asked:
-            draft = _forced(name, frame.iloc[:, place], asked[name])
-        elif place in plain:
-            draft = numbers[plain[place]]
+        if name in requested:
+            profile = _requested_profile(name, frame.iloc[:, position], requested[name])
+        elif position in plain:
+            profile = numbers[plain[position]]
         else:
-            draft = inferred(name, frame.iloc[:, place])
-        columns.append(_column(name, dtypes[place], draft))
-        if draft.finding:
-            findings.append(Finding(draft.finding[0], draft.finding[1], name))
+            profile = infer_profile(name, frame.iloc[:, position])
+        columns.append(_column(name, dtypes[position], profile))
+        if profile.finding:
+            findings.append(Finding(profile.finding[0], profile.finding[1], name))
     return tuple(columns), findings
 
 
@@ -109,16 +118,16 @@ def _role(role: str | Role) -> Role:
         raise UnknownName.among("role", str(role), [r.value for r in Role]) from None
 
 
-def _column(name: str, dtype: Any, draft: Draft) -> Column:
+def _column(name: str, dtype: Any, profile: ColumnProfile) -> Column:
     return Column(
         name=name,
-        role=draft.role,
+        role=profile.role,
         dtype=_dtype_name(dtype),
-        n_unique=draft.n_unique,
-        missing=draft.missing,
-        reason=draft.reason,
-        categories=draft.categories,
-        format=draft.format,
+        n_unique=profile.n_unique,
+        missing=profile.missing,
+        reason=profile.reason,
+        categories=profile.categories,
+        format=profile.format,
     )
 
 
@@ -127,43 +136,43 @@ def _dtype_name(dtype: Any) -> str:
     return "category" if isinstance(dtype, pd.CategoricalDtype) else str(dtype)
 
 
-def _forced(name: str, series: pd.Series, role: Role) -> Draft:
-    """Give the role that the user asked for, if the column can take it."""
+def _requested_profile(name: str, series: pd.Series, role: Role) -> ColumnProfile:
+    """Return the profile of a column with the role set by the user."""
     series = dense(series).rename(name)
     storage = storage_of(name, series)
-    reason = "as you said"
+    reason = _SET_BY_USER
     if role is Role.NUMERIC and storage in ("number", "boolean", "duration"):
-        draft = number_draft(name, float_cells(series), False, storage == "duration")
-        return replace(draft, role=role, reason=reason)
+        profile = number_profile(name, float_cells(series), False, storage == "duration")
+        return replace(profile, role=role, reason=reason)
     if role is Role.DATETIME and storage in ("date", "period"):
-        return replace(date_draft(series), role=role, reason=reason, format="ISO8601")
+        return replace(date_profile(series), role=role, reason=reason, format="ISO8601")
     levels = distinct(series)
     if role is Role.DATETIME:
-        return _forced_date(name, levels, storage)
+        return _requested_date(name, levels, storage)
     merged = levels.merged()
-    plain = Draft(role, reason, len(merged.values), missing_share(merged))
+    plain = ColumnProfile(role, reason, len(merged.values), missing_share(merged))
     if role is Role.NUMERIC:
-        return _forced_number(name, merged, storage)
+        return _requested_number(name, merged, storage)
     if role is Role.BOOLEAN:
         lowered = {text.lower() for text in merged.values}
         if len(lowered) > 2:
-            raise _cannot(name, role, f"it has {len(lowered):,} distinct values")
-        return replace(boolean_draft(merged, reason), role=role)
+            raise _invalid_role(name, role, f"it has {len(lowered):,} distinct values")
+        return replace(boolean_profile(merged, reason), role=role)
     if role is Role.CATEGORICAL:
-        return replace(plain, categories=ordered(merged.values))
+        return replace(plain, categories=sorted_categories(merged.values))
     return plain
 
 
-def _forced_number(name: str, levels: Levels, storage: str) -> Draft:
+def _requested_number(name: str, levels: Levels, storage: str) -> ColumnProfile:
     style = number_format([t.lstrip("0") or "0" for t in levels.values]) if levels.values else ""
     if style is None or storage in ("date", "period"):
         words = [t for t in levels.values if as_number(t) is None]
         example = (words or levels.values or ["a date"])[0]
-        raise _cannot(name, Role.NUMERIC, f"{example!r:.60} is no number")
-    return replace(numbers_as_text(levels, style), role=Role.NUMERIC, reason="as you said")
+        raise _invalid_role(name, Role.NUMERIC, f"{example!r:.60} is not a number")
+    return replace(text_number_profile(levels, style), role=Role.NUMERIC, reason=_SET_BY_USER)
 
 
-def _forced_date(name: str, levels: Levels, storage: str) -> Draft:
+def _requested_date(name: str, levels: Levels, storage: str) -> ColumnProfile:
     style: str | None
     if storage == "number":
         sizes = np.abs([as_number(v) or 0.0 for v in levels.values] or [0.0])
@@ -181,14 +190,16 @@ def _forced_date(name: str, levels: Levels, storage: str) -> Draft:
     _, wrong = as_date_list(levels.values, style or "ISO8601")
     if style is None or wrong.any():
         example = levels.texts[int(wrong.argmax())] if levels.texts else ""
-        raise _cannot(name, Role.DATETIME, f"{example!r:.60} is no date in a format known here")
-    draft = dates_as_text(levels, style, False)
-    return replace(draft, reason="as you said", finding=None)
+        raise _invalid_role(
+            name, Role.DATETIME, f"{example!r:.60} is not a date in a supported format"
+        )
+    profile = text_date_profile(levels, style, False)
+    return replace(profile, reason=_SET_BY_USER, finding=None)
 
 
-def _cannot(name: str, role: Role, why: str) -> ColumnError:
+def _invalid_role(name: str, role: Role, reason: str) -> ColumnError:
     return ColumnError(
-        f"Column {name!r} cannot be {role}: {why}.",
-        hint="Change the column or ask for another role.",
+        f"Column {name!r} cannot have the role {role}: {reason}.",
+        hint="Convert the column or choose another role.",
         column=name,
     )

@@ -1,4 +1,4 @@
-"""The columns a model was trained on, and how a table is brought into their form."""
+"""The columns a model was trained on, and the conversion of tables into their form."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TableSchema:
-    """What the columns of a table were at training, able to bring other tables into that form.
+    """The columns of the training table; converts other tables into their form.
 
     Parameters
     ----------
     columns : tuple of Column
-        All feature columns in table order, dropped ones included.
+        All feature columns in table order, including the dropped ones.
     target : str
         Name of the target column.
     positional : bool, default=False
-        Whether the table was an array without column names: then arrays are taken, too.
+        Whether the training table was an array without column names; arrays are then accepted.
 
     Examples
     --------
@@ -54,22 +54,22 @@ class TableSchema:
     def from_columns(
         cls, columns: Iterable[Column], target: str, *, positional: bool = False
     ) -> TableSchema:
-        """Build a schema from what `infer_columns` returned."""
+        """Build a schema from the columns returned by `infer_columns`."""
         return cls(tuple(columns), str(target), positional)
 
     @cached_property
     def features(self) -> tuple[Column, ...]:
-        """The columns that models see."""
+        """Return the columns that models receive."""
         return tuple(column for column in self.columns if column.role.is_used)
 
     def encode(self, frame: Any) -> pd.DataFrame:
-        """Bring a table into the prepared form that preprocessors and models see.
+        """Convert a table into the typed form that preprocessors and models receive.
 
         Parameters
         ----------
         frame : pandas.DataFrame or array of shape (rows, columns)
-            Columns may stand in any order, others are ignored. Arrays are taken where the model
-            was trained on one.
+            Columns in any order; other columns are ignored. Arrays are accepted if the model was
+            trained on an array.
 
         Returns
         -------
@@ -81,36 +81,36 @@ class TableSchema:
         Raises
         ------
         SchemaMismatch
-            Columns are missing, or hold another kind of values than at training.
+            Columns are missing, or contain another type of values than at training.
         ColumnError
-            A numeric column holds infinite values.
+            A numeric column contains infinite values.
         """
         frame = self._named(frame)
-        place = self._places(frame)
+        position = self._positions(frame)
         parts: dict[str, Any] = {}
         dtypes = list(frame.dtypes)
-        plain = [c for c in self.features if _is_plain(c, dtypes[place[c.name]])]
+        plain = [c for c in self.features if _is_plain(c, dtypes[position[c.name]])]
         if plain:
-            block = frame.iloc[:, [place[c.name] for c in plain]].to_numpy(dtype=np.float64)
+            block = frame.iloc[:, [position[c.name] for c in plain]].to_numpy(dtype=np.float64)
             _check_finite(block, [c.name for c in plain])
             if len(plain) == len(self.features):
                 return pd.DataFrame(block, columns=[c.name for c in plain])
             parts.update((c.name, block[:, i]) for i, c in enumerate(plain))
         for column in self.features:
             if column.name not in parts:
-                series = dense(frame.iloc[:, place[column.name]]).rename(column.name)
+                series = dense(frame.iloc[:, position[column.name]]).rename(column.name)
                 parts[column.name] = _ENCODERS[column.role](series, column)
         ordered = {column.name: parts[column.name] for column in self.features}
         return pd.DataFrame(ordered, index=pd.RangeIndex(len(frame)))
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values."""
+        """Return the schema as JSON-ready values."""
         columns = [column.to_json() for column in self.columns]
         return {"target": self.target, "positional": self.positional, "columns": columns}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> TableSchema:
-        """Rebuild what `to_json` wrote."""
+        """Rebuild a schema from the output of `to_json`."""
         columns = tuple(Column.from_json(column) for column in record["columns"])
         return cls(columns, record["target"], bool(record.get("positional", False)))
 
@@ -125,39 +125,41 @@ class TableSchema:
             )
         if not self.positional:
             raise SchemaMismatch(
-                "The model was trained on named columns, the rows come without names.",
+                "The model was trained on named columns, but the input has no column names.",
                 hint="Pass a pandas.DataFrame with the columns of the training table.",
             )
         if array.shape[1] != len(self.columns):
             raise SchemaMismatch(
-                f"The rows have {array.shape[1]} columns, the model was trained on "
+                f"The input has {array.shape[1]} columns, but the model was trained on "
                 f"{len(self.columns)}.",
-                hint="Pass the columns of the training table in their order.",
+                hint="Pass the columns of the training table in the same order.",
             )
         table = pd.DataFrame(array, columns=[column.name for column in self.columns])
         return table.infer_objects() if array.dtype == object else table
 
-    def _places(self, frame: pd.DataFrame) -> dict[str, int]:
-        """Where each used column stands in the table."""
-        place: dict[str, int] = {}
-        twice = []
+    def _positions(self, frame: pd.DataFrame) -> dict[str, int]:
+        """Return the position of each column, and check that no feature is missing."""
+        position: dict[str, int] = {}
+        duplicates = []
         for i, name in enumerate(map(str, frame.columns)):
-            if name in place:
-                twice.append(name)
-            place[name] = i
-        wanted = [column.name for column in self.features]
-        absent = [name for name in wanted if name not in place]
+            if name in position:
+                duplicates.append(name)
+            position[name] = i
+        required = [column.name for column in self.features]
+        absent = [name for name in required if name not in position]
         known = {column.name for column in self.columns} | {self.target}
-        extra = [name for name in place if name not in known]
+        extra = [name for name in position if name not in known]
         if absent:
             raise _absent(absent, extra)
-        if set(twice) & set(wanted):
-            names = ", ".join(repr(name) for name in wanted if name in twice)
-            raise SchemaMismatch(f"Several columns are named {names}.", hint="Keep one of each.")
+        if set(duplicates) & set(required):
+            names = ", ".join(repr(name) for name in required if name in duplicates)
+            raise SchemaMismatch(
+                f"Several columns are named {names}.", hint="Keep one column per name."
+            )
         if extra:
             listed = ", ".join(repr(name) for name in extra[:5])
-            logger.info("%d columns unknown to the model are ignored: %s", len(extra), listed)
-        return place
+            logger.info("Ignoring %d columns unknown to the model: %s", len(extra), listed)
+        return position
 
 
 def _absent(absent: list[str], extra: list[str]) -> SchemaMismatch:
@@ -168,7 +170,11 @@ def _absent(absent: list[str], extra: list[str]) -> SchemaMismatch:
     for name in absent[:10]:
         near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.7)
         guesses += [f"{lowered[n]!r} for {name!r}" for n in near]
-    hint = f"Did you mean {', '.join(guesses)}?" if guesses else "Add them; they may be empty."
+    hint = (
+        f"Did you mean {', '.join(guesses)}?"
+        if guesses
+        else "Add the missing columns; their cells may be empty."
+    )
     words = ("column", "is") if len(absent) == 1 else ("columns", "are")
     message = f"The {words[0]} {listed}{more} of the training table {words[1]} missing."
     return SchemaMismatch(message, hint=hint, missing=absent)
@@ -185,9 +191,9 @@ def _check_finite(block: np.ndarray, names: list[str]) -> None:
 
 
 def infinite(name: str, count: int) -> ColumnError:
-    """Make the error for a column with infinite values."""
+    """Return the error for a column with infinite values."""
     return ColumnError(
-        f"Column {name!r} holds {count:,} infinite value{'s' if count > 1 else ''}.",
+        f"Column {name!r} contains {count:,} infinite value{'s' if count > 1 else ''}.",
         hint="Replace them by missing values or by a large finite number.",
         column=name,
         count=count,
@@ -195,11 +201,11 @@ def infinite(name: str, count: int) -> ColumnError:
 
 
 def _mismatch(column: Column, example: Any) -> SchemaMismatch:
-    kinds = {Role.NUMERIC: "numbers", Role.DATETIME: "dates", Role.BOOLEAN: "true or false"}
+    kinds = {Role.NUMERIC: "numbers", Role.DATETIME: "dates", Role.BOOLEAN: "Booleans"}
     return SchemaMismatch(
-        f"Column {column.name!r} held {kinds[column.role]} at training, now it holds values such "
-        f"as {as_text(example)!r:.60}.",
-        hint="Convert the column, or leave such cells empty.",
+        f"Column {column.name!r} contained {kinds[column.role]} at training; expected the same, "
+        f"got {as_text(example)!r:.60}.",
+        hint="Convert the column, or clear such cells.",
         column=column.name,
     )
 
@@ -239,8 +245,8 @@ def _boolean(series: pd.Series, column: Column) -> np.ndarray:
 def _categorical(series: pd.Series, column: Column) -> pd.Categorical:
     levels = distinct(series)
     categories = pd.Index(list(column.categories or ()), dtype=object)
-    places = categories.get_indexer(pd.Index(levels.texts, dtype=object))
-    codes = levels.spread(places.astype(np.intp), np.intp(-1))
+    indices = categories.get_indexer(pd.Index(levels.texts, dtype=object))
+    codes = levels.spread(indices.astype(np.intp), np.intp(-1))
     _count_unseen(column, int(((codes < 0) & (levels.codes >= 0)).sum()))
     return pd.Categorical.from_codes(codes, categories=categories)
 
@@ -248,7 +254,7 @@ def _categorical(series: pd.Series, column: Column) -> pd.Categorical:
 def _count_unseen(column: Column, count: int) -> None:
     if count:
         logger.warning(
-            "Column %r: %d cells hold values not seen at training; they are taken as missing.",
+            "Column %r: %d cells have values not seen at training; they are treated as missing.",
             column.name,
             count,
         )
@@ -261,10 +267,10 @@ def _datetime(series: pd.Series, column: Column) -> np.ndarray:
     levels = distinct(series)
     stamps, wrong = as_date_list(levels.values, column.format or "ISO8601")
     if wrong.any() and not column.format.startswith("unix"):
-        # Dates written in the international way are clear whatever the training table used.
-        iso, no_iso = as_date_list(levels.values, "ISO8601")
+        # ISO 8601 dates are unambiguous, whatever the format of the training table.
+        iso, not_iso = as_date_list(levels.values, "ISO8601")
         stamps = np.where(wrong, iso, stamps)
-        wrong &= no_iso
+        wrong &= not_iso
     if wrong.any():
         raise _mismatch(column, levels.values[int(wrong.argmax())])
     return levels.spread(stamps, np.datetime64("NaT", "ns"))

@@ -1,4 +1,4 @@
-"""Which rows train and which judge: folds, and a holdout that the search never sees."""
+"""Folds for cross-validation, and a holdout that the search does not use."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from metaauto.data.dataset import Dataset
 from metaauto.data.splitters import (
     TRAINING,
     cover_classes,
-    deal,
-    deal_fraction,
-    deal_groups,
-    deal_groups_fraction,
+    grouped,
+    grouped_fraction,
+    stratified,
+    stratified_fraction,
     time_blocks,
 )
 from metaauto.errors import SplitError
@@ -29,35 +29,35 @@ __all__ = ["Splits", "plan_splits"]
 Fold = tuple[np.ndarray, np.ndarray]
 
 FOLDS_BY_ROWS = ((1_000, 8), (20_000, 5), (100_000, 3))
-"""Folds for tables of up to so many rows; larger ones get a single validation part."""
+"""(Most rows, folds) pairs; larger tables get a single validation part."""
 VALIDATION_SHARE = 0.2
 VALIDATION_ROWS = 50_000
-"""A single validation part has this share of the rows, and at most this many."""
+"""Share and maximum number of rows of a single validation part."""
 BOOSTING_SHARE = 0.15
-"""Folds are fewer where boosting on all of them would take more than this share of the budget."""
-FEW_ROWS = 3_000
-"""So few rows get 3 folds at least, for one part of them would judge too roughly."""
+"""Largest share of the budget that boosting on all folds may take; else there are fewer folds."""
+SINGLE_SPLIT_ROWS = 3_000
+"""Up to this many rows get at least 3 folds: the score of one part has too high a variance."""
 
 
 @dataclass(frozen=True)
 class Splits:
-    """The rows' parts.
+    """Rows of the folds and of the holdout.
 
     Parameters
     ----------
     folds : list of (ndarray, ndarray)
         Training and validation rows of each fold, sorted positions in the dataset.
     holdout : ndarray or None
-        Rows in no fold, for a last honest score.
-    strategy : str
-        What was done and why, for people.
+        Rows in no fold, for an unbiased final score.
+    description : str
+        One sentence on the folds and the reason for their number.
     evaluated : ndarray
-        Rows that get an out-of-fold prediction, sorted; each is validated exactly once.
+        Rows with an out-of-fold prediction, sorted; each is in one validation part.
     """
 
     folds: list[Fold]
     holdout: np.ndarray | None
-    strategy: str
+    description: str
     evaluated: np.ndarray
 
 
@@ -70,28 +70,29 @@ def plan_splits(
     budget_seconds: float | None = None,
     cores: int = 1,
 ) -> Splits:
-    """Plan the folds, and a holdout if one is wanted.
+    """Split the rows into folds, and a holdout if requested.
 
-    Groups stay together, later times are predicted from earlier ones (ties stay together), classes
-    and the distribution of numbers are kept alike, and every class is in every training part:
-    rows that would break this are always in training.
+    Groups are kept together. With times, later rows are predicted from earlier ones and ties are
+    kept together. Folds are stratified by class or by the sorted numeric target. Every class is in
+    every training part: rows that would violate this are always in training.
 
     Parameters
     ----------
     dataset : Dataset
         From `prepare`.
     cv : 'auto', int, float, 'holdout', splitter or iterable of pairs, default='auto'
-        Folds by table size (8 up to 1,000 rows, 5 up to 20,000, 3 up to 100,000, beyond one
-        validation part); a number of folds; the share of one validation part; a scikit-learn
-        splitter; or (training, validation) row positions in the table as given to `prepare`.
+        'auto': by table size, 8 folds up to 1,000 rows, 5 up to 20,000, 3 up to 100,000, else one
+        validation part. Otherwise a number of folds; the share of one validation part; a
+        scikit-learn splitter; or (training, validation) pairs of row positions in the table passed
+        to `prepare`.
     holdout : float, default=0.0
-        Share of the rows kept from the search altogether.
+        Share of the rows that the search does not use.
     seed : int, default=0
-        Seed of everything random.
+        Random seed.
     budget_seconds : float, optional
-        Time for the whole fit; little time for a large table means fewer folds under 'auto'.
+        Time limit of the fit; under 'auto', a short time for a large table gives fewer folds.
     cores : int, default=1
-        Cores that work at once.
+        Number of cores used in parallel.
 
     Returns
     -------
@@ -100,47 +101,54 @@ def plan_splits(
     Raises
     ------
     SplitError
-        The rows cannot be split so; the message says what to do.
+        The rows cannot be split as requested; the message gives the remedy.
     """
     rng = np.random.default_rng(seed)
     rows = np.arange(len(dataset.y))
-    kept, aside, words = rows, None, ""
+    kept, held_out, suffix = rows, None, ""
     if holdout:
-        kept, aside = _parts(dataset, rows, _share(holdout, "holdout"), rng)
-        words = f"; {counted(len(aside), 'row')} held out"
+        kept, held_out = _parts(dataset, rows, _share(holdout, "holdout"), rng)
+        suffix = f"; {counted(len(held_out), 'row')} held out"
     if isinstance(cv, str):
-        folds, strategy = _named(dataset, kept, cv, rng, budget_seconds, cores)
+        folds, description = _named(dataset, kept, cv, rng, budget_seconds, cores)
     elif isinstance(cv, (int, np.integer)) and not isinstance(cv, bool):
-        folds, strategy = _folds(dataset, kept, _fold_count(dataset, kept, int(cv)), rng)
+        folds, description = _folds(dataset, kept, _fold_count(dataset, kept, int(cv)), rng)
     elif isinstance(cv, (float, np.floating)):
-        folds, strategy = _one_part(dataset, kept, _share(float(cv), "cv"), rng)
+        folds, description = _one_part(dataset, kept, _share(float(cv), "cv"), rng)
     elif hasattr(cv, "split"):
-        folds, strategy = _from_splitter(dataset, kept, cv), f"{type(cv).__name__} as given"
+        folds, description = _from_splitter(dataset, kept, cv), f"user-defined {type(cv).__name__}"
     elif isinstance(cv, Iterable):
-        folds, strategy = _from_pairs(dataset, kept, cv), "rows as given"
+        folds, description = _from_pairs(dataset, kept, cv), "user-defined rows"
     else:
-        raise SplitError(f"cv={cv!r} says nothing about folds.", hint=HINT)
-    return _finished(folds, aside, strategy + words)
+        raise _invalid_cv(cv)
+    return _finished(folds, held_out, description + suffix)
 
 
-HINT = "Use 'auto', 'holdout', a number of folds, a share below 1, a splitter or pairs of rows."
+def _invalid_cv(cv: Any) -> SplitError:
+    return SplitError(
+        f"Invalid cv={cv!r}: expected 'auto', 'holdout', an integer >= 2, a fraction between 0 and "
+        "1, a scikit-learn splitter or (training, validation) pairs.",
+        hint="Use cv='auto' to choose the folds by table size.",
+    )
 
 
-def _finished(folds: list[Fold], aside: np.ndarray | None, strategy: str) -> Splits:
+def _finished(folds: list[Fold], held_out: np.ndarray | None, description: str) -> Splits:
     evaluated = np.concatenate([validation for _, validation in folds])
     unique, counts = np.unique(evaluated, return_counts=True)
     if len(unique) < len(evaluated):
         raise SplitError(
             f"Row {int(unique[counts > 1][0])} is validated in {int(counts.max())} folds.",
-            hint="Use folds whose validation parts do not overlap, without repeats.",
+            hint="Use folds with disjoint validation parts; repeated cross-validation is not "
+            "supported.",
         )
-    return Splits(folds, aside, strategy, unique)
+    return Splits(folds, held_out, description, unique)
 
 
-def _share(value: float, what: str) -> float:
+def _share(value: float, option: str) -> float:
     if not 0.0 < value < 1.0:
         raise SplitError(
-            f"{what}={value!r} is no share of the rows.", hint="Use a number between 0 and 1."
+            f"Invalid {option}={value!r}: expected a fraction between 0 and 1.",
+            hint=f"Set {option} to the share of rows, such as 0.2.",
         )
     return float(value)
 
@@ -156,15 +164,15 @@ def _named(
     if cv == "holdout":
         return _one_part(dataset, rows, _validation_share(len(rows)), rng)
     if cv != "auto":
-        raise SplitError(f"cv={cv!r} is no way to split.", hint=HINT)
-    k, why = _auto_folds(dataset, len(rows), budget_seconds, cores)
+        raise _invalid_cv(cv)
+    k, reason = _auto_folds(dataset, len(rows), budget_seconds, cores)
     if k > 1:
         k = min(k, _most_folds(dataset, rows))
     if k > 1:
-        folds, strategy = _folds(dataset, rows, k, rng)
+        folds, description = _folds(dataset, rows, k, rng)
     else:
-        folds, strategy = _one_part(dataset, rows, _validation_share(len(rows)), rng)
-    return folds, f"{strategy} ({why})"
+        folds, description = _one_part(dataset, rows, _validation_share(len(rows)), rng)
+    return folds, f"{description} ({reason})"
 
 
 def _validation_share(n: int) -> float:
@@ -174,18 +182,18 @@ def _validation_share(n: int) -> float:
 def _auto_folds(
     dataset: Dataset, n: int, budget_seconds: float | None, cores: int
 ) -> tuple[int, str]:
-    """Choose the number of folds, 1 for a single validation part, and why."""
+    """Return the number of folds (1 for a single validation part) and the reason."""
     k = next((folds for most, folds in FOLDS_BY_ROWS if n <= most), 1)
-    why = counted(n, "row")
+    reason = counted(n, "row")
     if budget_seconds is None:
-        return k, why
+        return k, reason
     seconds = boosting_seconds(dataset.task, n)
-    for fewer in (5, 3, 1) if n > FEW_ROWS else (5, 3):
+    for fewer in (5, 3, 1) if n > SINGLE_SPLIT_ROWS else (5, 3):
         if (k - 1) * seconds <= BOOSTING_SHARE * budget_seconds * max(cores, 1):
-            return k, why
+            return k, reason
         if fewer < k:
-            k, why = fewer, f"{counted(n, 'row')}, and boosting takes about {seconds:.2g} s on them"
-    return k, why
+            k, reason = fewer, f"{counted(n, 'row')}, boosting takes about {seconds:.2g} s per fold"
+    return k, reason
 
 
 def _most_folds(dataset: Dataset, rows: np.ndarray) -> int:
@@ -199,27 +207,28 @@ def _most_folds(dataset: Dataset, rows: np.ndarray) -> int:
 def _fold_count(dataset: Dataset, rows: np.ndarray, k: int) -> int:
     if k < 2:
         raise SplitError(
-            f"cv={k} is too few folds.", hint="Use at least 2, or a share such as 0.2 for one part."
+            f"Invalid cv={k}: expected at least 2 folds.",
+            hint="Use cv=2 or more, or a fraction such as 0.2 for one validation part.",
         )
     most = _most_folds(dataset, rows)
     if k > most:
-        what = counted(len(rows), "row")
+        units = counted(len(rows), "row")
         if dataset.times is not None:
-            what = counted(len(np.unique(dataset.times[rows])), "distinct time")
+            units = counted(len(np.unique(dataset.times[rows])), "distinct time")
         elif dataset.groups is not None:
-            what = counted(most, "group")
+            units = counted(most, "group")
         raise SplitError(
-            f"{k} folds cannot be made of {what}.",
-            hint=f"Use at most {most} folds." if most > 1 else _more(dataset),
+            f"Cannot make {k} folds from {units}.",
+            hint=f"Use at most {most} folds." if most > 1 else _too_few_hint(dataset),
         )
     return k
 
 
-def _more(dataset: Dataset) -> str:
-    """What to do where not even two folds can be made."""
+def _too_few_hint(dataset: Dataset) -> str:
+    """Return the hint for a table from which no two folds can be made."""
     if dataset.times is None and dataset.groups is None:
-        return "Give more rows."
-    return "Name a column with more distinct values, or leave it out."
+        return "Add rows."
+    return "Choose a column with more distinct values, or omit it."
 
 
 def _folds(
@@ -228,14 +237,14 @@ def _folds(
     """Split the rows into k folds."""
     if dataset.times is not None:
         folds = _expanding(dataset, rows, [1 / (k + 1)] * (k + 1))
-        return folds, f"{counted(len(folds), 'fold')}, each after the rows it learns from"
+        return folds, f"{counted(len(folds), 'time-ordered fold')} with expanding training parts"
     y, is_class = dataset.y[rows], dataset.task.is_classification
     groups = dataset.groups[rows] if dataset.groups is not None else None
     if groups is not None:
         _fold_count(dataset, rows, k)
-        parts = deal_groups(y, groups, k, rng, is_class)
+        parts = grouped(y, groups, k, rng, is_class)
     else:
-        parts = deal(y, k, rng, is_class)
+        parts = stratified(y, k, rng, is_class)
     if is_class:
         parts = cover_classes(parts, y, groups)
     folds = [
@@ -245,18 +254,18 @@ def _folds(
     ]
     if not folds:
         raise _no_fold(dataset)
-    kind = "stratified folds" if is_class else "folds with like targets"
-    whole = ", groups kept together" if groups is not None else ""
+    kind = "stratified folds" if is_class else "folds stratified by the sorted target"
+    together = ", groups kept together" if groups is not None else ""
     always = int((parts == TRAINING).sum())
     rare = f", {counted(always, 'row')} always in training" if always else ""
-    return folds, f"{len(folds)} {kind}{whole}{rare}"
+    return folds, f"{len(folds)} {kind}{together}{rare}"
 
 
 def _no_fold(dataset: Dataset) -> SplitError:
-    grouped = " without tearing a group apart" if dataset.groups is not None else ""
+    together = " and every group together" if dataset.groups is not None else ""
     return SplitError(
-        f"No validation part leaves every class in training{grouped}.",
-        hint="Give more rows per class, merge rare classes or use other groups.",
+        f"No split keeps every class in the training part{together}.",
+        hint="Add rows to the rare classes, merge rare classes or use other groups.",
     )
 
 
@@ -264,22 +273,22 @@ def _one_part(
     dataset: Dataset, rows: np.ndarray, share: float, rng: np.random.Generator
 ) -> tuple[list[Fold], str]:
     training, validation = _parts(dataset, rows, share, rng)
-    how = "the latest rows" if dataset.times is not None else "drawn alike"
-    whole = ", groups kept together" if dataset.groups is not None else ""
-    strategy = f"one validation part of {counted(len(validation), 'row')}, {how}{whole}"
-    return [(training, validation)], strategy
+    method = "the latest rows" if dataset.times is not None else "stratified"
+    together = ", groups kept together" if dataset.groups is not None else ""
+    description = f"one validation part of {counted(len(validation), 'row')}, {method}{together}"
+    return [(training, validation)], description
 
 
 def _parts(dataset: Dataset, rows: np.ndarray, share: float, rng: np.random.Generator) -> Fold:
-    """Rows to learn from and a share of the rows apart from them."""
+    """Return the training rows and a share of the rows for validation."""
     if dataset.times is not None:
         return _expanding(dataset, rows, [1 - share, share])[0]
     y, is_class = dataset.y[rows], dataset.task.is_classification
     groups = dataset.groups[rows] if dataset.groups is not None else None
     if groups is not None:
-        parts = deal_groups_fraction(y, groups, share, rng, is_class)
+        parts = grouped_fraction(y, groups, share, rng, is_class)
     else:
-        parts = deal_fraction(y, share, rng)
+        parts = stratified_fraction(y, share, rng)
     if is_class:
         parts = cover_classes(parts, y, groups)
     chosen = parts == 0
@@ -292,7 +301,7 @@ def _parts(dataset: Dataset, rows: np.ndarray, share: float, rng: np.random.Gene
 
 
 def _expanding(dataset: Dataset, rows: np.ndarray, shares: list[float]) -> list[Fold]:
-    """Each block of time after the first validated by all rows before it."""
+    """Return folds that validate each time block after the first, trained on earlier blocks."""
     assert dataset.times is not None
     blocks = time_blocks(dataset.times[rows], shares)
     folds = []
@@ -300,24 +309,24 @@ def _expanding(dataset: Dataset, rows: np.ndarray, shares: list[float]) -> list[
         training, validation = rows[blocks < block], rows[blocks == block]
         if dataset.groups is not None:
             training = training[~np.isin(dataset.groups[training], dataset.groups[validation])]
-        if len(training) and not _unlearned(dataset, training, rows):
+        if len(training) and not _missing_classes(dataset, training, rows):
             folds.append((training, validation))
     if not folds:
         raise SplitError(
-            "No moment leaves rows of every class before it and rows after it."
+            "No time split keeps every class in the training part."
             if dataset.task.is_classification
-            else "The time has one value only, so that nothing comes later.",
-            hint="Leave out time= for folds that ignore it.",
+            else "The time has one distinct value, so no row is later than another.",
+            hint="Omit time to use folds that ignore it.",
         )
     return folds
 
 
-def _unlearned(dataset: Dataset, training: np.ndarray, rows: np.ndarray) -> list[Any]:
-    """Classes of the rows that the training part lacks."""
+def _missing_classes(dataset: Dataset, training: np.ndarray, rows: np.ndarray) -> list[Any]:
+    """Return the classes that are missing in the training part."""
     if not dataset.task.is_classification:
         return []
-    lacking = np.setdiff1d(dataset.y[rows], dataset.y[training])
-    return [(dataset.task.classes or ())[code] for code in lacking]
+    missing = np.setdiff1d(dataset.y[rows], dataset.y[training])
+    return [(dataset.task.classes or ())[code] for code in missing]
 
 
 def _from_splitter(dataset: Dataset, rows: np.ndarray, splitter: Any) -> list[Fold]:
@@ -326,35 +335,37 @@ def _from_splitter(dataset: Dataset, rows: np.ndarray, splitter: Any) -> list[Fo
     try:
         takes = "groups" in inspect.signature(splitter.split).parameters
         with warnings.catch_warnings():
-            # Splitters that ignore groups say so; whether they tear one apart is checked below.
+            # Splitters that ignore groups warn; groups in both parts are detected below.
             warnings.simplefilter("ignore", UserWarning)
             made = list(splitter.split(*arguments, groups) if takes else splitter.split(*arguments))
     except ValueError as error:
         raise SplitError(
             f"{type(splitter).__name__} cannot split these rows: {error}",
-            hint="Use fewer folds, or pass groups= if it needs them.",
+            hint="Use fewer folds, or pass groups if the splitter requires them.",
         ) from error
     return _checked(dataset, rows, [(rows[tr], rows[va]) for tr, va in made])
 
 
 def _from_pairs(dataset: Dataset, rows: np.ndarray, pairs: Iterable[Any]) -> list[Fold]:
-    """Pairs of positions in the table as given, brought to those of the dataset."""
+    """Convert pairs of positions in the input table to positions in the dataset."""
     total = len(dataset.y) + dataset.dropped_rows
-    place = np.full(total, -1, dtype=np.int64)
-    place[dataset.rows] = np.arange(len(dataset.y))
+    row_of = np.full(total, -1, dtype=np.int64)
+    row_of[dataset.rows] = np.arange(len(dataset.y))
     outside = np.ones(len(dataset.y), dtype=bool)
     outside[rows] = False
-    place[dataset.rows[outside]] = -1
+    row_of[dataset.rows[outside]] = -1
     folds = []
     for number, pair in enumerate(pairs):
         try:
             sides = [_positions(side, total, number) for side in pair]
-            training, validation = (place[side][place[side] >= 0] for side in sides)
+            training, validation = (row_of[side][row_of[side] >= 0] for side in sides)
         except (TypeError, ValueError) as error:
             if isinstance(error, SplitError):
                 raise
             raise SplitError(
-                f"Fold {number} is no pair of training and validation rows.", hint=HINT
+                f"Invalid fold {number} in cv: expected a (training, validation) pair of row "
+                "positions.",
+                hint="Pass one pair of index arrays per fold.",
             ) from error
         folds.append((training, validation))
     return _checked(dataset, rows, folds)
@@ -368,33 +379,33 @@ def _positions(side: Any, total: int, number: int) -> np.ndarray:
         return np.empty(0, dtype=np.int64)
     if positions.dtype.kind not in "iu" or positions.min() < 0 or positions.max() >= total:
         raise SplitError(
-            f"Fold {number} names rows outside 0 to {total - 1}.",
+            f"Invalid fold {number} in cv: row positions must be integers from 0 to {total - 1}.",
             hint="Use positions of rows in the table, counted from 0.",
         )
     return positions.astype(np.int64)
 
 
 def _checked(dataset: Dataset, rows: np.ndarray, folds: list[Fold]) -> list[Fold]:
-    """Sort the folds as given, if a search can use them."""
+    """Return user-defined folds with sorted rows; raise an error if they are invalid."""
     if not folds:
-        raise SplitError("There are no folds.", hint="Give at least one pair of rows.")
+        raise SplitError("Invalid cv: it has no folds.", hint="Pass at least one pair of rows.")
     checked = []
     for number, (training, validation) in enumerate(folds):
         training, validation = np.unique(training), np.sort(validation)
         problem = ""
-        lacking = _unlearned(dataset, training, rows)
+        missing = _missing_classes(dataset, training, rows)
         if not len(training) or not len(validation):
             problem = f"has no {'validation' if len(training) else 'training'} rows"
         elif np.isin(training, validation).any():
-            problem = "has rows in both its parts"
-        elif lacking:
-            problem = f"has no training rows of the class {lacking[0]!r}"
+            problem = "has rows in both training and validation"
+        elif missing:
+            problem = f"has no training rows of the class {missing[0]!r}"
         elif (
             dataset.groups is not None
             and np.isin(dataset.groups[training], dataset.groups[validation]).any()
         ):
-            problem = "has rows of one group in both its parts"
+            problem = "has rows of one group in both training and validation"
         if problem:
-            raise SplitError(f"Fold {number} {problem}.", hint="Change the folds given as cv.")
+            raise SplitError(f"Fold {number} {problem}.", hint="Change the folds passed as cv.")
         checked.append((training, validation))
     return checked

@@ -1,4 +1,4 @@
-"""What the target says about the task: classes or numbers."""
+"""Task type and encoding of the target."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from metaauto.text import counted
 __all__ = ["FEW_NUMBERS", "Target", "read_target"]
 
 FEW_NUMBERS = 20
-"""Whole numbers of at most so many distinct values, recurring and close together, are classes."""
+"""Integer targets with at most this many recurring, close values are classes."""
 BALANCED_NUMBERS = 50
-"""Up to so many, if they count up from 0 or 1 without a gap and are about equally frequent."""
+"""The same limit for consecutive integers from 0 or 1 that are about equally frequent."""
 BALANCE = 5
+"""Largest ratio of the most frequent to the rarest value that counts as about equal."""
 MANY_CLASSES = 100
 TASKS = ("auto", "classification", *TASK_KINDS)
 
 
 @dataclass(frozen=True)
 class Target:
-    """The target, ready for the models.
+    """The encoded target.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ class Target:
     classes, counts : tuple, optional
         Labels as Python values in sorted order, and rows per class.
     findings : list of Finding
-        What was noticed.
+        Remarks and warnings about the target.
     """
 
     kind: str
@@ -58,12 +59,12 @@ def read_target(values: pd.Series, task: str = "auto") -> Target:
     values : pandas.Series
         The target without missing values.
     task : {'auto', 'classification', 'binary', 'multiclass', 'regression'}, default='auto'
-        What is wanted.
+        Requested kind of task.
 
     Raises
     ------
     TargetError
-        The target cannot serve: one class, dates, words for a regression, infinite numbers.
+        The target is unusable: one class, dates, text for a regression, infinite numbers.
     """
     if task not in TASKS:
         raise UnknownName.among("task", str(task), TASKS)
@@ -71,78 +72,85 @@ def read_target(values: pd.Series, task: str = "auto") -> Target:
     storage = storage_of(name, values)
     if storage in ("date", "period"):
         raise TargetError(
-            f"The target {name!r} holds dates.",
-            hint="Predict a number, such as the days until that date.",
+            f"The target {name!r} contains dates, which cannot be predicted.",
+            hint="Convert it to a number, such as the days until that date.",
         )
     levels = distinct(values)
     findings: list[Finding] = []
     classify = task not in ("auto", "regression")
     if task == "auto":
-        classify, why = _is_class(storage, levels)
-        if why:
-            findings.append(Finding("task", f"The target {name!r} {why}", name))
+        classify, reason = _is_class(storage, levels)
+        if reason:
+            findings.append(Finding("task", f"The target {name!r} {reason}", name))
     target = _classes(name, levels, findings) if classify else _numbers(name, levels, findings)
     if task in TASK_KINDS and target.kind != task and not (task == "multiclass" and classify):
         raise TargetError(
-            f"The target {name!r} has {len(target.classes or ()):,} classes, {task} was asked for.",
-            hint="Ask for task='classification'.",
+            f"Invalid task={task!r}: the target {name!r} has {len(target.classes or ()):,} "
+            "classes.",
+            hint="Use task='classification'.",
         )
     return target
 
 
 def _is_class(storage: str, levels: Levels) -> tuple[bool, str]:
-    """Whether the target is a class, and why where that may surprise."""
+    """Return whether the target is a class, and the reason if it is not obvious."""
     merged = levels.merged()
     n_distinct = len(merged.values)
     counts = np.bincount(merged.codes[merged.codes >= 0], minlength=1)
     if storage == "duration":
         return False, ""
     if storage == "number":
-        whole = all(float(value).is_integer() for value in levels.values)
-        if not whole:
+        if not all(float(value).is_integer() for value in levels.values):
             return False, ""
         sizes = np.array([float(value) for value in merged.values])
         if n_distinct == 2 or _look_like_codes(sizes, counts):
             return True, (
-                f"holds {n_distinct} recurring whole numbers: taken for classes; "
-                "say task='regression' if they are amounts."
+                f"has {n_distinct} recurring integer values and is treated as classes; "
+                "set task='regression' if they are quantities."
             )
         return False, (
-            f"holds {n_distinct:,} different whole numbers: taken for amounts; "
-            "say task='classification' if they are classes."
+            f"has {n_distinct:,} distinct integer values and is treated as numeric; "
+            "set task='classification' if they are classes."
         )
     if storage == "text" and n_distinct > FEW_NUMBERS:
         style = number_format(merged.values)
         if style is not None:
-            return False, f"holds numbers written as text ({merged.values[0]!r}): taken as numbers."
+            return False, (
+                f"contains numbers written as text ({merged.values[0]!r}) and is treated as "
+                "numeric."
+            )
     return True, ""
 
 
 def _look_like_codes(sizes: np.ndarray, counts: np.ndarray) -> bool:
-    """Whether whole numbers with these counts number classes rather than measure something."""
+    """Return whether integers with these counts are class codes rather than quantities."""
     if not len(sizes) or counts.min() < 2:
         return False
-    spread = sizes.max() - sizes.min()
+    value_range = sizes.max() - sizes.min()
     if len(sizes) <= FEW_NUMBERS:
-        return bool(len(sizes) <= 5 or spread <= 2 * len(sizes))
-    without_gap = sizes.min() in (0, 1) and spread == len(sizes) - 1
+        return bool(len(sizes) <= 5 or value_range <= 2 * len(sizes))
+    consecutive = sizes.min() in (0, 1) and value_range == len(sizes) - 1
     return bool(
-        len(sizes) <= BALANCED_NUMBERS and without_gap and counts.max() <= BALANCE * counts.min()
+        len(sizes) <= BALANCED_NUMBERS and consecutive and counts.max() <= BALANCE * counts.min()
     )
 
 
 def _classes(name: str, levels: Levels, findings: list[Finding]) -> Target:
     used = np.unique(levels.codes[levels.codes >= 0])
-    values = [_plain(levels.values[place]) for place in used]
+    values = [_plain(levels.values[level]) for level in used]
     if not _one_type(values):
         values = [as_text(value) for value in values]
         findings.append(
-            Finding("mixed-labels", f"The target {name!r} mixes types; classes are words.", name)
+            Finding(
+                "mixed-labels",
+                f"The target {name!r} has values of mixed types; the classes are read as text.",
+                name,
+            )
         )
     classes = sorted(set(values))
-    code = {label: place for place, label in enumerate(classes)}
+    codes = {label: code for code, label in enumerate(classes)}
     table = np.zeros(len(levels.values), dtype=np.int64)
-    table[used] = [code[value] for value in values]
+    table[used] = [codes[value] for value in values]
     y = table[levels.codes]
     counts = np.bincount(y, minlength=len(classes))
     if len(classes) < 2:
@@ -150,12 +158,13 @@ def _classes(name: str, levels: Levels, findings: list[Finding]) -> Target:
             f"The target {name!r} has only one class, {classes[0]!r}."
             if classes
             else f"The target {name!r} has no values.",
-            hint="There is nothing to learn; check the target column or the rows chosen.",
+            hint="Check the target column and the selection of rows.",
         )
     if counts.max() < 2:
         raise TargetError(
-            f"Every row of the target {name!r} is its own class ({len(classes):,} classes).",
-            hint="It looks like an identifier; or say task='regression' if it is an amount.",
+            f"Every row of the target {name!r} has its own class ({len(classes):,} classes).",
+            hint="Choose another target if this is an identifier, or set task='regression' if it "
+            "is a quantity.",
         )
     findings += _class_findings(name, classes, counts)
     kind = "binary" if len(classes) == 2 else "multiclass"
@@ -168,12 +177,12 @@ def _class_findings(name: str, classes: list[Any], counts: np.ndarray) -> list[F
     if single:
         listed = ", ".join(repr(label) for label in single[:5])
         more = f" and {len(single) - 5} more" if len(single) > 5 else ""
-        words = ("Class", "has", "is") if len(single) == 1 else ("Classes", "have", "are")
+        words = ("Class", "has a single row") if len(single) == 1 else ("Classes", "have one row")
         findings.append(
             Finding(
                 "rare-class",
-                f"{words[0]} {listed}{more} of {name!r} {words[1]} one row: {words[2]} learned "
-                "but never validated. Merge or drop them for honest scores.",
+                f"{words[0]} {listed}{more} of {name!r} {words[1]}: used for training but not for "
+                "validation. Merge or drop rare classes for unbiased scores.",
                 name,
             )
         )
@@ -194,7 +203,7 @@ def _plain(value: Any) -> Any:
 
 def _one_type(values: list[Any]) -> bool:
     families = {
-        "text" if isinstance(v, str) else "truth" if isinstance(v, bool) else "number"
+        "text" if isinstance(v, str) else "boolean" if isinstance(v, bool) else "number"
         for v in values
         if isinstance(v, (str, numbers.Real))
     }
@@ -209,20 +218,20 @@ def _numbers(name: str, levels: Levels, findings: list[Finding]) -> Target:
     unread = [v for v in levels.values if as_number(v, style) != as_number(v, style)]
     if wrong or unread:
         raise TargetError(
-            f"The target {name!r} holds {(wrong or unread)[0]!r:.60}, which is no number.",
-            hint="Leave such rows empty, or say task='classification'.",
+            f"The target {name!r} contains {(wrong or unread)[0]!r:.60}, which is not a number.",
+            hint="Clear such cells, or set task='classification'.",
         )
     infinite = int(np.isinf(y).sum())
     if infinite:
         raise TargetError(
-            f"The target {name!r} holds {counted(infinite, 'infinite value')}.",
-            hint="Drop those rows or leave their target empty.",
+            f"The target {name!r} contains {counted(infinite, 'infinite value')}.",
+            hint="Drop these rows or clear their target.",
         )
     if not len(y) or y.min() == y.max():
         raise TargetError(
             f"The target {name!r} has the value {y[0]:g} in every row."
             if len(y)
             else f"The target {name!r} has no values.",
-            hint="There is nothing to learn; check the target column or the rows chosen.",
+            hint="Check the target column and the selection of rows.",
         )
     return Target("regression", y, findings=findings)

@@ -1,1 +1,1 @@
-"""Run a fit: prepare it, search, build the model, remember it."""
+"""Run a fit: prepare it, search, build the final model, update the user's knowledge store."""

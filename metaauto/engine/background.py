@@ -1,4 +1,4 @@
-"""A fit in the background: follow it, look at the best so far, stop it, take the result."""
+"""Run a fit in the background: read its events, get the incumbent, stop it, get the result."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from metaauto.engine.fit_runner import Conductor
+from metaauto.engine.fit_runner import FitRunner
 from metaauto.engine.options import FitOptions
 from metaauto.errors import MetaautoError, NoModelFitted, SettingError
 from metaauto.events import Event
-from metaauto.fit_state import Work
+from metaauto.fit_state import FitState
 from metaauto.model import FinalModel
 from metaauto.search import Search
 
 __all__ = ["Best", "Run", "start"]
 
-_END_PATIENCE = 10.0
+_EXIT_TIMEOUT = 10.0
 
 
 @dataclass(frozen=True)
 class Best:
-    """The best answer of a running fit.
+    """The best ensemble of a running fit.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Best:
     members : dict of str to float
         Names and weights of the members of the ensemble.
     trials : int
-        Trials that are over.
+        Number of finished trials.
     """
 
     score: float
@@ -51,12 +51,12 @@ def start(data: Any, target: Any = None, *, resume: Any = None, **options: Any) 
     Returns
     -------
     Run
-        Iterate over it for the events; take the model with ``result()``.
+        Iterate over it for the events; get the model with ``result()``.
 
     Raises
     ------
     SettingError
-        An option cannot be honoured. What is wrong with the table is raised by ``result()``.
+        An option is invalid. Errors of the data are raised by ``result()``.
 
     Examples
     --------
@@ -70,15 +70,15 @@ def start(data: Any, target: Any = None, *, resume: Any = None, **options: Any) 
     return Run(FitOptions(**options), data, target, resume)
 
 
-class _Followed(Conductor):
-    """A conductor that lets its work be looked at between trials."""
+class _ObservableRunner(FitRunner):
+    """A `FitRunner` that keeps its state for snapshots between trials."""
 
-    work: Work | None = None
+    state: FitState | None = None
 
-    def run_trials(self, search: Search, work: Work) -> None:
-        """Search, and remember on what."""
-        self.work = work
-        super().run_trials(search, work)
+    def run_trials(self, search: Search, state: FitState) -> None:
+        """Keep the state and search."""
+        self.state = state
+        super().run_trials(search, state)
 
 
 class Run:
@@ -89,7 +89,7 @@ class Run:
     Parameters
     ----------
     options : FitOptions
-        What is asked for.
+        Options of the fit.
     data, target, resume
         As in `metaauto.fit`.
     """
@@ -104,28 +104,28 @@ class Run:
         self._is_over = False
         self._best: Best | None = None
         self._trials = 0
-        self._is_wanted = False
-        self._is_looking = False
+        self._is_snapshot_requested = False
+        self._is_taking_snapshot = False
         self._snapshot: FinalModel | MetaautoError | None = None
-        self._conductor = _Followed(options, self._hear)
+        self._runner = _ObservableRunner(options, self._on_event)
         self._thread = threading.Thread(
             target=self._run, args=(data, target, resume), name="metaauto-run", daemon=True
         )
-        # The interpreter would kill the thread and leave the files of a temporary run behind.
-        atexit.register(self._end)
+        # A daemon thread is killed at interpreter exit, before it removes temporary files.
+        atexit.register(self._stop_at_exit)
         self._thread.start()
 
     def __iter__(self) -> Iterator[Event]:
         """Yield every event from the first one on, and wait for more until the fit is over."""
-        place = 0
+        index = 0
         while True:
             with self._changed:
-                while place >= len(self._events) and not self._is_over:
+                while index >= len(self._events) and not self._is_over:
                     self._changed.wait()
-                if place >= len(self._events):
+                if index >= len(self._events):
                     return
-                event = self._events[place]
-            place += 1
+                event = self._events[index]
+            index += 1
             yield event
 
     def __enter__(self) -> Run:
@@ -143,53 +143,53 @@ class Run:
 
     @property
     def is_running(self) -> bool:
-        """Whether the fit goes on."""
+        """Whether the fit is running."""
         return not self._is_over
 
     @property
     def best(self) -> Best | None:
-        """The best answer so far; None as long as there is none."""
+        """The best ensemble so far; None before the first result."""
         return self._best
 
     def best_model(self, timeout: float | None = None) -> FinalModel:
-        """The best model so far, put together between two trials; the fit goes on.
+        """Return the best model so far, built between two trials; the fit continues.
 
         Parameters
         ----------
         timeout : float, optional
-            Seconds to wait for the end of a trial; forever by default.
+            Seconds to wait for the start or the end of a trial; no limit by default.
 
         Returns
         -------
         FinalModel
-            The final one if the fit is over.
+            The final model if the fit is over.
 
         Raises
         ------
         TimeoutError
-            No trial began or ended in this time.
+            No trial started or finished in this time.
         MetaautoError
-            What ended the fit.
+            The error that ended the fit.
         """
         with self._changed:
-            self._is_wanted, self._snapshot = True, None
+            self._is_snapshot_requested, self._snapshot = True, None
             self._wait(lambda: self._snapshot is not None or self._is_over, timeout)
-            found = self._snapshot
-        if isinstance(found, MetaautoError):
-            raise found
-        return self.result() if found is None else found
+            snapshot = self._snapshot
+        if isinstance(snapshot, MetaautoError):
+            raise snapshot
+        return self.result() if snapshot is None else snapshot
 
     def stop(self) -> None:
-        """End the search soon; ``result()`` then gives the best model so far."""
-        self._conductor.stop()
+        """Stop the search soon; ``result()`` then returns the best model so far."""
+        self._runner.stop()
 
     def result(self, timeout: float | None = None) -> FinalModel:
-        """Wait for the model.
+        """Wait for the end of the fit and return the final model.
 
         Parameters
         ----------
         timeout : float, optional
-            Seconds to wait; forever by default.
+            Seconds to wait; no limit by default.
 
         Returns
         -------
@@ -198,74 +198,76 @@ class Run:
         Raises
         ------
         TimeoutError
-            The fit is not over; it goes on.
+            The fit is not over; it continues.
         MetaautoError
-            What ended the fit.
+            The error that ended the fit.
         """
         with self._changed:
             self._wait(lambda: self._is_over, timeout)
         if self._error is not None:
             raise self._error
         if self._model is None:
-            raise NoModelFitted("The fit ended without a model.", hint="Look at its events.")
+            raise NoModelFitted("The fit ended without a model.", hint="Check its events.")
         return self._model
 
     def _wait(self, condition: Callable[[], bool], timeout: float | None) -> None:
         if timeout is not None and timeout < 0:
-            raise SettingError(f"timeout={timeout!r} is negative.", hint="Give seconds, or None.")
+            raise SettingError(
+                f"timeout must be >= 0 seconds (got {timeout!r}).", hint="Give seconds, or None."
+            )
         if not self._changed.wait_for(condition, timeout):
-            raise TimeoutError(f"Nothing yet after {timeout:g} s; the fit goes on.")
+            raise TimeoutError(f"No result after {timeout:g} s; the fit continues.")
 
     def _run(self, data: Any, target: Any, resume: Any) -> None:
         try:
-            self._model = self._conductor.run(data, target, resume)
+            self._model = self._runner.run(data, target, resume)
         except BaseException as error:
-            # It is raised again in the thread that asks for the result.
+            # `result` raises it in the caller's thread.
             self._error = error
         finally:
             with self._changed:
                 self._is_over = True
                 self._changed.notify_all()
-            atexit.unregister(self._end)
+            atexit.unregister(self._stop_at_exit)
 
-    def _hear(self, event: Event) -> None:
-        """Take an event of the conductor, in its thread."""
-        if self._is_looking:
+    def _on_event(self, event: Event) -> None:
+        """Handle an event of the runner, in its thread."""
+        if self._is_taking_snapshot:
             return
         if event.kind == "trial_finished":
             self._trials += 1
-        self._look()
-        if self._is_wanted and event.kind in ("trial_started", "trial_finished"):
-            self._put_together()
+        self._update_best()
+        if self._is_snapshot_requested and event.kind in ("trial_started", "trial_finished"):
+            self._take_snapshot()
         with self._changed:
             self._events.append(event)
             self._changed.notify_all()
 
-    def _look(self) -> None:
-        """Note the best answer; only the conductor's own thread may look."""
-        answer, search = self._conductor.answer, self._conductor.search
-        ensemble = self._conductor.ensemble
-        if answer is None or search is None or ensemble is None:
+    def _update_best(self) -> None:
+        """Update the best ensemble; called in the runner's thread only."""
+        selection, search = self._runner.selection, self._runner.search
+        ensemble = self._runner.ensemble
+        if selection is None or search is None or ensemble is None:
             return
-        names = {search.trials[number].name: w for number, w in answer.weights.items()}
-        self._best = Best(ensemble.metric.loss_to_score(answer.loss), names, self._trials)
+        names = {search.trials[number].name: w for number, w in selection.weights.items()}
+        self._best = Best(ensemble.metric.loss_to_score(selection.loss), names, self._trials)
 
-    def _put_together(self) -> None:
-        """Make the model that somebody waits for, in the conductor's thread."""
-        work, search = self._conductor.work, self._conductor.search
-        if work is None or search is None:
+    def _take_snapshot(self) -> None:
+        """Build the requested model, in the runner's thread."""
+        state, search = self._runner.state, self._runner.search
+        if state is None or search is None:
             return
-        self._is_looking = True
-        found: FinalModel | MetaautoError
+        self._is_taking_snapshot = True
+        snapshot: FinalModel | MetaautoError
         try:
-            found = self._conductor.assemble(search, work)
+            snapshot = self._runner.assemble(search, state)
         except MetaautoError as error:
-            found = error
-        self._is_looking = False
+            snapshot = error
+        self._is_taking_snapshot = False
         with self._changed:
-            self._is_wanted, self._snapshot = False, found
+            self._is_snapshot_requested, self._snapshot = False, snapshot
             self._changed.notify_all()
 
-    def _end(self) -> None:
+    def _stop_at_exit(self) -> None:
         self.stop()
-        self._thread.join(_END_PATIENCE)
+        self._thread.join(_EXIT_TIMEOUT)

@@ -1,4 +1,4 @@
-"""What a fit would do, without fitting anything."""
+"""Plan a fit without fitting: column roles, folds, metric and first configurations."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from metaauto.budget import Budget
 from metaauto.data import Dataset, plan_splits, read_table
-from metaauto.engine.intake import understand
 from metaauto.engine.options import FitOptions
+from metaauto.engine.setup import prepare_task
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.warmstart.suggest import Suggestion, suggest
 
@@ -17,18 +17,18 @@ __all__ = ["Plan", "plan_fit"]
 
 @dataclass(frozen=True)
 class Plan:
-    """What a fit would do.
+    """The plan of a fit.
 
     Parameters
     ----------
     dataset : Dataset
-        The table and what its columns were taken for.
+        The dataset with the roles of its columns.
     suggestion : Suggestion
-        How the rows would be split, and what would be tried first and why.
+        The validation and the first configurations, with reasons.
     holdout_rows : int
-        Rows that would be set aside for a last score.
+        Rows of the holdout.
     clock : Budget
-        Seconds, trials, cores and memory that it might use.
+        Limits of seconds, trials, cores and memory.
     """
 
     dataset: Dataset
@@ -38,17 +38,17 @@ class Plan:
 
     @property
     def fitting_in(self) -> int:
-        """How many of the first configurations are expected to end within the budget."""
+        """Number of the first configurations that are expected to finish within the budget."""
         left, count = self.clock.seconds - self.clock.reserve, 0
-        for found in self.suggestion.configurations:
-            left -= found.seconds or 0.0
+        for suggested in self.suggestion.configurations:
+            left -= suggested.seconds or 0.0
             if left < 0:
                 break
             count += 1
         return count
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values."""
+        """Return JSON-ready values."""
         task = self.dataset.task
         return {
             **self.suggestion.to_json(),
@@ -80,16 +80,16 @@ class Plan:
 
 
 def plan_fit(data: Any, target: Any = None, options: FitOptions | None = None) -> Plan:
-    """Say what a fit would do: roles of the columns, folds, metric, what would be tried first.
+    """Plan a fit: roles of the columns, folds, metric and first configurations.
 
     Parameters
     ----------
     data : str, Path, DataFrame, array or dict
         As in `metaauto.fit`.
     target : str or array, optional
-        The target column or its values; by default what the source names.
+        The target column or its values; by default the target named by the data source.
     options : FitOptions, optional
-        What the fit would be asked for.
+        Options of the fit.
 
     Returns
     -------
@@ -98,14 +98,14 @@ def plan_fit(data: Any, target: Any = None, options: FitOptions | None = None) -
     Raises
     ------
     MetaautoError
-        The table or an option cannot be used, as the fit itself would say.
+        The data or an option is invalid; the same error as in the fit.
 
     Examples
     --------
     >>> from metaauto.engine.options import FitOptions
     >>> from metaauto.plugins.manager import PluginSettings
-    >>> alone = PluginSettings(only=())
-    >>> plan = plan_fit("sklearn:iris", options=FitOptions(knowledge=False, plugins=alone))
+    >>> no_plugins = PluginSettings(only=())
+    >>> plan = plan_fit("sklearn:iris", options=FitOptions(knowledge=False, plugins=no_plugins))
     >>> plan.dataset.task.kind, plan.suggestion.folds
     ('multiclass', 8)
     """
@@ -115,7 +115,7 @@ def plan_fit(data: Any, target: Any = None, options: FitOptions | None = None) -
     registry = load_plugins(settings, options.plugin_objects).registry
     frame = read_table(data, registry.readers())
     target = frame.attrs.get("target") if target is None else target
-    dataset, _ = understand(frame, target, options, registry)
+    dataset, _ = prepare_task(frame, target, options, registry)
     splits = plan_splits(
         dataset,
         cv=options.cv,

@@ -1,4 +1,4 @@
-"""The conductor: a table in, a model out, one stage after the other."""
+"""Run one fit: each stage is one call, from reading the table to the final model."""
 
 from __future__ import annotations
 
@@ -10,25 +10,35 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from metaauto.analysis.fit_facts import failure_causes, no_model_problem
-from metaauto.analysis.fit_summary import answer_of, outcome_facts
+from metaauto.analysis.fit_summary import (
+    failure_causes,
+    no_model_problem,
+    outcome_facts,
+    result_facts,
+)
 from metaauto.analysis.leaderboard import build_leaderboard
 from metaauto.components import Deadline
 from metaauto.components.strategy import WarmStart
 from metaauto.data import Dataset, Splits, plan_splits, read_table
-from metaauto.engine.intake import new_run, understand
 from metaauto.engine.options import FitOptions
 from metaauto.engine.remember import remember
-from metaauto.engine.setup import holdout_seconds, lay_out, new_ensemble, new_search
+from metaauto.engine.setup import (
+    holdout_seconds,
+    new_ensemble,
+    new_run,
+    new_search,
+    prepare_task,
+    prepare_workers,
+)
 from metaauto.ensemble import AnytimeEnsemble, Selection
 from metaauto.errors import KnowledgeError, NoModelFitted, Refused, RunError
 from metaauto.events import Event
-from metaauto.fit_state import Work
+from metaauto.fit_state import FitState
 from metaauto.metrics import Metric
 from metaauto.model import FinalModel, Member, assemble_model, load_members
 from metaauto.plugins.manager import LoadedPlugins, PluginSettings, load_plugins, pack_objects
 from metaauto.plugins.registry import Registry
-from metaauto.progress.reporter import Narrator
+from metaauto.progress.reporter import EventReporter
 from metaauto.run import RunDirectory, check_same
 from metaauto.search import (
     Executor,
@@ -42,12 +52,12 @@ from metaauto.search import (
 )
 from metaauto.space import BASELINE, SearchSpace
 from metaauto.warmstart import RuntimeModel
-from metaauto.warmstart.select import choose_strategy, recollect
+from metaauto.warmstart.select import knowledge_for_task, select_strategy
 
-__all__ = ["Conductor", "fit"]
+__all__ = ["FitRunner", "fit"]
 
 _ENSEMBLE_SHARE = 0.03
-_TOO_LATE = 0.5
+_MAX_OVERRUN = 0.5
 
 
 def fit(
@@ -58,16 +68,16 @@ def fit(
     on_event: Callable[[Event], None] | None = None,
     **options: Any,
 ) -> FinalModel:
-    """Fit the best model the budget allows, and return it.
+    """Search for the best model within the budget and return it.
 
     Parameters
     ----------
     data : str, Path, DataFrame, array or dict
-        A table, or where to read one (``"train.csv"``, ``"sklearn:breast_cancer"``).
+        A table, or the address of one (``"train.csv"``, ``"sklearn:breast_cancer"``).
     target : str or array, optional
-        The target column or its values; by default what the source names.
+        The target column or its values; by default the target named by the data source.
     resume : str or Path, optional
-        The run directory of an interrupted fit on the same data, to go on with.
+        The run directory of an interrupted fit on the same data, to continue.
     on_event : callable, optional
         Called with each `Event` while the fit runs.
     **options
@@ -76,13 +86,13 @@ def fit(
     Returns
     -------
     FinalModel
-        Predicts, explains, saves.
+        The final model, to predict, explain and save.
 
     Raises
     ------
     MetaautoError
-        With what happened and what to do next. Ctrl-C is no error once the search has begun: the
-        best model so far is returned.
+        The data or an option is invalid, or no model could be fitted. Ctrl-C during the search is
+        not an error: the best model so far is returned.
 
     Examples
     --------
@@ -91,18 +101,18 @@ def fit(
     >>> model.task.kind
     'multiclass'
     """
-    return Conductor(FitOptions(**options), on_event).run(data, target, resume)
+    return FitRunner(FitOptions(**options), on_event).run(data, target, resume)
 
 
-class Conductor:
-    """Leads one fit through its stages; `run` is the whole way of the data.
+class FitRunner:
+    """Run the stages of one fit; `run` calls them in order.
 
     Parameters
     ----------
     options : FitOptions
-        What is asked for.
+        Options of the fit.
     on_event : callable, optional
-        Told what happens.
+        Called with each `Event`.
     """
 
     def __init__(
@@ -110,47 +120,47 @@ class Conductor:
     ) -> None:
         self.options = options
         self.clock = options.clock()
-        self.tell = Narrator(self.clock, on_event)
+        self.report = EventReporter(self.clock, on_event)
         self.search: Search | None = None
         self.ensemble: AnytimeEnsemble | None = None
         self._is_stopped = False
 
     def run(self, data: Any, target: Any = None, resume: Any = None) -> FinalModel:
-        """Read, split, recall, search, assemble, remember."""
+        """Run all stages: read, split, warm-start, search, assemble, remember."""
         self.clock.start()
-        # The cores are the workers'; a second thread here would wait for them, spinning.
+        # The workers use all cores; further threads of this process would compete with them.
         with threadpool_limits(limits=1), self.start_workers() as executor:
             plugins = self.load_plugins()
             run, dataset, metric = self.read(data, target, resume, plugins.registry)
-            # The workers end before their directory goes.
+            # The workers must stop before their directory is removed.
             with run, closing(executor):
                 splits = self.split(dataset, run)
                 space = self.search_space(plugins.registry, dataset)
                 runtime = RuntimeModel(space, len(splits.folds))
-                strategy = self.recall(dataset, space, runtime, len(splits.folds))
-                work = Work(dataset, metric, splits, space, strategy, runtime, plugins, run)
-                search = self.prepare_search(work, executor)
-                self.run_trials(search, work)
+                strategy = self.start_warm_start(dataset, space, runtime, len(splits.folds))
+                state = FitState(dataset, metric, splits, space, strategy, runtime, plugins, run)
+                search = self.prepare_search(state, executor)
+                self.run_trials(search, state)
                 executor.close()
-                model = self.assemble(search, work)
-                self.remember(search, work)
+                model = self.assemble(search, state)
+                self.remember(search, state)
         plugins.notify("fit_finished", model=model)
-        self.tell("finished", "The model is ready.", score=model.facts["score"])
+        self.report("finished", "The model is ready.", score=model.facts["score"])
         return model
 
     def stop(self) -> None:
-        """End the search as soon as possible with the best so far; safe from any thread."""
+        """Stop the search as soon as possible; thread-safe."""
         self._is_stopped = True
         if self.search is not None:
             self.search.stop()
 
     @property
-    def answer(self) -> Selection | None:
-        """The best selection so far; the baseline until something beats it."""
+    def selection(self) -> Selection | None:
+        """The best ensemble selection so far; the baseline until a model is better."""
         return None if self.ensemble is None else self.ensemble.current
 
     def start_workers(self) -> LocalExecutor:
-        """Start worker processes, which import while the table is read."""
+        """Start the worker processes; they import libraries while the table is read."""
         clock = self.clock
         memory = clock.memory / clock.cores
         executor = LocalExecutor(clock.cores, threads=1, memory=memory)
@@ -158,7 +168,7 @@ class Conductor:
         return executor
 
     def load_plugins(self) -> LoadedPlugins:
-        """Load every plugin, and the components that the caller passed."""
+        """Load the plugins and the components passed by the caller."""
         with self.clock.stage("plugins"):
             settings = self.options.plugins or PluginSettings.from_environment()
             return load_plugins(settings, self.options.plugin_objects)
@@ -166,26 +176,26 @@ class Conductor:
     def read(
         self, data: Any, target: Any, resume: Any, registry: Registry
     ) -> tuple[RunDirectory, Dataset, Metric]:
-        """Read and check the table, settle the metric, open the run directory."""
-        self.tell("stage", "Reading the table")
+        """Read and check the table, resolve the metric, open the run directory."""
+        self.report("stage", "Reading the table")
         with self.clock.stage("read"), ExitStack() as undo:
             stored = None
             if resume is not None:
                 stored = undo.enter_context(RunDirectory.open(resume))
-                data, target = self.resumed(stored, data, target)
+                data, target = self.restore_options(stored, data, target)
             if data is None:
-                raise RunError("There is no table to fit.", hint="Name the data.")
+                raise RunError("No data given.", hint="Give a table or its address.")
             frame = read_table(data, registry.readers())
             target = frame.attrs.get("target") if target is None else target
-            dataset, metric = understand(frame, target, self.options, registry)
+            dataset, metric = prepare_task(frame, target, self.options, registry)
             run = stored or new_run(data, target, dataset, self.options, registry)
             check_same(run.settings, dataset)
             undo.pop_all()
-        self.tell.table(dataset)
+        self.report.table(dataset)
         return run, dataset, metric
 
-    def resumed(self, stored: RunDirectory, data: Any, target: Any) -> tuple[Any, Any]:
-        """Take the options, table and target of an interrupted run where none are given."""
+    def restore_options(self, stored: RunDirectory, data: Any, target: Any) -> tuple[Any, Any]:
+        """Restore the options, data and target of an interrupted run that were not given."""
         self.options = self.options.resumed_from(stored.settings)
         self.clock.take_limits(self.options.clock())
         return (
@@ -194,7 +204,7 @@ class Conductor:
         )
 
     def split(self, dataset: Dataset, run: RunDirectory) -> Splits:
-        """Decide which rows judge which; an interrupted run goes on with its folds."""
+        """Plan the folds and the holdout; a resumed run keeps its folds."""
         with self.clock.stage("split"):
             splits = plan_splits(
                 dataset,
@@ -207,79 +217,79 @@ class Conductor:
             if folds := read_folds(run.path / "data"):
                 evaluated = np.unique(np.concatenate([validation for _, validation in folds]))
                 splits = replace(splits, folds=folds, evaluated=evaluated)
-        self.tell("splits", splits.strategy, folds=len(splits.folds))
+        self.report("splits", splits.description, folds=len(splits.folds))
         return splits
 
     def search_space(self, registry: Registry, dataset: Dataset) -> SearchSpace:
-        """Say what can be tried on this table."""
+        """Return the search space of the selected models on this task."""
         selected = registry.select(self.options.include, self.options.exclude)
         space = SearchSpace(selected, dataset.task)
         if not space.models:
             reasons = "; ".join(f"{name} {why}" for name, why in space.skipped.items())
-            reasons = reasons or f"{BASELINE} is what the others are compared with"
-            raise Refused(f"No model can do this task: {reasons}.", hint="Include others.")
+            reasons = reasons or f"{BASELINE} is the baseline and cannot be searched"
+            raise Refused(f"No model can do this task: {reasons}.", hint="Include other models.")
         return space
 
-    def recall(
+    def start_warm_start(
         self, dataset: Dataset, space: SearchSpace, runtime: RuntimeModel, n_folds: int
     ) -> WarmStart:
-        """Choose what to try first, from what is known of other tables."""
-        with self.clock.stage("recall"):
-            recalled = recollect(dataset, self.options.knowledge, space.registry)
-            asked = (self.options.blends, self.options.strategy, self.tell.warn)
-            strategy = choose_strategy(recalled, space, runtime, n_folds, *asked)
-        self.tell.recalled(recalled, strategy)
+        """Load the knowledge and start the warm-start strategy."""
+        with self.clock.stage("knowledge"):
+            loaded = knowledge_for_task(dataset, self.options.knowledge, space.registry)
+            settings = (self.options.for_ensemble, self.options.strategy, self.report.warn)
+            strategy = select_strategy(loaded, space, runtime, n_folds, *settings)
+        self.report.warm_start(loaded, strategy)
         return strategy
 
-    def prepare_search(self, work: Work, executor: Executor) -> Search:
-        """Lay out the table for the workers; take over what an interrupted run has done."""
+    def prepare_search(self, state: FitState, executor: Executor) -> Search:
+        """Prepare the workers and the search; restore the trials of an interrupted run."""
         with self.clock.stage("prepare"):
-            lay_out(work, executor, pack_objects(self.options.plugin_objects))
-            self.ensemble = new_ensemble(work, self.options, self.clock)
-            tell = self.tell.trial_started
-            search = new_search(work, self.options, self.clock, executor, tell, self.ensemble)
-            self.take_over(search, work.run)
+            prepare_workers(state, executor, pack_objects(self.options.plugin_objects))
+            self.ensemble = new_ensemble(state, self.options, self.clock)
+            on_start = self.report.trial_started
+            search = new_search(state, self.options, self.clock, executor, on_start, self.ensemble)
+            self.restore_trials(search, state.run)
             if not search.trials:
-                baseline = baseline_trial(work.inputs, work.registry, work.run.path, 0)
+                baseline = baseline_trial(state.inputs, state.registry, state.run.path, 0)
                 search.add_finished(baseline)
-                self.consider(baseline, search)
+                self.update_ensemble(baseline, search)
         self.search = search
         if self._is_stopped:
             search.stop()
         return search
 
-    def take_over(self, search: Search, run: RunDirectory) -> None:
-        """Give a search what an interrupted run has done, and count the time it has used."""
+    def restore_trials(self, search: Search, run: RunDirectory) -> None:
+        """Restore the trials of an interrupted run, and subtract its seconds from the budget."""
         stored = run.stored()
         for trial in restored_trials(stored.trials, stored.outcomes, run.path):
             search.restore(trial)
-            # Models that no ensemble wanted were deleted to save space.
+            # Models outside of every ensemble were deleted to save disk space.
             if all(path.is_file() for path in trial.files(run.path, "model")):
-                self.consider(trial, search)
+                self.update_ensemble(trial, search)
         self.clock.use_up(stored.seconds if self.clock.is_timed else 0.0)
 
-    def run_trials(self, search: Search, work: Work) -> None:
-        """Search until the budget ends, the caller says stop, or Ctrl-C."""
-        self.tell("stage", "Searching", models=work.space.models, skipped=work.space.skipped)
+    def run_trials(self, search: Search, state: FitState) -> None:
+        """Search until the budget is used, `stop` is called, or Ctrl-C."""
+        self.report("stage", "Searching", models=state.space.models, skipped=state.space.skipped)
         try:
             for trial in search.run():
-                self.consider(trial, search)
-                self.trial_finished(trial, work)
+                self.update_ensemble(trial, search)
+                self.finish_trial(trial, state)
         except KeyboardInterrupt:
             search.stop()
-            search.give_up()
-            self.tell("warning", "Interrupted: the best model so far is returned.")
+            search.stop_unfinished()
+            self.report("warning", "Interrupted: the best model so far is returned.")
         finally:
             search.close()
-        work.run.record_status("finished", self.clock.elapsed())
+        state.run.record_status("finished", self.clock.elapsed())
 
-    def consider(self, trial: Trial, search: Search) -> None:
-        """Offer a trial to the ensemble, and improve it if there is time to."""
+    def update_ensemble(self, trial: Trial, search: Search) -> None:
+        """Add a trial to the candidates of the ensemble, and reselect it if time allows."""
         if trial.status is not Status.SUCCESS or trial.loss is None or self.ensemble is None:
             return
-        before = self.answer
-        if trial.origin == "baseline":
-            self.ensemble.fall_back_on(trial.number, trial.loss)
+        before = self.selection
+        if trial.source == "baseline":
+            self.ensemble.set_fallback(trial.number, trial.loss)
             return
         with self.clock.stage("ensemble"):
             prediction = search.out_of_fold(trial)
@@ -288,97 +298,97 @@ class Conductor:
             allowed = _ENSEMBLE_SHARE * self.clock.elapsed() - spent
             if allowed > 0 and search.trials:
                 self.ensemble.update(Deadline.after(allowed))
-        after = self.answer
+        after = self.selection
         if after is not None and (before is None or after.loss < before.loss):
-            self.tell("incumbent", f"{trial.name} improves the answer", loss=after.loss)
+            self.report("incumbent", f"{trial.name} improves the ensemble", loss=after.loss)
 
-    def trial_finished(self, trial: Trial, work: Work) -> None:
-        """Tell how a trial ended, note where the run stands, free what nobody can want."""
-        current = self.answer
-        best = None if current is None else work.metric.loss_to_score(current.loss)
-        self.tell.trial_finished(trial, work, best)
-        work.run.record_status("running", self.clock.elapsed())
-        work.plugins.notify("trial_finished", trial=trial)
+    def finish_trial(self, trial: Trial, state: FitState) -> None:
+        """Report a finished trial, record the status, delete models that are not needed."""
+        current = self.selection
+        best = None if current is None else state.metric.loss_to_score(current.loss)
+        self.report.trial_finished(trial, state, best)
+        state.run.record_status("running", self.clock.elapsed())
+        state.plugins.notify("trial_finished", trial=trial)
         if current is not None and self.search is not None:
-            self.clock.keep(holdout_seconds(current, self.search.trials, work))
-        wanted = self.ensemble.keys if self.ensemble is not None else frozenset()
-        if trial.is_over and trial.number not in wanted:
-            work.run.forget_models(o.model for o in trial.outcomes.values() if o.model)
+            self.clock.keep(holdout_seconds(current, self.search.trials, state))
+        needed = self.ensemble.keys if self.ensemble is not None else frozenset()
+        if trial.is_over and trial.number not in needed:
+            state.run.forget_models(o.model for o in trial.outcomes.values() if o.model)
 
-    def select(self, search: Search) -> Selection:
-        """Select the ensemble a last time, in half the time that is left."""
+    def select_ensemble(self, search: Search) -> Selection:
+        """Select the final ensemble, within half of the time left."""
         if self.ensemble is None:
             raise NoModelFitted("No trial was run.", hint="Raise the budget.")
         in_time = self.ensemble.seconds < self.clock.remaining()
-        self.ensemble.update(self.within(0.5), force=in_time)
-        selection = self.answer
+        self.ensemble.update(self.deadline(0.5), force=in_time)
+        selection = self.selection
         if selection is None:
             causes = [cause.rstrip(".") for cause in failure_causes(search.trials)]
             raise NoModelFitted(
                 f"No model was fitted: {'; '.join(causes) or 'no trial was finished'}.",
-                hint="Give more rows to the search, or another metric.",
+                hint="Use more training rows, or another metric.",
             )
         if problem := no_model_problem(search.trials):
-            self.tell.warn(problem)
+            self.report.warn(problem)
         return selection
 
-    def within(self, share: float) -> Deadline:
-        """A share of the time that is left; no limit where only trials count."""
+    def deadline(self, share: float) -> Deadline:
+        """Return the deadline after a share of the time left; without a time limit, none."""
         if not self.clock.is_timed:
             return Deadline()
         return Deadline.after(max(share * self.clock.remaining(), 0.0))
 
-    def load(
-        self, selection: Selection, search: Search, work: Work
+    def load_selected(
+        self, selection: Selection, search: Search, state: FitState
     ) -> tuple[Selection, list[Member]]:
-        """Load the models of a selection; without what is not loaded when time is up."""
-        found = load_members(
-            search.trials, selection, work.registry, work.run.path, self.within(0.5)
+        """Load the models of a selection; drop those that cannot be loaded in time."""
+        loaded = load_members(
+            search.trials, selection, state.registry, state.run.path, self.deadline(0.5)
         )
-        lacking = len(selection.weights) - len(found)
-        if lacking and self.ensemble is not None:
-            self.tell("warning", f"{lacking} members are left out: the time is up.")
-            selection = self.ensemble.narrowed(selection, found)
-        members = [replace(found[n], weight=float(w)) for n, w in selection.weights.items()]
+        missing = len(selection.weights) - len(loaded)
+        if missing and self.ensemble is not None:
+            self.report("warning", f"{missing} ensemble members are dropped: time limit reached.")
+            selection = self.ensemble.restricted_to(selection, loaded)
+        members = [replace(loaded[n], weight=float(w)) for n, w in selection.weights.items()]
         return selection, members
 
-    def assemble(self, search: Search, work: Work) -> FinalModel:
-        """Select the ensemble and put the final model together, with the facts of its making."""
-        self.tell("stage", "Assembling the model")
+    def assemble(self, search: Search, state: FitState) -> FinalModel:
+        """Select the ensemble and build the final model with its fit record."""
+        self.report("stage", "Assembling the model")
         with self.clock.stage("assemble"):
-            selection, members = self.load(self.select(search), search, work)
+            selection, members = self.load_selected(self.select_ensemble(search), search, state)
             trials, options = search.trials, self.options.to_json()
             out_of_fold = {n: np.asarray(search.out_of_fold(trials[n])) for n in selection.weights}
             model = assemble_model(
-                work.dataset,
-                work.metric,
+                state.dataset,
+                state.metric,
                 members,
                 selection,
                 out_of_fold,
-                work.splits.evaluated,
-                build_leaderboard(trials, selection, work.metric),
+                state.splits.evaluated,
+                build_leaderboard(trials, selection, state.metric),
                 {},
                 self.options.seed,
-                self.within(0.6),
+                self.deadline(0.6),
             )
             model.facts.update(
-                outcome_facts(model, work, search, selection, out_of_fold, self.clock, options)
+                outcome_facts(model, state, search, selection, out_of_fold, self.clock, options)
             )
-        work.run.record_answer(answer_of(model))
+        state.run.record_result(result_facts(model))
         return model
 
-    def remember(self, search: Search, work: Work) -> None:
-        """Let the user's own store learn from this fit; one that cannot only warns."""
+    def remember(self, search: Search, state: FitState) -> None:
+        """Add this fit to the user's own store; warn if the store cannot be written."""
         if not self.options.remember:
             return
         problem = ""
         with self.clock.stage("remember"):
-            if self.clock.is_timed and self.clock.remaining() < -_TOO_LATE:
-                problem = "This fit is not remembered: its time is up."
+            if self.clock.is_timed and self.clock.remaining() < -_MAX_OVERRUN:
+                problem = "This fit is not added to the knowledge store: time limit reached."
             else:
                 try:
-                    remember(work, search)
+                    remember(state, search)
                 except (KnowledgeError, OSError) as error:
-                    problem = f"This fit is not remembered: {error}"
+                    problem = f"This fit is not added to the knowledge store: {error}"
         if problem:
-            self.tell.warn(problem)
+            self.report.warn(problem)

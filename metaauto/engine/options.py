@@ -1,4 +1,4 @@
-"""What a fit is asked for."""
+"""Options of a fit."""
 
 from __future__ import annotations
 
@@ -18,57 +18,57 @@ __all__ = ["FitOptions"]
 
 _DEFAULT_BUDGET = 300.0
 _MEMORY_SHARE = 0.85
-_RESERVE_SHARE, _LEAST_RESERVE, _MOST_RESERVE = 0.03, 0.4, 6.0
+_RESERVE_SHARE, _MIN_RESERVE, _MAX_RESERVE = 0.03, 0.4, 6.0
 
 
 @dataclass(frozen=True)
 class FitOptions:
-    """What a fit is asked for; everything has a default.
+    """Options of a fit; every option has a default.
 
     Parameters
     ----------
     task : {'auto', 'classification', 'binary', 'multiclass', 'regression'}
         Kind of task.
     metric : str, scorer or callable, optional
-        Drives search, ensemble and leaderboard; by default AUC (binary), log loss (multiclass) or
-        RMSE (regression).
+        Metric of search, ensemble and leaderboard; by default AUC (binary), log loss (multiclass)
+        or RMSE (regression).
     budget : float or str, optional
-        Wall seconds (``"5m"``); 5 minutes if neither budget nor trials are given.
+        Wall-clock seconds (``"5m"``); 5 minutes if neither budget nor trials are given.
     trials : int, optional
         Number of configurations to try. Without a budget the result is reproducible.
     cores : int, optional
         Worker processes; by default all cores.
     memory : float, optional
-        GiB for all workers; by default most of what is free.
+        GiB for all workers; by default 85 % of the available memory.
     seed : int
-        Seed for everything random.
+        Random seed.
     cv : int, float, str, splitter or iterable
         As in `metaauto.data.plan_splits`.
     holdout : float
-        Share of rows set aside for a last honest score.
+        Share of rows for an unbiased final score; they are not used in the search.
     groups, time, weights : str or array, optional
-        Columns or values: rows that stay together, the order of the rows, sample weights.
+        Columns or values: groups of rows that are not split, order of the rows, sample weights.
     include, exclude : sequence of str
-        Models or plugins to use alone, or not at all.
+        Models or plugins to use exclusively, or to exclude.
     roles : mapping of str to str
-        Column roles that are taken as they are.
+        Column roles that override the inferred ones.
     ensemble_size : int
         Steps of ensemble selection; 1 gives the best single model.
     knowledge : bool or path
-        Whether to start warm: from the shipped store, installed packs and the user's own; from
-        one store alone if its path is given.
+        Whether to warm-start from the shipped store, installed packs and the user's own store; a
+        path uses one store only.
     strategy : str
-        Name of the strategy that chooses what is tried first: ``"knowledge"`` by what is known of
-        other tables, ``"portfolio"`` by the authors of models alone, or that of a plugin.
+        Name of the warm-start strategy: ``"knowledge"`` (results on other datasets),
+        ``"portfolio"`` (defaults of the models), or that of a plugin.
     remember : bool
-        Whether the user's own store learns from this fit: metafeatures, configurations, losses
-        and seconds, nothing of the rows.
+        Whether to add this fit to the user's own store: metafeatures, configurations, losses and
+        seconds, but no rows.
     run_dir : str or Path, optional
-        Where to keep the run, so that it can be resumed.
+        Run directory to keep, so that the fit can be resumed.
     plugins : PluginSettings, optional
         Which plugins to load.
     components : sequence
-        Plugin objects or components of this process, besides installed plugins.
+        Plugin objects or components of this process, in addition to installed plugins.
     """
 
     task: str = "auto"
@@ -95,14 +95,17 @@ class FitOptions:
     components: Sequence[Any] = ()
 
     def __post_init__(self) -> None:
-        for name, least in (("trials", 1), ("cores", 1), ("ensemble_size", 1), ("seed", 0)):
-            object.__setattr__(self, name, _whole(name, getattr(self, name), least))
+        for name, minimum in (("trials", 1), ("cores", 1), ("ensemble_size", 1), ("seed", 0)):
+            object.__setattr__(self, name, _integer(name, getattr(self, name), minimum))
         if self.budget is not None:
             object.__setattr__(self, "budget", parse_seconds(self.budget))
         if isinstance(self.knowledge, Path):
             object.__setattr__(self, "knowledge", str(self.knowledge))
-        if self.memory is not None and not _is_size(self.memory):
-            raise SettingError(f"memory={self.memory!r} is no size.", hint="Give GiB above zero.")
+        if self.memory is not None and not _is_positive(self.memory):
+            raise SettingError(
+                f"memory must be a positive number of GiB (got {self.memory!r}).",
+                hint="Give GiB for all workers together, such as 8.",
+            )
         for name in ("include", "exclude"):
             value = getattr(self, name)
             if isinstance(value, str):
@@ -110,18 +113,18 @@ class FitOptions:
 
     @property
     def seconds(self) -> float:
-        """Wall seconds the fit may take; infinite if only trials count."""
+        """Wall-clock limit of the fit in seconds; infinite if only trials are limited."""
         if self.budget is not None:
             return float(self.budget)
         return math.inf if self.trials is not None else _DEFAULT_BUDGET
 
     @property
-    def blends(self) -> bool:
-        """Whether an ensemble is made, rather than one model chosen."""
+    def for_ensemble(self) -> bool:
+        """Whether an ensemble is built, rather than the best single model selected."""
         return self.ensemble_size > 1
 
     def clock(self) -> Budget:
-        """A budget for these options, not started yet."""
+        """Return the budget of these options, not started yet."""
         seconds = self.seconds
         workers = self.cores or available_cores()
         if self.memory is not None:
@@ -130,7 +133,7 @@ class FitOptions:
             memory = _MEMORY_SHARE * available_memory()
         reserve = 0.0
         if seconds != math.inf:
-            reserve = min(max(_RESERVE_SHARE * seconds, _LEAST_RESERVE), _MOST_RESERVE)
+            reserve = min(max(_RESERVE_SHARE * seconds, _MIN_RESERVE), _MAX_RESERVE)
         return Budget(seconds, self.trials, workers, memory, reserve)
 
     @property
@@ -142,7 +145,7 @@ class FitOptions:
         return [*plugins, Bundle(bare)] if bare else plugins
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values alone, to find them again when a run is resumed."""
+        """Return the options that are plain values, which a resumed run restores."""
         plain = {}
         for item in fields(self):
             value = getattr(self, item.name)
@@ -156,7 +159,7 @@ class FitOptions:
         return plain
 
     def resumed_from(self, stored: Mapping[str, Any]) -> FitOptions:
-        """These options over those of an interrupted run: what shapes the trials stays."""
+        """Return these options, with those that define the trials taken from a stored run."""
         kept = {
             name: stored[name]
             for name in (
@@ -180,16 +183,17 @@ class FitOptions:
         return replace(self, **kept)
 
 
-def _whole(name: str, value: Any, least: int) -> int | None:
-    """The value as an int, whatever kind of whole number it is."""
+def _integer(name: str, value: Any, minimum: int) -> int | None:
+    """Return the value as an int; accept any integral type."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
         raise SettingError(
-            f"{name}={value!r} is no whole number from {least}.", hint=f"Give {least} or more."
+            f"{name} must be an integer >= {minimum} (got {value!r}).",
+            hint=f"Give {minimum} or more.",
         )
     return int(value)
 
 
-def _is_size(value: Any) -> bool:
+def _is_positive(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and 0.0 < float(value) < math.inf

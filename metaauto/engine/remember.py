@@ -1,4 +1,4 @@
-"""What a fit gives to the user's own store when it is over."""
+"""Add the results of a finished fit to the user's own knowledge store."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from metaauto.configuration import Configuration
-from metaauto.fit_state import Work
+from metaauto.fit_state import FitState
 from metaauto.knowledge import (
     ConfigurationFact,
     DatasetFact,
@@ -26,102 +26,101 @@ from metaauto.space import SearchSpace
 from metaauto.task import reference_task
 from metaauto.warmstart import (
     KnowledgeStrategy,
-    first_glance,
+    task_metafeatures,
 )
 
 __all__ = ["remember"]
 
-_MOST_OF_OWN = 10
+_MAX_SEARCHED = 10
 _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "catboost")
 
 
-def remember(work: Work, search: Search, store: str | Path | None = None) -> int:
+def remember(state: FitState, search: Search, store: str | Path | None = None) -> int:
     """Add a fit to the user's own store: metafeatures, configurations, losses, seconds.
 
-    Nothing of the rows, the names of columns or their values is stored. Of the configurations
-    that were proposed beyond the known ones only the ten best are kept, for others tell later
-    fits nothing.
+    Rows, column names and values are not stored. Of the configurations proposed by SMAC or random
+    search only the ten best are kept, because the others are not useful for later fits.
 
     Parameters
     ----------
-    work : Work
+    state : FitState
         The fit.
     search : Search
-        When it is over.
+        The finished search.
     store : str or Path, optional
-        By default the user's own store.
+        Path of the store; by default the user's own store.
 
     Returns
     -------
     int
-        Evaluations that were added; none if the metric is not one of metaauto's own.
+        Number of added evaluations; 0 if the metric is not built in.
 
     Raises
     ------
     KnowledgeError
         If the store cannot be written.
     """
-    metric = work.metric.name
+    metric = state.metric.name
     if metric not in METRICS:
         return 0
-    trials = _worth_remembering(search.trials)
+    trials = _useful_trials(search.trials)
     if not trials:
         return 0
     path = Path(store) if store is not None else own_store()
     path.parent.mkdir(parents=True, exist_ok=True)
-    said = here("fit", libraries=_LIBRARIES, cores=1, speed=calibrate(1))
-    originals = _originals(work)
-    with KnowledgeStore.create(path, exist_ok=True) as known, known.transaction():
-        origin = known.add_provenance(said)
-        dataset = _dataset_fact(work, search, origin)
-        known.add_dataset(dataset)
+    provenance_fact = here("fit", libraries=_LIBRARIES, cores=1, speed=calibrate(1))
+    originals = _originals(state)
+    with KnowledgeStore.create(path, exist_ok=True) as own, own.transaction():
+        provenance = own.add_provenance(provenance_fact)
+        dataset = _dataset_fact(state, search, provenance)
+        own.add_dataset(dataset)
         count = 0
         for trial in trials:
-            configuration = _configuration_fact(trial, originals, work.registry, origin)
-            known.add_configuration(configuration)
-            count += known.add_evaluations(
-                _evaluation_facts(trial, dataset, configuration, work, origin)
+            configuration = _configuration_fact(trial, originals, state.registry, provenance)
+            own.add_configuration(configuration)
+            count += own.add_evaluations(
+                _evaluation_facts(trial, dataset, configuration, state, provenance)
             )
     return count
 
 
-def _worth_remembering(trials: Sequence[Trial]) -> list[Trial]:
-    own = [t for t in trials if t.origin in ("smac", "random") and t.status is Status.SUCCESS]
-    own.sort(key=lambda trial: (trial.loss, trial.number))
-    kept = {trial.number for trial in own[:_MOST_OF_OWN]}
-    known = ("knowledge", "portfolio")
-    return [t for t in trials if t.outcomes and (t.origin in known or t.number in kept)]
+def _useful_trials(trials: Sequence[Trial]) -> list[Trial]:
+    searched = [t for t in trials if t.source in ("smac", "random") and t.status is Status.SUCCESS]
+    searched.sort(key=lambda trial: (trial.loss, trial.number))
+    kept = {trial.number for trial in searched[:_MAX_SEARCHED]}
+    warm_start = ("knowledge", "portfolio")
+    return [t for t in trials if t.outcomes and (t.source in warm_start or t.number in kept)]
 
 
-def _originals(work: Work) -> Mapping[str, Configuration]:
-    """Configurations as knowledge has them, with a choice for every slot, by the key tried here."""
-    found: dict[str, Configuration] = {}
-    whole = SearchSpace(work.registry, reference_task(work.dataset.task.kind))
-    for model in work.space.models:
-        for configuration in whole.portfolio(model) if model in whole.ranges else ():
-            key = work.space.repair(configuration).configuration.key
-            found.setdefault(key, configuration)
-    if isinstance(work.strategy, KnowledgeStrategy):
-        found.update(work.strategy.originals())
-    return found
+def _originals(state: FitState) -> Mapping[str, Configuration]:
+    """Return the complete configurations, with a value for every slot, by the repaired key."""
+    originals: dict[str, Configuration] = {}
+    complete = SearchSpace(state.registry, reference_task(state.dataset.task.kind))
+    for model in state.space.models:
+        for configuration in complete.portfolio(model) if model in complete.ranges else ():
+            key = state.space.repair(configuration).configuration.key
+            originals.setdefault(key, configuration)
+    if isinstance(state.strategy, KnowledgeStrategy):
+        originals.update(state.strategy.originals())
+    return originals
 
 
-def _dataset_fact(work: Work, search: Search, provenance: str) -> DatasetFact:
-    task = work.dataset.task
-    described = search.description.metafeatures if search.description is not None else None
-    if described is None:
-        versions = {e.name: e.version for e in work.registry.extractors() if e.name == "simple"}
-        described = Metafeatures(first_glance(task) if versions else {}, versions=versions)
+def _dataset_fact(state: FitState, search: Search, provenance: str) -> DatasetFact:
+    task = state.dataset.task
+    metafeatures = search.description.metafeatures if search.description is not None else None
+    if metafeatures is None:
+        versions = {e.name: e.version for e in state.registry.metafeatures() if e.name == "simple"}
+        metafeatures = Metafeatures(task_metafeatures(task) if versions else {}, versions=versions)
     return DatasetFact(
-        fingerprint=work.dataset.fingerprint,
+        fingerprint=state.dataset.fingerprint,
         kind=task.kind,
         n_rows=task.n_rows,
         n_features=len(task.features),
         n_classes=task.n_classes,
-        rows_used=len(work.dataset.y),
+        rows_used=len(state.dataset.y),
         source="fit",
         provenance=provenance,
-        metafeatures=MetafeatureFact.all_of(described),
+        metafeatures=MetafeatureFact.all_of(metafeatures),
     )
 
 
@@ -139,21 +138,25 @@ def _configuration_fact(
 
 
 def _evaluation_facts(
-    trial: Trial, dataset: DatasetFact, configuration: ConfigurationFact, work: Work, origin: str
+    trial: Trial,
+    dataset: DatasetFact,
+    configuration: ConfigurationFact,
+    state: FitState,
+    provenance: str,
 ) -> list[EvaluationFact]:
-    protocol = f"fit/{len(work.splits.folds)}-fold"
-    found = []
+    protocol = f"fit/{len(state.splits.folds)}-fold"
+    facts = []
     for fold, outcome in sorted(trial.outcomes.items()):
         losses: dict[str, Any] = {}
         if outcome.status is Status.SUCCESS:
-            losses = {work.metric.name: trial.fold_losses.get(fold, float("nan"))}
+            losses = {state.metric.name: trial.fold_losses.get(fold, float("nan"))}
             losses = {name: loss for name, loss in losses.items() if loss == loss}
             if not losses:
                 continue
         elif outcome.status in (Status.STOPPED, Status.TIMEOUT):
-            # The limit was what was left of this fit's budget, which says nothing of another's.
+            # The time limit was the rest of this fit's budget and does not apply to other fits.
             continue
-        found.append(
+        facts.append(
             EvaluationFact(
                 dataset.fingerprint,
                 dataset.kind,
@@ -161,11 +164,11 @@ def _evaluation_facts(
                 protocol,
                 fold,
                 str(outcome.status),
-                origin,
+                provenance,
                 losses,
                 outcome.own_seconds,
                 outcome.predict_seconds,
                 outcome.memory,
             )
         )
-    return found
+    return facts

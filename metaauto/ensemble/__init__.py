@@ -1,4 +1,4 @@
-"""From out-of-fold predictions to one answer: selection, blending, calibration, labels."""
+"""Ensembles from out-of-fold predictions: selection, blending, calibration, label decisions."""
 
 from __future__ import annotations
 

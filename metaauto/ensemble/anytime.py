@@ -1,4 +1,4 @@
-"""An ensemble that is always there, and gets better while trials finish."""
+"""An anytime ensemble: available after the first trial, updated while trials finish."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import numpy as np
 
 from metaauto.components import Deadline
 from metaauto.ensemble.blend import blend
-from metaauto.ensemble.objectives import judged
+from metaauto.ensemble.objectives import prediction_loss
 from metaauto.ensemble.selection import FEW_ROWS, NO_LIMIT, Selection, select_ensemble
 from metaauto.errors import SettingError
 from metaauto.metrics.base import Metric
 
 __all__ = ["AnytimeEnsemble"]
 
-SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
-"""Weights at which a new member is tried, the first for none."""
+NEW_MEMBER_WEIGHTS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
+"""Weights at which a new member is evaluated; 0.0 stands for the ensemble without it."""
 
-LEAST_ROWS = 500
-"""Fewer rows say nothing of what a new member brings."""
+MIN_ROWS = 500
+"""Minimum number of rows to estimate the gain of a new member."""
 
-_TOO_EASY = 0.1
+_MIN_LOSS_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class _Candidate:
 
 
 class AnytimeEnsemble:
-    """Keeps the best candidates and selects an ensemble of them now and then.
+    """Keeps the best candidates and selects an ensemble of them on request.
 
     Parameters
     ----------
     y : ndarray of shape (n,)
-        Class codes 0..k-1, or floats, of the rows that all predictions are for.
+        Target of the rows of all predictions: class codes 0..k-1, or floats.
     metric : Metric
         Loss to minimise.
     sample_weight : ndarray of shape (n,), optional
@@ -49,17 +49,17 @@ class AnytimeEnsemble:
     size, max_members, seed, tolerance, decide
         As in `select_ensemble`.
     pool : int
-        Most candidates kept: the best of each family first, then those of lowest loss.
-    keeps_better : bool, default=False
-        Whether an answer stays until a better one is selected, from `FEW_ROWS` rows on. The search
-        is greedy, so more candidates may lead it to a slightly worse one; on few rows the best of
-        many answers would be a lucky one.
+        Maximum number of candidates: the best of each family first, then those of lowest loss.
+    keep_incumbent : bool, default=False
+        Whether an ensemble is replaced only by a better one, from `FEW_ROWS` rows on. Because the
+        search is greedy, more candidates may lead to a slightly worse ensemble. On few rows, the
+        minimum over many ensembles would be optimistically biased.
 
     Notes
     -----
-    Unless what is better is kept, the selection depends on the candidates alone, not on the order
-    in which they came nor on the time that `update` took, as long as it ended before its deadline.
-    Keys must therefore be sortable (trial numbers).
+    Without `keep_incumbent` the selection depends only on the candidates, not on the order in
+    which they were added nor on the time of `update`, if that ended before its deadline. Keys must
+    therefore be sortable (trial numbers).
 
     Examples
     --------
@@ -92,13 +92,13 @@ class AnytimeEnsemble:
         seed: int = 0,
         tolerance: float = 1e-6,
         decide: bool = False,
-        keeps_better: bool = False,
+        keep_incumbent: bool = False,
     ) -> None:
         self.y = y
         self.metric = metric
         self.sample_weight = sample_weight
         self.pool = max(pool, 1)
-        self._keeps_better = keeps_better and len(y) >= FEW_ROWS
+        self._keep_incumbent = keep_incumbent and len(y) >= FEW_ROWS
         self._options: dict[str, Any] = {
             "size": size,
             "max_members": max_members,
@@ -115,7 +115,7 @@ class AnytimeEnsemble:
 
     @property
     def current(self) -> Selection | None:
-        """The best answer so far, by key; None before the first candidate."""
+        """Return the best ensemble so far, by key; None before the first candidate."""
         current, fallback = self._current, self._fallback
         if current is None or (fallback is not None and fallback.loss < current.loss):
             return fallback
@@ -123,24 +123,24 @@ class AnytimeEnsemble:
 
     @property
     def keys(self) -> frozenset[Any]:
-        """Keys of the candidates that an update can still choose; the others may be deleted."""
+        """Return the keys of the candidates that are still in use; others may be deleted."""
         held = set(self._candidates)
         return frozenset(held | set(self._current.weights if self._current else ()))
 
-    def fall_back_on(self, key: Any, loss: float) -> None:
-        """Name what answers until a candidate beats it, such as the baseline; it never mixes in.
+    def set_fallback(self, key: Any, loss: float) -> None:
+        """Set the model used until a candidate is better, such as the baseline; never a member.
 
         Parameters
         ----------
         key : sortable
-            Its name.
+            Name of the model.
         loss : float
-            Its loss on the rows of the target.
+            Loss of the model on the rows of the target.
         """
         self._fallback = Selection({key: 1.0}, loss, loss)
 
     def add(self, key: Any, prediction: np.ndarray, loss: float, family: str = "") -> bool:
-        """Offer a candidate; at once it is the answer, if it beats the current one alone.
+        """Add a candidate; it replaces the current ensemble if it is better alone.
 
         Parameters
         ----------
@@ -149,7 +149,7 @@ class AnytimeEnsemble:
         prediction : ndarray of shape (n, k) or (n,)
             Out-of-fold prediction of all rows; may be memory-mapped, is not copied.
         loss : float
-            Its loss on these rows (with `decide`, at its quick decision).
+            Loss on these rows (with `decide`, at the threshold of `quick_decision`).
         family : str
             Kind of model; the best of each family stays in the pool for diversity.
 
@@ -161,11 +161,11 @@ class AnytimeEnsemble:
         Raises
         ------
         SettingError
-            If the prediction has other rows than the target.
+            If the number of rows of the prediction and the target differ.
         """
         if len(prediction) != len(self.y):
             raise SettingError(
-                f"The prediction of {key!r} has {len(prediction)} rows, the target {len(self.y)}.",
+                f"The prediction of {key!r} has {len(prediction)} rows; expected {len(self.y)}.",
                 hint="Add only candidates that were evaluated on every fold.",
             )
         loss = float(loss)
@@ -181,26 +181,25 @@ class AnytimeEnsemble:
         return True
 
     def update(self, deadline: Deadline = NO_LIMIT, *, force: bool = False) -> bool:
-        """Select anew, if something was added and the last selection's time is left.
+        """Select the ensemble again if candidates were added and enough time is left.
 
         Parameters
         ----------
         deadline : Deadline
-            ``Deadline.after(seconds)`` allows so many seconds. Nothing is done if the last
-            selection took longer than is left.
+            Time limit. Nothing is done if the last selection took longer than the remaining time.
         force : bool
-            Start in spite of the last selection's time; the deadline is still kept.
+            Start even if the last selection took longer; the deadline still applies.
 
         Returns
         -------
         bool
-            Whether a selection was made.
+            Whether a selection was run.
         """
         if not self._stale or not self._candidates:
             return False
         if not force and self._seconds > deadline.remaining():
             return False
-        began = time.monotonic()
+        started = time.monotonic()
         ordered = sorted(self._candidates.values(), key=lambda c: c.key)
         selection = select_ensemble(
             [c.prediction for c in ordered],
@@ -211,30 +210,30 @@ class AnytimeEnsemble:
             deadline=deadline,
             **self._options,
         ).renamed([c.key for c in ordered])
-        self._seconds = time.monotonic() - began
+        self._seconds = time.monotonic() - started
         cut_short = deadline.passed()
         self._stale = cut_short
-        may_worsen = not cut_short and not self._keeps_better
+        may_worsen = not cut_short and not self._keep_incumbent
         if self._current is None or may_worsen or selection.loss < self._current.loss:
             self._current = selection
         return True
 
     @property
     def seconds(self) -> float:
-        """What the last selection took."""
+        """Return the seconds that the last selection took."""
         return self._seconds
 
-    def narrowed(self, selection: Selection, keys: Collection[Any]) -> Selection:
-        """A selection without the members whose keys are not given, with the loss that it has then.
+    def restricted_to(self, selection: Selection, keys: Collection[Any]) -> Selection:
+        """Return a selection restricted to some of its members, with the new loss.
 
-        If one of those that are left is better alone, it is the selection.
+        If one of the remaining members is better alone, only this member is selected.
 
         Parameters
         ----------
         selection : Selection
-            Of candidates that are still kept.
+            Selection of candidates that are still kept.
         keys : collection
-            At least one of its members.
+            Keys to keep; at least one member of the selection.
         """
         kept = {key: weight for key, weight in selection.weights.items() if key in keys}
         if len(kept) == len(selection.weights):
@@ -243,49 +242,49 @@ class AnytimeEnsemble:
         weights = {key: weight / total for key, weight in kept.items()}
         mixed = blend([self._candidates[k].prediction for k in weights], list(weights.values()))
         decide = self._options["decide"]
-        loss = judged(self.metric, self.y, mixed, self.sample_weight, decide)
+        loss = prediction_loss(self.metric, self.y, mixed, self.sample_weight, decide)
         best = min(weights, key=lambda key: (self._candidates[key].loss, key))
         if (alone := self._candidates[best].loss) < loss:
             return Selection({best: 1.0}, alone, selection.single_loss, selection.trajectory)
         return Selection(weights, loss, selection.single_loss, selection.trajectory)
 
     def relative_gain(self, rows: np.ndarray, prediction: np.ndarray) -> float:
-        """What share of its loss on some rows the current answer would lose by a new member.
+        """Return the relative reduction of the current ensemble's loss by a new member.
 
         Parameters
         ----------
         rows : ndarray of shape (m,), int
             Positions among the rows of the target.
         prediction : ndarray of shape (m, k) or (m,)
-            The new member's prediction of them.
+            The new member's prediction of these rows.
 
         Returns
         -------
         float
-            For the best of a few weights; infinite where nothing can be said: before the first
-            candidate, of fewer than `LEAST_ROWS` rows, and of rows that are so easy that the answer
-            has less than a tenth of its loss there.
+            Reduction on these rows at the best of a few weights. Infinite where it cannot be
+            estimated: before the first candidate, for fewer than `MIN_ROWS` rows, and for rows on
+            which the ensemble has less than 10 % of its overall loss.
         """
         if self._current is None or not self._candidates.keys() >= self._current.weights.keys():
             return np.inf
-        if len(rows) < LEAST_ROWS:
+        if len(rows) < MIN_ROWS:
             return np.inf
         members = [self._candidates[key].prediction[rows] for key in self._current.weights]
         mixed = blend(members, list(self._current.weights.values()))
         weight = None if self.sample_weight is None else self.sample_weight[rows]
         y, decide = self.y[rows], self._options["decide"]
         losses = [
-            judged(self.metric, y, blend([mixed, prediction], [1 - share, share]), weight, decide)
-            for share in SHARES
+            prediction_loss(self.metric, y, blend([mixed, prediction], [1 - w, w]), weight, decide)
+            for w in NEW_MEMBER_WEIGHTS
         ]
-        if not np.isfinite(losses).all() or losses[0] < _TOO_EASY * self._current.loss:
+        if not np.isfinite(losses).all() or losses[0] < _MIN_LOSS_SHARE * self._current.loss:
             return np.inf
         return (losses[0] - min(losses)) / max(abs(losses[0]), 1e-12)
 
     def _trim(self) -> None:
-        """Keep the best of each family, then the lowest losses, up to the pool's size.
+        """Keep the best of each family, then the lowest losses, up to the size of the pool.
 
-        The members of an answer that stays are kept besides.
+        With `keep_incumbent` the members of the current ensemble are kept too.
         """
         if len(self._candidates) <= self.pool:
             return
@@ -296,6 +295,6 @@ class AnytimeEnsemble:
         reserved = list(first.values())[: self.pool]
         others = [c.key for c in ordered if c.key not in set(reserved)]
         keep = set(reserved) | set(others[: self.pool - len(reserved)])
-        if self._keeps_better and self._current is not None:
+        if self._keep_incumbent and self._current is not None:
             keep |= set(self._current.weights)
         self._candidates = {k: c for k, c in self._candidates.items() if k in keep}

@@ -1,4 +1,4 @@
-"""The weighted mean of predictions, the same in search and in the final model."""
+"""The weighted mean of predictions, used in the search and in the final model."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ __all__ = ["blend"]
 
 
 def blend(predictions: Iterable[np.ndarray], weights: Sequence[float] | None = None) -> np.ndarray:
-    """Weighted mean of predictions.
+    """Return the weighted mean of predictions.
 
     Parameters
     ----------
     predictions : iterable of ndarray of shape (n, k) or (n,)
-        Probabilities or values of each member; read one at a time, so that they may be lazy.
+        Probabilities or values of each member; read one at a time, so that an iterator may be lazy.
     weights : sequence of float, optional
-        Weight of each member; any positive sum. Equal by default.
+        Weight of each member; the sum must be positive. Equal by default.
 
     Returns
     -------
     ndarray, float32
-        The mean, summed in float64. One member alone comes back as it is.
+        The mean, summed in float64. A single member is returned unchanged.
 
     Raises
     ------
     SettingError
-        If there is no member, or weights and members do not match.
+        If there is no member, or the numbers of weights and members differ.
 
     Examples
     --------
@@ -42,7 +42,10 @@ def blend(predictions: Iterable[np.ndarray], weights: Sequence[float] | None = N
     members, weight_sum = 0, 0.0
     for prediction in predictions:
         if weights is not None and members >= len(weights):
-            raise SettingError("There are more predictions than weights.", hint="Give one each.")
+            raise SettingError(
+                f"More predictions than weights ({len(weights)}).",
+                hint="Give one weight per prediction.",
+            )
         weight = 1.0 if weights is None else float(weights[members])
         members += 1
         weight_sum += weight
@@ -51,9 +54,12 @@ def blend(predictions: Iterable[np.ndarray], weights: Sequence[float] | None = N
         elif weight:
             total += np.multiply(prediction, weight, dtype=np.float64)
     if total is None or weight_sum <= 0:
-        raise SettingError("There is nothing to blend.", hint="Give a member of positive weight.")
+        raise SettingError(
+            "Cannot blend without members.", hint="Give at least one member of positive weight."
+        )
     if weights is not None and members != len(weights):
         raise SettingError(
-            f"There are {members} predictions and {len(weights)} weights.", hint="Give one each."
+            f"Got {members} predictions and {len(weights)} weights.",
+            hint="Give one weight per prediction.",
         )
     return (total / weight_sum).astype(np.float32)

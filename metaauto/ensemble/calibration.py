@@ -1,8 +1,9 @@
-"""Calibration of the final probabilities, kept only where it pays out of fold.
+"""Calibration of the final probabilities, used only if it improves the cross-validated log loss.
 
-Every candidate keeps the order of binary probabilities (so AUC stays): a temperature (Guo et al.,
-2017), Platt scaling (Platt, 1999) and beta calibration (Kull et al., 2017). Isotonic regression is
-left out on purpose: its steps tie rows that the model could tell apart.
+All methods preserve the order of binary probabilities and therefore AUC: temperature scaling (Guo
+et al., 2017), Platt scaling (Platt, 1999) and beta calibration (Kull et al., 2017). Isotonic
+regression is not used, because its steps give equal probabilities to rows that the model ranks
+differently.
 """
 
 from __future__ import annotations
@@ -24,32 +25,33 @@ __all__ = ["Calibrator", "fit_calibrator"]
 NO_LIMIT = Deadline()
 LENGTHS = {"identity": 0, "temperature": 1, "platt": 2, "beta": 3}
 MIN_ROWS = {"temperature": 100, "platt": 300, "beta": 1_000}
-# Of the rarest class for the richer corrections. One number cannot learn a class by heart: of two
-# classes 5 rows of the rarer will do, of more the rare ones do not matter, for it is all of theirs.
+# Platt and beta need 25 rows of the rarer class. Temperature scaling has one parameter, shared by
+# all classes; 5 rows outside the majority class suffice.
 MIN_CLASS_ROWS = 25
 MIN_OTHER_ROWS = 5
 TINY = float(np.finfo(np.float32).tiny)
-# Half the spacing of float32 below one: the least that 1 - p can mean.
-LEAST_REST = float(np.finfo(np.float32).eps) / 4
+# Half the spacing of float32 below one: the smallest 1 - p that float32 distinguishes from 0.
+MIN_COMPLEMENT = float(np.finfo(np.float32).eps) / 4
 TEMPERATURES = (math.log(0.1), math.log(20.0))
 
 
 @dataclass(frozen=True)
 class Calibrator:
-    """A correction of probabilities.
+    """A calibration of probabilities.
 
     Parameters
     ----------
     kind : {'identity', 'temperature', 'platt', 'beta'}
-        Nothing; log probabilities divided by a temperature; or a logistic function of the log
-        odds (slope, intercept) or of log p and -log(1 - p) (two slopes, intercept), both binary.
+        Method: none; log probabilities divided by a temperature; a logistic function of the log
+        odds (slope, intercept); or one of log p and -log(1 - p) (two slopes, intercept). The last
+        two are for binary tasks.
     values : tuple of float
-        The numbers above, in that order.
+        Parameters of the method, in this order.
 
     Raises
     ------
     SettingError
-        If the kind is unknown, or the values do not fit it.
+        If the kind is unknown, or the values are invalid for it.
 
     Examples
     --------
@@ -65,19 +67,19 @@ class Calibrator:
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", tuple(float(v) for v in self.values))
         fits = LENGTHS.get(self.kind) == len(self.values) and all(map(math.isfinite, self.values))
-        # A slope that is not positive would turn or flatten the order of the rows.
+        # Other slopes would reverse the order of the rows or make them equal.
         if fits and self.kind in ("temperature", "platt"):
             fits = self.values[0] > 0
         elif fits and self.kind == "beta":
             fits = min(self.values[:2]) >= 0 and max(self.values[:2]) > 0
         if not fits:
             raise SettingError(
-                f"The calibrator {self.kind!r} with the values {self.values!r} cannot be used.",
-                hint=f"Kinds are {', '.join(LENGTHS)}; slopes are positive.",
+                f"Invalid calibrator {self.kind!r} with the values {self.values!r}.",
+                hint=f"Use one of {', '.join(LENGTHS)}, with positive slopes.",
             )
 
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
-        """Corrected probabilities.
+        """Return calibrated probabilities.
 
         Parameters
         ----------
@@ -87,19 +89,19 @@ class Calibrator:
         Returns
         -------
         ndarray of shape (n, k), float32
-            Rows sum to one. The identity returns what it is given, as float32.
+            Rows sum to one. The identity only converts to float32.
         """
         if self.kind == "identity":
             return np.asarray(probabilities, dtype=np.float32)
         return _corrected(self.kind, self.values, probabilities).astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values."""
+        """Return the calibrator as JSON-ready values."""
         return {"kind": self.kind, "values": list(self.values)}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Calibrator:
-        """Rebuild what `to_json` wrote."""
+        """Return the calibrator that `to_json` wrote."""
         return cls(str(record["kind"]), tuple(record["values"]))
 
 
@@ -110,17 +112,17 @@ def fit_calibrator(
     seed: int = 0,
     deadline: Deadline = NO_LIMIT,
 ) -> Calibrator:
-    """Choose a correction by cross-validated log loss over out-of-fold rows.
+    """Choose a calibration method by cross-validated log loss on out-of-fold rows.
 
-    From the plainest to the richest (identity, temperature, Platt, beta), a candidate replaces
-    the one before it if its mean gain in log loss over five folds is more than one standard error
-    of that gain. A temperature is tried from 100 rows on, 5 of them outside the most frequent
-    class; Platt from 300 and beta from 1,000, both with 25 rows of the rarer class.
+    The methods are evaluated in the order identity, temperature, Platt, beta. Each replaces the one
+    chosen before if its mean gain in log loss over five folds exceeds one standard error of that
+    gain. Temperature scaling needs 100 rows, 5 of them outside the majority class; Platt scaling
+    needs 300 and beta calibration 1,000 rows, both with 25 rows of the rarer class.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n, k)
-        Out-of-fold probabilities of the model that ships.
+        Out-of-fold probabilities of the final model.
     y : ndarray of shape (n,)
         Class codes.
     sample_weight : ndarray of shape (n,), optional
@@ -128,12 +130,12 @@ def fit_calibrator(
     seed : int
         Seed of the folds.
     deadline : Deadline
-        When it passes, the best correction that is known to pay by then counts.
+        When it passes, the method chosen so far is returned.
 
     Returns
     -------
     Calibrator
-        The identity where nothing pays.
+        The identity if no method improves the log loss.
 
     Examples
     --------
@@ -165,14 +167,14 @@ def fit_calibrator(
             rest[rows] = False
             values = FITS[kind](probabilities[rest], y[rest], weight[rest])
             tried[rows] = _row_losses(y[rows], _corrected(kind, values, probabilities[rows]))
-        if _pays(losses - tried, weight):
+        if _is_significant(losses - tried, weight):
             chosen = Calibrator(kind, FITS[kind](probabilities, y, weight))
             losses = tried
     return chosen
 
 
-def _pays(gain: np.ndarray, weight: np.ndarray) -> bool:
-    """Whether the mean gain is more than one standard error above zero."""
+def _is_significant(gain: np.ndarray, weight: np.ndarray) -> bool:
+    """Return whether the mean gain exceeds one standard error."""
     share = weight / weight.sum()
     mean = float(np.sum(share * gain))
     error = float(np.sqrt(np.sum(share**2 * (gain - mean) ** 2)))
@@ -184,9 +186,9 @@ def _row_losses(y: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 
 def _logs(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Log p and log(1 - p) of the second of two classes, both strictly monotone in p."""
+    """Return log p and log(1 - p) of the second of two classes, both strictly monotone in p."""
     positive = np.asarray(probabilities[:, 1], dtype=np.float64)
-    rest = np.log(np.maximum(1.0 - positive, LEAST_REST))
+    rest = np.log(np.maximum(1.0 - positive, MIN_COMPLEMENT))
     return np.log(np.maximum(positive, TINY)), rest
 
 
@@ -194,8 +196,8 @@ def _corrected(kind: str, values: tuple[float, ...], probabilities: np.ndarray) 
     if probabilities.shape[1] != 2:
         if kind != "temperature":
             raise SettingError(
-                f"The calibrator {kind!r} is for two classes, not {probabilities.shape[1]}.",
-                hint="Use a temperature.",
+                f"The calibrator {kind!r} requires two classes (got {probabilities.shape[1]}).",
+                hint="Use 'temperature'.",
             )
         logs = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), TINY)) / values[0]
         powers = np.exp(logs - logs.max(axis=1, keepdims=True))
@@ -221,12 +223,12 @@ def _fit_temperature(
         logs = np.column_stack([low, high])
     else:
         logs = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), TINY))
-    # Behind the true class's own, so that the loss is one sum of exponentials.
-    behind = logs - logs[np.arange(len(y)), y][:, None]
+    # Relative to the true class, so that the loss is one sum of exponentials.
+    relative = logs - logs[np.arange(len(y)), y][:, None]
     cap = -math.log(EPSILON)
 
     def loss(log_temperature: float) -> float:
-        scaled = np.minimum(behind * math.exp(-log_temperature), 300.0)
+        scaled = np.minimum(relative * math.exp(-log_temperature), 300.0)
         rows = np.minimum(np.log(np.exp(scaled).sum(axis=1)), cap)
         return float(np.average(rows, weights=weight))
 
@@ -253,14 +255,15 @@ def _fit_beta(probabilities: np.ndarray, y: np.ndarray, weight: np.ndarray) -> t
 
 
 def _logistic(features: np.ndarray, y: np.ndarray, weight: np.ndarray) -> list[float]:
-    """Slopes and intercept of a logistic regression, held lightly near slope 1, intercept 0.
+    """Fit a logistic regression with a weak ridge towards slope 1 and intercept 0.
 
-    A damped Newton iteration: the likelihood is convex, so steps are halved until it does not rise.
-    No BLAS: its threads cost far more than they give on long, thin arrays beside busy workers.
+    Returns slopes and intercept. Uses a damped Newton iteration: the loss is convex, so steps are
+    halved until it does not rise. Avoids BLAS, whose threads slow down computations on long, narrow
+    arrays while workers use all cores.
     """
     design = np.column_stack([features, np.ones(len(y))])
     start = np.append(np.ones(features.shape[1]), 0.0)
-    # The ridge counts as one row of the data and makes the Hessian regular.
+    # The ridge has the weight of one row and makes the Hessian regular.
     ridge = weight.mean()
     target = (y == 1).astype(np.float64)
 

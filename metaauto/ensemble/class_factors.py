@@ -1,4 +1,4 @@
-"""Factors on the probabilities of several classes, improved one class at a time."""
+"""Tune factors on class probabilities by coordinate descent, one class at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_ROWS = 20_000
 MAX_CLASSES = 50
 ROUNDS = 3
 GRID = np.linspace(0.02, 0.98, 25)
-# A metric of which only the function is known is computed anew for each factor tried.
+# A metric that is not computed from the confusion matrix is computed again for each factor.
 SLOW_MAX_ROWS = 5_000
 SLOW_GRID = np.linspace(0.05, 0.95, 8)
 POWERS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -30,10 +30,10 @@ def best_factors(
     weight: np.ndarray | None,
     min_class_rows: int,
 ) -> np.ndarray:
-    """Factors of lowest loss on these rows, the largest one 1; all 1 where nothing is gained.
+    """Return the factors of lowest loss on these rows, scaled to a maximum of 1; all 1 for no gain.
 
-    They start from the best of a few powers of the inverse prevalence. Then each class that has
-    enough rows takes the best of some of the factors at which rows turn to it.
+    The search starts from the best of a few powers of the inverse prevalence. Then, for each class
+    with enough rows, it evaluates factors at which the predicted class of some rows changes to it.
     """
     fast = isinstance(metric.function, ConfusionMetric)
     rows = stratified_rows(y, MAX_ROWS if fast else SLOW_MAX_ROWS, 0, classes=True)
@@ -67,7 +67,7 @@ class _Problem:
     weight: np.ndarray | None
 
     def loss(self, factors: np.ndarray) -> float:
-        """Loss of the labels that the factors give; NaN counts as infinite."""
+        """Return the loss of the labels that result from the factors; infinite instead of NaN."""
         codes = (self.p * factors).argmax(axis=1)
         function = self.metric.function
         if isinstance(function, ConfusionMetric):
@@ -79,27 +79,27 @@ class _Problem:
         return math.inf if math.isnan(score) else self.metric.score_to_loss(score)
 
     def best_factor(self, factors: np.ndarray, c: int) -> tuple[float, float]:
-        """Best factor of one class among those at which rows turn to it, and its loss."""
+        """Return the best factor of one class and its loss, among those that change labels."""
         others = self.p * factors
         others[:, c] = -1.0
-        rival = others.argmax(axis=1)
+        runner_up = others.argmax(axis=1)
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            turning = others[np.arange(len(rival)), rival] / self.p[:, c]
-        useful = turning[np.isfinite(turning) & (turning > 0)]
+            switch_at = others[np.arange(len(runner_up)), runner_up] / self.p[:, c]
+        useful = switch_at[np.isfinite(switch_at) & (switch_at > 0)]
         if not len(useful):
             return float(factors[c]), math.inf
         if not isinstance(self.metric.function, ConfusionMetric):
-            return self._best_slowly(factors, c, np.quantile(useful, SLOW_GRID))
+            return self._best_of_grid(factors, c, np.quantile(useful, SLOW_GRID))
         grid = np.unique(np.quantile(useful, GRID))
-        turning = np.where(np.isnan(turning), np.inf, turning)
-        scores = self.metric.function.values(self._matrices(grid, turning, rival, c))
+        switch_at = np.where(np.isnan(switch_at), np.inf, switch_at)
+        scores = self.metric.function.values(self._matrices(grid, switch_at, runner_up, c))
         losses = -scores if self.metric.greater_is_better else scores
         value = float(grid[np.argmin(losses)])
         tried = factors.copy()
         tried[c] = value
         return value, self.loss(tried)
 
-    def _best_slowly(self, factors: np.ndarray, c: int, grid: np.ndarray) -> tuple[float, float]:
+    def _best_of_grid(self, factors: np.ndarray, c: int, grid: np.ndarray) -> tuple[float, float]:
         found = (float(factors[c]), math.inf)
         for value in grid.tolist():
             tried = factors.copy()
@@ -110,12 +110,12 @@ class _Problem:
         return found
 
     def _matrices(
-        self, grid: np.ndarray, turning: np.ndarray, rival: np.ndarray, c: int
+        self, grid: np.ndarray, switch_at: np.ndarray, runner_up: np.ndarray, c: int
     ) -> np.ndarray:
-        """Confusion matrices at every factor of the grid, by counting the rows that turn."""
+        """Return the confusion matrix at each factor of the grid, by counting changed rows."""
         k, steps = self.p.shape[1], len(grid)
-        step = np.searchsorted(grid, turning, side="right")
-        cells = (step * k + self.y) * k + rival
+        step = np.searchsorted(grid, switch_at, side="right")
+        cells = (step * k + self.y) * k + runner_up
         counted = np.bincount(cells, weights=self.weight, minlength=(steps + 1) * k * k)
         moved = np.cumsum(counted.reshape(steps + 1, k, k), axis=0)
         matrices = moved[-1] - moved[:-1]

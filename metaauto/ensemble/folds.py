@@ -1,4 +1,4 @@
-"""Deterministic splits of out-of-fold rows, for judging what is tuned on them."""
+"""Deterministic splits of out-of-fold rows, to validate rules that are tuned on them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["stratified_folds", "stratified_rows"]
 
 
 def stratified_folds(y: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
-    """Rows of each fold, sorted; every class is spread evenly over the folds."""
+    """Return the sorted rows of each fold, stratified by class."""
     random = np.random.default_rng(seed)
     shuffled = random.permutation(len(y))
     by_class = shuffled[np.argsort(y[shuffled], kind="stable")]
@@ -18,10 +18,11 @@ def stratified_folds(y: np.ndarray, folds: int, seed: int) -> list[np.ndarray]:
 def stratified_rows(
     y: np.ndarray, size: int, seed: int, *, classes: bool, balanced: bool = False
 ) -> np.ndarray:
-    """At most about `size` rows, sorted: all of them if they fit.
+    """Return about `size` sorted rows at most; all rows if there are not more.
 
-    With classes each keeps its share, and at least one row; `balanced` gives each class the same
-    number instead, as far as its rows go (for measures that do not depend on prevalence).
+    With `classes` the sample is stratified, with at least one row of each class. With `balanced`
+    each class gets the same number of rows, if it has enough (for metrics that do not depend on
+    prevalence).
     """
     if len(y) <= size:
         return np.arange(len(y))
@@ -29,21 +30,21 @@ def stratified_rows(
     if not classes:
         return np.sort(random.choice(len(y), size, replace=False))
     codes, counts = np.unique(y, return_counts=True)
-    wanted = np.ceil(counts * size / len(y)).astype(int)
+    sizes = np.ceil(counts * size / len(y)).astype(int)
     if balanced:
-        wanted = _even(counts, size)
+        sizes = _even(counts, size)
     picked = [
         random.choice(np.flatnonzero(y == code), int(number), replace=False)
-        for code, number in zip(codes, wanted, strict=True)
+        for code, number in zip(codes, sizes, strict=True)
     ]
     return np.sort(np.concatenate(picked))
 
 
 def _even(counts: np.ndarray, size: int) -> np.ndarray:
-    """Rows per class, even as far as possible, adding up to about `size`."""
-    wanted = np.zeros(len(counts), dtype=int)
+    """Return the number of rows of each class, as equal as possible, about `size` in total."""
+    sizes = np.zeros(len(counts), dtype=int)
     left = size
     for place, index in enumerate(np.argsort(counts, kind="stable")):
-        wanted[index] = min(counts[index], max(left // (len(counts) - place), 1))
-        left -= wanted[index]
-    return wanted
+        sizes[index] = min(counts[index], max(left // (len(counts) - place), 1))
+        left -= sizes[index]
+    return sizes

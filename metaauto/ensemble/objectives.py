@@ -1,4 +1,4 @@
-"""How greedy selection judges "what if this member were added?", fast for the common metrics."""
+"""Objectives of the greedy selection: the loss after adding a member, fast for common metrics."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ CHUNK_ROWS = 65_536
 class Objective(Protocol):
     """Losses of a growing sum of members; indices are those of the given predictions."""
 
-    #: Whether judging a candidate takes long enough to look at the promising ones only.
+    #: Whether evaluation is slow, so that most steps evaluate only promising candidates.
     costly: bool
 
     def start(self) -> None:
-        """Forget the members added so far."""
+        """Remove the members added so far."""
 
     def losses(self, candidates: Sequence[int], deadline: Deadline) -> np.ndarray | None:
-        """Loss after adding each candidate; None if the deadline passed before all were judged."""
+        """Return the loss after adding each candidate; None if the deadline passes before."""
 
     def add(self, index: int) -> None:
-        """Add a member, once more if it is in already."""
+        """Add a member; a member may be added several times."""
 
 
 class _Quadratic:
-    """Squared errors: the loss of any mean is read off the members' residual products."""
+    """Squared errors: the loss of any mean follows from the products of the residuals."""
 
     costly = False
 
@@ -94,9 +94,9 @@ def _residual(
 
 
 class _LogLoss:
-    """Log loss needs only the probability that each member gives to the true class.
+    """Log loss, from the probability that each member gives to the true class.
 
-    Sums are numpy's own: BLAS would wake its threads for each of a thousand short products.
+    Uses numpy sums: BLAS would start its threads for each of a thousand short products.
     """
 
     costly = False
@@ -140,7 +140,7 @@ class _LogLoss:
 
 
 class _Generic:
-    """Any metric, on all rows or a fixed sample of them."""
+    """Any metric, on all rows or on a fixed sample."""
 
     costly = True
 
@@ -153,7 +153,7 @@ class _Generic:
         seed: int,
         decide: bool,
     ) -> None:
-        classes = "regression" not in metric.kinds
+        classes = "regression" not in metric.tasks
         width = predictions[0].shape[1] if predictions[0].ndim == 2 else 1
         limit = max(2_000, min(GENERIC_ROWS, GENERIC_CELLS // width))
         balanced = metric.core is probability.roc_auc and weight is None
@@ -176,8 +176,8 @@ class _Generic:
             if deadline.passed():
                 return None
             mean = (self.sum + self.members[index]) / scale
-            judge = quick_loss if self.decide else _plain_loss
-            loss = judge(mean, self.y, self.metric, self.weight)
+            compute = quick_loss if self.decide else _plain_loss
+            loss = compute(mean, self.y, self.metric, self.weight)
             found[place] = loss if loss == loss else np.inf
         return found
 
@@ -192,14 +192,14 @@ def _plain_loss(
     return metric.loss(y, prediction, weight)
 
 
-def judged(
+def prediction_loss(
     metric: Metric,
     y: np.ndarray,
     prediction: np.ndarray,
     weight: np.ndarray | None,
     decide: bool,
 ) -> float:
-    """Loss of a prediction, labels at their quick decision if asked; NaN becomes infinity."""
+    """Return the loss of a prediction, with `decide` at its quick decision; infinite for NaN."""
     decision = quick_decision(prediction, y, metric, weight) if decide else None
     loss = metric.loss(y, prediction, weight, decision)
     return loss if loss == loss else float("inf")
@@ -214,7 +214,7 @@ def objective_for(
     seed: int,
     decide: bool,
 ) -> Objective:
-    """Build the fastest objective that ranks mixtures as the metric does."""
+    """Return the fastest objective that ranks blends as the metric does."""
     weight = weight if metric.weighted else None
     core = metric.core
     if core is regression.rmse:

@@ -10,7 +10,7 @@ import numpy as np
 
 from metaauto.components import Deadline
 from metaauto.ensemble.blend import blend
-from metaauto.ensemble.objectives import Objective, judged, objective_for
+from metaauto.ensemble.objectives import Objective, objective_for, prediction_loss
 from metaauto.errors import SettingError
 from metaauto.metrics.base import Metric
 
@@ -19,12 +19,12 @@ __all__ = ["Selection", "select_ensemble"]
 NO_LIMIT = Deadline()
 PATIENCE = 10
 SCAN_EVERY = 5
-MIN_WATCHED = 8
+MIN_PROMISING = 8
 FEW_ROWS = 1_000
 FEW_ADDITIONS = 20
-FIRST = 5
-FIRST_SHARE = 4
-NEAR = 0.3
+INITIAL_MEMBERS = 5
+CANDIDATES_PER_INITIAL = 4
+MAX_RELATIVE_GAP = 0.3
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class Selection:
     Parameters
     ----------
     weights : dict of hashable to float
-        Weight by member, all positive, adding up to one; members by index or key, in its order.
+        Weight of each member, positive and with a sum of one; keys are indices or keys, sorted.
     loss : float
         Loss of the blend on all given rows.
     single_loss : float
-        Loss of the best member alone on the same rows.
+        Loss of the best single candidate on the same rows.
     trajectory : tuple of float
-        Loss after each step of the search (on the rows that the search looked at).
+        Loss after each step of the search (on the rows that the search used).
     """
 
     weights: Mapping[Any, float]
@@ -50,11 +50,11 @@ class Selection:
 
     @property
     def members(self) -> tuple[Any, ...]:
-        """The members, in order of index or key."""
+        """Return the members, sorted by index or key."""
         return tuple(self.weights)
 
     def renamed(self, keys: Sequence[Hashable]) -> Selection:
-        """Return the same selection with ``keys[index]`` in place of each index."""
+        """Return the same selection with ``keys[index]`` instead of each index."""
         named = {keys[index]: weight for index, weight in self.weights.items()}
         return Selection(named, self.loss, self.single_loss, self.trajectory)
 
@@ -76,9 +76,10 @@ def select_ensemble(
 ) -> Selection:
     """Select members and weights greedily, with replacement (Caruana et al., 2004).
 
-    Starting from nothing, the member that lowers the loss of the mean most is added again and
-    again; how often a member was added is its weight. The shortest prefix of the additions that
-    reaches the lowest loss (within `tolerance`) counts. Ties go to the lower index.
+    Starting from an empty ensemble, each step adds the candidate that most reduces the loss of the
+    mean; the weight of a member is the number of times it was added. The result is the shortest
+    prefix of the additions that reaches the lowest loss (within `tolerance`). Ties go to the lower
+    index.
 
     Parameters
     ----------
@@ -91,47 +92,48 @@ def select_ensemble(
     sample_weight : ndarray of shape (n,), optional
         Weight of each row.
     size : int
-        Most additions; below `FEW_ROWS` rows at most `FEW_ADDITIONS` after the first members.
+        Maximum number of additions; below `FEW_ROWS` rows at most `FEW_ADDITIONS` after the initial
+        members.
     max_members : int, optional
-        Most distinct members.
+        Maximum number of distinct members.
     pool : int
-        Only this many candidates of lowest loss are looked at.
+        Number of candidates of lowest loss that are considered.
     seed : int
         Seed of samples of rows.
     deadline : Deadline
-        When it passes, the additions made so far count.
+        When it passes, the result is based on the additions made so far.
     tolerance : float
-        Share of the best single loss that is too small a gain to matter.
+        Smallest relevant gain, as a share of the best single loss.
     losses : sequence of float, optional
         Loss of each candidate on these rows, if known (computed otherwise).
     decide : bool
-        Judge label metrics of binary tasks at the threshold of `quick_decision`.
+        Evaluate label metrics of binary tasks at the threshold of `quick_decision`.
 
     Returns
     -------
     Selection
-        Its loss is over all rows. From `FEW_ROWS` rows on it is never higher than that of the best
-        single candidate.
+        Selection with its loss on all rows. From `FEW_ROWS` rows on, the loss is never higher than
+        that of the best single candidate.
 
     Raises
     ------
     SettingError
-        If there is no candidate, or a candidate has other rows than `y`.
+        If there is no candidate, or the rows of a candidate and of `y` differ.
 
     Notes
     -----
-    Squared errors and the Brier score are searched exactly through the products of residuals, log
-    loss through the true class's probabilities (at most 20,000 rows), other metrics on a
-    stratified sample of at most 10,000 rows; there, two or so of three candidates are looked at in
-    every fifth step only. The final comparison is on all rows.
+    Squared errors and the Brier score are computed exactly from the products of residuals, log loss
+    from the probabilities of the true class (at most 20,000 rows), other metrics on a stratified
+    sample of at most 10,000 rows. For these metrics about two thirds of the candidates are
+    evaluated in every fifth step only. The final comparison uses all rows.
 
-    On few rows the best of many candidates owes much to luck. So below 1,000 rows the search begins
-    with the best five together (with fewer if there are under twenty candidates, and with none
-    whose loss is over 1.3 times the best; Caruana et al., section 2.2), adds 20 more at most, and
-    counts even if the best alone has a lower loss. Selected on a part of the rows of 23 tables and
-    judged on the others, this took 0.1 to 0.9 % of the way from the baseline to the best off the
-    loss on 150 to 600 rows, and next to nothing on more. Bags of rows were about as good with more
-    members (`docs/decisions`, 9).
+    On few rows the best of many candidates is optimistically biased. Below 1,000 rows the search
+    therefore starts with the best five candidates (fewer below twenty candidates, and none with a
+    loss above 1.3 times the best; Caruana et al., section 2.2), adds at most 20 more, and its
+    result is used even if the best single candidate has a lower loss. Selected on a part of the
+    rows of 23 tables and evaluated on the others, this reduced the loss by 0.1 to 0.9 % of the
+    difference between the baseline and the best on 150 to 600 rows, and by almost nothing on more.
+    Bagging of rows was about as good, with more members (`docs/decisions`, 9).
 
     References
     ----------
@@ -161,17 +163,18 @@ def select_ensemble(
     has_few_rows = len(y) < FEW_ROWS
     first: list[int] = []
     if has_few_rows:
-        most = min(size, max_members or size, FIRST, len(chosen) // FIRST_SHARE)
-        first = [chosen.index(i) for i in _best_few(order, alone, most)]
+        limit = len(chosen) // CANDIDATES_PER_INITIAL
+        limit = min(size, max_members or size, INITIAL_MEMBERS, limit)
+        first = [chosen.index(i) for i in _initial_members(order, alone, limit)]
         size = min(size, len(first) + FEW_ADDITIONS)
     search = _Search(objective, size, max_members, tolerance * abs(single.loss), deadline)
-    counts, trajectory = search.climb(range(len(chosen)), first)
+    counts, trajectory = search.run(range(len(chosen)), first)
     if not counts:
         return single
     total = sum(counts.values())
     weights = {chosen[i]: count / total for i, count in sorted(counts.items())}
     mixed = blend((predictions[i] for i in weights), list(weights.values()))
-    loss = judged(metric, y, mixed, sample_weight, decide)
+    loss = prediction_loss(metric, y, mixed, sample_weight, decide)
     if not has_few_rows and not loss < single.loss:
         return Selection(single.weights, single.loss, single.loss, tuple(trajectory))
     return Selection(weights, loss, single.loss, tuple(trajectory))
@@ -179,13 +182,15 @@ def select_ensemble(
 
 def _check_shapes(predictions: Sequence[np.ndarray], y: np.ndarray) -> None:
     if not len(predictions):
-        raise SettingError("There is no candidate for an ensemble.", hint="Give at least one.")
+        raise SettingError(
+            "Cannot select an ensemble from no candidate.", hint="Give at least one prediction."
+        )
     shape = predictions[0].shape
     for index, prediction in enumerate(predictions):
         if prediction.shape != shape or len(prediction) != len(y):
             raise SettingError(
-                f"Candidate {index} has the shape {prediction.shape}; the first has {shape} and "
-                f"the target {len(y)} rows.",
+                f"Candidate {index} has the shape {prediction.shape}; expected {shape} as for the "
+                f"first candidate, and {len(y)} rows.",
                 hint="Give predictions of the same rows and classes.",
             )
 
@@ -198,27 +203,27 @@ def _single_losses(
     losses: Sequence[float] | None,
     decide: bool,
 ) -> np.ndarray:
-    """Loss of each candidate alone; infinite where its predictions are not finite."""
+    """Return the loss of each candidate; infinite where its predictions are not finite."""
     if losses is not None:
         if len(losses) != len(predictions):
             raise SettingError(
-                f"There are {len(predictions)} candidates and {len(losses)} losses.",
-                hint="Give one loss each.",
+                f"Got {len(predictions)} candidates and {len(losses)} losses.",
+                hint="Give one loss per candidate.",
             )
         known = np.asarray(losses, dtype=np.float64)
         return np.where(np.isnan(known), np.inf, known)
     found = np.full(len(predictions), np.inf)
     for index, prediction in enumerate(predictions):
         if np.isfinite(prediction).all():
-            found[index] = judged(metric, y, blend([prediction]), weight, decide)
+            found[index] = prediction_loss(metric, y, blend([prediction]), weight, decide)
     return found
 
 
-def _best_few(order: np.ndarray, alone: np.ndarray, most: int) -> list[int]:
-    """The best, and others of low loss that are not far behind it."""
+def _initial_members(order: np.ndarray, alone: np.ndarray, limit: int) -> list[int]:
+    """Return the best candidates whose loss is close to the lowest loss."""
     best = alone[order[0]]
-    near = best + NEAR * abs(best)
-    return [int(i) for i in order[: max(most, 1)] if alone[i] <= near]
+    threshold = best + MAX_RELATIVE_GAP * abs(best)
+    return [int(i) for i in order[: max(limit, 1)] if alone[i] <= threshold]
 
 
 @dataclass
@@ -229,12 +234,12 @@ class _Search:
     tolerance: float
     deadline: Deadline
 
-    def climb(
+    def run(
         self, candidates: Sequence[int], first: Sequence[int] = ()
     ) -> tuple[dict[int, float], list[float]]:
-        """How often each candidate was added up to the lowest loss, and the loss of each step.
+        """Return the number of additions of each candidate, and the loss after each step.
 
-        The first ones are added whatever they bring.
+        The candidates in `first` are added without a comparison.
         """
         self.objective.start()
         for index in first:
@@ -243,21 +248,21 @@ class _Search:
         trajectory: list[float] = []
         reached, lowest = len(path), np.inf
         allowed = list(candidates)
-        watched = allowed
+        promising = allowed
         while len(path) < self.size and not self.deadline.passed():
             if self.max_members is not None and len(set(path)) >= self.max_members:
-                allowed = watched = sorted(set(path))
+                allowed = promising = sorted(set(path))
             every = not self.objective.costly or len(path) < 3 or len(path) % SCAN_EVERY == 0
-            looked = allowed if every else watched
-            losses = self.objective.losses(looked, self.deadline)
+            scanned = allowed if every else promising
+            losses = self.objective.losses(scanned, self.deadline)
             if losses is None or not np.isfinite(losses).any():
                 break
             if every:
-                near = np.argsort(losses, kind="stable")[: max(MIN_WATCHED, len(looked) // 4)]
-                watched = sorted(looked[i] for i in near)
+                near = np.argsort(losses, kind="stable")[: max(MIN_PROMISING, len(scanned) // 4)]
+                promising = sorted(scanned[i] for i in near)
             place = int(np.argmin(losses))
-            self.objective.add(looked[place])
-            path.append(looked[place])
+            self.objective.add(scanned[place])
+            path.append(scanned[place])
             trajectory.append(float(losses[place]))
             if losses[place] < lowest - self.tolerance:
                 reached, lowest = len(path), float(losses[place])

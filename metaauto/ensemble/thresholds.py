@@ -1,7 +1,7 @@
-"""From probabilities to labels: the most probable class, a tuned threshold or class multipliers.
+"""Labels from probabilities: the most probable class, a tuned threshold or class factors.
 
-Search maximises metrics such as F1 on imbalanced classes, where the most probable class is a poor
-choice of label. The rule is tuned on out-of-fold probabilities and kept only where it pays there.
+For metrics such as F1 on imbalanced classes the most probable class is not the best label. The rule
+is tuned on out-of-fold probabilities and used only if it improves the metric there.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ MIN_CLASS_ROWS = 20
 GENERIC_CUTS = 100
 SEARCH_CUTS = 400
 TUNINGS = 13
-"""Judging a rule takes about so often what tuning it takes."""
-# A threshold alone can drive these to their optimum by saying one class always, or hardly ever.
+"""Time of validating a rule, as a multiple of the time of tuning it once."""
+# A threshold can optimise these metrics alone by predicting one class always or almost never.
 ONE_SIDED = frozenset(
     {"precision", "recall", "precision_macro", "precision_weighted", "precision_micro"}
 )
@@ -39,13 +39,13 @@ ONE_SIDED = frozenset(
 
 @dataclass(frozen=True)
 class Decision:
-    """How labels come from probabilities.
+    """A rule that derives labels from probabilities.
 
     Parameters
     ----------
     kind : {'argmax', 'threshold', 'multipliers'}
-        The most probable class; the second of two classes from a probability on; or the most
-        probable class after each probability was multiplied by its class's factor.
+        The most probable class; the second of two classes at or above a threshold; or the most
+        probable class after multiplication of each probability by a factor of its class.
     values : tuple of float
         The threshold, or the factors in class order.
 
@@ -66,12 +66,12 @@ class Decision:
         wrong = len(self.values) not in lengths if lengths else len(self.values) < 2
         if self.kind not in KINDS or wrong or not all(math.isfinite(v) for v in self.values):
             raise SettingError(
-                f"The decision {self.kind!r} with the values {self.values!r} cannot be used.",
-                hint=f"Kinds are {', '.join(KINDS)}.",
+                f"Invalid decision {self.kind!r} with the values {self.values!r}.",
+                hint=f"Use one of {', '.join(KINDS)}.",
             )
 
     def labels(self, probabilities: np.ndarray) -> np.ndarray:
-        """Class codes of shape (n,), int64, from probabilities of shape (n, k)."""
+        """Return class codes of shape (n,), int64, from probabilities of shape (n, k)."""
         if self.kind == "threshold":
             ranking = np.asarray(probabilities[:, 1], dtype=np.float64)
             return (ranking >= self.values[0]).astype(np.int64)
@@ -80,12 +80,12 @@ class Decision:
         return most_probable(np.asarray(probabilities))
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values."""
+        """Return the decision as JSON-ready values."""
         return {"kind": self.kind, "values": list(self.values)}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Decision:
-        """Rebuild what `to_json` wrote."""
+        """Return the decision that `to_json` wrote."""
         return cls(str(record["kind"]), tuple(record["values"]))
 
 
@@ -95,11 +95,11 @@ def quick_decision(
     metric: Metric,
     sample_weight: np.ndarray | None = None,
 ) -> Decision:
-    """Best threshold on these very rows, for comparing trials with one another.
+    """Return the best threshold on the given rows, to compare trials with each other.
 
-    Only binary tasks and label metrics have one; otherwise it is the most probable class. All
-    trials get the same small advantage of being tuned on the rows they are judged on; the model
-    that ships gets its rule from `fit_decision`.
+    Only binary tasks with label metrics have a threshold; otherwise the most probable class is
+    used. The scores of all trials are slightly optimistic in the same way, because the threshold is
+    tuned on the evaluated rows; the final model gets its rule from `fit_decision`.
 
     Parameters
     ----------
@@ -129,37 +129,36 @@ def fit_decision(
     seed: int = 0,
     deadline: Deadline = NO_LIMIT,
 ) -> Decision:
-    """Tune how labels come from probabilities; keep it only where it pays.
+    """Tune the rule that derives labels from probabilities, and validate it.
 
-    A threshold is chosen among all cuts between two neighbouring probabilities (binary). With
-    several classes, factors start from powers of the inverse prevalence and are then improved one
-    class at a time. The rule is kept if, tuned on four fifths of the rows and judged on the last
-    fifth, it gains more than one standard error (a jackknife over the fifths) on the most probable
-    class, in both of two repetitions. Nothing is tuned below 100
-    rows, below 20 rows of one of two classes, or for a metric that a threshold alone can drive to
-    its optimum (precision, recall); classes of fewer than 20 rows among several keep the factor
-    that their prevalence gives them.
+    For two classes, the threshold is chosen among all cuts between two neighbouring probabilities.
+    For several classes, factors start from powers of the inverse prevalence and are then improved
+    one class at a time. The rule is used if its gain over the most probable class exceeds one
+    standard error (jackknife over five folds) in five-fold cross-validation, in both of two
+    repetitions. Nothing is tuned below 100 rows, below 20 rows of one of two classes, or for a
+    metric that a threshold can optimise alone (precision, recall). With several classes, classes of
+    fewer than 20 rows keep the factor derived from their prevalence.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n, k)
-        Out-of-fold probabilities of the model that ships.
+        Out-of-fold probabilities of the final model.
     y : ndarray of shape (n,)
         Class codes.
     metric : Metric
-        Metric to tune for; anything but a label metric leaves the most probable class.
+        Metric to tune for; for other than label metrics the most probable class is used.
     sample_weight : ndarray of shape (n,), optional
         Weight of each row.
     seed : int
         Seed of the splits.
     deadline : Deadline
-        Whether the rule pays is judged on a sample of the rows if all would take longer; where
-        not even that is known in time, it is the most probable class.
+        The rule is validated on a sample of the rows if all rows would take longer; if time does
+        not suffice for that, the most probable class is used.
 
     Returns
     -------
     Decision
-        On the given rows it is never worse than the most probable class.
+        Never worse on the given rows than the most probable class.
 
     Examples
     --------
@@ -183,15 +182,15 @@ def fit_decision(
     else:
         tune = _best_multipliers
     plain = metric.loss(y, probabilities, sample_weight)
-    began = time.monotonic()
+    started = time.monotonic()
     best = tune(probabilities, y, metric, sample_weight)
     if not metric.loss(y, probabilities, sample_weight, best) < plain:
         return Decision()
-    judges = _judges(y, k, seed, time.monotonic() - began, deadline)
-    if len(judges) < MIN_ROWS:
+    used = _validation_rows(y, k, seed, time.monotonic() - started, deadline)
+    if len(used) < MIN_ROWS:
         return Decision()
-    probabilities, y = probabilities[judges], y[judges]
-    sample_weight = None if sample_weight is None else sample_weight[judges]
+    probabilities, y = probabilities[used], y[used]
+    sample_weight = None if sample_weight is None else sample_weight[used]
     for repetition in range(2):
         folds = stratified_folds(y, 5, seed + repetition)
         labels = np.empty(len(y), dtype=np.int64)
@@ -203,22 +202,24 @@ def fit_decision(
             labels[rows] = tune(probabilities[rest], y[rest], metric, weight).labels(
                 probabilities[rows]
             )
-        if not _pays(labels, probabilities, y, metric, sample_weight, folds):
+        if not _is_significant(labels, probabilities, y, metric, sample_weight, folds):
             return Decision()
     return best
 
 
-def _judges(y: np.ndarray, k: int, seed: int, seconds: float, deadline: Deadline) -> np.ndarray:
-    """The rows that say whether a rule pays: all, or as many as can be tuned on in time."""
+def _validation_rows(
+    y: np.ndarray, k: int, seed: int, seconds: float, deadline: Deadline
+) -> np.ndarray:
+    """Return the rows that validate a rule: all, or as many as the remaining time allows."""
     share = deadline.remaining() / max(TUNINGS * seconds, 1e-9)
     if share >= 1.0:
         return np.arange(len(y))
-    # Several classes are tuned on a sample anyway, so that fewer rows beyond it save nothing.
+    # For several classes tuning uses at most MAX_ROWS, so only fewer rows than that save time.
     tuned = len(y) if k == 2 else min(len(y), MAX_ROWS)
     return stratified_rows(y, max(int(share * tuned), 1), seed, classes=True)
 
 
-def _pays(
+def _is_significant(
     labels: np.ndarray,
     probabilities: np.ndarray,
     y: np.ndarray,
@@ -226,12 +227,12 @@ def _pays(
     sample_weight: np.ndarray | None,
     folds: list[np.ndarray],
 ) -> bool:
-    """Whether the labels gain more than one standard error (jackknife over the folds)."""
+    """Return whether the gain of the labels exceeds one standard error (jackknife over folds)."""
 
     def gain(rows: np.ndarray) -> float:
         weight = None if sample_weight is None else sample_weight[rows]
         plain = metric.loss(y[rows], probabilities[rows], weight)
-        tuned = metric.loss(y[rows], probabilities[rows], weight, _Given(labels[rows]))
+        tuned = metric.loss(y[rows], probabilities[rows], weight, _FixedLabels(labels[rows]))
         return plain - tuned
 
     every = np.arange(len(y))
@@ -242,11 +243,11 @@ def _pays(
 
 
 @dataclass(frozen=True)
-class _Given:
+class _FixedLabels:
     codes: np.ndarray
 
     def labels(self, probabilities: np.ndarray) -> np.ndarray:
-        """Return the codes, whatever the probabilities."""
+        """Return the fixed codes and ignore the probabilities."""
         return self.codes
 
 
@@ -282,7 +283,7 @@ def _best_threshold(
             ]
         )
     losses = np.where(np.isnan(losses), np.inf, losses)
-    # In a tie of several cuts the one nearest to one half is the least surprising.
+    # In a tie, prefer the cut nearest to one half, the default threshold.
     tied = cuts[losses <= losses.min()]
     found = Decision("threshold", (float(tied[np.argmin(np.abs(tied - 0.5))]),))
     plain = metric.loss(y, probabilities, sample_weight)
@@ -295,7 +296,7 @@ def quick_loss(
     metric: Metric,
     sample_weight: np.ndarray | None = None,
 ) -> float:
-    """Loss at the best of a few hundred cuts, or at the most probable class: for greedy search."""
+    """Return the loss at the best of 400 cuts or the most probable class, for greedy search."""
     plain = metric.loss(y, probabilities, sample_weight)
     if (
         probabilities.shape[1] != 2
@@ -317,7 +318,7 @@ def _cut_matrices(
     sample_weight: np.ndarray | None,
     at_most: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cuts between neighbouring values, and the confusion matrix of each, shape (cuts, 2, 2)."""
+    """Return cuts between neighbouring values and their confusion matrices of (cuts, 2, 2)."""
     order = np.argsort(ranking)[::-1]
     ranking = ranking[order]
     weight = np.ones(len(y)) if sample_weight is None else sample_weight[order]
@@ -325,13 +326,13 @@ def _cut_matrices(
     ends = np.append(np.flatnonzero(ranking[1:] != ranking[:-1]), len(y) - 1)
     if at_most is not None and len(ends) > at_most:
         ends = ends[np.linspace(0, len(ends) - 1, at_most).astype(int)]
-    found = np.cumsum(positive)[ends]
-    wrong = np.cumsum(weight - positive)[ends]
-    matrices = np.stack([wrong[-1] - wrong, wrong, found[-1] - found, found], axis=-1)
+    tp = np.cumsum(positive)[ends]
+    fp = np.cumsum(weight - positive)[ends]
+    matrices = np.stack([fp[-1] - fp, fp, tp[-1] - tp, tp], axis=-1)
     upper = ranking[ends]
     lower = np.append(ranking[ends[:-1] + 1], upper[-1])
     middle = (upper + lower) / 2
-    # Between neighbouring floats the middle may round to the lower one.
+    # Between adjacent floats the middle may round to the lower one.
     cuts = np.where(middle > lower, middle, upper)
     return cuts, np.maximum(matrices, 0.0).reshape(-1, 2, 2)
 

@@ -1,4 +1,4 @@
-"""What the estimators share: fit, predict, save, and scikit-learn's checks of a table."""
+"""The base of the estimators: fit, predict, save, and scikit-learn's checks of a table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from metaauto.data import as_table
-from metaauto.engine.fit_runner import Conductor
+from metaauto.engine.fit_runner import FitRunner
 from metaauto.engine.options import FitOptions
 from metaauto.estimators.arguments import (
     budget_of,
@@ -34,7 +34,7 @@ __all__ = ["AutoEstimator"]
 
 
 class AutoEstimator(BaseEstimator):
-    """What both estimators share; the parameters are explained there."""
+    """Base of both estimators, which document the parameters."""
 
     _task = ""
 
@@ -70,20 +70,20 @@ class AutoEstimator(BaseEstimator):
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Any:
-        """Search the best model within the budget.
+        """Search for the best model within the budget.
 
         Parameters
         ----------
         X : DataFrame, array or sparse matrix of shape (n_samples, n_features)
-            Numbers, categories, words, dates; missing values are fine, infinite ones are not.
-            Sparse tables are made dense.
+            Numbers, categories, texts, dates. Missing values are allowed, infinite ones are not.
+            Sparse tables are converted to dense.
         y : array-like of shape (n_samples,)
-            Class labels or values, none missing. The name of a Series is that of the target in
-            summaries and reports, unless a column of `X` has it.
+            Class labels or values, none missing. The name of a Series is used as the name of the
+            target in summaries and reports, unless a column of `X` has it.
         sample_weight : array-like of shape (n_samples,), optional
-            Weights for training and scoring, not negative.
+            Non-negative weights for training and scoring.
         groups : array-like of shape (n_samples,), optional
-            Rows of one group stay together in a fold.
+            Groups: rows of one group stay in one fold.
 
         Returns
         -------
@@ -99,8 +99,8 @@ class AutoEstimator(BaseEstimator):
         table = self._training_table(X, y)
         target = named_as(y, self._checked_target(y), as_table(table[:1]).columns)
         check_consistent_length(X, target)
-        conductor = Conductor(self._options(sample_weight, groups, len(target)), self._listener())
-        self.model_: FinalModel = conductor.run(table, target)
+        runner = FitRunner(self._options(sample_weight, groups, len(target)), self._listener())
+        self.model_: FinalModel = runner.run(table, target)
         self.leaderboard_: pd.DataFrame = pd.DataFrame(self.model_.leaderboard)
         return self
 
@@ -110,7 +110,7 @@ class AutoEstimator(BaseEstimator):
         Parameters
         ----------
         X : DataFrame, array or sparse matrix of shape (n_samples, n_features)
-            The columns of training.
+            Rows with the columns of the training table.
 
         Returns
         -------
@@ -120,12 +120,12 @@ class AutoEstimator(BaseEstimator):
         return self.model_.predict(table)
 
     def save(self, path: str | Path) -> Path:
-        """Write the model into one file that `load` reads; see `FinalModel.save`."""
+        """Write the model to one file for `load`; see `FinalModel.save`."""
         check_is_fitted(self)
         return self.model_.save(path)
 
     def __sklearn_tags__(self) -> Any:
-        """What scikit-learn may expect of this estimator."""
+        """Return the estimator tags of scikit-learn."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.string = True
@@ -135,7 +135,7 @@ class AutoEstimator(BaseEstimator):
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:
-        """Whether `fit` has been called."""
+        """Return whether `fit` has been called."""
         return hasattr(self, "model_")
 
     def _options(self, sample_weight: Any, groups: Any, rows: int) -> FitOptions:
@@ -173,7 +173,7 @@ class AutoEstimator(BaseEstimator):
         return self._checked(X, reset=True)
 
     def _table(self, X: Any) -> Any:
-        """Rows to predict, with the columns of training."""
+        """Return the rows to predict, with the columns of the training table."""
         check_is_fitted(self)
         table = self._checked(X, reset=False)
         if isinstance(table, pd.DataFrame):
@@ -183,7 +183,7 @@ class AutoEstimator(BaseEstimator):
         return frame.infer_objects() if table.dtype == object else frame
 
     def _checked(self, X: Any, reset: bool) -> Any:
-        """A DataFrame as it is, anything else as an array; scikit-learn's checks of its shape."""
+        """Return a DataFrame unchanged, anything else as an array, with scikit-learn's checks."""
         X = dense(X)
         if hasattr(X, "to_pandas"):
             X = X.to_pandas()

@@ -1,4 +1,4 @@
-"""The estimator for classes."""
+"""The classification estimator."""
 
 from __future__ import annotations
 
@@ -15,67 +15,67 @@ __all__ = ["AutoClassifier"]
 
 
 class AutoClassifier(ClassifierMixin, AutoEstimator):
-    """Classification: the best ensemble that the budget allows.
+    """Classifier: search for the best ensemble within a budget.
 
     Parameters
     ----------
     budget : float or str, optional
         Seconds (``90``), a duration (``"5m"``), or a number of trials (``"20 trials"``, ``"20t"``)
-        for a fit that `random_state` makes reproducible. 5 minutes by default.
+        for a fit that is reproducible with `random_state`. 5 minutes by default.
     metric : str, scorer or callable, optional
-        What to optimise, such as ``"f1"`` or ``make_scorer(...)``. By default the area under the
-        ROC curve for two classes, log loss for more.
+        Metric to optimise, such as ``"f1"`` or ``make_scorer(...)``. By default ROC AUC for two
+        classes, log loss for more.
     cv : 'auto', 'holdout', int, float, splitter or iterable, default='auto'
-        Validation: by table size, a number of folds, the share of one validation part, a
-        scikit-learn splitter or pairs of row positions.
+        Validation scheme: ``'auto'`` chooses by table size; the number of folds, the share of one
+        validation part, a scikit-learn splitter or pairs of row positions.
     include : sequence of str or component, optional
-        Only these models, by name or plugin; `metaauto.api.Model` objects can be given themselves.
+        Use only these models, by name or plugin, or as `metaauto.api.Model` objects.
     exclude : sequence of str, optional
-        Models, plugins or preprocessors to leave out.
+        Models, plugins or preprocessors to exclude.
     knowledge : bool, str or Path, default=True
-        Whether to start from what was learned on other tables: from the shipped store, installed
-        packs and your own, or from one store alone if its path is given.
+        Whether to use a warm start from the shipped store, installed packs and your own store; or
+        the path of one store to use in place of these.
     strategy : str, default='knowledge'
-        What is tried first: ``'knowledge'`` by what is known of similar tables, ``'portfolio'`` by
-        what the authors of models recommend, or the name of a plugin's.
+        Order of the first configurations: ``'knowledge'`` by results on similar datasets,
+        ``'portfolio'`` by the portfolios of the models, or the name of a plugin's strategy.
     ensemble_size : int, default=50
-        Steps of ensemble selection; 1 gives the best single model.
+        Number of steps of ensemble selection; 1 gives the best single model.
     n_jobs : int or None, default=-1
-        Worker processes; -1 for all cores, None for one unless a joblib context says otherwise.
+        Worker processes; -1 for all cores, None for one unless a joblib context sets the number.
     memory : float, optional
-        GiB for all workers; most of what is free by default.
+        GiB for all workers; most of the free memory by default.
     random_state : int, RandomState or None, default=None
-        Seed of everything random.
+        Seed of all random numbers.
     run_dir : str or Path, optional
-        A new directory in which the run is kept.
+        New directory for the run, which can be resumed from it.
     verbose : int, default=0
-        1 shows what goes on: in one output in a notebook, as lines elsewhere; 2 prints every
+        1 shows the progress: as one output in a notebook, as lines elsewhere; 2 prints every
         trial.
 
     Attributes
     ----------
     model_ : FinalModel
-        The result; it can be saved, and predicts without this estimator.
+        The final model; it can be saved, and predicts without this estimator.
     leaderboard_ : DataFrame
         The ensemble and every trial.
     classes_ : ndarray of shape (n_classes,)
         Class labels in the order of the probabilities.
     n_features_in_ : int
-        Columns at training.
+        Number of columns of the training table.
     feature_names_in_ : ndarray of shape (columns,)
-        Their names, if they are all texts.
+        Their names, if all are texts.
 
     See Also
     --------
-    metaauto.start : The same in the background, with events.
+    metaauto.start : A fit in the background, with events.
 
     Notes
     -----
-    ``score`` is accuracy, as of all classifiers of scikit-learn. Labels come from a threshold that
-    is tuned where the metric is one of labels, such as F1.
+    ``score`` is accuracy, as for all classifiers of scikit-learn. The decision threshold is tuned
+    if the metric depends on labels, such as F1.
 
-    Your own knowledge store remembers each fit (metafeatures, configurations, losses and seconds,
-    nothing of the rows) unless the environment variable ``METAAUTO_REMEMBER`` is ``0``.
+    Each fit is added to your own knowledge store (metafeatures, configurations, losses and
+    seconds, no rows) unless the environment variable ``METAAUTO_REMEMBER`` is ``0``.
 
     Examples
     --------
@@ -101,7 +101,7 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
         Parameters
         ----------
         X : DataFrame, array or sparse matrix of shape (n_samples, n_features)
-            The columns of training.
+            Rows with the columns of the training table.
 
         Returns
         -------

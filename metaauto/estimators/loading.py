@@ -1,4 +1,4 @@
-"""Reading a saved model back."""
+"""Load a saved model."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ __all__ = ["load"]
 
 
 def load(path: str | Path, trust: bool = False) -> FinalModel:
-    """Read a saved model.
+    """Load a saved model.
 
     Parameters
     ----------
     path : str or Path
         A file that `FinalModel.save` or ``metaauto fit --out`` wrote.
     trust : bool, default=False
-        Also construct types that nothing installed vouches for; such a file may run any code.
+        Also construct types that neither metaauto nor an installed plugin declares as safe; such a
+        file may run arbitrary code.
 
     Returns
     -------
@@ -26,7 +27,7 @@ def load(path: str | Path, trust: bool = False) -> FinalModel:
     Raises
     ------
     ModelFileError
-        The file is damaged, foreign, from a newer release, or holds untrusted types.
+        The file is damaged, not a model file, from a newer release, or holds untrusted types.
 
     Examples
     --------

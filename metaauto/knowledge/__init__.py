@@ -1,7 +1,7 @@
-"""Knowledge: what configurations were worth on other datasets, and how long they took.
+"""Knowledge: losses and seconds of configurations on other datasets.
 
-A store is one SQLite file of plain facts. It can be read while another process writes it, merged
-with others, exported as text that diffs well, and checked.
+A store is one SQLite file of facts. It can be read while another process writes to it, merged with
+other stores, exported as diff-friendly text, and checked.
 
 Examples
 --------
@@ -10,16 +10,16 @@ Examples
 >>> from metaauto.knowledge import (
 ...     ConfigurationFact, DatasetFact, EvaluationFact, KnowledgeStore, ProvenanceFact,
 ... )
->>> said = ProvenanceFact("2026-01-31T12:00:00Z", "build", "0.1.0")
->>> table = DatasetFact("0" * 64, "binary", 150, 4, 2, 150, "openml:31", said.key)
->>> knn = ConfigurationFact(Configuration("knn", {"n_neighbors": 5}), said.key)
+>>> origin = ProvenanceFact("2026-01-31T12:00:00Z", "build", "0.1.0")
+>>> dataset = DatasetFact("0" * 64, "binary", 150, 4, 2, 150, "openml:31", origin.key)
+>>> knn = ConfigurationFact(Configuration("knn", {"n_neighbors": 5}), origin.key)
 >>> result = EvaluationFact(
-...     *table.key, knn.key, "5-fold/seed0", 0, "success", said.key, {"log_loss": 0.25}, 0.5
+...     *dataset.key, knn.key, "5-fold/seed0", 0, "success", origin.key, {"log_loss": 0.25}, 0.5
 ... )
 >>> with tempfile.TemporaryDirectory() as folder:
 ...     with KnowledgeStore.create(f"{folder}/knowledge.db") as store, store.transaction():
-...         _ = store.add_provenance(said)
-...         _ = store.add_dataset(table), store.add_configuration(knn)
+...         _ = store.add_provenance(origin)
+...         _ = store.add_dataset(dataset), store.add_configuration(knn)
 ...         _ = store.add_evaluations([result])
 ...     with KnowledgeStore.open(f"{folder}/knowledge.db") as store:
 ...         store.matrix("binary", "log_loss").loss
@@ -28,7 +28,6 @@ array([[0.25]])
 
 from metaauto.knowledge.export import export_text, import_text
 from metaauto.knowledge.integrity import check
-from metaauto.knowledge.joining import join
 from metaauto.knowledge.matrix import KnowledgeMatrix
 from metaauto.knowledge.merge import MergeReport, merge
 from metaauto.knowledge.provenance import here
@@ -42,9 +41,10 @@ from metaauto.knowledge.records import (
     ProvenanceFact,
 )
 from metaauto.knowledge.sources import (
-    Recalled,
+    LoadedKnowledge,
+    join,
+    load_knowledge,
     own_store,
-    recall,
     shipped_store,
     stores,
     writable_store,
@@ -61,7 +61,7 @@ __all__ = [
     "MergeReport",
     "MetafeatureFact",
     "ProvenanceFact",
-    "Recalled",
+    "LoadedKnowledge",
     "StoreInfo",
     "check",
     "export_text",
@@ -70,7 +70,7 @@ __all__ = [
     "join",
     "merge",
     "own_store",
-    "recall",
+    "load_knowledge",
     "shipped_store",
     "stores",
     "writable_store",

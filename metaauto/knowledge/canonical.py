@@ -1,8 +1,8 @@
-"""The one text that stands for a store: what is exported, compared and sealed.
+"""The canonical text form of a store, for export, comparison and the seal.
 
-``provenance.jsonl`` and ``configurations.jsonl`` hold one fact a line, by key. Each dataset has a
-file ``datasets/KIND/FINGERPRINT.jsonl``: first the dataset, then one line for the folds that one
-configuration was evaluated on under the same circumstances, so that a new result is a new line.
+``provenance.jsonl`` and ``configurations.jsonl`` hold one fact per line, sorted by key. Each
+dataset has a file ``datasets/KIND/FINGERPRINT.jsonl``: first the dataset, then one line per group
+of folds with the same configuration, protocol, status, provenance and time limit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PER_FOLD = ("fold", "fit_seconds", "predict_seconds", "memory")
 
 
 def files(store: StoredFacts) -> Iterator[tuple[str, list[str]]]:
-    """Names and lines of the text form, in order; equal for stores that hold the same facts."""
+    """Yield the file names and lines of the text form; equal for stores with the same facts."""
     yield "provenance.jsonl", _lines(store.provenances())
     yield "configurations.jsonl", _lines(store.configurations())
     for dataset in store.datasets():
@@ -34,40 +34,40 @@ def files(store: StoredFacts) -> Iterator[tuple[str, list[str]]]:
 
 
 def path_of(dataset: DatasetFact) -> str:
-    """Name of a dataset's file."""
+    """Return the file name of a dataset."""
     return f"datasets/{dataset.kind}/{dataset.fingerprint}.jsonl"
 
 
 def digest(store: StoredFacts) -> str:
-    """SHA-256 of the text form: equal for stores that hold the same facts."""
-    whole = hashlib.sha256()
+    """Return the SHA-256 of the text form; equal for stores with the same facts."""
+    sha256 = hashlib.sha256()
     for name, lines in files(store):
-        whole.update("\n".join((name, *lines, "")).encode())
-    return whole.hexdigest()
+        sha256.update("\n".join((name, *lines, "")).encode())
+    return sha256.hexdigest()
 
 
 def evaluations_of(dataset: DatasetFact, record: Mapping[str, Any]) -> list[EvaluationFact]:
-    """The evaluations that one line of a dataset's file holds."""
+    """Return the evaluations of one line of a dataset's file."""
     try:
         shared = {name: record[name] for name in _SHARED}
         columns = [record[name] for name in _PER_FOLD]
         losses: dict[str, list[float]] = record["losses"]
         if len({len(values) for values in (*columns, *losses.values())}) != 1:
-            raise ValueError("folds of different numbers")
+            raise ValueError("columns of different lengths")
         return [
             EvaluationFact(
                 fingerprint=dataset.fingerprint,
                 kind=dataset.kind,
-                losses={name: values[place] for name, values in losses.items()},
+                losses={name: values[index] for name, values in losses.items()},
                 **shared,
                 **dict(zip(_PER_FOLD, entry, strict=True)),
             )
-            for place, entry in enumerate(zip(*columns, strict=True))
+            for index, entry in enumerate(zip(*columns, strict=True))
         ]
     except (AttributeError, KeyError, TypeError, ValueError):
         raise KnowledgeError(
-            f"{str(record)[:200]} is no line of evaluations.",
-            hint="It was not written by metaauto, or edited by hand.",
+            f"Invalid line of evaluations: {str(record)[:200]}.",
+            hint="Restore the file from an export; do not edit it by hand.",
         ) from None
 
 
@@ -80,21 +80,21 @@ def _by_key(facts: Iterable[Any]) -> list[Any]:
 
 
 def _evaluation_lines(facts: Iterable[EvaluationFact]) -> list[str]:
-    ordered = sorted(((_circumstances(fact), fact.fold, fact) for fact in facts), key=_place)
+    ordered = sorted(((_group_key(fact), fact.fold, fact) for fact in facts), key=_order)
     lines = []
-    for _, group in groupby(ordered, key=lambda entry: entry[0]):
-        same = [fact for _, _, fact in group]
-        record: dict[str, Any] = {name: getattr(same[0], name) for name in _SHARED}
-        record.update((name, [getattr(fact, name) for fact in same]) for name in _PER_FOLD)
-        record["losses"] = {name: [f.losses[name] for f in same] for name in same[0].losses}
+    for _, entries in groupby(ordered, key=lambda entry: entry[0]):
+        group = [fact for _, _, fact in entries]
+        record: dict[str, Any] = {name: getattr(group[0], name) for name in _SHARED}
+        record.update((name, [getattr(fact, name) for fact in group]) for name in _PER_FOLD)
+        record["losses"] = {name: [f.losses[name] for f in group] for name in group[0].losses}
         lines.append(canonical_json(record))
     return lines
 
 
-def _circumstances(fact: EvaluationFact) -> str:
+def _group_key(fact: EvaluationFact) -> str:
     shared = [getattr(fact, name) for name in _SHARED]
     return canonical_json([*shared, list(fact.losses)])
 
 
-def _place(entry: tuple[str, int, EvaluationFact]) -> tuple[str, int]:
+def _order(entry: tuple[str, int, EvaluationFact]) -> tuple[str, int]:
     return entry[0], entry[1]

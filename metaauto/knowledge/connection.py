@@ -1,4 +1,4 @@
-"""How a store's file is opened, and how SQLite's errors are told."""
+"""Open the file of a store, and convert SQLite errors to `KnowledgeError`."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from pathlib import Path
 from metaauto.errors import KnowledgeError
 from metaauto.knowledge import schema
 
-__all__ = ["connect", "telling", "transaction"]
+__all__ = ["connect", "store_errors", "transaction"]
 
 _MAGIC = b"SQLite format 3\0"
 _CAUSES = (
-    ("locked", "is being written by another process", "Try again when that is done."),
-    ("busy", "is being written by another process", "Try again when that is done."),
-    ("full", "cannot grow: the disk is full", "Free some space; what was stored before is safe."),
-    ("readonly", "may not be written", "Copy it to a place that you may write."),
-    ("unable to open", "cannot be opened", "Check that the path exists and may be read."),
-    ("closed database", "was closed", "Open it again."),
-    ("disk i/o", "cannot be read or written by the disk", "Check the disk; restore a copy."),
+    ("locked", "is being written by another process", "Try again when that process has finished."),
+    ("busy", "is being written by another process", "Try again when that process has finished."),
+    ("full", "cannot be written: the disk is full", "Free disk space; stored facts are intact."),
+    ("readonly", "is read-only", "Copy it to a writable folder."),
+    ("unable to open", "cannot be opened", "Check that the path exists and is readable."),
+    ("closed database", "is closed", "Open it again."),
+    ("disk i/o", "cannot be accessed: disk error", "Check the disk; restore a copy."),
 )
-_DAMAGED = "Restore a copy, or delete it: metaauto works without, only less warm."
+_DAMAGED = "Restore a copy, or delete the store; metaauto then starts without this knowledge."
 
 
 @contextmanager
-def telling(path: Path | None) -> Iterator[None]:
-    """Turn whatever a damaged or unusable file causes into one `KnowledgeError`."""
+def store_errors(path: Path | None) -> Iterator[None]:
+    """Convert every error caused by a damaged or unusable file to a `KnowledgeError`."""
     name = f"The knowledge store {str(path)!r}" if path else "The knowledge store"
     try:
         yield
@@ -39,30 +39,31 @@ def telling(path: Path | None) -> Iterator[None]:
         raise KnowledgeError(message, hint=error.hint, path=path) from error
     except sqlite3.Error as error:
         text = str(error).lower()
-        for word, what, hint in _CAUSES:
+        for word, problem, hint in _CAUSES:
             if word in text:
-                raise KnowledgeError(f"{name} {what}.", hint=hint, path=path) from error
+                raise KnowledgeError(f"{name} {problem}.", hint=hint, path=path) from error
         raise KnowledgeError(f"{name} is damaged: {error}.", hint=_DAMAGED, path=path) from error
     except OSError as error:
         message = f"{name} cannot be used: {error.strerror or error}."
-        raise KnowledgeError(message, hint="Check the path and its rights.", path=path) from error
+        hint = "Check the path and its permissions."
+        raise KnowledgeError(message, hint=hint, path=path) from error
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         message = f"{name} is damaged: {type(error).__name__}: {error}."
         raise KnowledgeError(message, hint=_DAMAGED, path=path) from error
 
 
 def connect(path: Path, *, readonly: bool, timeout: float) -> sqlite3.Connection:
-    """Open an existing store and look whether it is one.
+    """Open an existing store and check its schema.
 
-    A store in a directory that may not be written is opened as it stands (``immutable``) when it
-    was left in WAL mode, which otherwise wants a file beside it. One of an older schema is copied
-    into memory and migrated there when it is opened for reading.
+    A store in WAL mode in a read-only directory is opened as ``immutable``, because WAL mode needs
+    a second file. A store with an older schema that is opened for reading is migrated in memory.
     """
     with path.open("rb") as file:
         magic = file.read(len(_MAGIC))
     if magic != _MAGIC:
-        what = "is empty" if not magic else "is no SQLite database"
-        raise KnowledgeError(f"The file {what}.", hint="Name another file, or create a new store.")
+        problem = "is empty" if not magic else "is not an SQLite database"
+        hint = "Choose another file, or create a new store."
+        raise KnowledgeError(f"The file {problem}.", hint=hint)
     if not readonly:
         connection = _raw(path, "rw", timeout)
         try:
@@ -81,8 +82,8 @@ def connect(path: Path, *, readonly: bool, timeout: float) -> sqlite3.Connection
         journal = path.with_name(path.name + "-wal")
         if journal.exists() and journal.stat().st_size:
             raise KnowledgeError(
-                f"The last writing to it lies in {journal.name!r}, which cannot be read here.",
-                hint="Copy both files to a folder that you may write and open the copy.",
+                f"Its latest changes are in {journal.name!r}, which needs a writable folder.",
+                hint="Copy both files to a writable folder and open the copy.",
             ) from None
         connection = _reading(path, "ro&immutable=1", timeout)
     return connection
@@ -93,11 +94,11 @@ def _reading(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
     try:
         number = schema.version(connection)
         if number == 0:
-            raise KnowledgeError("It holds no tables.", hint="Create a new store.")
+            raise KnowledgeError("It contains no tables.", hint="Create a new store.")
         if number < len(schema.MIGRATIONS):
             connection = _migrated_copy(connection)
         if schema.tables_of(connection) != schema.COLUMNS:
-            raise KnowledgeError("Its tables are not those of a store.", hint=_DAMAGED)
+            raise KnowledgeError("Its tables differ from the schema of a store.", hint=_DAMAGED)
     except BaseException:
         connection.close()
         raise
@@ -123,7 +124,7 @@ def _raw(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
         uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False
     )
     try:
-        # A store may come from somebody else: nothing in its schema may call functions.
+        # A store may be untrusted: its schema must not call functions.
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA foreign_keys = ON")
     except BaseException:
@@ -134,7 +135,7 @@ def _raw(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection, begin: str = "BEGIN") -> Iterator[None]:
-    """All or nothing; inside another transaction, part of that one."""
+    """Run a block as one transaction; inside another transaction, as part of it."""
     if connection.in_transaction:
         yield
         return
@@ -143,7 +144,7 @@ def transaction(connection: sqlite3.Connection, begin: str = "BEGIN") -> Iterato
         yield
         connection.execute("COMMIT")
     except BaseException:
-        # A full disk rolls back by itself.
+        # SQLite itself rolls back if the disk is full.
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise

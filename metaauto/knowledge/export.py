@@ -1,7 +1,7 @@
-"""Export of a store to a folder of text files that can be reviewed, and import from it.
+"""Export a store to a folder of reviewable text files, and import it.
 
-Numbers are rounded when they enter a store (`metaauto.knowledge.rounding`), so the text holds all
-of it: exporting and importing gives an equal store, and the same store gives the same text.
+Numbers are rounded when they are stored (`metaauto.knowledge.validation`), so the text is lossless:
+an export and an import give an equal store, and equal stores give the same text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from metaauto.errors import KnowledgeError
 from metaauto.knowledge.canonical import evaluations_of, files
-from metaauto.knowledge.connection import telling
+from metaauto.knowledge.connection import store_errors
 from metaauto.knowledge.queries import StoredFacts
 from metaauto.knowledge.records import ConfigurationFact, DatasetFact, ProvenanceFact
 from metaauto.knowledge.store import KnowledgeStore
@@ -31,7 +31,7 @@ _OWN = re.compile(r"[0-9a-f]{64}\.jsonl")
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export did: files in all, rewritten, deleted; bytes of text."""
+    """Counts of an export: all files, written files, deleted files; bytes of text."""
 
     files: int
     written: int
@@ -40,23 +40,23 @@ class ExportReport:
 
 
 def export_text(store: StoredFacts, folder: str | Path) -> ExportReport:
-    """Write a store as text; files that would not change are left alone.
+    """Write a store as text; unchanged files are not rewritten.
 
     Parameters
     ----------
     store : KnowledgeStore
-        What to export.
+        Store to export.
     folder : str or Path
-        A new or empty folder, or one of an earlier export; files of datasets that the store does
-        not know are deleted from it.
+        A new or empty folder, or that of an earlier export; files of datasets that are not in the
+        store are deleted.
 
     Raises
     ------
     KnowledgeError
-        If the folder holds something else, or cannot be written.
+        The folder contains other files, or cannot be written.
     """
     folder = Path(folder).expanduser().absolute()
-    with telling(folder):
+    with store_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             _check_marker(folder)
@@ -68,7 +68,7 @@ def export_text(store: StoredFacts, folder: str | Path) -> ExportReport:
         written += _write(folder / name, text)
         names.add(folder / name)
         size += len(text)
-    with telling(folder):
+    with store_errors(folder):
         stale = [path for path in _dataset_files(folder) if path not in names]
         for path in stale:
             path.unlink()
@@ -76,16 +76,15 @@ def export_text(store: StoredFacts, folder: str | Path) -> ExportReport:
 
 
 def import_text(folder: str | Path, store: KnowledgeStore) -> int:
-    """Add all facts of an export to a store in one transaction; new or changed evaluations.
+    """Add all facts of an export to a store; return the number of new or changed evaluations.
 
     Raises
     ------
     KnowledgeError
-        If the folder is no export, or a line of it was not written by metaauto; then nothing is
-        added.
+        The folder is not an export, or contains an invalid line; then nothing is added.
     """
     folder = Path(folder).expanduser().absolute()
-    with telling(folder):
+    with store_errors(folder):
         _check_marker(folder)
     added = 0
     with store.transaction():
@@ -108,8 +107,8 @@ def _keyed(fact_type: Any, record: dict[str, Any]) -> Any:
     fact = fact_type.from_json(record)
     if key != fact.key:
         raise KnowledgeError(
-            f"A {fact_type.__name__} says its key is {key!r}, but it is {fact.key!r}.",
-            hint="It was edited by hand; remove its key and what refers to it.",
+            f"A {fact_type.__name__} has the key {key!r}; expected {fact.key!r}.",
+            hint="It was edited by hand; restore it, or remove it and all references to its key.",
         )
     return fact
 
@@ -120,8 +119,8 @@ def _check_marker(folder: Path) -> None:
         number = int(record["format"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise KnowledgeError(
-            f"The folder {str(folder)!r} is no export of a knowledge store.",
-            hint=f"Name a folder that holds {MARKER}, or a new one to export to.",
+            f"The folder {str(folder)!r} is not an export of a knowledge store.",
+            hint=f"Choose a folder with the file {MARKER}, or a new folder to export to.",
             path=folder,
         ) from error
     if number > FORMAT:
@@ -138,7 +137,7 @@ def _dataset_files(folder: Path) -> list[Path]:
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:
-    with telling(path):
+    with store_errors(path):
         lines = path.read_text(encoding="utf-8").splitlines()
     for number, line in enumerate(lines, start=1):
         try:
@@ -147,7 +146,7 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
             record = None
         if not isinstance(record, dict):
             raise KnowledgeError(
-                f"Line {number} of {str(path)!r} is no JSON object.",
+                f"Line {number} of {str(path)!r} is not a JSON object.",
                 hint="Restore the file from an export.",
                 path=path,
             )
@@ -155,7 +154,7 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _write(path: Path, text: str) -> bool:
-    with telling(path):
+    with store_errors(path):
         data = text.encode()
         if path.is_file() and path.read_bytes() == data:
             return False

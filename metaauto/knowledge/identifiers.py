@@ -1,4 +1,4 @@
-"""Row ids: what a table calls a thing, found by what the thing is called everywhere."""
+"""Look up row ids of a table by natural key."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["RowIds"]
 
 
 class RowIds:
-    """Row ids by natural key, looked up once; valid within one transaction."""
+    """Cached row ids by natural key; valid within one transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._known: dict[tuple[str, tuple[Any, ...]], int] = {}
 
     def __call__(self, table: str, columns: tuple[str, ...], values: tuple[Any, ...]) -> int:
-        """The id of a row that must be there; `values` tell it from others."""
+        """Return the id of an existing row; `values` are its natural key."""
         number = self._known.get((table, values))
         if number is None:
             where = " AND ".join(f"{column} = ?" for column in columns)
@@ -28,14 +28,14 @@ class RowIds:
             ).fetchone()
             if row is None:
                 raise KnowledgeError(
-                    f"There is no {table} {' '.join(map(repr, values))} in it.",
+                    f"Missing {table} {' '.join(map(repr, values))}.",
                     hint=f"Call add_{table} first.",
                 )
             number = self._known[table, values] = row[0]
         return number
 
     def new(self, table: str, values: tuple[Any, ...]) -> int:
-        """The id of a row that is made if it is missing; `values` are all its columns."""
+        """Return the id of a row, inserted if missing; `values` are all its columns."""
         if (table, values) not in self._known:
             columns = schema.COLUMNS[table][1:]
             self._connection.execute(

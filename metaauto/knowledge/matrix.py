@@ -1,12 +1,13 @@
-"""Dense views of a store: datasets by configurations, for strategies to compute with.
+"""Knowledge as dense arrays: datasets by configurations, for strategies.
 
-A table that was measured under several protocols has a row for each: on more of its rows, losses
-and seconds are others.
+A dataset that was evaluated under several protocols has one row for each, because losses and
+seconds depend on the number of training rows.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,58 +17,59 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metaauto.errors import KnowledgeError
-from metaauto.knowledge.protocol import training_rows
 from metaauto.knowledge.records import STATUSES, ConfigurationFact, DatasetFact
 
-__all__ = ["KnowledgeMatrix", "read_matrix"]
+__all__ = ["KnowledgeMatrix", "read_matrix", "training_rows", "used_rows"]
 
 _NAN = np.array(np.nan, dtype="<f4").tobytes().hex()
 _SUCCESS = STATUSES.index("success")
 _TIMEOUT = STATUSES.index("timeout")
+_FOLDS = re.compile(r"(\d+)-fold")
+_ROWS = re.compile(r"rows<=(\d+)")
+_DEFAULT_FOLDS = 3
 
 
 @dataclass(frozen=True)
 class KnowledgeMatrix:
-    """What is known of configurations on datasets of one kind of task, as arrays.
+    """Results of configurations on datasets of one kind of task, as arrays.
 
     Parameters
     ----------
     kind : str
         Kind of task.
     metric : str
-        Name of the stored metric whose losses these are, mostly.
+        Name of the stored metric of the losses; see also ``metrics``.
     datasets : tuple of DatasetFact
-        The table of each row, by fingerprint and protocol; without metafeatures, which stand in the
-        array.
+        Dataset of each row, ordered by fingerprint and protocol, without metafeatures.
     configurations : tuple of ConfigurationFact
-        Columns, by key.
+        Configuration of each column, ordered by key.
     protocols : tuple of str
-        How the folds of each row were made, and of how many rows of the table.
+        Evaluation protocol of each row: folds and maximum number of rows.
     metrics : tuple of str
-        Metric of each row; where several stores were joined they may differ.
+        Metric of each row; they may differ if several stores are joined.
     loss : ndarray of shape (rows, configurations), float64
-        Mean loss over the folds that succeeded, less what the folds of a configuration were
-        harder than all of the dataset's; NaN where none did.
+        Mean loss over the successful folds, corrected for the difficulty of the evaluated folds;
+        NaN without a successful fold.
     seconds : ndarray of shape (rows, configurations), float64
-        Seconds of fitting and predicting of all folds together, failed ones included; NaN where
-        there are no evaluations. With a time-out, it would have taken longer.
+        Total seconds of fitting and predicting over all folds, including failed ones; NaN without
+        evaluations. After a time-out it is a lower bound.
     n_folds : ndarray of shape (rows, configurations), int64
-        Folds that succeeded and have the metric.
+        Successful folds with this metric.
     n_seen : ndarray of shape (rows, configurations), int64
-        Folds that were evaluated, however they ended.
+        Evaluated folds with any status.
     timed_out : ndarray of shape (rows, configurations), bool
-        Whether any fold ran out of time.
+        Whether any fold timed out.
     failed : ndarray of shape (rows, configurations), bool
         Whether any fold failed, crashed or ran out of memory.
     speed : ndarray of shape (rows, configurations), float64
-        Mean seconds of the calibration on the machines that said so; NaN where unknown. Divide
-        `seconds` by it to compare machines.
+        Mean calibration seconds of the machines; NaN where unknown. Divide `seconds` by it to
+        compare machines.
     metafeatures : ndarray of shape (rows, metafeatures), float64
-        NaN where it cannot be said.
+        Metafeatures; NaN if undefined.
     metafeature_names : tuple of str
         ``extractor.key``, sorted.
     extractors : mapping of str to int
-        Version of each extractor that the metafeatures come from.
+        Version of the extractors of the metafeatures.
     """
 
     kind: str
@@ -89,46 +91,46 @@ class KnowledgeMatrix:
 
     @property
     def groups(self) -> np.ndarray:
-        """Shape (rows,): the group of each row, its fingerprint if it belongs to none."""
+        """Group of each row, or its fingerprint if it has none; shape (rows,)."""
         return np.array([fact.group or fact.fingerprint for fact in self.datasets], dtype=object)
 
     @property
     def fingerprints(self) -> np.ndarray:
-        """Shape (rows,): the fingerprint of each row's table."""
+        """Fingerprint of the dataset of each row; shape (rows,)."""
         return np.array([fact.fingerprint for fact in self.datasets], dtype=object)
 
     @property
     def tables(self) -> np.ndarray:
-        """Shape (rows,), int: which table each row is of, numbered as they first appear."""
+        """Number of the dataset of each row, in order of appearance; shape (rows,), int."""
         numbers: dict[str, int] = {}
-        found = [numbers.setdefault(f.fingerprint, len(numbers)) for f in self.datasets]
-        return np.array(found, dtype=np.int64)
+        of_rows = [numbers.setdefault(f.fingerprint, len(numbers)) for f in self.datasets]
+        return np.array(of_rows, dtype=np.int64)
 
     @property
     def training_rows(self) -> np.ndarray:
-        """Shape (rows,), float64: on how many rows of its table each row's models were trained."""
+        """Training rows of the models of each row; shape (rows,), float64."""
         pairs = zip(self.protocols, self.datasets, strict=True)
         return np.array([training_rows(*pair) for pair in pairs], dtype=np.float64)
 
     def rows(self, keep: Any) -> KnowledgeMatrix:
-        """The matrix with some of its rows.
+        """Return the matrix with some of its rows.
 
         Parameters
         ----------
         keep : array of shape (rows,) of bool, or of int
-            Which rows.
+            Mask or indices of the rows to keep.
         """
-        places = np.arange(len(self.datasets))[np.asarray(keep)]
+        indices = np.arange(len(self.datasets))[np.asarray(keep)]
         names = ("loss", "seconds", "n_folds", "n_seen", "timed_out", "failed", "speed")
-        parts: dict[str, Any] = {name: getattr(self, name)[places] for name in names}
-        parts["datasets"] = tuple(self.datasets[place] for place in places)
-        parts["protocols"] = tuple(self.protocols[place] for place in places)
-        parts["metrics"] = tuple(self.metrics[place] for place in places)
-        parts["metafeatures"] = self.metafeatures[places]
+        parts: dict[str, Any] = {name: getattr(self, name)[indices] for name in names}
+        parts["datasets"] = tuple(self.datasets[row] for row in indices)
+        parts["protocols"] = tuple(self.protocols[row] for row in indices)
+        parts["metrics"] = tuple(self.metrics[row] for row in indices)
+        parts["metafeatures"] = self.metafeatures[indices]
         return KnowledgeMatrix(**{**self.__dict__, **parts})
 
     def without(self, fingerprint: str, group: str | None = None) -> KnowledgeMatrix:
-        """The matrix without one table, and without all that belong to a group."""
+        """Return the matrix without one dataset and, optionally, without a group."""
         is_other = self.fingerprints != fingerprint
         if group is not None:
             is_other &= self.groups != group
@@ -144,7 +146,7 @@ def read_matrix(
     datasets: Mapping[int, DatasetFact],
     configurations: Mapping[int, ConfigurationFact],
 ) -> KnowledgeMatrix:
-    """Read what `KnowledgeMatrix` holds; `datasets` (of the kind) and `configurations` by id."""
+    """Read a `KnowledgeMatrix`; `datasets` (of the kind) and `configurations` are by row id."""
     names = dict(connection.execute("SELECT id, name FROM protocol").fetchall())
     blocks = [
         block
@@ -157,14 +159,14 @@ def read_matrix(
     column_ids = sorted(set(table["configuration"].tolist()), key=lambda n: configurations[n].key)
     shape = (len(row_ids), len(column_ids))
     cell = table["row"] * shape[1]
-    cell += _places(table["configuration"], column_ids)
+    cell += _positions(table["configuration"], column_ids)
 
     def total(values: np.ndarray) -> np.ndarray:
         return np.bincount(cell, weights=values, minlength=shape[0] * shape[1]).reshape(shape)
 
     status = table["status"]
     is_scored = (status == _SUCCESS) & ~np.isnan(table["loss"])
-    loss = _on_equal_folds(table, is_scored)
+    loss = _corrected_for_folds(table, is_scored)
     n_folds, n_seen = total(is_scored), total(np.ones(len(table)))
     speeds = _speeds(connection, table["provenance"])
     has_speed = ~np.isnan(speeds)
@@ -190,7 +192,7 @@ def read_matrix(
 
 
 class _Block(NamedTuple):
-    """The evaluations of one dataset under one protocol, each column as one text."""
+    """The evaluations of one dataset under one protocol; each column is one text."""
 
     dataset: int
     protocol: int
@@ -204,12 +206,12 @@ class _Block(NamedTuple):
 
 
 def _blocks(connection: sqlite3.Connection, kind: str, metric: str) -> list[_Block]:
-    """All evaluations of a kind; a text per column is twice as fast as a row per evaluation."""
+    """Read all evaluations of a kind; aggregated columns are twice as fast as single rows."""
     sets = connection.execute("SELECT id, names FROM metric_set").fetchall()
-    places = {number: json.loads(text) for number, text in sets}
+    names_of_set = {number: json.loads(text) for number, text in sets}
     cases = " ".join(
         f"WHEN {int(number)} THEN hex(substr(losses, {1 + 4 * names.index(metric)}, 4))"
-        for number, names in places.items()
+        for number, names in names_of_set.items()
         if metric in names
     )
     loss = f"CASE metric_set {cases} ELSE '{_NAN}' END" if cases else f"'{_NAN}'"
@@ -227,7 +229,7 @@ def _blocks(connection: sqlite3.Connection, kind: str, metric: str) -> list[_Blo
 
 
 def _table(blocks: list[_Block]) -> np.ndarray:
-    """The evaluations as one structured array; the loss is NaN where there is none."""
+    """Return the evaluations as one structured array; missing losses are NaN."""
     sizes = [block.size for block in blocks]
     columns = ("configuration", "fold", "status", "microseconds", "provenance")
     kinds = [*((name, np.int64) for name in ("row", *columns)), ("loss", np.float64)]
@@ -243,16 +245,16 @@ def _table(blocks: list[_Block]) -> np.ndarray:
     unknown = (table["status"] < 0) | (table["status"] >= len(STATUSES))
     if np.isinf(table["loss"]).any() or (table["microseconds"] < 0).any() or unknown.any():
         raise KnowledgeError(
-            "Evaluations hold values that were never written.", hint="Restore a copy of the store."
+            "Evaluations contain invalid values.", hint="Restore a copy of the store."
         )
     return table
 
 
-def _on_equal_folds(table: np.ndarray, is_scored: np.ndarray) -> np.ndarray:
-    """The losses, less how much harder than the others each fold was.
+def _corrected_for_folds(table: np.ndarray, is_scored: np.ndarray) -> np.ndarray:
+    """Subtract the difficulty of each fold from the losses.
 
-    Configurations that were measured on fewer folds than others could not be compared otherwise.
-    The folds' hardness is the median over those that were measured on all of them.
+    This makes configurations comparable that were evaluated on different folds. The difficulty of a
+    fold is its median deviation over the configurations that were evaluated on all folds.
     """
     loss = table["loss"].copy()
     bounds = np.flatnonzero(np.diff(table["row"], prepend=-1, append=-1))
@@ -264,18 +266,18 @@ def _on_equal_folds(table: np.ndarray, is_scored: np.ndarray) -> np.ndarray:
             continue
         cells = np.full((len(columns), len(folds)), np.nan)
         cells[column, fold] = loss[rows]
-        whole = cells[~np.isnan(cells).any(axis=1)]
-        if len(whole):
-            hardness = np.median(whole - whole.mean(axis=1, keepdims=True), axis=0)
-            loss[rows] -= hardness[fold]
+        complete = cells[~np.isnan(cells).any(axis=1)]
+        if len(complete):
+            difficulty = np.median(complete - complete.mean(axis=1, keepdims=True), axis=0)
+            loss[rows] -= difficulty[fold]
     return loss
 
 
-def _places(values: np.ndarray, order: list[int]) -> np.ndarray:
-    """Place of each value in `order`, which holds them all."""
-    places = np.zeros(max(order, default=-1) + 1, dtype=np.int64)
-    places[order] = np.arange(len(order))
-    return places[values]
+def _positions(values: np.ndarray, order: list[int]) -> np.ndarray:
+    """Return the position of each value in `order`, which contains all of them."""
+    positions = np.zeros(max(order, default=-1) + 1, dtype=np.int64)
+    positions[order] = np.arange(len(order))
+    return positions[values]
 
 
 def _ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:
@@ -283,12 +285,12 @@ def _ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:
 
 
 def _speeds(connection: sqlite3.Connection, provenance: np.ndarray) -> np.ndarray:
-    """Seconds of the calibration for each evaluation, NaN where unknown."""
+    """Return the calibration seconds of each evaluation, NaN where unknown."""
     stored = connection.execute("SELECT id, speed_us FROM provenance").fetchall()
     known = {number: np.nan if speed is None else speed / 1e6 for number, speed in stored}
     numbers = sorted(set(provenance.tolist()))
     speeds = np.array([known[number] for number in numbers], dtype=np.float64)
-    return speeds[_places(provenance, numbers)]
+    return speeds[_positions(provenance, numbers)]
 
 
 def _metafeatures(
@@ -297,33 +299,46 @@ def _metafeatures(
     row_ids: list[int],
     extractors: Mapping[str, int] | None,
 ) -> tuple[np.ndarray, tuple[str, ...], dict[str, int]]:
-    """Values by row, their names, and the version of each extractor."""
+    """Return the values by row, their names, and the version of each extractor."""
     stored = connection.execute("SELECT id, extractor, version, name FROM metafeature").fetchall()
-    about = {number: entry for number, *entry in stored}
-    places: dict[int, list[int]] = {}
+    entries = {number: entry for number, *entry in stored}
+    rows_of: dict[int, list[int]] = {}
     for row, number in enumerate(row_ids):
-        places.setdefault(number, []).append(row)
+        rows_of.setdefault(number, []).append(row)
     rows = connection.execute(
         "SELECT dataset, metafeature, value FROM metafeature_value"
     ).fetchall()
-    rows = [row for row in rows if row[0] in places]
-    having: dict[tuple[str, int], set[int]] = {}
+    rows = [row for row in rows if row[0] in rows_of]
+    datasets_of: dict[tuple[str, int], set[int]] = {}
     for dataset, number, _ in rows:
-        having.setdefault((about[number][0], about[number][1]), set()).add(dataset)
+        datasets_of.setdefault((entries[number][0], entries[number][1]), set()).add(dataset)
     versions: dict[str, int] = {}
-    for extractor, version in sorted(having, key=lambda entry: (len(having[entry]), entry[1])):
+    for extractor, version in sorted(datasets_of, key=lambda e: (len(datasets_of[e]), e[1])):
         versions[extractor] = version
     if extractors is not None:
         versions = {name: extractors[name] for name in versions if name in extractors}
     names = {
         f"{extractor}.{name}": number
-        for number, (extractor, version, name) in about.items()
-        if versions.get(extractor) == version and (extractor, version) in having
+        for number, (extractor, version, name) in entries.items()
+        if versions.get(extractor) == version and (extractor, version) in datasets_of
     }
     ordered = tuple(sorted(names))
     column = {names[name]: index for index, name in enumerate(ordered)}
     values = np.full((len(row_ids), len(ordered)), np.nan)
     for dataset, number, value in rows:
         if number in column and value is not None:
-            values[places[dataset], column[number]] = value
+            values[rows_of[dataset], column[number]] = value
     return values, ordered, dict(sorted(versions.items()))
+
+
+def used_rows(protocol: str, dataset: DatasetFact) -> int:
+    """Return the number of rows of a dataset that a protocol uses."""
+    found = _ROWS.search(protocol)
+    return min(dataset.n_rows, int(found[1])) if found else dataset.rows_used
+
+
+def training_rows(protocol: str, dataset: DatasetFact) -> float:
+    """Return the number of training rows of each model under a protocol."""
+    found = _FOLDS.search(protocol)
+    folds = max(int(found[1]), 2) if found else _DEFAULT_FOLDS
+    return used_rows(protocol, dataset) * (folds - 1) / folds

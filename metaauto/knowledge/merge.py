@@ -1,4 +1,4 @@
-"""Merging stores: the union of their facts, whichever is merged into which and how often."""
+"""Merge stores: the union of their facts, independent of order and repetition."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["MergeReport", "merge"]
 
 @dataclass(frozen=True)
 class MergeReport:
-    """What was new in the other store.
+    """Numbers of facts that a merge added or changed.
 
     Parameters
     ----------
     provenances, datasets, configurations, evaluations : int
-        Facts that were added or changed.
+        Added or changed facts.
     """
 
     provenances: int
@@ -30,33 +30,33 @@ class MergeReport:
 
 
 def merge(store: KnowledgeStore, other: KnowledgeStore, source: str | None = None) -> MergeReport:
-    """Add all facts of another store in one transaction, or those of one source.
+    """Add all facts of another store, or those of one source, in one transaction.
 
-    Merging twice changes nothing more, and the order in which stores are merged does not matter
-    (`metaauto.knowledge.reconcile` says what stays where two facts differ).
+    Merging is idempotent and independent of the order of the stores; `metaauto.knowledge.reconcile`
+    resolves conflicts between facts.
 
     Parameters
     ----------
     store : KnowledgeStore
         Open for writing.
     other : KnowledgeStore
-        Left as it is.
+        Store to read.
     source : str, optional
-        Only evaluations of this source, such as ``"build"``, and the tables and configurations
-        they need; a configuration that somebody else published first is then said to be known
-        from its first evaluation. For stores that are passed on without what was imported.
+        Add only evaluations of this source, such as ``"build"``, with their datasets and
+        configurations. A configuration with another provenance gets the one of its first evaluation
+        of this source. This gives a store without imported facts.
 
     Raises
     ------
     KnowledgeError
-        If the other store is damaged; then nothing is added.
+        The other store is damaged; then nothing is added.
     """
-    # Evaluations are checked as they are read.
+    # Evaluations are validated when they are read.
     problems = check(other, deep=False)
     if problems:
         raise KnowledgeError(
             f"The knowledge store {str(other.path)!r} is damaged: {problems[0]}.",
-            hint="Restore a copy before it is merged.",
+            hint="Restore a copy and merge that.",
             path=other.path,
         )
     if source is not None:
@@ -78,44 +78,46 @@ def merge(store: KnowledgeStore, other: KnowledgeStore, source: str | None = Non
 
 
 def _merge_source(store: KnowledgeStore, other: KnowledgeStore, source: str) -> MergeReport:
-    said = {fact.key: fact for fact in other.provenances() if fact.source == source}
-    if not said:
+    selected = {fact.key: fact for fact in other.provenances() if fact.source == source}
+    if not selected:
         sources = sorted({fact.source for fact in other.provenances()})
         raise KnowledgeError(
-            f"Nothing in {str(other.path)!r} is of source {source!r}.",
-            hint=f"Its sources are {', '.join(sources) or 'none'}.",
+            f"{str(other.path)!r} has no facts of source {source!r}.",
+            hint=f"Choose one of its sources: {', '.join(sources) or 'none'}.",
             path=other.path,
         )
     facts = {fact.key: fact for fact in other.configurations()}
     known = {fact.key for fact in store.provenances()}
     configurations = datasets = evaluations = 0
     with store.transaction():
-        for key in said:
-            store.add_provenance(said[key])
+        for key in selected:
+            store.add_provenance(selected[key])
         for dataset in other.datasets():
-            found = other.evaluations(dataset.kind, fingerprint=dataset.fingerprint)
-            wanted = [fact for fact in found if fact.provenance in said]
-            if not wanted:
+            stored = other.evaluations(dataset.kind, fingerprint=dataset.fingerprint)
+            kept = [fact for fact in stored if fact.provenance in selected]
+            if not kept:
                 continue
-            if dataset.provenance not in said:
-                dataset = replace(dataset, provenance=_first_said(wanted, said))
+            if dataset.provenance not in selected:
+                dataset = replace(dataset, provenance=_first_provenance(kept, selected))
             datasets += store.add_dataset(dataset)
-            for key in dict.fromkeys(fact.configuration for fact in wanted):
-                mine = [fact for fact in wanted if fact.configuration == key]
-                configurations += store.add_configuration(_measured(facts[key], mine, said))
-            evaluations += store.add_evaluations(wanted)
-    return MergeReport(len(said.keys() - known), datasets, configurations, evaluations)
+            for key in dict.fromkeys(fact.configuration for fact in kept):
+                own = [fact for fact in kept if fact.configuration == key]
+                configurations += store.add_configuration(_evaluated(facts[key], own, selected))
+            evaluations += store.add_evaluations(kept)
+    return MergeReport(len(selected.keys() - known), datasets, configurations, evaluations)
 
 
-def _measured(
-    fact: ConfigurationFact, evaluations: list[EvaluationFact], said: dict[str, ProvenanceFact]
+def _evaluated(
+    fact: ConfigurationFact, evaluations: list[EvaluationFact], selected: dict[str, ProvenanceFact]
 ) -> ConfigurationFact:
-    """A configuration as its evaluations know it, whoever proposed it."""
-    if fact.provenance in said:
+    """Return a configuration with a selected provenance and without proposals."""
+    if fact.provenance in selected:
         return replace(fact, proposed_for=())
-    return replace(fact, provenance=_first_said(evaluations, said), proposed_for=())
+    return replace(fact, provenance=_first_provenance(evaluations, selected), proposed_for=())
 
 
-def _first_said(evaluations: Iterable[EvaluationFact], said: dict[str, ProvenanceFact]) -> str:
+def _first_provenance(
+    evaluations: Iterable[EvaluationFact], selected: dict[str, ProvenanceFact]
+) -> str:
     keys = {fact.provenance for fact in evaluations}
-    return min(keys, key=lambda key: (said[key].created, key))
+    return min(keys, key=lambda key: (selected[key].created, key))

@@ -1,8 +1,8 @@
-"""Which metrics judge models alike, so that knowledge under one can serve another.
+"""Similarity of metrics, to use knowledge of one metric for another.
 
-Related means: models that are ranked high by one tend to be ranked high by the other. The table is
-by what a metric looks at: the order of scores, the probabilities themselves, or the labels; in
-regression squares (the mean) or absolute errors (the median).
+Two metrics are similar if they rank models similarly. The groups follow what a metric depends on:
+the ranking of scores, the probabilities, or the labels; in regression squared errors (the mean) or
+absolute errors (the median).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _SAME = {
 
 
 def same(metric: str, kind: str) -> list[str]:
-    """Names under which the very same loss may be stored, the metric's own first."""
+    """Return the names of metrics with the same loss, the metric itself first."""
     plain = _SAME.get(metric, metric)
     names = {metric: None, plain: None}
     if kind == "binary" and plain in _ORDER:
@@ -70,19 +70,18 @@ def same(metric: str, kind: str) -> list[str]:
 
 
 def order(kind: str, metric: str, others: Iterable[str] = ()) -> list[str]:
-    """All metrics of the table by how alike to one they judge, then `others`, by name.
+    """Return all known metrics by similarity to one, then `others` by name.
 
-    A metric that the table does not know is taken for one like the kind's usual one: log loss in
-    classification, MAE in regression.
+    An unknown metric is treated like log loss in classification, and like MAE in regression.
     """
-    wanted = same(metric, kind)
-    groups = next((g for g in _NEAREST if any(name in g[0] for name in wanted)), None)
+    names = same(metric, kind)
+    groups = next((g for g in _NEAREST if any(name in g[0] for name in names)), None)
     if groups is None:
-        usual = _ABSOLUTE if kind == "regression" else _PROBABILITIES
-        groups = next(g for g in _NEAREST if g[0] == usual)
-    found = dict.fromkeys(wanted)
+        default = _ABSOLUTE if kind == "regression" else _PROBABILITIES
+        groups = next(g for g in _NEAREST if g[0] == default)
+    ordered = dict.fromkeys(names)
     for group in (groups[0], *groups[1]):
         for name in group:
-            found.update(dict.fromkeys(same(name, kind)))
-    found.update(dict.fromkeys(sorted(others)))
-    return list(found)
+            ordered.update(dict.fromkeys(same(name, kind)))
+    ordered.update(dict.fromkeys(sorted(others)))
+    return list(ordered)

@@ -1,4 +1,4 @@
-"""Who is speaking: versions, the machine's speed and the time, for facts made here and now."""
+"""Provenance of new facts: time, versions and the speed of the machine."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def here(
     licence: str = "",
     speed: float | None = None,
 ) -> ProvenanceFact:
-    """The provenance of facts that this process makes now.
+    """Return the provenance of facts that this process creates now.
 
     Parameters
     ----------
     source : str
         ``"build"``, ``"fit"``, ``"import:oboe"``.
     libraries : iterable of str
-        Distributions whose versions are noted, as far as they are installed.
+        Distributions whose versions are recorded, if installed.
     cores : int, optional
         Cores that one fit may use.
     licence : str
         Licence of the facts; empty for the user's own.
     speed : float, optional
-        What `calibrate` said; not measured here, for imported facts come from other machines.
+        Result of `calibrate`; None for imported facts, which come from other machines.
     """
     now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     versions = {name: found for name in libraries if (found := _version(name))}
@@ -45,11 +45,11 @@ def here(
 
 
 def calibrate(repeats: int = 3) -> float:
-    """Seconds of a fixed little computation, the fastest of some repeats; about 20 ms each.
+    """Return the seconds of a fixed computation, the minimum over repeats of about 20 ms each.
 
-    A mix of what fitting models does: sorting, a matrix product and plain Python. The ratio of two
-    machines' numbers is a guess of the ratio of their fitting times. Waiting for a processor is not
-    counted, where the system tells finely enough.
+    The computation resembles model fitting: sorting, a matrix product and plain Python. The ratio
+    of two machines' results estimates the ratio of their fit seconds. Time spent waiting for a
+    processor is excluded if the system's thread clock is precise enough.
     """
     own_clock = time.get_clock_info("thread_time").resolution <= _FINE_SECONDS
     clock = time.thread_time if own_clock else time.perf_counter

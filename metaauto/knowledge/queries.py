@@ -1,4 +1,4 @@
-"""Reading facts out of a store."""
+"""Read facts from a store."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from metaauto.configuration import Configuration
 from metaauto.errors import KnowledgeError
 from metaauto.knowledge import metric_similarity
-from metaauto.knowledge.connection import telling, transaction
+from metaauto.knowledge.connection import store_errors, transaction
 from metaauto.knowledge.matrix import KnowledgeMatrix, read_matrix
 from metaauto.knowledge.records import (
     STATUSES,
@@ -33,26 +33,26 @@ __all__ = ["StoreInfo", "StoredFacts"]
 
 @dataclass(frozen=True)
 class StoreInfo:
-    """What a store holds, in numbers.
+    """Counts of the facts in a store.
 
     Parameters
     ----------
     path : str
-        Where it is.
+        Path of the store.
     schema : int
         Number of its schema.
     size : int
         Bytes on disk.
     datasets, configurations, evaluations : mapping of str to int
-        By kind of task; configurations are counted where they were evaluated.
+        Counts by kind of task; only evaluated configurations are counted.
     statuses : mapping of str to int
-        Evaluations by how they ended.
+        Evaluations by status.
     models : mapping of str to int
         Configurations by model.
     metrics : mapping of str to list of str
-        Metrics that any evaluation has, by kind of task.
+        Metrics of the evaluations, by kind of task.
     protocols, sources, licences : list of str
-        All that occur.
+        All distinct values.
     """
 
     path: str
@@ -69,12 +69,12 @@ class StoreInfo:
     licences: list[str]
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values."""
+        """Return JSON-ready values."""
         return asdict(self)
 
 
 class StoredFacts:
-    """The reading half of `metaauto.knowledge.KnowledgeStore`."""
+    """The read-only interface of `metaauto.knowledge.KnowledgeStore`."""
 
     path: Path
     readonly: bool
@@ -82,35 +82,35 @@ class StoredFacts:
 
     @property
     def size(self) -> int:
-        """Bytes on disk, of what is written and not yet in the main file too."""
+        """Bytes on disk, including the write-ahead log."""
         names = (self.path, self.path.with_name(self.path.name + "-wal"))
         return sum(name.stat().st_size for name in names if name.exists())
 
     def provenances(self) -> list[ProvenanceFact]:
-        """Every provenance, by key."""
+        """Return every provenance, by key."""
         with self._reading():
             return list(self._provenance_by_id().values())
 
     def datasets(
         self, kind: str | None = None, *, fingerprint: str | None = None, metafeatures: bool = True
     ) -> list[DatasetFact]:
-        """Datasets by kind and fingerprint.
+        """Return the datasets, by kind and fingerprint.
 
         Parameters
         ----------
         kind : {'binary', 'multiclass', 'regression'}, optional
-            Only those of one kind of task.
+            Only datasets of this kind of task.
         fingerprint : str, optional
-            Only those of one table.
+            Only this dataset.
         metafeatures : bool, default=True
-            Whether they come with their metafeatures.
+            Whether to read the metafeatures.
         """
         with self._reading():
             found = self._dataset_by_id(kind, fingerprint, metafeatures)
         return sorted(found.values(), key=lambda fact: (fact.kind, fact.fingerprint))
 
     def configurations(self, kind: str | None = None) -> list[ConfigurationFact]:
-        """Configurations by key, optionally those evaluated or proposed for one kind of task."""
+        """Return the configurations, optionally those evaluated or proposed for a kind of task."""
         with self._reading():
             found = self._configuration_by_id()
             if kind is not None:
@@ -130,9 +130,9 @@ class StoredFacts:
     def evaluations(
         self, kind: str | None = None, *, fingerprint: str | None = None
     ) -> Iterator[EvaluationFact]:
-        """Evaluations by kind, fingerprint, configuration, protocol and fold.
+        """Yield the evaluations by kind, fingerprint, configuration, protocol and fold.
 
-        They are read dataset by dataset; what is written meanwhile may or may not be seen.
+        They are read dataset by dataset; facts written in the meantime may be included.
         """
         with self._reading():
             datasets = self._dataset_by_id(kind, fingerprint, metafeatures=False)
@@ -144,7 +144,7 @@ class StoredFacts:
     def has_evaluation(
         self, fingerprint: str, kind: str, configuration: str, protocol: str, fold: int
     ) -> bool:
-        """Whether an evaluation is stored, however it ended: ``has_evaluation(*fact.key)``."""
+        """Return whether an evaluation is stored, with any status; call with ``*fact.key``."""
         with self._reading():
             row = self._connection.execute(
                 "SELECT 1 FROM evaluation WHERE fold = ?"
@@ -158,7 +158,7 @@ class StoredFacts:
     def done_keys(
         self, protocol: str, kind: str | None = None
     ) -> set[tuple[str, str, str, str, int]]:
-        """`EvaluationFact.key` of all that is stored under a protocol, however it ended."""
+        """Return the `EvaluationFact.key` of all evaluations under a protocol, with any status."""
         with self._reading():
             rows = self._connection.execute(
                 "SELECT fingerprint, kind, configuration.key, protocol.name, fold FROM evaluation"
@@ -178,21 +178,20 @@ class StoredFacts:
         *,
         extractors: Mapping[str, int] | None = None,
     ) -> KnowledgeMatrix:
-        """Datasets by configurations as dense arrays; see `KnowledgeMatrix`.
+        """Return datasets by configurations as dense arrays; see `KnowledgeMatrix`.
 
         Parameters
         ----------
         kind : {'binary', 'multiclass', 'regression'}
             Kind of task.
         metric : str
-            Name of a stored metric, or another name of the same loss; under any other name all
-            losses are NaN (`metrics_like` tells which are related).
+            Name of a stored metric, or another name of the same loss. For other metrics all losses
+            are NaN; `metrics_like` lists similar ones.
         protocol : str, optional
-            Only evaluations made so. By default all; a dataset has a row for each of its protocols,
-            so that losses of one row are always comparable.
+            Only evaluations under this protocol. By default all; a dataset has one row per
+            protocol, so that losses of one row are always comparable.
         extractors : mapping of str to int, optional
-            The version of each extractor to take metafeatures from. By default, of each extractor
-            the version that most datasets have.
+            Version of each extractor to read metafeatures of; by default the most frequent version.
         """
         with self._reading():
             stored = self._metrics_of(kind)
@@ -204,42 +203,42 @@ class StoredFacts:
             )
 
     def metrics_like(self, kind: str, metric: str) -> list[str]:
-        """Stored metrics that judge most like another, the nearest first.
+        """Return the stored metrics of a kind by similarity to a metric, the most similar first.
 
-        Those that minimise the very same loss come first; all stored metrics of the kind follow
-        in the order of a documented table (`metaauto.knowledge.metric_similarity`).
+        Metrics with the same loss come first; the others follow in the order of
+        `metaauto.knowledge.metric_similarity`.
         """
         with self._reading():
             stored = self._metrics_of(kind)
         return [name for name in metric_similarity.order(kind, metric, stored) if name in stored]
 
     def info(self) -> StoreInfo:
-        """Counts of what the store holds."""
+        """Return the counts of the facts in the store."""
         with self._reading():
-            ask = self._counts
+            count = self._counts
             per_kind = (
                 "SELECT kind, count({}) FROM evaluation JOIN dataset ON id = dataset GROUP BY 1"
             )
-            endings = ask("SELECT status, count(*) FROM evaluation GROUP BY 1")
+            statuses = count("SELECT status, count(*) FROM evaluation GROUP BY 1")
             return StoreInfo(
                 path=str(self.path),
                 schema=len(MIGRATIONS),
                 size=self.size,
-                datasets=ask("SELECT kind, count(*) FROM dataset GROUP BY 1"),
-                configurations=ask(per_kind.format("DISTINCT configuration")),
-                evaluations=ask(per_kind.format("*")),
-                statuses={STATUSES[status]: number for status, number in endings.items()},
-                models=ask("SELECT model, count(*) FROM configuration GROUP BY 1"),
+                datasets=count("SELECT kind, count(*) FROM dataset GROUP BY 1"),
+                configurations=count(per_kind.format("DISTINCT configuration")),
+                evaluations=count(per_kind.format("*")),
+                statuses={STATUSES[status]: number for status, number in statuses.items()},
+                models=count("SELECT model, count(*) FROM configuration GROUP BY 1"),
                 metrics={kind: self._metrics_of(kind) for kind in TASK_KINDS},
-                protocols=list(ask("SELECT name, 1 FROM protocol")),
-                sources=list(ask("SELECT DISTINCT source, 1 FROM provenance")),
+                protocols=list(count("SELECT name, 1 FROM protocol")),
+                sources=list(count("SELECT DISTINCT source, 1 FROM provenance")),
                 licences=[
-                    name for name in ask("SELECT DISTINCT licence, 1 FROM provenance") if name
+                    name for name in count("SELECT DISTINCT licence, 1 FROM provenance") if name
                 ],
             )
 
     def close(self) -> None:
-        """Close the file; a store that was written is whole again in one file."""
+        """Close the file; SQLite then moves the write-ahead log into it."""
         self._connection.close()
 
     def __enter__(self) -> Any:
@@ -250,8 +249,8 @@ class StoredFacts:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """One state of the store, whatever a writer does meanwhile."""
-        with telling(self.path), transaction(self._connection):
+        """Read one consistent snapshot of the store."""
+        with store_errors(self.path), transaction(self._connection):
             yield
 
     def _counts(self, query: str) -> dict[Any, int]:
@@ -286,8 +285,8 @@ class StoredFacts:
         keys = self._keys("provenance")
         found = {}
         for row in rows:
-            known = tuple(values.get(row[0], ()))
-            parts = (*row[1:8], keys[row[11]], known, *row[8:11])
+            of_dataset = tuple(values.get(row[0], ()))
+            parts = (*row[1:8], keys[row[11]], of_dataset, *row[8:11])
             found[row[0]] = DatasetFact(*parts)
         return found
 
@@ -362,7 +361,7 @@ class StoredFacts:
 
 
 def unpacked(names: list[str], losses: bytes) -> dict[str, float]:
-    """Losses by metric in single precision; making a fact of them rounds them as they were."""
+    """Unpack single-precision losses by metric; `EvaluationFact` rounds them as when stored."""
     values = np.frombuffer(losses, dtype="<f4")
     if len(values) != len(names):
         raise KnowledgeError(

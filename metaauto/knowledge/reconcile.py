@@ -1,19 +1,19 @@
-"""What stays when two facts speak of the same thing. The order in which they come never matters.
+"""Resolve conflicts between facts with the same key, independent of their order.
 
 Evaluations
-    A success replaces whatever is no success; of two successes the one with more metrics stays.
-    Of other ends the one stays that says most: failed, memory, crashed, timeout, in this order; of
-    two time-outs the one under the larger limit. Then the one created first, then the one whose
-    values come first in order, so that the outcome depends on the facts alone.
+    A success replaces any other status; of two successes the one with more metrics is kept. Other
+    statuses have the order failed, memory, crashed, timeout; of two time-outs the one under the
+    larger limit is kept. Ties are broken by the creation time, then by the values, so that the
+    result depends on the facts only.
 Datasets
-    Known replaces unknown. Any source replaces ``"fit"``. The shape is that with more rows used.
-    Where two values differ otherwise, the lesser stays; so it does with metafeatures of one
-    extractor and version. The provenance created first stays.
+    Known values replace unknown ones. Any source replaces ``"fit"``. The shape with more used rows
+    is kept. Of other differing values the smaller one is kept; likewise for metafeatures of one
+    extractor and version. The provenance created first is kept.
 Configurations
-    The newer plugin version stays, the kinds they are proposed for are united, and the provenance
-    created first stays.
+    The newer plugin version is kept, the proposed kinds are united, and the provenance created
+    first is kept.
 Provenance
-    Each is its own fact: its key is the digest of all it says.
+    Provenances never conflict: the key is the digest of all values.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 from metaauto.knowledge.records import STATUSES, ConfigurationFact, DatasetFact, MetafeatureFact
 
-__all__ = ["PUT_EVALUATION", "united_configuration", "united_dataset"]
+__all__ = ["PUT_EVALUATION", "merged_configuration", "merged_dataset"]
 
 T = TypeVar("T", int, float, str)
 
@@ -47,7 +47,7 @@ def _rank(row: str) -> str:
         (SELECT key FROM provenance WHERE id = {row}.provenance))"""
 
 
-#: Puts one evaluation (columns as in the schema) or leaves the stored one, by the rules above.
+#: Inserts one evaluation (columns as in the schema), or keeps the stored one by the rules above.
 PUT_EVALUATION = f"""
     INSERT INTO evaluation ({", ".join(_KEY + _VALUES)})
     VALUES ({", ".join("?" * len(_KEY + _VALUES))})
@@ -57,8 +57,8 @@ PUT_EVALUATION = f"""
 """
 
 
-def united_dataset(one: DatasetFact, other: DatasetFact, created: Mapping[str, str]) -> DatasetFact:
-    """What two facts of one dataset say together; `created` is the time of each provenance."""
+def merged_dataset(one: DatasetFact, other: DatasetFact, created: Mapping[str, str]) -> DatasetFact:
+    """Merge two facts of one dataset; `created` is the time of each provenance."""
     values: dict[tuple[str, int, str], MetafeatureFact] = {}
     for fact in (*one.metafeatures, *other.metafeatures):
         known = values.setdefault(fact.key, fact)
@@ -80,10 +80,10 @@ def united_dataset(one: DatasetFact, other: DatasetFact, created: Mapping[str, s
     )
 
 
-def united_configuration(
+def merged_configuration(
     one: ConfigurationFact, other: ConfigurationFact, created: Mapping[str, str]
 ) -> ConfigurationFact:
-    """What two facts of one configuration say together."""
+    """Merge two facts of one configuration."""
     newer = max((one, other), key=_plugin_order)
     return replace(
         newer,

@@ -1,4 +1,4 @@
-"""The facts that a store holds: plain, frozen, JSON-ready, rounded by rule when they are made."""
+"""The facts in a store: frozen, JSON-ready, validated and rounded when they are created."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from metaauto.configuration import Configuration
 from metaauto.errors import KnowledgeError
-from metaauto.knowledge import rounding, validation
+from metaauto.knowledge import validation
 from metaauto.metafeatures import Metafeatures
 
 __all__ = [
@@ -22,13 +22,13 @@ __all__ = [
     "ProvenanceFact",
 ]
 
-#: How an evaluation ended, in the order in which one replaces another.
+#: Statuses of evaluations; earlier ones replace later ones.
 STATUSES = ("success", "failed", "memory", "crashed", "timeout")
 
 
 @dataclass(frozen=True)
 class ProvenanceFact:
-    """Where facts come from: when, by what, on how fast a machine, under which licence.
+    """Provenance of facts: time, source, versions, speed of the machine, licence.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ class ProvenanceFact:
     metaauto : str
         Version of metaauto.
     versions : mapping of str to str
-        Versions of the libraries concerned.
+        Versions of libraries.
     speed : float, optional
-        Seconds of `metaauto.knowledge.provenance.calibrate` on that machine.
+        Result of `metaauto.knowledge.provenance.calibrate` on the machine.
     cores : int, optional
-        Cores that one fit could use.
+        Cores per fit.
     licence : str
         Licence of the facts, as an SPDX name; empty for the user's own.
 
@@ -70,39 +70,39 @@ class ProvenanceFact:
             validation.text(f"Version of {name}", text)
         validation.text("Licence", self.licence)
         object.__setattr__(self, "versions", versions)
-        object.__setattr__(self, "speed", rounding.seconds("Speed", self.speed))
+        object.__setattr__(self, "speed", validation.seconds("Speed", self.speed))
         if self.cores is not None:
             object.__setattr__(self, "cores", validation.count("Cores", self.cores))
 
     @property
     def key(self) -> str:
-        """A short digest of all it says."""
+        """Short digest of all values."""
         return hashlib.sha256(validation.canonical_json(self.to_json()).encode()).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values."""
+        """Return JSON-ready values."""
         return {**self.__dict__, "versions": dict(self.versions)}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> ProvenanceFact:
-        """Rebuild what `to_json` wrote."""
+        """Create a fact from the output of `to_json`."""
         return validation.build(cls, record)
 
 
 @dataclass(frozen=True)
 class MetafeatureFact:
-    """One number that describes a dataset, and the version of the extractor that said it.
+    """One metafeature of a dataset, with the version of its extractor.
 
     Parameters
     ----------
     extractor : str
         Name of the extractor.
     version : int
-        Its version; numbers of different versions are not compared.
+        Version of the extractor; values of different versions are not comparable.
     name : str
-        Which of its numbers.
+        Key of the value in the extractor.
     value : float, optional
-        None where it cannot be said; NaN becomes None.
+        The value; None if undefined. NaN becomes None.
     """
 
     extractor: str
@@ -111,66 +111,66 @@ class MetafeatureFact:
     value: float | None
 
     def __post_init__(self) -> None:
-        validation.text("Extractor", self.extractor, empty=False)
+        validation.text("MetafeatureExtractor", self.extractor, empty=False)
         validation.text("Metafeature", self.name, empty=False)
         object.__setattr__(self, "version", validation.count("Version", self.version))
         if self.value is not None:
-            value = rounding.metafeature(f"{self.extractor}.{self.name}", self.value)
+            value = validation.metafeature(f"{self.extractor}.{self.name}", self.value)
             object.__setattr__(self, "value", None if math.isnan(value) else value)
 
     @property
     def key(self) -> tuple[str, int, str]:
-        """What tells it from others of one dataset: extractor, version and name."""
+        """Extractor, version and name; unique within one dataset."""
         return self.extractor, self.version, self.name
 
     @classmethod
     def all_of(cls, metafeatures: Metafeatures) -> tuple[MetafeatureFact, ...]:
-        """The facts of what `metaauto.metafeatures.extract` returned, without its notes."""
-        found = []
+        """Return the facts of all values of `metafeatures`."""
+        facts = []
         for name, value in metafeatures.values.items():
             extractor = max(
                 (e for e in metafeatures.versions if name.startswith(e + ".")), key=len, default=""
             )
             if not extractor:
                 raise KnowledgeError(
-                    f"Metafeature {name!r} belongs to no extractor with a version.",
+                    f"The extractor of metafeature {name!r} has no version.",
                     hint="Give Metafeatures with `versions`.",
                 )
             version = metafeatures.versions[extractor]
-            found.append(cls(extractor, version, name[len(extractor) + 1 :], value))
-        return tuple(sorted(found, key=lambda fact: fact.key))
+            facts.append(cls(extractor, version, name[len(extractor) + 1 :], value))
+        return tuple(sorted(facts, key=lambda fact: fact.key))
 
 
 @dataclass(frozen=True)
 class DatasetFact:
-    """A table as the store knows it: a digest, its shape and its metafeatures.
+    """A dataset in a store: fingerprint, shape and metafeatures.
 
     Parameters
     ----------
     fingerprint : str
-        `metaauto.data.fingerprint.fingerprint` of the whole table, 64 hexadecimal digits.
+        `metaauto.data.fingerprint.fingerprint` of the full table, 64 hexadecimal digits.
     kind : {'binary', 'multiclass', 'regression'}
-        Kind of task. One table may be known under two kinds.
+        Kind of task. One table may be stored under several kinds.
     n_rows, n_features, n_classes : int
-        Shape of the whole table; no classes in regression.
+        Shape of the full table; 0 classes in regression.
     rows_used : int
-        Rows that were evaluated, where they were capped; the most of all protocols.
+        Rows used for evaluations, if subsampled; the maximum over the protocols.
     source : str
-        Where the table comes from: ``"openml:31"``, ``"folder"``; ``"fit"`` for a user's own.
+        Origin of the table: ``"openml:31"``, ``"folder"``; ``"fit"`` for a user's own.
     provenance : str
-        Key of the provenance that said so first.
+        Key of the first provenance.
     metafeatures : tuple of MetafeatureFact
-        Sorted; of several versions of one extractor where there are.
+        Sorted; possibly of several versions of an extractor.
     openml_id : int, optional
         Data id at OpenML.
     label, group : str, optional
-        Name of a public table, and of the family of near duplicates it belongs to. A user's own
-        table has neither.
+        Name of a public dataset, and of its group of near duplicates. Not allowed for a user's own
+        dataset.
 
     Raises
     ------
     KnowledgeError
-        If a value cannot be stored, or a user's own table carries a name.
+        A value cannot be stored, or a user's own dataset has a label or group.
     """
 
     fingerprint: str
@@ -201,19 +201,19 @@ class DatasetFact:
                 validation.text(name, text, empty=False)
                 if self.source == "fit":
                     raise KnowledgeError(
-                        f"A table of a user's own fit carries a {name}.",
-                        hint="Only public tables are named in a store; leave it out.",
+                        f"A dataset of a user's own fit must not have a {name}.",
+                        hint="Omit it; only public datasets have names in a store.",
                     )
         values = {fact.key: fact for fact in self.metafeatures}
         object.__setattr__(self, "metafeatures", tuple(values[key] for key in sorted(values)))
 
     @property
     def key(self) -> tuple[str, str]:
-        """What tells it from others: fingerprint and kind."""
+        """Fingerprint and kind; unique within a store."""
         return self.fingerprint, self.kind
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values; metafeatures by ``extractor/version``, NaN as None."""
+        """Return JSON-ready values; metafeatures by ``extractor/version``, NaN as None."""
         record = {**self.__dict__}
         values: dict[str, dict[str, float | None]] = {}
         for fact in self.metafeatures:
@@ -223,34 +223,34 @@ class DatasetFact:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> DatasetFact:
-        """Rebuild what `to_json` wrote."""
+        """Create a fact from the output of `to_json`."""
         try:
-            found = []
+            metafeatures = []
             for name, values in record.get("metafeatures", {}).items():
                 extractor, _, version = name.rpartition("/")
                 for key, value in values.items():
-                    found.append(MetafeatureFact(extractor, int(version), key, value))
+                    metafeatures.append(MetafeatureFact(extractor, int(version), key, value))
         except (AttributeError, TypeError, ValueError):
             raise validation.unreadable(cls, record) from None
-        return validation.build(cls, {**record, "metafeatures": tuple(found)})
+        return validation.build(cls, {**record, "metafeatures": tuple(metafeatures)})
 
 
 @dataclass(frozen=True)
 class ConfigurationFact:
-    """A configuration and the plugin and search space it belongs to.
+    """A configuration with its plugin and the version of its search space.
 
     Parameters
     ----------
     configuration : Configuration
         Model and values.
     provenance : str
-        Key of the provenance that named it first.
+        Key of the first provenance.
     space_version : int, default=1
-        Version of the model's space; the same values mean another thing in another version.
+        Version of the model's space; values of different versions are not comparable.
     plugin, plugin_version : str
-        Distribution that the model comes from.
+        Distribution of the model.
     proposed_for : tuple of str
-        Kinds of task that somebody recommends it for, evaluated or not.
+        Kinds of task that a published portfolio proposes it for, evaluated or not.
     """
 
     configuration: Configuration
@@ -268,12 +268,13 @@ class ConfigurationFact:
         version = validation.count("space_version", self.space_version)
         object.__setattr__(self, "space_version", version)
         if version < 1:
-            raise KnowledgeError("space_version is 0.", hint="Versions start at 1.")
+            raise KnowledgeError("space_version must be >= 1 (got 0).", hint="Give 1 or more.")
         for name, value in self.configuration.values.items():
             if value is not None and not isinstance(value, str | int | float):
                 raise KnowledgeError(
-                    f"Value {value!r} of {self.configuration.model}'s {name!r} is no scalar.",
-                    hint="Configurations hold text, numbers, booleans or None.",
+                    f"Invalid value of {self.configuration.model}'s {name!r}: expected a scalar, "
+                    f"got {value!r}.",
+                    hint="Use text, numbers, booleans or None.",
                 )
         validation.canonical_json(self.configuration.to_json())
         for kind in self.proposed_for:
@@ -292,14 +293,14 @@ class ConfigurationFact:
         return self.configuration.model
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values."""
+        """Return JSON-ready values."""
         record = {**self.__dict__, **self.configuration.to_json()}
         del record["configuration"]
         return {**record, "proposed_for": list(self.proposed_for)}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> ConfigurationFact:
-        """Rebuild what `to_json` wrote."""
+        """Create a fact from the output of `to_json`."""
         values = dict(record)
         try:
             configuration = Configuration(values.pop("model"), dict(values.pop("values")))
@@ -311,30 +312,31 @@ class ConfigurationFact:
 
 @dataclass(frozen=True)
 class EvaluationFact:
-    """What came of one configuration on one fold of one dataset. A time-out is a fact too.
+    """Result of one configuration on one fold of one dataset, with any status.
 
     Parameters
     ----------
     fingerprint, kind : str
-        Which dataset.
+        Key of the dataset.
     configuration : str
         `ConfigurationFact.key`.
     protocol : str
-        How the folds were made, as ``"5-fold/seed0/rows<=10000"``.
+        Evaluation protocol, as ``"5-fold/seed0/rows<=10000"``.
     fold : int
         Number of the fold, from 0.
     status : {'success', 'failed', 'memory', 'crashed', 'timeout'}
-        How it ended.
+        Status of the evaluation.
     provenance : str
         Key of its provenance.
     losses : mapping of str to float
-        By metric, minimised; at least one after a success and none otherwise. NaN is left out.
+        Losses by metric, to be minimised; at least one for a success, otherwise none. NaN is
+        dropped.
     fit_seconds, predict_seconds : float, optional
-        Seconds spent; those until it was stopped if it failed.
+        Seconds of fitting and predicting; after a failure those until it.
     memory : float, optional
-        Highest resident memory, MiB.
+        Peak resident memory, MiB.
     limit_seconds : float, optional
-        Limit it ran under; None for no limit.
+        Time limit; None for no limit.
     """
 
     fingerprint: str
@@ -359,39 +361,39 @@ class EvaluationFact:
         object.__setattr__(self, "fold", validation.count("Fold", self.fold))
         if self.status not in STATUSES:
             raise KnowledgeError(
-                f"There is no status {self.status!r}.", hint=f"Known: {', '.join(STATUSES)}."
+                f"Invalid status {self.status!r}.", hint=f"Use one of {', '.join(STATUSES)}."
             )
         losses = {}
         for name in sorted(self.losses):
             validation.text("Metric", name, empty=False)
-            value = rounding.loss(name, self.losses[name])
+            value = validation.loss(name, self.losses[name])
             if not math.isnan(value):
                 losses[name] = value
         if bool(losses) != (self.status == "success"):
             raise KnowledgeError(
-                f"A {self.status} evaluation comes with {len(losses)} losses.",
-                hint="A success has at least one loss that is no NaN, anything else none.",
+                f"An evaluation with status {self.status!r} has {len(losses)} losses.",
+                hint="Give at least one loss other than NaN for a success, otherwise none.",
             )
         object.__setattr__(self, "losses", losses)
-        object.__setattr__(self, "memory", rounding.memory("memory", self.memory))
+        object.__setattr__(self, "memory", validation.memory("memory", self.memory))
         for name in ("fit_seconds", "predict_seconds", "limit_seconds"):
-            object.__setattr__(self, name, rounding.seconds(name, getattr(self, name)))
+            object.__setattr__(self, name, validation.seconds(name, getattr(self, name)))
 
     @property
     def key(self) -> tuple[str, str, str, str, int]:
-        """What tells it from others: fingerprint, kind, configuration, protocol and fold."""
+        """Fingerprint, kind, configuration, protocol and fold; unique within a store."""
         return self.fingerprint, self.kind, self.configuration, self.protocol, self.fold
 
     @property
     def seconds(self) -> float:
-        """Seconds of fitting and predicting together, as far as they are known."""
+        """Total seconds of fitting and predicting; unknown ones count as 0."""
         return (self.fit_seconds or 0.0) + (self.predict_seconds or 0.0)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values."""
+        """Return JSON-ready values."""
         return {**self.__dict__, "losses": dict(self.losses)}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> EvaluationFact:
-        """Rebuild what `to_json` wrote."""
+        """Create a fact from the output of `to_json`."""
         return validation.build(cls, record)

@@ -1,7 +1,7 @@
-"""The tables of a store as data, and how an older store is brought up to them.
+"""The schema of a store and its migrations.
 
-A released migration is never edited: a change is a new entry at the end of `MIGRATIONS`, with a
-store of the schema before it kept among the test assets.
+Do not edit a released migration: append a new entry to `MIGRATIONS`, and keep a store of the
+previous schema among the test assets.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from metaauto.errors import KnowledgeError
 
 __all__ = ["APPLICATION_ID", "COLUMNS", "MIGRATIONS", "Migration", "apply", "tables_of", "version"]
 
-#: Marks an SQLite file as a store: the bytes of ``mAut``.
+#: SQLite application id of a store: the bytes of ``mAut``.
 APPLICATION_ID = 0x6D417574
 
 
 @dataclass(frozen=True)
 class Migration:
-    """One step from a schema to the next; the step and its record are one transaction."""
+    """One step from a schema to the next, applied and recorded in one transaction."""
 
     name: str
     statements: Sequence[str]
 
 
-# Evaluations take nearly all of the space: small integers for everything that repeats, whole
-# microseconds and MiB, and the losses in single precision in the order of the metric set's names.
+# Evaluations use nearly all of the space, so repeated values are integer ids, times and memory are
+# integers (microseconds, MiB), and losses are packed single-precision floats in the order of the
+# metric set's names.
 _FIRST = (
     """CREATE TABLE migration (
         number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied TEXT NOT NULL)""",
@@ -103,12 +104,12 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 
 def version(connection: sqlite3.Connection) -> int:
-    """Number of migrations that a store has seen; 0 for an empty file.
+    """Return the number of migrations applied to a store; 0 for an empty file.
 
     Raises
     ------
     KnowledgeError
-        If the file is a database of something else, or a store of a newer metaauto.
+        The file is another SQLite database, or a store of a newer metaauto.
     """
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (number,) = connection.execute("PRAGMA user_version").fetchone()
@@ -117,25 +118,25 @@ def version(connection: sqlite3.Connection) -> int:
         return 0
     if application != APPLICATION_ID:
         raise KnowledgeError(
-            "It is an SQLite database, but no knowledge store.", hint="Name another file."
+            "It is an SQLite database, but not a knowledge store.", hint="Choose another file."
         )
     if number > len(MIGRATIONS):
         raise KnowledgeError(
-            f"It was written by a newer metaauto (schema {number}, known: {len(MIGRATIONS)}).",
+            f"It was written by a newer metaauto (schema {number}; supported: {len(MIGRATIONS)}).",
             hint="Upgrade metaauto to use it.",
         )
     return int(number)
 
 
 def apply(connection: sqlite3.Connection, upto: int | None = None) -> list[str]:
-    """Bring a store to the newest schema; names of what was applied.
+    """Migrate a store to the newest schema; return the names of the applied migrations.
 
     Parameters
     ----------
     connection : sqlite3.Connection
         In autocommit mode (``isolation_level=None``).
     upto : int, optional
-        Stop at this schema, to make stores for tests.
+        Stop at this schema, to create stores for tests.
     """
     import sqlite_utils
 
@@ -161,7 +162,7 @@ def apply(connection: sqlite3.Connection, upto: int | None = None) -> list[str]:
 
 
 def tables_of(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
-    """Columns of each table as they are; whatever is no table counts as one without columns."""
+    """Return the columns of each table of the file; views and triggers count without columns."""
     found: dict[str, tuple[str, ...]] = {}
     rows = connection.execute("SELECT type, name FROM sqlite_master").fetchall()
     for kind, name in rows:

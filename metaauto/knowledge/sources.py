@@ -1,4 +1,4 @@
-"""Which stores a fit recalls from, and the user's own, which grows with every fit."""
+"""Load knowledge from the shipped store, installed packs and the user's own store."""
 
 from __future__ import annotations
 
@@ -7,27 +7,42 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from metaauto.errors import KnowledgeError
-from metaauto.knowledge.joining import join
 from metaauto.knowledge.matrix import KnowledgeMatrix
 from metaauto.knowledge.store import KnowledgeStore
 
 __all__ = [
     "OWN_STORE_VARIABLE",
-    "Recalled",
+    "LoadedKnowledge",
+    "join",
     "own_store",
-    "recall",
+    "load_knowledge",
     "shipped_store",
     "stores",
     "writable_store",
 ]
 
 OWN_STORE_VARIABLE = "METAAUTO_KNOWLEDGE"
+_ABSENT: dict[str, Any] = {
+    "loss": np.nan,
+    "seconds": np.nan,
+    "n_folds": 0,
+    "n_seen": 0,
+    "timed_out": False,
+    "failed": False,
+    "speed": np.nan,
+}
 
 
 def own_store() -> Path:
-    """The user's own store: ``METAAUTO_KNOWLEDGE``, or a file in the platform's data directory."""
+    """Return the path of the user's own store.
+
+    It is ``METAAUTO_KNOWLEDGE``, or a file in the platform's data directory.
+    """
     given = os.environ.get(OWN_STORE_VARIABLE)
     if given:
         return Path(given).expanduser().absolute()
@@ -37,30 +52,30 @@ def own_store() -> Path:
 
 
 def shipped_store() -> Path | None:
-    """The store that comes with metaauto; None in an installation without one."""
+    """Return the path of the store shipped with metaauto; None if it is not installed."""
     from importlib.resources import files
 
     path = Path(str(files("metaauto"))) / "metaknowledge" / "knowledge.db"
     if not path.is_file():
-        # A checkout keeps it beside the package.
+        # In a source checkout the folder is next to the package.
         path = path.parents[2] / "metaknowledge" / "knowledge.db"
     return path if path.is_file() else None
 
 
 @dataclass(frozen=True)
-class Recalled:
-    """What the stores say of a kind of task.
+class LoadedKnowledge:
+    """Knowledge of a kind of task.
 
     Parameters
     ----------
     matrix : KnowledgeMatrix or None
-        All of them joined; None if nothing is known.
+        The joined matrix of all stores; None without knowledge.
     used : mapping of str to int
-        Tables by store.
+        Number of datasets by store.
     metric : str
-        The stored metric that stands for the one asked for.
+        The stored metric that is most similar to the requested one.
     problems : tuple of str
-        Stores that could not be used, and why.
+        Stores that could not be used, with the reason.
     """
 
     matrix: KnowledgeMatrix | None
@@ -69,7 +84,7 @@ class Recalled:
     problems: tuple[str, ...] = ()
 
 
-def recall(
+def load_knowledge(
     paths: Iterable[str | Path],
     kind: str,
     metric: str,
@@ -77,21 +92,21 @@ def recall(
     without: str | None = None,
     without_openml_id: int | None = None,
     extractors: Mapping[str, int] | None = None,
-) -> Recalled:
-    """Read what stores know of a kind of task; one that cannot be read is left out and named.
+) -> LoadedKnowledge:
+    """Load the knowledge of a kind of task from stores; skip and report unreadable ones.
 
     Parameters
     ----------
     paths : iterable of str or Path
-        Stores; missing files are left out silently.
+        Stores; missing files are ignored.
     kind : {'binary', 'multiclass', 'regression'}
         Kind of task.
     metric : str
-        The stored metric nearest to it is used.
+        Requested metric; the most similar stored metric is used.
     without : str, optional
-        Fingerprint of a table whose rows are left out: a fit learns nothing from itself.
+        Fingerprint of a dataset to exclude, so that a fit does not use results on its own dataset.
     without_openml_id : int, optional
-        Data id at OpenML, likewise: published results do not tell fingerprints.
+        OpenML data id of a dataset to exclude; published results have no fingerprints.
     extractors : mapping of str to int, optional
         Version of each installed metafeature extractor.
     """
@@ -103,27 +118,27 @@ def recall(
             continue
         try:
             with KnowledgeStore.open(path) as store:
-                near = store.metrics_like(kind, metric)
-                if not near:
+                similar = store.metrics_like(kind, metric)
+                if not similar:
                     continue
-                found = store.matrix(kind, near[0], extractors=extractors)
+                matrix = store.matrix(kind, similar[0], extractors=extractors)
         except KnowledgeError as error:
             problems.append(str(error))
             continue
         if without is not None:
-            found = found.without(without)
+            matrix = matrix.without(without)
         if without_openml_id is not None:
-            found = found.rows([fact.openml_id != without_openml_id for fact in found.datasets])
-        if len(found.datasets):
-            matrices.append(found)
-            used[str(path)] = len(set(found.fingerprints))
-    whole = join(matrices) if matrices else None
-    name = whole.metric if whole is not None else ""
-    return Recalled(whole, used, name, tuple(problems))
+            matrix = matrix.rows([fact.openml_id != without_openml_id for fact in matrix.datasets])
+        if len(matrix.datasets):
+            matrices.append(matrix)
+            used[str(path)] = len(set(matrix.fingerprints))
+    joined = join(matrices) if matrices else None
+    name = joined.metric if joined is not None else ""
+    return LoadedKnowledge(joined, used, name, tuple(problems))
 
 
 def stores(packs: Sequence[Path] = (), own: bool = True) -> list[Path]:
-    """Paths of the shipped store, of knowledge packs and of the user's own, in this order."""
+    """Return the paths of the shipped store, knowledge packs and the user's own store."""
     shipped = shipped_store()
     found = [shipped] if shipped is not None else []
     return [*found, *packs, *([own_store()] if own else [])]
@@ -148,3 +163,70 @@ def writable_store(path: Path) -> Iterator[KnowledgeStore]:
     finally:
         if is_empty:
             path.unlink(missing_ok=True)
+
+
+def join(matrices: Sequence[KnowledgeMatrix]) -> KnowledgeMatrix:
+    """Join matrices; of each dataset and protocol the row with the most evaluations is kept.
+
+    Parameters
+    ----------
+    matrices : sequence of KnowledgeMatrix
+        At least one, of the same kind of task. Their metrics may differ, because losses are
+        compared within a row only.
+
+    Raises
+    ------
+    ValueError
+        There is no matrix, or their kinds differ.
+    """
+    if len({matrix.kind for matrix in matrices}) != 1:
+        raise ValueError("expected at least one matrix, all of the same kind of task")
+    if len(matrices) == 1:
+        return matrices[0]
+    facts = {fact.key: fact for matrix in matrices for fact in matrix.configurations}
+    columns = {key: column for column, key in enumerate(sorted(facts))}
+    names = sorted({name for matrix in matrices for name in matrix.metafeature_names})
+    wide = [_reindexed(matrix, columns, names) for matrix in matrices]
+    rows = _rows_to_keep(wide)
+    stacked = {name: np.concatenate([part[name] for part in wide])[rows] for name in _ABSENT}
+    return KnowledgeMatrix(
+        kind=matrices[0].kind,
+        metric=matrices[0].metric,
+        datasets=tuple([fact for m in matrices for fact in m.datasets][row] for row in rows),
+        configurations=tuple(facts[key] for key in columns),
+        protocols=tuple([name for m in matrices for name in m.protocols][row] for row in rows),
+        metrics=tuple([name for m in matrices for name in m.metrics][row] for row in rows),
+        metafeatures=np.concatenate([part["metafeatures"] for part in wide])[rows],
+        metafeature_names=tuple(names),
+        extractors={k: v for matrix in reversed(matrices) for k, v in matrix.extractors.items()},
+        **stacked,
+    )
+
+
+def _reindexed(
+    matrix: KnowledgeMatrix, columns: dict[str, int], names: Sequence[str]
+) -> dict[str, Any]:
+    """Return the arrays with the columns of all matrices."""
+    positions = [columns[fact.key] for fact in matrix.configurations]
+    count = len(matrix.datasets)
+    wide: dict[str, Any] = {"keys": list(zip(matrix.fingerprints, matrix.protocols, strict=True))}
+    for name, absent in _ABSENT.items():
+        values = getattr(matrix, name)
+        wide[name] = np.full((count, len(columns)), absent, dtype=values.dtype)
+        wide[name][:, positions] = values
+    wide["metafeatures"] = np.full((count, len(names)), np.nan)
+    own = [names.index(name) for name in matrix.metafeature_names]
+    wide["metafeatures"][:, own] = matrix.metafeatures
+    return wide
+
+
+def _rows_to_keep(wide: Sequence[dict[str, Any]]) -> list[int]:
+    """Return the first row of each dataset and protocol with the most evaluations."""
+    best: dict[tuple[str, str], tuple[int, int]] = {}
+    row = 0
+    for part in wide:
+        for key, count in zip(part["keys"], part["n_seen"].sum(axis=1), strict=True):
+            if key not in best or count > best[key][0]:
+                best[key] = (int(count), row)
+            row += 1
+    return sorted(kept for _, kept in best.values())

@@ -1,10 +1,10 @@
-"""The store: one SQLite file of facts about configurations on datasets.
+"""The knowledge store: one SQLite file of facts about configurations on datasets.
 
-One process writes at a time, in transactions; any number read at the same time, also while it
-writes (WAL). A store object belongs to one thread at a time. NULL means "not known" for numbers
-and "has none" for names. The same fact twice is one fact; `metaauto.knowledge.reconcile` says what
-stays when two facts differ. Nothing that goes in can hold a user's rows, column names or values:
-facts are digests, shapes, numbers, and the names of components, metrics and libraries.
+One process can write at a time, in transactions; any number can read concurrently (WAL). A store
+object must not be used by several threads at once. NULL means "unknown" for numbers and "none" for
+names. Equal facts are stored once; `metaauto.knowledge.reconcile` resolves conflicts. Facts cannot
+contain a user's rows, column names or values: they are digests, shapes, numbers, and names of
+components, metrics and libraries.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import numpy as np
 from metaauto.errors import KnowledgeError
 from metaauto.knowledge import schema
 from metaauto.knowledge.canonical import digest
-from metaauto.knowledge.connection import connect, telling, transaction
+from metaauto.knowledge.connection import connect, store_errors, transaction
 from metaauto.knowledge.identifiers import RowIds
 from metaauto.knowledge.queries import StoredFacts
-from metaauto.knowledge.reconcile import PUT_EVALUATION, united_configuration, united_dataset
+from metaauto.knowledge.reconcile import PUT_EVALUATION, merged_configuration, merged_dataset
 from metaauto.knowledge.records import (
     STATUSES,
     ConfigurationFact,
@@ -31,21 +31,20 @@ from metaauto.knowledge.records import (
     EvaluationFact,
     ProvenanceFact,
 )
-from metaauto.knowledge.rounding import microseconds
-from metaauto.knowledge.validation import canonical_json
+from metaauto.knowledge.validation import canonical_json, microseconds
 
 __all__ = ["KnowledgeStore"]
 
 
 class KnowledgeStore(StoredFacts):
-    """A knowledge store. Use `create` or `open`; it closes itself as a context manager.
+    """A knowledge store. Use `create` or `open`, preferably as a context manager.
 
     Attributes
     ----------
     path : Path
         The file.
     readonly : bool
-        Whether it may only be read.
+        Whether it is open for reading only.
 
     Examples
     --------
@@ -70,30 +69,30 @@ class KnowledgeStore(StoredFacts):
     def create(
         cls, path: str | Path, *, exist_ok: bool = False, timeout: float = 30.0
     ) -> KnowledgeStore:
-        """Make a new store and open it for writing; its folder is made if it is missing.
+        """Create a store and open it for writing; a missing folder is created.
 
         Parameters
         ----------
         path : str or Path
-            A file that does not exist, or is empty.
+            A file that does not exist or is empty.
         exist_ok : bool, default=False
-            Open a store that is already there instead.
+            Open the store if it exists.
         timeout : float, default=30.0
-            Seconds to wait for another process that writes.
+            Seconds to wait for another writing process.
 
         Raises
         ------
         KnowledgeError
-            If there is a file already, or it cannot be written.
+            The file exists, or cannot be written.
         """
         path = Path(path).expanduser().absolute()
-        with telling(path):
+        with store_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and path.stat().st_size > 0:
                 if exist_ok:
                     return cls.open(path, readonly=False, timeout=timeout)
                 raise KnowledgeError(
-                    "There is a file already.", hint="Open it, or name a new file."
+                    "The file already exists.", hint="Open it, or choose a new file."
                 )
             with closing(sqlite3.connect(path, timeout=timeout)) as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
@@ -108,20 +107,20 @@ class KnowledgeStore(StoredFacts):
         Parameters
         ----------
         path : str or Path
-            The file. For reading it may lie in a directory that may not be written.
+            The file. For reading, its directory may be read-only.
         readonly : bool, default=True
-            Open for reading. A store of an older schema is then migrated in memory; opened for
-            writing it is migrated in its file.
+            Open for reading. A store with an older schema is then migrated in memory; if opened for
+            writing, it is migrated in place.
         timeout : float, default=30.0
-            Seconds to wait for another process that writes.
+            Seconds to wait for another writing process.
 
         Raises
         ------
         KnowledgeError
-            If the file is missing, damaged, something else, or of a newer metaauto.
+            The file is missing or damaged, is not a store, or was written by a newer metaauto.
         """
         path = Path(path).expanduser().absolute()
-        with telling(path):
+        with store_errors(path):
             store = cls(path, connect(path, readonly=readonly, timeout=timeout), readonly)
             if not readonly:
                 try:
@@ -132,16 +131,18 @@ class KnowledgeStore(StoredFacts):
             return store
 
     def migrate(self) -> list[str]:
-        """Bring the file to the newest schema; names of the migrations that were applied."""
-        with telling(self.path):
+        """Migrate the file to the newest schema; return the names of the applied migrations."""
+        with store_errors(self.path):
             applied = schema.apply(self._connection)
             if schema.tables_of(self._connection) != schema.COLUMNS:
-                raise KnowledgeError("Its tables are not those of a store.", hint="Name another.")
+                raise KnowledgeError(
+                    "Its tables differ from the schema of a store.", hint="Choose another file."
+                )
         return applied
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make all that is added inside one step: all of it is stored, or nothing."""
+        """Add all facts of a block in one transaction: either all are stored, or none."""
         if self._connection.in_transaction:
             yield
             return
@@ -153,7 +154,7 @@ class KnowledgeStore(StoredFacts):
             self._roll_back()
             raise
         try:
-            with telling(self.path):
+            with store_errors(self.path):
                 if self._connection.total_changes != before:
                     self._connection.execute("DELETE FROM note WHERE name = 'seal'")
                 self._connection.execute("COMMIT")
@@ -162,7 +163,7 @@ class KnowledgeStore(StoredFacts):
             raise
 
     def add_provenance(self, fact: ProvenanceFact) -> str:
-        """Add a provenance; its key."""
+        """Add a provenance; return its key."""
         with self._writing():
             self._connection.execute(
                 "INSERT INTO provenance (key, created, source, metaauto, versions, speed_us, cores,"
@@ -176,12 +177,12 @@ class KnowledgeStore(StoredFacts):
         return fact.key
 
     def add_dataset(self, fact: DatasetFact) -> bool:
-        """Add a dataset with its metafeatures, or what is new of it; whether anything was new.
+        """Add or update a dataset with its metafeatures; return whether the store changed.
 
         Raises
         ------
         KnowledgeError
-            If its provenance is not in the store.
+            Its provenance is not in the store.
         """
         with self._writing():
             provenance = self._id("provenance", "key", fact.provenance)
@@ -189,7 +190,7 @@ class KnowledgeStore(StoredFacts):
             number = next(iter(found), None)
             if number is not None:
                 known = found[number]
-                fact = united_dataset(known, fact, self._created(known, fact))
+                fact = merged_dataset(known, fact, self._created(known, fact))
                 if fact == known:
                     return False
                 provenance = self._id("provenance", "key", fact.provenance)
@@ -210,12 +211,12 @@ class KnowledgeStore(StoredFacts):
         return True
 
     def add_configuration(self, fact: ConfigurationFact) -> bool:
-        """Add a configuration, or what is new of it; whether anything was new.
+        """Add or update a configuration; return whether the store changed.
 
         Raises
         ------
         KnowledgeError
-            If its provenance is not in the store.
+            Its provenance is not in the store.
         """
         with self._writing():
             self._id("provenance", "key", fact.provenance)
@@ -223,7 +224,7 @@ class KnowledgeStore(StoredFacts):
             number = next(iter(found), None)
             if number is not None:
                 known = found[number]
-                fact = united_configuration(known, fact, self._created(known, fact))
+                fact = merged_configuration(known, fact, self._created(known, fact))
                 if fact == known:
                     return False
             row = (
@@ -236,13 +237,12 @@ class KnowledgeStore(StoredFacts):
         return True
 
     def add_evaluations(self, facts: Iterable[EvaluationFact]) -> int:
-        """Add evaluations in one transaction; how many were new or replaced a stored one.
+        """Add evaluations in one transaction; return the number of new or replaced ones.
 
         Raises
         ------
         KnowledgeError
-            If a dataset, configuration or provenance of one is not in the store; then none is
-            added.
+            A dataset, configuration or provenance is not in the store; then none is added.
         """
         facts = list(facts)
         with self._writing():
@@ -269,21 +269,21 @@ class KnowledgeStore(StoredFacts):
             return self._connection.total_changes - before
 
     def forget(self, fingerprint: str) -> int:
-        """Delete all that is known of a table, also from the file's free space.
+        """Delete all facts of a dataset, also from the free space of the file.
 
         Parameters
         ----------
         fingerprint : str
-            Of the table; all kinds of task are forgotten.
+            Fingerprint of the dataset; all kinds of task are deleted.
 
         Returns
         -------
         int
-            Datasets that were deleted (0 if it was not known).
+            Number of deleted datasets; 0 if it is not in the store.
         """
         self._refuse_readonly()
         execute = self._connection.execute
-        with telling(self.path):
+        with store_errors(self.path):
             execute("PRAGMA secure_delete = ON").fetchone()
         with self._writing():
             which = "(SELECT id FROM dataset WHERE fingerprint = ?)"
@@ -306,26 +306,26 @@ class KnowledgeStore(StoredFacts):
             self._connection.executemany(
                 "DELETE FROM provenance WHERE id = ?", [(provenance,) for provenance in used]
             )
-        with telling(self.path):
+        with store_errors(self.path):
             execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return number
 
     def compact(self) -> int:
-        """Make it one small sealed file, ready to be shipped; bytes of the file.
+        """Compact and seal the store in one file; return the bytes of the file.
 
-        The seal is a digest of all facts: `metaauto.knowledge.integrity.check` then finds any value
-        that changed. It is taken off by the next fact that is added.
+        The seal is a digest of all facts, so that `metaauto.knowledge.integrity.check` detects any
+        changed value. Adding a fact removes the seal.
 
         Raises
         ------
         KnowledgeError
-            If another process has the store open.
+            Another process has the store open.
         """
         self._refuse_readonly()
-        with telling(self.path), transaction(self._connection, "BEGIN IMMEDIATE"):
+        with store_errors(self.path), transaction(self._connection, "BEGIN IMMEDIATE"):
             seal = ("seal", digest(self))
             self._connection.execute("INSERT OR REPLACE INTO note VALUES (?, ?)", seal)
-        with telling(self.path):
+        with store_errors(self.path):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA journal_mode = DELETE").fetchone()
@@ -334,23 +334,23 @@ class KnowledgeStore(StoredFacts):
     @contextmanager
     def _writing(self) -> Iterator[None]:
         self._refuse_readonly()
-        with telling(self.path), self.transaction():
+        with store_errors(self.path), self.transaction():
             yield
 
     def _begin(self) -> None:
         self._refuse_readonly()
-        with telling(self.path):
+        with store_errors(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
 
     def _roll_back(self) -> None:
-        # A full disk rolls back by itself.
+        # SQLite itself rolls back if the disk is full.
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
     def _refuse_readonly(self) -> None:
         if self.readonly:
             raise KnowledgeError(
-                f"The knowledge store {str(self.path)!r} was opened for reading.",
+                f"The knowledge store {str(self.path)!r} is open for reading only.",
                 hint="Open it with readonly=False.",
                 path=self.path,
             )
@@ -372,7 +372,7 @@ class KnowledgeStore(StoredFacts):
     def _put(
         self, table: str, columns: tuple[str, ...], row: tuple[Any, ...], number: int | None
     ) -> int:
-        """Insert a row, or replace the one of that id; its id."""
+        """Insert a row, or replace the one with that id; return the id."""
         marks = ", ".join("?" * (len(row) + 1))
         update = ", ".join(f"{name} = excluded.{name}" for name in columns)
         cursor = self._connection.execute(

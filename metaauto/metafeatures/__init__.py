@@ -1,4 +1,4 @@
-"""Metafeatures: a table described by a few dozen numbers.
+"""Metafeatures: a few dozen numbers that describe a dataset.
 
 Examples
 --------

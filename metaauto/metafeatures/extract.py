@@ -1,4 +1,4 @@
-"""Run metafeature extractors over a subsample of a table, within a time limit."""
+"""Compute metafeatures on a subsample of a dataset, within a time limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from metaauto.components import Extractor, MetafeatureInput
+from metaauto.components import MetafeatureExtractor, MetafeatureInput
 from metaauto.errors import ComponentError, DataError
 from metaauto.metafeatures.sample import view
 
@@ -22,23 +22,23 @@ _logger = logging.getLogger("metaauto")
 
 @dataclass(frozen=True)
 class Metafeatures:
-    """A table described by numbers.
+    """Metafeatures of a dataset.
 
     Parameters
     ----------
     values : mapping of str to float
-        By ``extractor.key``; NaN where it cannot be said. Never infinite.
+        Values by ``extractor.key``; NaN if undefined, never infinite.
     seconds : mapping of str to float
-        Time each extractor took.
+        Seconds of each extractor.
     failures : mapping of str to str
-        Why an extractor, or one ``extractor.key``, has no value.
+        Reasons for missing values, by ``extractor`` or ``extractor.key``.
     versions : mapping of str to int
         Version of each extractor.
 
     Raises
     ------
     DataError
-        If a value is infinite.
+        A value is infinite.
     """
 
     values: Mapping[str, float]
@@ -50,15 +50,16 @@ class Metafeatures:
         for key, value in self.values.items():
             if math.isinf(value):
                 raise DataError(
-                    f"Metafeature {key!r} is {value}.", hint="Use NaN for what cannot be said."
+                    f"Metafeature {key!r} must be finite or NaN (got {value}).",
+                    hint="Use NaN for undefined values.",
                 )
 
     def vector(self, keys: Sequence[str]) -> np.ndarray:
-        """Values of shape (keys,), float64, in the order of ``keys``; NaN for unknown keys."""
+        """Return the values in the order of ``keys``, as float64; NaN for unknown keys."""
         return np.asarray([self.values.get(key, math.nan) for key in keys], dtype=np.float64)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values; NaN becomes None."""
+        """Return JSON-ready values; NaN becomes None."""
         values = {k: None if math.isnan(v) else v for k, v in self.values.items()}
         return {
             "values": values,
@@ -69,7 +70,7 @@ class Metafeatures:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Metafeatures:
-        """Rebuild what `to_json` wrote."""
+        """Restore metafeatures from the output of `to_json`."""
         values = {k: math.nan if v is None else float(v) for k, v in record["values"].items()}
         return cls(
             values,
@@ -81,35 +82,36 @@ class Metafeatures:
 
 def describe(
     dataset: Any,
-    extractors: Iterable[Extractor],
+    extractors: Iterable[MetafeatureExtractor],
     *,
     seconds: float = 1.0,
     seed: int = 0,
     max_rows: int = 2000,
     max_columns: int = 300,
 ) -> Metafeatures:
-    """Describe a table by what the extractors say about a subsample of it.
+    """Compute the metafeatures of a dataset on a subsample.
 
-    Extractors run one after the other, those that declare the least time first. One is skipped when
-    no time is left, or when it declares more than is left and something ran before it; Python code
-    cannot be stopped safely from outside, so one that runs may end late. An extractor that raises,
-    or returns something other than numbers by its keys, leaves NaN and a note in ``failures``. An
-    infinite value becomes NaN, with a note too.
+    Extractors run one after the other, by increasing declared seconds. An extractor is skipped if
+    no time is left, or if it declares more than the time left and is not the first. A running
+    extractor is not stopped, because Python code cannot be interrupted safely. If an extractor
+    raises or returns invalid values, its values are NaN and ``failures`` has the reason. Infinite
+    values become NaN, also with a reason.
 
     Parameters
     ----------
     dataset : Dataset
         Or any object with a ``task``, a typed frame ``X`` and a target ``y`` of codes or numbers.
-    extractors : iterable of Extractor
-        Those for other kinds of task are left out.
+    extractors : iterable of MetafeatureExtractor
+        Extractors; those for other kinds of task are ignored.
     seconds : float, default=1.0
-        Time limit of all together.
+        Total time limit.
     seed : int, default=0
-        Seed of the subsample, handed on to the extractors. Same table and seed, same values.
+        Seed of the subsample and of the extractors; the same dataset and seed give the same values.
     max_rows : int, default=2000
-        Rows of the subsample; the shares of classes are kept, and two rows of each where there are.
+        Maximum number of rows, stratified by class, with at least two rows per class where
+        available.
     max_columns : int, default=300
-        Columns of the subsample.
+        Maximum number of columns.
 
     Returns
     -------
@@ -118,10 +120,12 @@ def describe(
     Examples
     --------
     >>> import pandas as pd
-    >>> from metaauto.components import Extractor
+    >>> from metaauto.components import MetafeatureExtractor
     >>> from metaauto.data.dataset import prepare
     >>> dataset = prepare(pd.DataFrame({"a": [1.5, 2.5, 3.5, 4], "y": list("noon")}), "y")
-    >>> rows = Extractor("shape", lambda table: {"rows": float(table.n_rows)}, keys=("rows",))
+    >>> def shape(table):
+    ...     return {"rows": float(table.n_rows)}
+    >>> rows = MetafeatureExtractor("shape", shape, keys=("rows",))
     >>> dict(describe(dataset, [rows]).values)
     {'shape.rows': 4.0}
     """
@@ -130,50 +134,52 @@ def describe(
     start = time.monotonic()
     table = view(dataset, seed, max_rows, max_columns)
     values: dict[str, float] = {}
-    taken: dict[str, float] = {}
+    spent: dict[str, float] = {}
     failures: dict[str, str] = {}
     for extractor in chosen:
         name = extractor.name
         values.update({f"{name}.{key}": math.nan for key in extractor.keys})
         left = seconds - (time.monotonic() - start)
-        if left <= 0 or (extractor.seconds > left and taken):
+        if left <= 0 or (extractor.seconds > left and spent):
             failures[name] = f"skipped: may take {extractor.seconds:g} s, {max(left, 0):.2f} s left"
             continue
         began = time.monotonic()
         try:
-            found, notes = _run(extractor, table)
+            extracted, problems = _run(extractor, table)
         except Exception as error:
             failures[name] = f"{type(error).__name__}: {error}"
             _logger.warning("Metafeature extractor %r failed: %s", name, failures[name])
         else:
-            values.update(found)
-            failures.update(notes)
-        taken[name] = time.monotonic() - began
+            values.update(extracted)
+            failures.update(problems)
+        spent[name] = time.monotonic() - began
     versions = {extractor.name: extractor.version for extractor in chosen}
-    return Metafeatures(values, taken, failures, versions)
+    return Metafeatures(values, spent, failures, versions)
 
 
-def _run(extractor: Extractor, table: MetafeatureInput) -> tuple[dict[str, float], dict[str, str]]:
-    """Values of one extractor by full key, and notes about those it could not say."""
+def _run(
+    extractor: MetafeatureExtractor, table: MetafeatureInput
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Return the values of one extractor by full key, and the reasons of undefined ones."""
     with np.errstate(all="ignore"):
         result = extractor.extract(table)
     if not isinstance(result, Mapping):
         raise ComponentError(
-            f"Extractor {extractor.name!r} returned a {type(result).__name__}.",
+            f"Metafeature extractor {extractor.name!r} returned a {type(result).__name__}.",
             hint="Return a dict of numbers by key.",
         )
     wrong = set(result).symmetric_difference(extractor.keys)
     if wrong:
         raise ComponentError(
-            f"Extractor {extractor.name!r} returned other keys than it declares: "
+            f"Metafeature extractor {extractor.name!r} returned other keys than it declares: "
             f"{', '.join(sorted(map(str, wrong)))}.",
-            hint="Return all keys, NaN for what cannot be said.",
+            hint="Return all keys, with NaN for undefined values.",
         )
-    values, notes = {}, {}
+    values, problems = {}, {}
     for key in extractor.keys:
         full, value = f"{extractor.name}.{key}", float(result[key])
         if math.isinf(value):
-            notes[full] = f"was {value}"
+            problems[full] = f"was {value}"
             value = math.nan
         values[full] = value
-    return values, notes
+    return values, problems

@@ -1,4 +1,4 @@
-"""What extractors see of a table: a numeric view of some rows and columns."""
+"""Draw the numeric subsample that metafeature extractors receive."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _KEPT_PER_CLASS = 2
 
 
 def view(dataset: Any, seed: int, max_rows: int, max_columns: int) -> MetafeatureInput:
-    """Draw the subsample and make it numeric.
+    """Draw the subsample and convert it to numbers.
 
-    Categories become codes (missing: -1), dates days, texts their number of characters; missing
-    numbers become the median.
+    Categories become codes (-1 for missing), dates become days, texts their number of characters;
+    missing numbers are imputed by the median.
     """
     task, frame, y = dataset.task, dataset.X, np.asarray(dataset.y)
     random = np.random.default_rng(seed)
@@ -47,20 +47,20 @@ def view(dataset: Any, seed: int, max_rows: int, max_columns: int) -> Metafeatur
 
 
 def sample_rows(
-    y: np.ndarray, stratify: bool, most: int, random: np.random.Generator
+    y: np.ndarray, stratify: bool, max_rows: int, random: np.random.Generator
 ) -> np.ndarray:
-    """Sorted positions of at most ``most`` rows, or a few more where there are many classes."""
-    if len(y) <= most:
+    """Return sorted positions of at most ``max_rows`` rows, or slightly more with many classes."""
+    if len(y) <= max_rows:
         return np.arange(len(y))
     order = random.permutation(len(y))
     if not stratify:
-        return np.sort(order[:most])
+        return np.sort(order[:max_rows])
     codes, counts = np.unique(y, return_inverse=True, return_counts=True)[1:]
-    quota = np.maximum(np.floor(counts * (most / len(y))), np.minimum(counts, _KEPT_PER_CLASS))
+    quota = np.maximum(np.floor(counts * (max_rows / len(y))), np.minimum(counts, _KEPT_PER_CLASS))
     grouped = order[np.argsort(codes[order], kind="stable")]
     starts = np.cumsum(counts) - counts
-    place = np.arange(len(y)) - np.repeat(starts, counts)
-    return np.sort(grouped[place < np.repeat(quota, counts)])
+    rank_in_class = np.arange(len(y)) - np.repeat(starts, counts)
+    return np.sort(grouped[rank_in_class < np.repeat(quota, counts)])
 
 
 def _numbers(column: pd.Series, role: Role) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Metrics: named ones, those of scikit-learn, and the user's own."""
+"""Metrics: the catalogue of named metrics, scikit-learn scorers and functions of the user."""
 
 from __future__ import annotations
 

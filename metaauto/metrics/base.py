@@ -1,4 +1,4 @@
-"""What a metric is: a function with a direction, the best value and what it needs."""
+"""The `Metric` type: a function with its direction, optimum and required input."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ NEEDS = ("probabilities", "labels", "values")
 
 
 class LabelRule(Protocol):
-    """Anything that turns probabilities into class codes, such as `ensemble.Decision`."""
+    """A rule that derives class codes from probabilities, such as `ensemble.Decision`."""
 
     def labels(self, probabilities: np.ndarray) -> np.ndarray:
-        """Class codes of shape (n,) from probabilities of shape (n, k)."""
+        """Return class codes of shape (n,) from probabilities of shape (n, k)."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Negated:
     def __call__(
         self, y: np.ndarray, prediction: np.ndarray, sample_weight: np.ndarray | None = None
     ) -> float:
-        """Minus the loss."""
+        """Return the negated loss."""
         if sample_weight is None:
             return -self.function(y, prediction)
         return -self.function(y, prediction, sample_weight)
@@ -41,33 +41,33 @@ class Negated:
 
 @dataclass(frozen=True)
 class Metric:
-    """A measure of predictions, in the user's direction (`score`) and minimised (`loss`).
+    """A metric of predictions, as `score` (in the metric's direction) and `loss` (minimised).
 
     Parameters
     ----------
     name : str
-        Name that users write and reports show.
-    kinds : tuple of {'binary', 'multiclass', 'regression'}
-        Kinds of task it measures.
+        Unique name, for ``--metric`` and reports.
+    tasks : tuple of {'binary', 'multiclass', 'regression'}
+        Supported tasks.
     needs : {'probabilities', 'labels', 'values'}
-        What `function` is given as its second argument.
+        Type of the second argument of `function`.
     function : callable
         ``function(y, prediction, sample_weight=None) -> float``. In classification ``y`` are class
-        codes 0..k-1 and the prediction is the whole (n, k) matrix of probabilities, or class codes
-        where the metric needs labels; in regression both are floats of shape (n,).
+        codes 0..k-1 and the prediction is the (n, k) matrix of probabilities, or class codes if the
+        metric needs labels; in regression both are floats of shape (n,).
     greater_is_better : bool
         Direction of the value.
     optimum : float
-        Value of a perfect prediction; ``inf`` where none is known.
+        Value of a perfect prediction; ``inf`` if unknown.
     description : str
         One sentence for the user.
     weighted : bool
-        Whether `function` honours ``sample_weight``; otherwise weights are left out.
+        Whether `function` uses ``sample_weight``; otherwise weights are not passed.
 
     Raises
     ------
     ComponentError
-        If the kinds, the needs or the function cannot be used.
+        If the tasks, the needs or the function are invalid.
 
     Examples
     --------
@@ -81,7 +81,7 @@ class Metric:
     """
 
     name: str
-    kinds: tuple[str, ...]
+    tasks: tuple[str, ...]
     needs: str
     function: Callable[..., float]
     greater_is_better: bool = True
@@ -90,22 +90,23 @@ class Metric:
     weighted: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "kinds", tuple(self.kinds))
-        wrong = [kind for kind in self.kinds if kind not in TASK_KINDS]
-        if wrong or not self.kinds:
+        object.__setattr__(self, "tasks", tuple(self.tasks))
+        wrong = [kind for kind in self.tasks if kind not in TASK_KINDS]
+        if wrong or not self.tasks:
             raise ComponentError(
-                f"The metric {self.name!r} names the kinds {self.kinds!r}.",
+                f"Invalid tasks {self.tasks!r} of the metric {self.name!r}.",
                 hint=f"Choose from {', '.join(TASK_KINDS)}.",
             )
         if self.needs not in NEEDS:
             raise ComponentError(
-                f"The metric {self.name!r} needs {self.needs!r}.",
+                f"Invalid needs={self.needs!r} of the metric {self.name!r}.",
                 hint=f"Choose from {', '.join(NEEDS)}.",
             )
-        if (self.needs == "values") != (self.kinds == ("regression",)):
+        if (self.needs == "values") != (self.tasks == ("regression",)):
             raise ComponentError(
-                f"The metric {self.name!r} needs {self.needs} and measures {self.kinds!r}.",
-                hint="Metrics of regression need 'values'; the others probabilities or labels.",
+                f"Invalid metric {self.name!r}: needs={self.needs!r} does not match the tasks "
+                f"{self.tasks!r}.",
+                hint="Use 'values' for regression, 'probabilities' or 'labels' for classification.",
             )
         if not callable(self.function):
             raise ComponentError(
@@ -120,7 +121,7 @@ class Metric:
         sample_weight: np.ndarray | None = None,
         decision: LabelRule | None = None,
     ) -> float:
-        """Value in the user's direction.
+        """Return the value in the direction of the metric.
 
         Parameters
         ----------
@@ -129,14 +130,14 @@ class Metric:
         prediction : ndarray of shape (n, k) or (n,)
             Probabilities in classification, values in regression.
         sample_weight : ndarray of shape (n,), optional
-            Weight of each row; left out where the metric is not `weighted`.
+            Weight of each row; not used if the metric is not `weighted`.
         decision : object with ``labels(probabilities)``, optional
-            How labels come from probabilities; the most probable class by default.
+            Rule that derives labels from probabilities; the most probable class by default.
 
         Returns
         -------
         float
-            The value; NaN where the rows do not define one (AUC with one class).
+            The value; NaN if it is undefined for these rows (AUC with one class).
         """
         if self.needs == "labels":
             prediction = (
@@ -153,31 +154,31 @@ class Metric:
         sample_weight: np.ndarray | None = None,
         decision: LabelRule | None = None,
     ) -> float:
-        """Value to minimise: the distance from `optimum`, or the signed score without one."""
+        """Return the value to minimise: distance to `optimum`, or signed score if unknown."""
         return self.score_to_loss(self.score(y, prediction, sample_weight, decision))
 
     def score_to_loss(self, score: float) -> float:
-        """Turn a value in the user's direction into one to minimise."""
+        """Convert a score into a loss to minimise."""
         base = self.optimum if math.isfinite(self.optimum) else 0.0
         return base - score if self.greater_is_better else score - base
 
     def loss_to_score(self, loss: float) -> float:
-        """Turn a minimised value back into the user's direction."""
+        """Convert a loss back into a score."""
         base = self.optimum if math.isfinite(self.optimum) else 0.0
         return base - loss if self.greater_is_better else base + loss
 
     def is_better(self, score: float, other: float) -> bool:
-        """Whether the first value is better than the second, in the user's direction."""
+        """Return whether the first score is better than the second."""
         return score > other if self.greater_is_better else score < other
 
     @property
     def core(self) -> Callable[..., Any]:
-        """The function without its sign."""
+        """Return the function without negation."""
         return self.function.function if isinstance(self.function, Negated) else self.function
 
 
 def most_probable(probabilities: np.ndarray) -> np.ndarray:
-    """Codes of the most probable classes; the first one in a tie."""
+    """Return the codes of the most probable classes; the first one in a tie."""
     if probabilities.shape[1] == 2:
         return (probabilities[:, 1] > probabilities[:, 0]).astype(np.int64)
     return probabilities.argmax(axis=1)

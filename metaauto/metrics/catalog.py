@@ -1,4 +1,4 @@
-"""The catalogue of named metrics, and how a name is looked up."""
+"""The catalogue of named metrics, and the look-up by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BOTH = ("binary", "multiclass")
 BINARY = ("binary",)
 REGRESSION = ("regression",)
 
-#: The metric of each kind of task unless the user names one.
+#: Default metric of each task.
 DEFAULTS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 
 
@@ -44,7 +44,7 @@ def _error(
 
 
 def _negated(metric: Metric, name: str) -> Metric:
-    """Return the same loss under a scikit-learn ``neg_*`` name: its score is minus the value."""
+    """Return a loss under its scikit-learn ``neg_*`` name; the score is the negated value."""
     return replace(
         metric,
         name=name,
@@ -85,7 +85,7 @@ PLAIN = (
     _probability(
         "average_precision",
         probability.average_precision,
-        "Area under the precision-recall steps; the mean over classes if several.",
+        "Area under the precision-recall curve; with several classes, the mean over classes.",
     ),
     _probability(
         "log_loss",
@@ -94,22 +94,22 @@ PLAIN = (
         loss=True,
     ),
     _probability("brier", probability.brier, "Mean squared error of the probabilities.", loss=True),
-    _labels("accuracy", "Share of rows with the right class."),
+    _labels("accuracy", "Share of rows with the correct class."),
     _labels("balanced_accuracy", "Mean recall over the classes."),
     _labels("f1", "Harmonic mean of precision and recall of the second class.", BINARY),
     _labels("f1_macro", "Mean F1 over the classes."),
     _labels("f1_micro", "F1 over all rows together; equals accuracy."),
     _labels("f1_weighted", "Mean F1 over the classes, weighted by prevalence."),
-    _labels("precision", "Share of rows said to be of the second class that are.", BINARY),
+    _labels("precision", "Share of correct predictions of the second class.", BINARY),
     _labels("precision_macro", "Mean precision over the classes."),
     _labels("precision_micro", "Precision over all rows together; equals accuracy."),
     _labels("precision_weighted", "Mean precision over the classes, weighted by prevalence."),
-    _labels("recall", "Share of rows of the second class that are found.", BINARY),
+    _labels("recall", "Share of rows of the second class that are predicted as such.", BINARY),
     _labels("recall_macro", "Mean recall over the classes."),
     _labels("recall_micro", "Recall over all rows together; equals accuracy."),
     _labels("recall_weighted", "Mean recall over the classes, weighted by prevalence."),
     _labels("mcc", "Matthews correlation coefficient."),
-    _labels("cohen_kappa", "Agreement with the truth beyond chance."),
+    _labels("cohen_kappa", "Agreement of prediction and truth beyond chance."),
     _error("rmse", regression.rmse, "Root of the mean squared error."),
     _error("mse", regression.mse, "Mean squared error."),
     _error("mae", regression.mae, "Mean absolute error."),
@@ -136,14 +136,14 @@ _NEGATED = {
 
 _BY_NAME = {metric.name: metric for metric in PLAIN}
 
-#: Every named metric. A ``neg_*`` name reports the negated value (greater is better), the plain
-#: name of a loss reports the loss itself (lower is better); both minimise the same.
+#: All named metrics. A ``neg_*`` name reports the negated value (greater is better), the plain
+#: name of a loss reports the loss itself (lower is better); both minimise the same loss.
 METRICS: dict[str, Metric] = {
     **_BY_NAME,
     **{name: _negated(_BY_NAME[plain], name) for name, plain in _NEGATED.items()},
 }
 
-#: Other spellings, scikit-learn's function names among them.
+#: Aliases, including the function names of scikit-learn.
 ALIASES: dict[str, str] = {
     "auc": "roc_auc",
     "roc_auc_score": "roc_auc",
@@ -185,7 +185,7 @@ _QUANTILE = re.compile(r"(neg_)?(quantile|pinball)(?:_loss)?@([0-9.eE+-]+)")
 
 
 def quantile(alpha: float, *, negated: bool = False) -> Metric:
-    """Make the pinball loss of one quantile, named ``quantile@alpha``.
+    """Return the pinball loss of one quantile, named ``quantile@alpha``.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def quantile(alpha: float, *, negated: bool = False) -> Metric:
     Raises
     ------
     SettingError
-        If alpha does not lie strictly between 0 and 1.
+        If alpha is not strictly between 0 and 1.
 
     Examples
     --------
@@ -207,27 +207,28 @@ def quantile(alpha: float, *, negated: bool = False) -> Metric:
     """
     if not 0.0 < alpha < 1.0:
         raise SettingError(
-            f"The quantile {alpha!r} is not between 0 and 1.", hint="Write 'quantile@0.9', say."
+            f"Invalid quantile {alpha!r}: expected a number between 0 and 1.",
+            hint="Write for example 'quantile@0.9'.",
         )
     metric = _error(f"quantile@{alpha:g}", regression.Pinball(float(alpha)), "Mean pinball loss.")
     return _negated(metric, f"neg_{metric.name}") if negated else metric
 
 
 def names_for(kind: str, extra: Iterable[Metric] = ()) -> list[str]:
-    """Names of the metrics that measure one kind of task."""
-    found = [m.name for m in (*METRICS.values(), *extra) if kind in m.kinds]
+    """Return the names of the metrics that support a task."""
+    found = [m.name for m in (*METRICS.values(), *extra) if kind in m.tasks]
     return found + (["quantile@0.9"] if kind == "regression" else [])
 
 
 def named(name: str, kind: str, extra: Iterable[Metric] = ()) -> Metric:
-    """Look a name up: the catalogue, `extra`, quantiles, then scikit-learn's other scorers.
+    """Return a metric by name: from the catalogue, `extra`, quantiles or scikit-learn's scorers.
 
     Raises
     ------
     UnknownName
-        If nothing has that name.
+        If no metric has this name.
     Refused
-        If the metric does not measure this kind of task.
+        If the metric does not support the task.
     """
     extra = tuple(extra)
     catalogue = _with_extra(extra)
@@ -240,10 +241,10 @@ def named(name: str, kind: str, extra: Iterable[Metric] = ()) -> Metric:
         metric = scorer_named(key, kind)
     if metric is None:
         raise UnknownName.among("metric", name, [*catalogue, *ALIASES, "quantile@0.9"])
-    if kind not in metric.kinds:
+    if kind not in metric.tasks:
         raise Refused(
-            f"The metric {name!r} does not measure {kind} tasks.",
-            hint=f"These do: {', '.join(names_for(kind, extra))}.",
+            f"The metric {name!r} does not support {kind} tasks.",
+            hint=f"Choose from {', '.join(names_for(kind, extra))}.",
             metric=name,
             kind=kind,
         )
@@ -258,7 +259,8 @@ def _quantile_named(key: str, name: str) -> Metric | None:
         alpha = float(match[3])
     except ValueError:
         raise SettingError(
-            f"{match[3]!r} in {name!r} is no number.", hint="Write 'quantile@0.9', say."
+            f"Invalid quantile {match[3]!r} in {name!r}: expected a number.",
+            hint="Write for example 'quantile@0.9'.",
         ) from None
     return quantile(alpha, negated=bool(match[1]))
 
@@ -269,12 +271,12 @@ def _with_extra(extra: Iterable[Metric]) -> Mapping[str, Metric]:
         key = metric.name.lower()
         if key in catalogue and catalogue[key] is not metric:
             raise NameClash(
-                f"Two metrics are named {metric.name!r}.", hint="Rename the one of the plugin."
+                f"Two metrics have the name {metric.name!r}.", hint="Rename the plugin's metric."
             )
         if key in ALIASES:
             raise NameClash(
-                f"The metric {metric.name!r} has the name of another spelling of {ALIASES[key]!r}.",
-                hint="Rename the one of the plugin.",
+                f"The name of the metric {metric.name!r} is an alias of {ALIASES[key]!r}.",
+                hint="Rename the plugin's metric.",
             )
         catalogue[key] = metric
     return catalogue

@@ -1,7 +1,7 @@
-"""Metrics of predicted classes, all read off the confusion matrix.
+"""Metrics of predicted classes, computed from the confusion matrix.
 
-Each formula takes confusion matrices of shape (..., k, k), truth in rows, so that a whole set of
-cuts is judged in one call (see `metaauto.ensemble.thresholds`).
+Each formula takes confusion matrices of shape (..., k, k), true classes in rows, so that one call
+evaluates many thresholds (see `metaauto.ensemble.thresholds`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Formula = Callable[[np.ndarray], np.ndarray]
 def confusion(
     y: np.ndarray, labels: np.ndarray, sample_weight: np.ndarray | None = None, k: int | None = None
 ) -> np.ndarray:
-    """Weight of the rows by true and predicted class, shape (k, k)."""
+    """Return the confusion matrix of shape (k, k): weight of rows by true and predicted class."""
     if k is None:
         k = int(max(y.max(), labels.max())) + 1
     pairs = np.bincount(y * k + labels, weights=sample_weight, minlength=k * k)
@@ -27,7 +27,7 @@ def confusion(
 
 
 def _over(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
-    """Quotient that is 0 where the denominator is."""
+    """Return the quotient, 0 where the denominator is 0."""
     return np.divide(upper, lower, out=np.zeros(np.shape(upper)), where=lower != 0)
 
 
@@ -37,13 +37,13 @@ def _margins(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def accuracy(matrix: np.ndarray) -> np.ndarray:
-    """Share of rows with the right class."""
+    """Return the share of rows with the correct class."""
     hits, truth, _ = _margins(matrix)
     return _over(hits.sum(axis=-1), truth.sum(axis=-1))
 
 
 def balanced_accuracy(matrix: np.ndarray) -> np.ndarray:
-    """Mean recall over the classes that occur."""
+    """Return the mean recall over the classes that occur."""
     hits, truth, _ = _margins(matrix)
     return _over(_over(hits, truth).sum(axis=-1), (truth > 0).sum(axis=-1))
 
@@ -84,7 +84,7 @@ def _weighted(per_class: Formula) -> Formula:
 
 
 def mcc(matrix: np.ndarray) -> np.ndarray:
-    """Matthews correlation coefficient; 0 where truth or prediction is constant."""
+    """Return the Matthews correlation coefficient; 0 if truth or prediction is constant."""
     hits, truth, taken = _margins(matrix)
     total = truth.sum(axis=-1)
     together = hits.sum(axis=-1) * total - (truth * taken).sum(axis=-1)
@@ -93,7 +93,7 @@ def mcc(matrix: np.ndarray) -> np.ndarray:
 
 
 def cohen_kappa(matrix: np.ndarray) -> np.ndarray:
-    """Agreement beyond chance."""
+    """Return Cohen's kappa: the agreement beyond chance."""
     hits, truth, taken = _margins(matrix)
     total = truth.sum(axis=-1)
     chance = _over((truth * taken).sum(axis=-1), total)
@@ -122,14 +122,14 @@ FORMULAS: dict[str, Formula] = {
 
 @dataclass(frozen=True)
 class ConfusionMetric:
-    """A formula of `FORMULAS` as a metric's function; named, so that it pickles."""
+    """A formula of `FORMULAS` as the function of a metric; stored by name to be picklable."""
 
     formula: str
 
     def __call__(
         self, y: np.ndarray, labels: np.ndarray, sample_weight: np.ndarray | None = None
     ) -> float:
-        """Value for class codes."""
+        """Return the value for class codes."""
         k = int(max(y.max(), labels.max(), 1)) + 1
         matrix = confusion(y, labels, sample_weight, k)
         if sample_weight is not None and self.formula.endswith("_macro"):
@@ -138,11 +138,11 @@ class ConfusionMetric:
         return float(self.values(matrix))
 
     def values(self, matrix: np.ndarray) -> np.ndarray:
-        """Values for confusion matrices of shape (..., k, k)."""
+        """Return the values for confusion matrices of shape (..., k, k)."""
         return FORMULAS[self.formula](matrix)
 
 
 def _macro_of(name: str, matrix: np.ndarray, present: int) -> float:
-    """Macro mean over the classes with rows, those of weight zero included."""
+    """Return the macro mean over the classes with rows, those of weight zero included."""
     per_class = {"f1_macro": _f1, "precision_macro": _precision, "recall_macro": _recall}[name]
     return float(per_class(matrix).sum()) / present

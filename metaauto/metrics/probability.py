@@ -1,4 +1,4 @@
-"""Metrics of class probabilities, in numpy: they are computed thousands of times in a search."""
+"""Metrics of class probabilities, in numpy because a search computes them thousands of times."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EPSILON = float(np.finfo(np.float64).eps)
 def binary_auc(
     positive: np.ndarray, ranking: np.ndarray, sample_weight: np.ndarray | None = None
 ) -> float:
-    """Area under the ROC curve: the share of (positive, negative) pairs in the right order.
+    """Return the area under the ROC curve: the share of correctly ordered pairs of classes.
 
     Ties count half. NaN if one of the classes is absent.
     """
@@ -48,12 +48,12 @@ def binary_auc(
 
 
 def _auc_of_ranks(ranks: np.ndarray, n: int) -> float:
-    """Area under the ROC curve from the ranks (from 0) of the positives, without ties."""
-    found = len(ranks)
-    pairs = found * (n - found)
+    """Return the area under the ROC curve from the ranks (from 0) of the positives; no ties."""
+    positives = len(ranks)
+    pairs = positives * (n - positives)
     if not pairs:
         return float("nan")
-    return float((ranks.sum() - found * (found - 1) / 2) / pairs)
+    return float((ranks.sum() - positives * (positives - 1) / 2) / pairs)
 
 
 def _per_class(
@@ -81,7 +81,7 @@ def _prevalence(y: np.ndarray, k: int, sample_weight: np.ndarray | None) -> np.n
 def roc_auc(
     y: np.ndarray, probabilities: np.ndarray, sample_weight: np.ndarray | None = None
 ) -> float:
-    """Area under the ROC curve; one-vs-rest over the present classes if there are several."""
+    """Return the area under the ROC curve; one-vs-rest mean for more than two classes."""
     if probabilities.shape[1] == 2:
         return binary_auc(y == 1, probabilities[:, 1], sample_weight)
     return _mean(_per_class(binary_auc, y, probabilities, sample_weight))
@@ -90,7 +90,7 @@ def roc_auc(
 def roc_auc_weighted(
     y: np.ndarray, probabilities: np.ndarray, sample_weight: np.ndarray | None = None
 ) -> float:
-    """One-vs-rest area under the ROC curve, classes weighted by their prevalence."""
+    """Return the one-vs-rest area under the ROC curve, weighted by prevalence."""
     if probabilities.shape[1] == 2:
         return roc_auc(y, probabilities, sample_weight)
     areas = _per_class(binary_auc, y, probabilities, sample_weight)
@@ -113,17 +113,17 @@ def _ovo(y: np.ndarray, probabilities: np.ndarray, by_prevalence: bool) -> float
 
 
 def roc_auc_ovo(y: np.ndarray, probabilities: np.ndarray) -> float:
-    """One-vs-one area under the ROC curve over the present pairs (Hand and Till, 2001)."""
+    """Return the one-vs-one area under the ROC curve over present pairs (Hand and Till, 2001)."""
     return _ovo(y, probabilities, by_prevalence=False)
 
 
 def roc_auc_ovo_weighted(y: np.ndarray, probabilities: np.ndarray) -> float:
-    """One-vs-one area under the ROC curve, pairs weighted by their prevalence."""
+    """Return the one-vs-one area under the ROC curve, pairs weighted by prevalence."""
     return _ovo(y, probabilities, by_prevalence=True)
 
 
 def true_class_probability(y: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Probability given to the true class, rows brought to a sum of one; float64 of shape (n,)."""
+    """Return the normalised probability of the true class; float64 of shape (n,)."""
     total = probabilities.sum(axis=1, dtype=np.float64)
     return probabilities[np.arange(len(y)), y].astype(np.float64) / total
 
@@ -131,7 +131,7 @@ def true_class_probability(y: np.ndarray, probabilities: np.ndarray) -> np.ndarr
 def log_loss(
     y: np.ndarray, probabilities: np.ndarray, sample_weight: np.ndarray | None = None
 ) -> float:
-    """Mean negative logarithm of the true class's probability, clipped at the float64 epsilon."""
+    """Return the mean negative log probability of the true class, clipped at float64 epsilon."""
     given = np.clip(true_class_probability(y, probabilities), EPSILON, 1 - EPSILON)
     return float(-np.average(np.log(given), weights=sample_weight))
 
@@ -139,9 +139,9 @@ def log_loss(
 def brier(
     y: np.ndarray, probabilities: np.ndarray, sample_weight: np.ndarray | None = None
 ) -> float:
-    """Mean squared distance of the probabilities from the truth.
+    """Return the Brier score.
 
-    Binary: of the second class (0 to 1). Several classes: summed over them (0 to 2).
+    Binary: squared error of the second class (0 to 1). More classes: sum over classes (0 to 2).
     """
     if probabilities.shape[1] == 2:
         error = (probabilities[:, 1].astype(np.float64) - y) ** 2
@@ -171,7 +171,7 @@ def _binary_precision(
 def average_precision(
     y: np.ndarray, probabilities: np.ndarray, sample_weight: np.ndarray | None = None
 ) -> float:
-    """Area under the precision-recall steps; mean over the present classes if several."""
+    """Return the average precision; mean over the present classes for more than two classes."""
     if probabilities.shape[1] == 2:
         return _binary_precision(y == 1, probabilities[:, 1], sample_weight)
     return _mean(_per_class(_binary_precision, y, probabilities, sample_weight))

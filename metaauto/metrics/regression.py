@@ -1,4 +1,4 @@
-"""Metrics of predicted numbers."""
+"""Metrics of predicted values in regression."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ def _error(y: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def mse(y: np.ndarray, values: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
-    """Mean squared error."""
+    """Return the mean squared error."""
     return float(np.average(_error(y, values) ** 2, weights=sample_weight))
 
 
 def rmse(y: np.ndarray, values: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
-    """Square root of the mean squared error."""
+    """Return the root mean squared error."""
     return float(np.sqrt(mse(y, values, sample_weight)))
 
 
 def mae(y: np.ndarray, values: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
-    """Mean absolute error."""
+    """Return the mean absolute error."""
     return float(np.average(np.abs(_error(y, values)), weights=sample_weight))
 
 
 def median_ae(y: np.ndarray, values: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
-    """Median absolute error."""
+    """Return the median absolute error."""
     if sample_weight is None:
         return float(np.median(np.abs(_error(y, values))))
     from sklearn.metrics import median_absolute_error
@@ -40,18 +40,18 @@ def median_ae(y: np.ndarray, values: np.ndarray, sample_weight: np.ndarray | Non
 
 
 def max_error(y: np.ndarray, values: np.ndarray) -> float:
-    """Largest absolute error."""
+    """Return the largest absolute error."""
     return float(np.abs(_error(y, values)).max())
 
 
 def mape(y: np.ndarray, values: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
-    """Mean absolute error relative to the target (0.1 is ten per cent)."""
+    """Return the mean absolute error relative to the target (0.1 is 10 %)."""
     share = np.abs(_error(y, values)) / np.maximum(np.abs(y), np.finfo(np.float64).eps)
     return float(np.average(share, weights=sample_weight))
 
 
 def r2(y: np.ndarray, values: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
-    """Share of the target's variance that is explained; NaN below two rows."""
+    """Return the explained share of the target's variance; NaN below two rows."""
     if len(y) < 2:
         return float("nan")
     weight = np.ones(len(y)) if sample_weight is None else sample_weight
@@ -63,7 +63,7 @@ def r2(y: np.ndarray, values: np.ndarray, sample_weight: np.ndarray | None = Non
 
 
 def msle(y: np.ndarray, values: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
-    """Mean squared difference of log(1 + value); negative predictions count as 0.
+    """Return the mean squared error of log(1 + value); negative predictions are clipped to 0.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def msle(y: np.ndarray, values: np.ndarray, sample_weight: np.ndarray | None = N
     """
     if np.min(y) < 0:
         raise SettingError(
-            f"Logarithmic errors are undefined for negative targets (the lowest is {np.min(y):g}).",
+            f"Logarithmic errors require targets >= 0 (the lowest is {np.min(y):g}).",
             hint="Use rmse or mae, or shift the target.",
         )
     given = np.log1p(np.maximum(np.asarray(values, dtype=np.float64), 0.0))
@@ -80,20 +80,20 @@ def msle(y: np.ndarray, values: np.ndarray, sample_weight: np.ndarray | None = N
 
 
 def rmsle(y: np.ndarray, values: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
-    """Square root of `msle`; the same rules."""
+    """Return the square root of `msle`; it raises the same error."""
     return float(np.sqrt(msle(y, values, sample_weight)))
 
 
 @dataclass(frozen=True)
 class Pinball:
-    """Mean pinball loss of a quantile prediction (Koenker and Bassett, 1978)."""
+    """The mean pinball loss of a quantile prediction (Koenker and Bassett, 1978)."""
 
     alpha: float
 
     def __call__(
         self, y: np.ndarray, values: np.ndarray, sample_weight: np.ndarray | None = None
     ) -> float:
-        """Under-prediction costs alpha per unit, over-prediction 1 - alpha."""
+        """Return the loss: alpha per unit of under-prediction, 1 - alpha of over-prediction."""
         over = _error(y, values)
         cost = np.maximum(-self.alpha * over, (1.0 - self.alpha) * over)
         return float(np.average(cost, weights=sample_weight))

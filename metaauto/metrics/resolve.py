@@ -1,4 +1,4 @@
-"""From what the user asks for to a metric that is known to work."""
+"""Resolve the metric that the user requests, and check that it works."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ def resolve_metric(
     extra: Iterable[Metric] = (),
     classes: Sequence[Any] | None = None,
 ) -> Metric:
-    """Find the metric that a user asked for.
+    """Return the metric that a user requests.
 
     Parameters
     ----------
     spec : None, str, Metric, scorer or callable
         - None: ``roc_auc`` (binary), ``log_loss`` (multiclass) or ``rmse`` (regression).
-        - a name of `METRICS`, an alias, ``"quantile@0.9"``, or a scikit-learn scorer's name, in
-          any case of letters. ``neg_log_loss`` reports the negated value (greater is better),
+        - a name of `METRICS`, an alias, ``"quantile@0.9"``, or the name of a scikit-learn scorer,
+          case-insensitive. ``neg_log_loss`` reports the negated value (greater is better),
           ``log_loss`` the value itself (lower is better).
         - a scikit-learn scorer, such as from ``make_scorer``: greater is better.
         - a function ``f(y_true, y_pred) -> float`` of original labels (or values). Greater is
           better, unless the function has the attribute ``greater_is_better = False`` or, without
-          that attribute, a name that ends in ``_loss`` or ``_error``. Further attributes are
-          honoured: ``optimum`` (best value) and ``needs = "probabilities"`` (second argument is
-          then the (n, k) matrix). It gets ``sample_weight=`` if it has such a parameter.
-          Functions of `sklearn.metrics` stand for the metric of their name.
+          that attribute, a name that ends in ``_loss`` or ``_error``. Other attributes are
+          ``optimum`` (best value) and ``needs = "probabilities"`` (the second argument is then the
+          (n, k) matrix). It receives ``sample_weight=`` if it has such a parameter. Functions of
+          `sklearn.metrics` select the metric of their name.
     kind : {'binary', 'multiclass', 'regression'}
-        Kind of task.
+        Task.
     extra : iterable of Metric
         Metrics of plugins.
     classes : sequence, optional
@@ -58,11 +58,11 @@ def resolve_metric(
     Raises
     ------
     UnknownName
-        If no metric has the name; the message has the nearest ones.
+        If no metric has this name; the hint lists similar names.
     Refused
-        If the metric does not measure this kind of task; the message says which do.
+        If the metric does not support the task; the hint lists metrics that do.
     SettingError
-        If the spec is nothing of the above.
+        If the spec has another type.
 
     Examples
     --------
@@ -75,10 +75,10 @@ def resolve_metric(
     if isinstance(spec, str):
         return named(spec, kind, extra)
     if isinstance(spec, Metric):
-        if kind not in spec.kinds:
+        if kind not in spec.tasks:
             raise Refused(
-                f"The metric {spec.name!r} does not measure {kind} tasks.",
-                hint=f"These do: {', '.join(names_for(kind, extra))}.",
+                f"The metric {spec.name!r} does not support {kind} tasks.",
+                hint=f"Choose from {', '.join(names_for(kind, extra))}.",
                 metric=spec.name,
                 kind=kind,
             )
@@ -93,15 +93,15 @@ def resolve_metric(
                 return named(own, kind, extra)
         return from_function(spec, kind, classes)
     raise SettingError(
-        f"The metric is a {type(spec).__name__}: {spec!r}.",
-        hint="Give a name, a scikit-learn scorer or a function f(y_true, y_pred) -> float.",
+        f"Invalid metric {spec!r} of type {type(spec).__name__}.",
+        hint="Pass a name, a scikit-learn scorer or a function f(y_true, y_pred) -> float.",
     )
 
 
 def check_metric(
     metric: Metric, y: np.ndarray, kind: str, classes: Sequence[Any] | None = None
 ) -> None:
-    """Try a metric on made-up predictions, before any model is trained.
+    """Check a metric on synthetic predictions, before any model is trained.
 
     Parameters
     ----------
@@ -110,9 +110,9 @@ def check_metric(
     y : ndarray of shape (n,)
         Target: class codes 0..k-1, or floats.
     kind : {'binary', 'multiclass', 'regression'}
-        Kind of task.
+        Task.
     classes : sequence, optional
-        Class labels by code; only their number matters here.
+        Class labels by code; only their number is used.
 
     Raises
     ------
@@ -121,17 +121,19 @@ def check_metric(
 
     Warns
     -----
-    Through the ``metaauto`` logger, if a perfect prediction is worse than a made-up one: the
-    direction is then most likely wrong.
+    Through the ``metaauto`` logger, if a perfect prediction scores worse than a synthetic one: the
+    direction is then probably wrong.
     """
-    rows = _few_rows(y, kind)
+    rows = _sample_rows(y, kind)
     y = np.asarray(y)[rows]
-    guess, perfect = _guess(y, kind, len(classes) if classes is not None else None)
-    score = _tried(metric, y, guess)
-    best = _tried(metric, y, perfect)
+    synthetic, perfect = _synthetic_predictions(
+        y, kind, len(classes) if classes is not None else None
+    )
+    score = _checked_score(metric, y, synthetic)
+    best = _checked_score(metric, y, perfect)
     if metric.is_better(score, best):
         logger.warning(
-            "The metric %r finds a made-up prediction (%g) better than the truth itself (%g). "
+            "The metric %r scores a synthetic prediction (%g) better than a perfect one (%g). "
             "If lower is better, set %s.greater_is_better = False.",
             metric.name,
             score,
@@ -140,7 +142,7 @@ def check_metric(
         )
 
 
-def _tried(metric: Metric, y: np.ndarray, prediction: np.ndarray) -> float:
+def _checked_score(metric: Metric, y: np.ndarray, prediction: np.ndarray) -> float:
     try:
         score = metric.score(y, prediction)
     except SettingError:
@@ -148,20 +150,20 @@ def _tried(metric: Metric, y: np.ndarray, prediction: np.ndarray) -> float:
     except Exception as error:
         raise SettingError(
             f"The metric {metric.name!r} raised {type(error).__name__}: {error}.",
-            hint="Correct it, or choose another metric.",
+            hint="Fix the metric or choose another one.",
             metric=metric.name,
         ) from error
     if math.isnan(score):
         raise SettingError(
-            f"The metric {metric.name!r} is not a number (NaN) on this target.",
-            hint="Choose another metric, or look at the target's values.",
+            f"The metric {metric.name!r} is NaN for this target.",
+            hint="Choose another metric, or check the values of the target.",
             metric=metric.name,
         )
     return score
 
 
-def _few_rows(y: np.ndarray, kind: str) -> np.ndarray:
-    """Rows to try on: a sample, with the extreme values or one row of each class."""
+def _sample_rows(y: np.ndarray, kind: str) -> np.ndarray:
+    """Return rows for the check: a sample with the extreme values or one row of each class."""
     n = len(y)
     rows = np.arange(n)
     if n > CHECKED_ROWS:
@@ -173,13 +175,15 @@ def _few_rows(y: np.ndarray, kind: str) -> np.ndarray:
     return np.union1d(rows, needed)
 
 
-def _guess(y: np.ndarray, kind: str, k: int | None) -> tuple[np.ndarray, np.ndarray]:
+def _synthetic_predictions(
+    y: np.ndarray, kind: str, k: int | None
+) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(0)
     if kind == "regression":
         return random.permutation(y).astype(np.float32), np.asarray(y, dtype=np.float64)
     k = k or int(y.max()) + 1
     perfect = np.eye(k)[y]
-    guess = (
+    synthetic = (
         0.5 * random.dirichlet(np.ones(k), size=len(y)) + 0.5 * perfect[random.permutation(len(y))]
     )
-    return guess.astype(np.float32), perfect
+    return synthetic.astype(np.float32), perfect

@@ -1,4 +1,4 @@
-"""Metrics that users bring: plain functions and scikit-learn scorer objects."""
+"""Metrics from functions of the user and from scikit-learn scorers."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = ["from_function", "from_scorer", "is_scorer", "scorer_named"]
 
 
 @dataclass(frozen=True)
-class OnClasses:
-    """A user's ``f(y_true, y_pred)``, given original labels in place of codes."""
+class FunctionMetric:
+    """A user's ``f(y_true, y_pred)``, called with original labels instead of codes."""
 
     name: str
     function: Callable[..., float]
@@ -30,44 +30,44 @@ class OnClasses:
     def __call__(
         self, y: np.ndarray, prediction: np.ndarray, sample_weight: np.ndarray | None = None
     ) -> float:
-        """Value as the user's function returns it, checked to be a number."""
+        """Return the value of the user's function, checked to be a number."""
         truth = decode(y, self.classes)
         given = decode(prediction, self.classes) if self.from_labels else prediction
         extra = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return _called(self.name, self.function, truth, given, **extra)
+        return _call_checked(self.name, self.function, truth, given, **extra)
 
 
 @dataclass(frozen=True)
-class OnScorer:
+class ScorerMetric:
     """A scikit-learn scorer, called with a stub estimator that returns the given predictions."""
 
     name: str
     scorer: Callable[..., float]
     classes: tuple[Any, ...] | None
     kind: str
-    asked: list[str] = field(default_factory=list, compare=False)
+    requested: list[str] = field(default_factory=list, compare=False)
 
     def __call__(
         self, y: np.ndarray, prediction: np.ndarray, sample_weight: np.ndarray | None = None
     ) -> float:
-        """Value as the scorer returns it: greater is better."""
+        """Return the value of the scorer; greater is better."""
         table, classes = _label_table(self.classes, y, prediction, self.kind)
-        stub = _stub_class(self.kind)(prediction, table, self.asked)
+        stub = _stub_class(self.kind)(prediction, table, self.requested)
         if classes is not None:
             stub.classes_ = classes
         truth = y if table is None else table[y]
         extra = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return _called(self.name, self.scorer, stub, np.zeros((len(y), 1)), truth, **extra)
+        return _call_checked(self.name, self.scorer, stub, np.zeros((len(y), 1)), truth, **extra)
 
 
 def decode(codes: np.ndarray, classes: tuple[Any, ...] | None) -> np.ndarray:
-    """Original labels of class codes; what is given, if there are no classes."""
+    """Return the original labels of class codes; the input itself if there are no classes."""
     return codes if classes is None else _as_array(classes)[codes]
 
 
 @lru_cache(maxsize=32)
 def _table_of(classes: tuple[Any, ...], types: tuple[type, ...]) -> np.ndarray:
-    # numpy would turn mixed labels such as (1, "a") into text without a word.
+    # numpy would silently convert mixed labels such as (1, "a") to text.
     if len(set(types)) == 1:
         return np.asarray(classes)
     table = np.empty(len(classes), dtype=object)
@@ -93,8 +93,8 @@ def _label_table(
     return table, table
 
 
-def _called(name: str, function: Callable[..., Any], *args: Any, **extra: Any) -> float:
-    # Undefined-metric warnings of a fold would be repeated thousands of times in a search.
+def _call_checked(name: str, function: Callable[..., Any], *args: Any, **extra: Any) -> float:
+    # Warnings about undefined metrics would be repeated thousands of times in a search.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -102,14 +102,14 @@ def _called(name: str, function: Callable[..., Any], *args: Any, **extra: Any) -
         except Exception as error:
             raise SettingError(
                 f"The metric {name!r} raised {type(error).__name__}: {error}.",
-                hint="Correct it, or try it on a few rows by hand.",
+                hint="Fix the metric; test it on a few rows.",
                 metric=name,
             ) from error
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise SettingError(
-            f"The metric {name!r} returned a {type(value).__name__}, not a number.",
+            f"The metric {name!r} returned a {type(value).__name__}; expected a number.",
             hint="Return one float.",
             metric=name,
         )
@@ -118,51 +118,51 @@ def _called(name: str, function: Callable[..., Any], *args: Any, **extra: Any) -
 
 @lru_cache(maxsize=2)
 def _stub_class(kind: str) -> type:
-    """Make the stub estimator's class, late, for scikit-learn is slow to import."""
+    """Return the class of the stub estimator; created on first use to import scikit-learn late."""
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
     class GivenValues(RegressorMixin, BaseEstimator):
-        """A fitted regressor that returns what it was given."""
+        """A fitted regressor that returns given predictions."""
 
-        def __init__(self, given: Any = None, table: Any = None, asked: Any = None) -> None:
+        def __init__(self, given: Any = None, table: Any = None, requested: Any = None) -> None:
             self.given = given
             self.table = table
-            self.asked = asked
+            self.requested = requested
 
         def __sklearn_is_fitted__(self) -> bool:
             return True
 
         def predict(self, X: Any) -> Any:
             """Return the given values."""
-            self.asked.append("predict")
+            self.requested.append("predict")
             return self.given
 
     class GivenProbabilities(ClassifierMixin, BaseEstimator):
-        """A fitted classifier that returns what it was given."""
+        """A fitted classifier that returns given predictions."""
 
-        def __init__(self, given: Any = None, table: Any = None, asked: Any = None) -> None:
+        def __init__(self, given: Any = None, table: Any = None, requested: Any = None) -> None:
             self.given = given
             self.table = table
-            self.asked = asked
+            self.requested = requested
 
         def __sklearn_is_fitted__(self) -> bool:
             return True
 
         def predict(self, X: Any) -> Any:
             """Return the labels of the given codes, or the most probable labels."""
-            self.asked.append("predict")
+            self.requested.append("predict")
             codes = self.given if self.given.ndim == 1 else most_probable(self.given)
             return self.table[codes]
 
         def predict_proba(self, X: Any) -> Any:
-            """Return the given probabilities, rows brought to a sum of one."""
-            self.asked.append("predict_proba")
+            """Return the given probabilities, normalised to a row sum of one."""
+            self.requested.append("predict_proba")
             given = np.asarray(self.given, dtype=np.float64)
             return given / given.sum(axis=1, keepdims=True)
 
         def decision_function(self, X: Any) -> Any:
-            """Return a ranking by probability, above zero where the second class wins."""
-            self.asked.append("decision_function")
+            """Return decision values by probability, > 0 if the second class is more probable."""
+            self.requested.append("decision_function")
             given = np.asarray(self.given, dtype=np.float64)
             if given.shape[1] == 2:
                 return 2.0 * given[:, 1] - 1.0
@@ -172,7 +172,7 @@ def _stub_class(kind: str) -> type:
 
 
 def is_scorer(spec: Any) -> bool:
-    """Whether it is called as ``scorer(estimator, X, y)``: scikit-learn's, or one by its names."""
+    """Return whether it is called as ``scorer(estimator, X, y)``, by type or parameter names."""
     if not callable(spec):
         return False
     if hasattr(spec, "set_score_request"):
@@ -184,7 +184,7 @@ def is_scorer(spec: Any) -> bool:
     return len(parameters) >= 3 and parameters[0] in ("estimator", "est", "model", "clf", "reg")
 
 
-def _label_of(spec: Any) -> str:
+def _name_of(spec: Any) -> str:
     return getattr(spec, "__name__", None) or str(spec)
 
 
@@ -194,14 +194,14 @@ def from_scorer(
     classes: Sequence[Any] | None = None,
     name: str | None = None,
 ) -> Metric:
-    """Make a metric that asks a scorer, through its public call only.
+    """Return a metric that calls a scorer through its public interface.
 
-    A scorer that asks for labels alone gets those of the decision rule; one that asks for
+    A scorer that requests only labels gets the labels of the decision rule; one that requests
     probabilities (or both) gets the probabilities, and the most probable class as label.
     """
-    label = name or _label_of(scorer)
+    label = name or _name_of(scorer)
     known = None if classes is None else tuple(classes)
-    probe = OnScorer(label, scorer, known, kind)
+    probe = ScorerMetric(label, scorer, known, kind)
     y, prediction = _sample(kind, known)
     weighted, failed = True, False
     try:
@@ -211,17 +211,17 @@ def from_scorer(
         try:
             probe(y, prediction)
         except SettingError:
-            # check_metric tells the user why; here it only matters what the scorer asked for.
+            # check_metric reports the error; this call only records the requested predictions.
             failed = True
     needs = "values"
     if kind != "regression":
-        labels_only = bool(probe.asked) and set(probe.asked) == {"predict"}
+        labels_only = bool(probe.requested) and set(probe.requested) == {"predict"}
         needs = "labels" if labels_only else "probabilities"
     return Metric(
         label,
         (kind,),
         needs,
-        OnScorer(label, scorer, known, kind, _Nowhere()),
+        ScorerMetric(label, scorer, known, kind, _NullList()),
         True,
         float("inf"),
         "A scikit-learn scorer.",
@@ -229,11 +229,11 @@ def from_scorer(
     )
 
 
-class _Nowhere(list):
-    """A record that keeps nothing: a metric in use must not grow."""
+class _NullList(list):
+    """A list that stores nothing, so that a metric in use does not grow."""
 
     def append(self, item: object) -> None:
-        """Forget the item."""
+        """Discard the item."""
 
 
 def _sample(kind: str, classes: tuple[Any, ...] | None) -> tuple[np.ndarray, np.ndarray]:
@@ -247,22 +247,22 @@ def _sample(kind: str, classes: tuple[Any, ...] | None) -> tuple[np.ndarray, np.
 
 
 def scorer_named(name: str, kind: str) -> Metric | None:
-    """Look among scikit-learn's other scorers; None if there is none of that name."""
+    """Return a metric from scikit-learn's scorer of this name; None if there is none."""
     from sklearn.metrics import get_scorer, get_scorer_names
 
     if name not in get_scorer_names():
         return None
     scorer = get_scorer(name)
-    # Scorers do not say what they are for: those of numbers take continuous targets but no text,
-    # and would take class codes for numbers.
+    # Scorers do not declare their task. Those of regression accept continuous targets but no text,
+    # and would treat class codes as numbers.
     numbers_only = not _why_not(scorer, "regression", None) and bool(
         _why_not(scorer, "binary", ("a", "b"))
     )
     why = _why_not(scorer, kind, None)
     if why or numbers_only != (kind == "regression"):
         raise Refused(
-            f"scikit-learn's scorer {name!r} does not measure {kind} tasks.",
-            hint=f"It said: {why}" if why else "Choose another metric.",
+            f"The scikit-learn scorer {name!r} does not support {kind} tasks.",
+            hint=f"Choose another metric. Reason: {why}" if why else "Choose another metric.",
             metric=name,
             kind=kind,
         )
@@ -270,7 +270,7 @@ def scorer_named(name: str, kind: str) -> Metric | None:
 
 
 def _why_not(scorer: Callable[..., float], kind: str, classes: tuple[Any, ...] | None) -> str:
-    """Try a scorer on a small made-up task: what it says against it, or nothing."""
+    """Return the error of a scorer on a small synthetic task, empty if there is none."""
     y, prediction = _sample(kind, classes)
     try:
         from_scorer(scorer, kind, classes).score(y, prediction)
@@ -282,12 +282,12 @@ def _why_not(scorer: Callable[..., float], kind: str, classes: tuple[Any, ...] |
 def from_function(
     function: Callable[..., float], kind: str, classes: Sequence[Any] | None = None
 ) -> Metric:
-    """Make a metric of ``f(y_true, y_pred)``; `resolve_metric` says which attributes count."""
-    name = _label_of(function)
+    """Return a metric of ``f(y_true, y_pred)``; see `resolve_metric` for its attributes."""
+    name = _name_of(function)
     needs = getattr(function, "needs", "values" if kind == "regression" else "labels")
     if (needs == "values") != (kind == "regression"):
         raise Refused(
-            f"The metric {name!r} needs {needs!r}, which a {kind} task does not have.",
+            f"Invalid needs={needs!r} of the metric {name!r} for a {kind} task.",
             hint="Use 'values' in regression, 'labels' or 'probabilities' in classification.",
         )
     is_loss = name.lower().endswith(("_loss", "_error"))
@@ -296,7 +296,7 @@ def from_function(
         name,
         (kind,),
         needs,
-        OnClasses(name, function, known, needs == "labels"),
+        FunctionMetric(name, function, known, needs == "labels"),
         bool(getattr(function, "greater_is_better", not is_loss)),
         float(getattr(function, "optimum", float("inf"))),
         (inspect.getdoc(function) or "").partition("\n")[0],

@@ -1,4 +1,4 @@
-"""The final model: predict, save, load, export; scikit-learn and skops are imported at need."""
+"""The final model: predict, save, load, export; scikit-learn and skops are imported on demand."""
 
 from __future__ import annotations
 

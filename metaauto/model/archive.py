@@ -1,4 +1,4 @@
-"""The model file as a container: a zip with a manifest first, written whole or not at all."""
+"""The container of a model file: a zip with the manifest as first entry, written atomically."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Entry", "ModelArchive", "write_archive"]
 
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 256 * 2**20
-# Fold models shrink five to ten times; what unpacks to more than this is not a model.
+# Fold models are compressed 5 to 10 times; a larger ratio indicates a zip bomb.
 MAX_RATIO = 500
 FREE_RATIO_BYTES = 16 * 2**20
 _ENTRY_NAME = re.compile(r"members/\d{1,6}/fold-\d{1,6}\.skops")
@@ -37,28 +37,28 @@ class Entry:
 
     @classmethod
     def of(cls, path: str, data: bytes) -> Entry:
-        """Describe the bytes that will stand at `path`."""
+        """Return the entry for the bytes at `path`."""
         return cls(path, hashlib.sha256(data).hexdigest(), len(data))
 
 
 def write_archive(
     path: str | Path, manifest: Mapping[str, Any], blobs: Mapping[str, bytes]
 ) -> Path:
-    """Write a model file next to its place, flush it to the disk, then move it there.
+    """Write a model file under a temporary name, flush it to disk, then rename it.
 
     Parameters
     ----------
     path : str or Path
-        Where the file will stand; a model already there stays until the new one is complete.
+        Path of the file; an existing model is replaced when the new one is complete.
     manifest : mapping
-        JSON-ready description.
+        JSON-ready manifest.
     blobs : mapping of str to bytes
         Entries by their path inside the file, already compressed.
 
     Raises
     ------
     ModelFileError
-        If it cannot be written; nothing is left behind.
+        It cannot be written; no temporary file remains.
     """
     path = Path(path).expanduser()
     try:
@@ -74,14 +74,14 @@ def write_archive(
         ) from error
     except (TypeError, ValueError) as error:
         raise ModelFileError(
-            f"The description of the model does not fit into JSON: {error}.",
-            hint="Keep numbers, texts, lists and dicts of them in facts and leaderboard.",
+            f"The manifest of the model cannot be written as JSON: {error}.",
+            hint="Use only numbers, texts, lists and dicts in facts and leaderboard.",
         ) from error
     return path
 
 
 def _one_line_each(manifest: Mapping[str, Any]) -> str:
-    """JSON with a line per entry: json is ten times slower where it indents."""
+    """Return JSON with one line per entry; indented JSON is ten times slower."""
     parts = [
         f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}"
         for key, value in manifest.items()
@@ -92,7 +92,7 @@ def _one_line_each(manifest: Mapping[str, Any]) -> str:
 def _write_beside(target: Path, manifest: bytes, blobs: Mapping[str, bytes]) -> None:
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        # os.open honours the umask, which temporary files of the standard library do not.
+        # os.open applies the umask; temporary files of the standard library do not.
         with os.fdopen(os.open(part, _CREATE, 0o666), "w+b") as file:
             with zipfile.ZipFile(file, "w") as archive:
                 archive.writestr(MANIFEST, manifest, zipfile.ZIP_DEFLATED)
@@ -110,7 +110,7 @@ _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make the new name durable, where the platform lets a folder be flushed."""
+    """Flush the folder to disk, so that the new name is durable, if the platform supports it."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -127,16 +127,16 @@ def _write_hint(error: OSError, path: Path) -> str:
     if isinstance(error, FileNotFoundError):
         return f"Create the folder {str(path.parent)!r} first."
     if isinstance(error, IsADirectoryError):
-        return f"Name a file, such as {str(path / 'model.metaauto')!r}."
+        return f"Give a file name, such as {str(path / 'model.metaauto')!r}."
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         return "Free some space, or choose another disk."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "Choose a folder you may write to."
-    return "Choose another place."
+        return "Choose a writable folder."
+    return "Choose another path."
 
 
 class ModelArchive:
-    """A model file opened for reading; every problem of the file is a `ModelFileError`.
+    """A model file opened for reading; every error in the file is a `ModelFileError`.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ class ModelArchive:
         self._file.close()
 
     def read(self, entry: Entry) -> bytes:
-        """Bytes of an entry, once they match their size and their hash."""
+        """Return the bytes of an entry after checking their size and hash."""
         with self.guard():
             data = self._bounded(entry.path, entry.size)
             if Entry.of(entry.path, data) != entry:
@@ -184,31 +184,31 @@ class ModelArchive:
         return data
 
     def damaged(self, why: str) -> ModelFileError:
-        """The error for a file that cannot be right."""
+        """Return the error for an invalid file."""
         return ModelFileError(
-            f"{str(self.path)!r} is damaged or is no metaauto model: {why}.",
-            hint="Copy it again from where it was saved.",
+            f"{str(self.path)!r} is damaged or not a metaauto model: {why}.",
+            hint="Copy it again from its source.",
             path=str(self.path),
         )
 
     @contextmanager
     def guard(self) -> Iterator[None]:
-        """Turn whatever parsing a broken file raises into one clear error."""
+        """Convert any error from parsing a damaged file to a `ModelFileError`."""
         try:
             yield
         except ModelFileError:
             raise
         except FileNotFoundError as error:
             raise ModelFileError(
-                f"There is no model file {str(self.path)!r}.", hint="Check the path."
+                f"Model file not found: {str(self.path)!r}.", hint="Check the path."
             ) from error
         except (PermissionError, IsADirectoryError) as error:
             raise ModelFileError(
                 f"{str(self.path)!r} cannot be read: {error.strerror}.",
-                hint="Name a model file that you may read.",
+                hint="Choose a readable model file.",
             ) from error
         except Exception as error:
-            # zipfile and json raise a dozen types on broken bytes; all mean the same to the user.
+            # zipfile and json raise many types of errors for damaged bytes.
             why = " ".join(str(error).split())[:200] or "it cannot be read"
             raise self.damaged(f"{type(error).__name__}: {why}") from error
 
@@ -232,10 +232,10 @@ class ModelArchive:
         return record
 
     def _bounded(self, name: str, size: int) -> bytes:
-        """Read an entry of exactly this size, never more than what was announced."""
+        """Read an entry of exactly this size, and no more bytes."""
         info = self._zip.getinfo(name)
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise self.damaged(f"{name!r} is packed in an unknown way")
+            raise self.damaged(f"{name!r} has an unsupported compression")
         if info.file_size != size:
             raise self.damaged(f"{name!r} has {info.file_size:,} bytes instead of {size:,}")
         if size > FREE_RATIO_BYTES and size > MAX_RATIO * max(self._size, 1):
@@ -243,5 +243,5 @@ class ModelArchive:
         with self._zip.open(info) as stream:
             data = stream.read(size + 1)
         if len(data) != size:
-            raise self.damaged(f"{name!r} has another size than announced")
+            raise self.damaged(f"{name!r} has another size than stated")
         return data

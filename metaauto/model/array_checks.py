@@ -1,8 +1,8 @@
-"""Check that the arrays of loaded models stay within their bounds.
+"""Check that the indices in the arrays of loaded models are within bounds.
 
-scikit-learn follows the node numbers of a fitted tree, and the row counts of a support vector
-machine, without looking: in a forged file they could point anywhere in memory. A list of trusted
-types cannot see that, so the numbers are checked here.
+scikit-learn does not check the node indices of a fitted tree and the counts of a support vector
+machine: in a forged file they could point anywhere in memory. A list of trusted types does not
+prevent that, so the values are checked here.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ __all__ = ["check_indices"]
 
 @dataclass(frozen=True)
 class _Columns:
-    """What the trees below may look at."""
+    """The columns that the trees of an estimator may use."""
 
     count: int
     categorical: frozenset[int] = frozenset()
 
 
 def check_indices(estimator: Any) -> None:
-    """Raise `ModelFileError` if an array inside points out of its bounds.
+    """Raise `ModelFileError` if an array of the estimator holds an index out of bounds.
 
     Parameters
     ----------
     estimator : object
-        Anything just loaded; decision trees, forests, (histogram) gradient boosting, neighbour
-        trees, support vector machines and sparse matrices in it are found wherever they stand.
+        A loaded object; decision trees, forests, (histogram) gradient boosting, neighbour trees,
+        support vector machines and sparse matrices are checked at any depth.
     """
-    # Objects may be shared by several owners, and must be right for each of them.
+    # Objects may be shared by several owners, and must be valid for each of them.
     seen: dict[tuple[int, _Columns | None], Any] = {}
     pending: list[tuple[Any, _Columns | None]] = [(estimator, None)]
     while pending:
@@ -79,14 +79,14 @@ def _columns_below(item: Any, outer: _Columns | None) -> _Columns | None:
     if own is None:
         return None
     if isinstance(item, BaseDecisionTree) and outer is not None:
-        # A forest checks its rows once and its trees look at them unchecked.
+        # A forest validates its rows once; its trees use them unchecked.
         return _Columns(min(int(own), outer.count))
     categorical = _check_binning(state["_bin_mapper"], own) if "_bin_mapper" in state else ()
     return _Columns(int(own), frozenset(categorical)) if _is_unchecked(item) else None
 
 
 def _is_unchecked(item: Any) -> bool:
-    """Whether the trees inside get the rows of their owner as they are."""
+    """Return whether the trees of the item get the rows without further checks."""
     from sklearn.ensemble._forest import BaseForest
     from sklearn.ensemble._gb import BaseGradientBoosting
     from sklearn.tree import BaseDecisionTree
@@ -95,10 +95,10 @@ def _is_unchecked(item: Any) -> bool:
     return isinstance(item, kinds) or "_bin_mapper" in vars(item)
 
 
-def _require(is_right: Any, what: str) -> None:
-    if not bool(is_right):
+def _require(is_valid: Any, what: str) -> None:
+    if not bool(is_valid):
         raise ModelFileError(
-            f"{what} point out of their bounds.", hint="The file is forged or damaged."
+            f"{what} are out of bounds.", hint="Do not use the file: it is forged or damaged."
         )
 
 
@@ -111,7 +111,7 @@ def _check_tree(tree: Any, columns: _Columns | None) -> None:
 
 
 def _check_children(left: np.ndarray, right: np.ndarray, inner: np.ndarray) -> None:
-    """Children stand behind their parent, so that every walk down a tree comes to an end."""
+    """Require children to have larger indices than their parent, so that traversals terminate."""
     place = np.arange(len(left))[inner]
     for child in (left[inner].astype(np.int64), right[inner].astype(np.int64)):
         _require(((child > place) & (child < len(left))).all(), "the nodes of a tree")
@@ -137,7 +137,7 @@ def _check_predictor(predictor: Any, columns: _Columns | None) -> None:
 
 
 def _check_binning(binning: Any, width: Any) -> list[int]:
-    """The categorical columns of a histogram gradient boosting."""
+    """Check the bins of a histogram gradient boosting; return its categorical columns."""
     categorical = np.asarray(binning.is_categorical_)
     bins = binning.bin_thresholds_
     _require(len(categorical) == int(width) == len(bins), "the bins of a model")
@@ -158,19 +158,19 @@ def _check_neighbours(tree: Any, columns: _Columns | None) -> None:
     _require(bounds.ndim == 3 and bounds.shape[1:] == (len(nodes), data.shape[1]), what)
     start, end = nodes["idx_start"], nodes["idx_end"]
     _require(((start >= 0) & (start <= end) & (end <= len(data))).all(), what)
-    # The place of a node's two children follows from its own.
+    # The indices of the two children follow from that of the node.
     inner = np.flatnonzero(nodes["is_leaf"] == 0)
     _require((2 * inner + 2 < len(nodes)).all(), what)
 
 
 def _check_machine(item: Any, state: Mapping[str, Any]) -> None:
-    """A support vector machine: as many coefficients as its support vectors need."""
+    """Check that a support vector machine has coefficients for all its support vectors."""
     from sklearn.base import ClassifierMixin
 
     what = "the support vectors of a model"
     counts, n_vectors = np.asarray(state["_n_support"]), state["support_vectors_"].shape[0]
     pairs = len(counts) * (len(counts) - 1) // 2
-    # A regressor states the number of all its vectors twice.
+    # A regressor stores the number of its vectors twice.
     stated = counts.sum() if isinstance(item, ClassifierMixin) else counts.max()
     _require((counts >= 0).all() and stated <= n_vectors, what)
     _require(len(state["support_"]) == n_vectors, what)
@@ -186,8 +186,8 @@ def _check_sparse(matrix: Any) -> None:
         matrix.check_format(full_check=True)
     except (ValueError, TypeError) as error:
         raise ModelFileError(
-            f"the places of a sparse matrix point out of their bounds: {error}",
-            hint="The file is forged or damaged.",
+            f"the indices of a sparse matrix are out of bounds: {error}",
+            hint="Do not use the file: it is forged or damaged.",
         ) from error
 
 

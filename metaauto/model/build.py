@@ -1,4 +1,4 @@
-"""From a finished search to the final model: load the members, tune what comes after them."""
+"""Build the final model of a finished search: load the members, fit calibration and thresholds."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def assemble_model(
     seed: int,
     deadline: Deadline = NO_LIMIT,
 ) -> FinalModel:
-    """Put the final model together.
+    """Build the final model.
 
     Parameters
     ----------
     dataset : Dataset
         The training table.
     metric : Metric
-        The decision rule is tuned for it.
+        Metric for the decision rule.
     members : list of Member
         The ensemble, from `load_members`.
     selection : Selection
@@ -59,13 +59,13 @@ def assemble_model(
     out_of_fold : mapping of int to ndarray
         Out-of-fold predictions of the members over the evaluated rows.
     evaluated : ndarray
-        These rows.
+        Indices of these rows.
     leaderboard, facts
-        Carried by the model.
+        Leaderboard and facts of the model.
     seed : int
-        Seed of the cross-validations in here.
+        Seed of the cross-validation of calibration and decision rule.
     deadline : Deadline
-        What calibration and decision rule come to by then counts.
+        End of the calibration and the tuning of the decision rule.
     """
     y = dataset.y[evaluated]
     weights = None if dataset.weights is None else dataset.weights[evaluated]
@@ -96,10 +96,10 @@ def _tuned(
     seed: int,
     deadline: Deadline,
 ) -> tuple[Calibrator | None, Decision | None]:
-    """Calibration and decision rule, where they pay on out-of-fold rows."""
+    """Return calibrator and decision rule, if they improve out-of-fold predictions."""
     if not task.is_classification:
         return None, None
-    # Labels decide a metric of labels; probabilities can wait there.
+    # For label metrics the decision rule matters more, so calibration gets a share of the time.
     share = _LEAST_SHARE if metric.needs == "labels" else 1.0
     within = Deadline.after(share * deadline.remaining())
     calibrator = fit_calibrator(blended, y, weights, seed, within)
@@ -124,13 +124,13 @@ def load_members(
     selection : Selection
         Weights by trial number.
     registry : Registry
-        Says where the models come from.
+        Installed components, for the sources of the models.
     folder : Path
         The run directory.
     deadline : Deadline
-        When it passes, what is loaded must do: the best alone comes first, for what weighs most may
-        be of no use without it, then the heaviest. What is small beside it (a tenth of its bytes
-        in all) is loaded even then.
+        After it no further large member is loaded. The best single model is loaded first, since
+        other members may be useless without it, then the members by weight. Small members (in
+        total up to a tenth of the bytes of the best) are loaded even after the deadline.
 
     Returns
     -------
@@ -154,7 +154,7 @@ def _loss(trial: Trial) -> float:
 
 
 def _size(trial: Trial, folder: Path) -> int:
-    """Bytes of its fold models."""
+    """Return the bytes of the fold models of a trial."""
     return sum(path.stat().st_size for path in trial.files(folder, "model"))
 
 

@@ -1,4 +1,4 @@
-"""Explanations of a final model's predictions by the columns of the table."""
+"""Explain a final model's predictions by the columns of the table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from metaauto.components.explainer import ExplainerInput
 from metaauto.errors import ComponentError, DataError, Refused, UnknownName
 from metaauto.model.final import FinalModel
-from metaauto.model.input_rows import encoded_chunks
+from metaauto.model.prediction import encoded_chunks
 from metaauto.plugins.manager import load_plugins
 from metaauto.plugins.registry import Registry
 
@@ -30,39 +30,39 @@ def explain(
     seed: int = 0,
     registry: Registry | None = None,
 ) -> pd.DataFrame:
-    """Say how much each column adds to each prediction.
+    """Return the contribution of each column to each prediction.
 
     Parameters
     ----------
     model : FinalModel
         The model.
     X : DataFrame, array, dict or list of dicts
-        Rows to explain, as `FinalModel.predict` takes them.
+        Rows to explain, as for `FinalModel.predict`.
     background : DataFrame, array, dict or list of dicts
-        Rows to compare with, such as the training table; of more than 200 a sample is taken.
+        Background rows, such as the training table; of more than 200 rows a sample is used.
     explainer : str, default="permutation"
         Name of an installed explainer.
     label : object, optional
-        Class whose probability is explained; with two classes the second by default.
+        Class whose probability is explained; of two classes the second by default.
     seed : int, default=0
         Seed for everything random.
     registry : Registry, optional
-        Installed components; by default the plugins are loaded as the environment says.
+        Installed components; by default the plugins selected by the environment are loaded.
 
     Returns
     -------
     DataFrame of shape (rows, columns)
-        A row for each of ``X`` and a column for each that the model uses, in the unit of the
-        prediction. The mean of the absolute values of a column is its importance.
+        One row per row of ``X`` and one column per feature, in the unit of the prediction. The
+        mean of the absolute values of a column is its importance.
 
     Raises
     ------
     UnknownName
-        There is no such explainer or class.
+        The explainer or class is unknown.
     Refused
-        With more than two classes, if none is named.
+        There are more than two classes and no label.
     ComponentError
-        The explainer fails, or returns something else.
+        The explainer fails or returns an invalid result.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def explain(
 
     rows, others = _typed(model, X), _typed(model, background)
     if others.empty:
-        raise DataError("The background holds no row.", hint="Pass rows of the training table.")
+        raise DataError("The background has no rows.", hint="Pass rows of the training table.")
     if len(others) > _MOST_BACKGROUND:
         others = others.sample(_MOST_BACKGROUND, random_state=seed).reset_index(drop=True)
     try:
@@ -88,7 +88,7 @@ def explain(
         raise ComponentError(
             f"Explainer {explainer!r} of plugin {entry.plugin.label!r} failed: "
             f"{type(error).__name__}: {error}",
-            hint=f"Use explainer={DEFAULT!r}, or tell the author of the plugin.",
+            hint=f"Use explainer={DEFAULT!r}, or report the error to the author of the plugin.",
         ) from error
     checked = _checked(found, rows, f"Explainer {explainer!r} of plugin {entry.plugin.label!r}")
     if isinstance(X, pd.DataFrame):
@@ -101,17 +101,17 @@ def _typed(model: FinalModel, X: Any) -> pd.DataFrame:
 
 
 def _class_code(model: FinalModel, label: Any) -> int | None:
-    """Column of the probabilities that is explained; None in regression."""
+    """Return the column of the explained probability; None in regression."""
     if not model.task.is_classification:
         if label is not None:
-            raise Refused("A regression model has no classes.", hint="Leave out label.")
+            raise Refused("A regression model has no classes.", hint="Remove label.")
         return None
     classes = list(model.classes_)
     if label is None:
         if len(classes) > 2:
             raise Refused(
-                f"There are {len(classes)} classes to explain.",
-                hint=f"Name one: label={classes[0]!r}.",
+                f"label is required with more than two classes (got {len(classes)} classes).",
+                hint=f"Choose a class, for example label={classes[0]!r}.",
             )
         return len(classes) - 1
     if label not in classes:
@@ -120,13 +120,14 @@ def _class_code(model: FinalModel, label: Any) -> int | None:
 
 
 def _checked(found: Any, rows: pd.DataFrame, who: str) -> pd.DataFrame:
-    """The contributions, if they are what was asked for."""
+    """Return the contributions, or raise `ComponentError` if they are invalid."""
     hint = "Return a DataFrame of finite numbers with the index and the columns of input.X."
     if not isinstance(found, pd.DataFrame):
         raise ComponentError(f"{who} returned a {type(found).__name__}.", hint=hint)
     if list(found.columns) != list(rows.columns) or len(found) != len(rows):
         raise ComponentError(
-            f"{who} returned {found.shape} values for {rows.shape} cells.", hint=hint
+            f"{who} returned shape {found.shape}: expected {rows.shape} with the same columns.",
+            hint=hint,
         )
     values = found.astype(np.float64)
     if not np.isfinite(values.to_numpy()).all():

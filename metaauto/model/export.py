@@ -1,13 +1,13 @@
-"""The final model as a plain scikit-learn object.
+"""Export the final model as a scikit-learn estimator.
 
 `to_sklearn` returns scikit-learn's own ``FrozenEstimator`` around a `BlendedClassifier` or
 `BlendedRegressor`, which hold the fold models (scikit-learn pipelines, each frozen), their
-weights and the columns of the training table. It takes the raw table, gives the original labels,
+weights and the columns of the training table. It takes the raw table, returns the original labels,
 and can be cloned, pickled, cross-validated (it is never refitted), calibrated or inspected like
 any other estimator.
 
-What it needs where it is used: metaauto (for the columns, and its transformers in the pipelines),
-numpy, pandas, scikit-learn, and the libraries of the models in it; no plugin discovery takes place.
+It requires metaauto (for the columns, and its transformers in the pipelines), numpy, pandas,
+scikit-learn, and the libraries of its models; no plugins are discovered.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from sklearn.frozen import FrozenEstimator
 
 from metaauto.ensemble.thresholds import Decision
 from metaauto.model.final import FinalModel, class_labels, predicted_chunks
-from metaauto.model.input_rows import CHUNK_ROWS
+from metaauto.model.prediction import CHUNK_ROWS
 
 __all__ = ["BlendedClassifier", "BlendedRegressor", "to_sklearn"]
 
 
 class _Blended(BaseEstimator):
-    """What both kinds share: fitted from the start, so that `fit` has nothing to do."""
+    """Base of both estimators; they are already fitted, so `fit` does nothing."""
 
     schema: Any
     members: Any
 
     def fit(self, X: Any, y: Any = None, **_: Any) -> Any:
-        """Return itself: the fold models are fitted already."""
+        """Return itself; the fold models are fitted already."""
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -47,7 +47,7 @@ class _Blended(BaseEstimator):
 
     @property
     def feature_names_in_(self) -> np.ndarray:
-        """Columns that the fold models see."""
+        """Feature columns of the fold models."""
         return np.array([column.name for column in self.schema.features], dtype=object)
 
     def _blend(self, X: Any, n_classes: int, calibrator: Any, fallback: Any) -> np.ndarray:
@@ -69,11 +69,11 @@ class BlendedClassifier(ClassifierMixin, _Blended):
     classes : ndarray of shape (k,)
         Labels in the order of the codes that the fold models predict.
     calibrator : Calibrator, optional
-        Correction of the probabilities.
+        Calibration of the probabilities.
     decision : Decision, optional
-        How labels come from probabilities.
+        Decision rule for labels.
     prior : ndarray of shape (k,), optional
-        Probabilities for rows on which no fold model is finite.
+        Probabilities for rows without a finite prediction of any fold model.
     """
 
     def __init__(
@@ -98,11 +98,11 @@ class BlendedClassifier(ClassifierMixin, _Blended):
         return np.asarray(self.classes)
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities of shape (n, k) for a raw table."""
+        """Return probabilities of shape (n, k) for a raw table."""
         return self._blend(X, len(self.classes), self.calibrator, self.prior)
 
     def predict(self, X: Any) -> np.ndarray:
-        """Labels of shape (n,) for a raw table."""
+        """Return labels of shape (n,) for a raw table."""
         decision = self.decision or Decision()
         return self.classes_[decision.labels(self.predict_proba(X))]
 
@@ -117,7 +117,7 @@ class BlendedRegressor(RegressorMixin, _Blended):
     members : list of (str, float, list)
         Name, weight and fold models of each member.
     fallback : float, optional
-        Value for rows on which no fold model is finite.
+        Value for rows without a finite prediction of any fold model.
     """
 
     def __init__(self, schema: Any, members: Any, fallback: Any = None) -> None:
@@ -126,12 +126,12 @@ class BlendedRegressor(RegressorMixin, _Blended):
         self.fallback = fallback
 
     def predict(self, X: Any) -> np.ndarray:
-        """Values of shape (n,) for a raw table."""
+        """Return values of shape (n,) for a raw table."""
         return self._blend(X, 0, None, self.fallback)
 
 
 def to_sklearn(model: FinalModel) -> FrozenEstimator:
-    """Turn a final model into a fitted scikit-learn estimator.
+    """Return a final model as a fitted scikit-learn estimator.
 
     Parameters
     ----------

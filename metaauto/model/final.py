@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from metaauto.data.schema import TableSchema
 from metaauto.ensemble.calibration import Calibrator
 from metaauto.ensemble.thresholds import Decision
 from metaauto.errors import Refused, SettingError
-from metaauto.model.input_rows import CHUNK_ROWS, encoded_chunks
-from metaauto.model.prediction import average
-from metaauto.model.shown import as_html, as_line
+from metaauto.model.prediction import CHUNK_ROWS, average, encoded_chunks
 from metaauto.task import Task
+from metaauto.text import counted, shortened
 
 __all__ = ["FinalModel", "Member"]
+
+_NAME_WIDTH = 60
+_MAX_MEMBERS = 5
 
 
 @dataclass
@@ -37,9 +40,9 @@ class Member:
     weight : float
         Weight in the ensemble; weights need not sum to one.
     estimators : list of sklearn.pipeline.Pipeline
-        Fold models, taking typed frames; a fold may miss a class.
+        Fold models, which take typed frames; a fold may lack a class.
     plugin, distribution, version : str
-        Where the component comes from: plugin, what pip calls it, its version.
+        Source of the component: plugin, distribution (pip name) and version.
     """
 
     name: str
@@ -54,29 +57,29 @@ class Member:
 
 @dataclass
 class FinalModel:
-    """The result of a fit: predicts, saves, loads, and can be handed on as scikit-learn object.
+    """The result of a fit: predict, save, load, explain, export to scikit-learn.
 
     Parameters
     ----------
     task : Task
-        What was learned.
+        The task.
     schema : TableSchema
         The columns of the training table.
     members : list of Member
-        The ensemble; one member alone is fine.
+        The ensemble, of one member or more.
     metric_name : str
-        Metric that drove the search.
+        Metric of the search.
     calibrator : Calibrator, optional
-        Correction of the probabilities.
+        Calibration of the probabilities.
     decision : Decision, optional
-        How labels come from probabilities; by default the most probable class.
+        Decision rule for labels; by default the most probable class.
     leaderboard : list of dict
-        One row per trial, for people.
+        One row per trial, for display.
     facts : dict
-        Versions, seconds, score estimates, seed, budget, findings: anything JSON can hold.
+        Scores, seconds, seed, budget, findings and further JSON-ready values.
     fallback : float, optional
-        Regression: prediction for rows on which no fold model is finite, such as the mean target.
-        In classification the class frequencies serve.
+        Regression: prediction for rows without a finite prediction of any fold model, such as the
+        mean target. In classification the class frequencies are used.
 
     Examples
     --------
@@ -99,33 +102,33 @@ class FinalModel:
         weights = [member.weight for member in self.members]
         if not all(np.isfinite(w) and w >= 0 for w in weights) or not sum(weights) > 0:
             raise SettingError(
-                f"The ensemble has the weights {weights}.",
-                hint="Give members of weights that are not negative, one of them positive.",
+                f"Invalid ensemble weights {weights}: expected finite weights >= 0, one positive.",
+                hint="Use non-negative weights, at least one of them positive.",
             )
         for member in self.members:
             if not member.estimators and member.weight > 0:
                 raise SettingError(
-                    f"Member {member.name!r} has no fold model.", hint="Leave it out."
+                    f"Member {member.name!r} has no fold model.", hint="Remove the member."
                 )
 
     def __repr__(self) -> str:
-        return as_line(self)
+        return _as_line(self)
 
     def _repr_html_(self) -> str:
-        return as_html(self)
+        return _as_html(self)
 
     @property
     def classes_(self) -> np.ndarray:
         """Class labels in the order of the probabilities, in the type of the training target.
 
-        Texts are of dtype object. Raises `Refused` in regression.
+        Texts have dtype object. Raises `Refused` in regression.
         """
         self._require_classes("classes_")
         return class_labels(self.task)
 
     @property
     def feature_names(self) -> list[str]:
-        """Columns that the models see; any others may be absent."""
+        """Feature columns; other columns may be absent in prediction."""
         return [column.name for column in self.task.features]
 
     def predict(self, X: Any, chunk_rows: int = CHUNK_ROWS) -> np.ndarray:
@@ -135,19 +138,19 @@ class FinalModel:
         ----------
         X : DataFrame, array of shape (n, columns), sparse matrix, dict or list of dicts
             Rows with the columns of the training table, in any order; others are ignored. Arrays
-            are taken where the training table was one. It is not modified.
+            are accepted if the training table was one. It is not modified.
         chunk_rows : int, default=100000
-            Rows predicted at a time; bounds the memory.
+            Rows predicted at a time, which bounds the memory.
 
         Returns
         -------
         ndarray of shape (n,)
-            Labels of the training target, or float64 values. Empty for no rows.
+            Labels of the training target, or float64 values. Empty if there are no rows.
 
         Raises
         ------
         SchemaMismatch
-            Columns are missing, or hold other kinds of values than at training.
+            Columns are missing, or hold other types of values than the training table.
         """
         if not self.task.is_classification:
             return np.concatenate(list(self._chunks(X, chunk_rows)))
@@ -177,28 +180,28 @@ class FinalModel:
         return np.concatenate(list(self._chunks(X, chunk_rows)))
 
     def predict_raw(self, X: Any, chunk_rows: int = CHUNK_ROWS) -> np.ndarray:
-        """What metrics take: float32 probabilities of shape (n, classes), or values (n,)."""
+        """Predict the input of metrics: float32 probabilities (n, classes), or values (n,)."""
         return np.concatenate(list(self._chunks(X, chunk_rows))).astype(np.float32)
 
     def predict_typed(self, frame: Any) -> np.ndarray:
-        """Like `predict_raw`, of a frame that the schema has encoded already."""
+        """Predict like `predict_raw` for a frame that is already encoded by the schema."""
         members = [(m.name, m.weight, m.estimators) for m in self.members]
         part = average(members, frame, self.task.n_classes, self._fallback())
         return _calibrated(part, self.task.n_classes, self.calibrator).astype(np.float32)
 
     def explain(self, X: Any, background: Any, explainer: str = "permutation", **more: Any) -> Any:
-        """Say how much each column adds to each prediction; see `metaauto.model.explain`.
+        """Return the contribution of each column to each prediction; see `metaauto.model.explain`.
 
         Parameters
         ----------
         X : DataFrame, array, dict or list of dicts
             Rows to explain.
         background : DataFrame, array, dict or list of dicts
-            Rows to compare with, such as the training table.
+            Background rows, such as the training table.
         explainer : str, default="permutation"
             Name of an installed explainer.
         **more
-            ``label`` of the class to explain, ``seed``.
+            ``label`` of the class to explain, and ``seed``.
 
         Returns
         -------
@@ -210,29 +213,29 @@ class FinalModel:
         return explain(self, X, background, explainer=explainer, **more)
 
     def prune(self, members: int | None = None, folds: int | None = None) -> FinalModel:
-        """A smaller and faster model of the heaviest members; predictions change.
+        """Return a smaller and faster model of the heaviest members; predictions change.
 
         Parameters
         ----------
         members : int, optional
-            Keep so many members; all of positive weight by default.
+            Number of members to keep; all of positive weight by default.
         folds : int, optional
-            Keep so many fold models of each; all by default.
+            Number of fold models to keep of each member; all by default.
 
         Returns
         -------
         FinalModel
-            Shares the fold models with this one. Without arguments it predicts alike: only
-            members of weight zero are left out.
+            Shares the fold models with this one. Without arguments the predictions are the same:
+            only members of weight zero are removed.
 
         Notes
         -----
-        Calibration and decision stay those of the whole ensemble, and so do the scores in
-        ``facts`` and on the leaderboard: measure the smaller model anew before relying on it.
+        Calibration, decision rule and scores remain those of the complete ensemble: evaluate the
+        pruned model before using it.
         """
         for name, count in (("members", members), ("folds", folds)):
             if count is not None and count < 1:
-                raise SettingError(f"prune({name}={count}) keeps nothing.", hint="Keep at least 1.")
+                raise SettingError(f"{name} must be >= 1 (got {count}).", hint="Keep at least 1.")
         heaviest = sorted(self.members, key=lambda m: -m.weight)[:members]
         kept = [
             dataclasses.replace(member, estimators=list(member.estimators[:folds]))
@@ -247,7 +250,9 @@ class FinalModel:
         )
 
     def to_sklearn(self) -> Any:
-        """A fitted scikit-learn estimator with the same predictions; see `metaauto.model.export`.
+        """Return a fitted scikit-learn estimator with the same predictions.
+
+        See `metaauto.model.export`.
 
         Examples
         --------
@@ -259,15 +264,15 @@ class FinalModel:
         return to_sklearn(self)
 
     def save(self, path: str | Path, on_unsavable: str = "drop") -> Path:
-        """Write the model into one file, whole or not at all.
+        """Write the model to one file, atomically.
 
         Parameters
         ----------
         path : str or Path
-            The file; a model there is replaced once the new one is complete.
+            The file; an existing model is replaced when the new one is complete.
         on_unsavable : {'drop', 'raise'}, default='drop'
-            What to do about a member that a safe file cannot hold: leave it out, with a warning,
-            if others remain, or raise.
+            Treatment of a member that cannot be saved safely: drop it with a warning, if others
+            remain, or raise an error.
 
         Returns
         -------
@@ -277,7 +282,7 @@ class FinalModel:
         Raises
         ------
         ModelFileError
-            If the file cannot be written, or no member can be saved.
+            The file cannot be written, or no member can be saved.
         """
         from metaauto.model.save import save_model
 
@@ -285,24 +290,24 @@ class FinalModel:
 
     @classmethod
     def load(cls, path: str | Path, trust: bool = False, registry: Any = None) -> FinalModel:
-        """Read a model that `save` wrote.
+        """Read a model file written by `save`.
 
         Parameters
         ----------
         path : str or Path
             The file.
         trust : bool, default=False
-            Also construct types that neither metaauto nor an installed plugin vouches for. Such
-            a file may run any code: say True only for files from people you trust.
+            Also construct types that neither metaauto nor an installed plugin declares as safe.
+            Such a file may run arbitrary code: use True only for files from trusted sources.
         registry : Registry, optional
-            Installed components; by default the plugins are loaded as the environment says.
+            Installed components; by default the plugins selected by the environment are loaded.
 
         Raises
         ------
         ModelFileError
-            The file is damaged, foreign, from a newer release, or holds untrusted types.
+            The file is damaged, not a model file, from a newer release, or holds untrusted types.
         MissingPlugin
-            A plugin that it needs is not installed.
+            A required plugin is not installed.
         """
         from metaauto.model.save import load_model
 
@@ -327,11 +332,11 @@ class FinalModel:
 
     def _require_classes(self, what: str) -> None:
         if not self.task.is_classification:
-            raise Refused(f"A regression model has no {what}.", hint="Use predict for the values.")
+            raise Refused(f"A regression model has no {what}.", hint="Use predict.")
 
 
 def class_labels(task: Task) -> np.ndarray:
-    """The class labels as an array: bool, int64, float64, or object for texts."""
+    """Return the class labels as an array: bool, int64, float64, or object for texts."""
     classes = list(task.classes or ())
     for kind, dtype in ((bool, np.bool_), (int, np.int64), (float, np.float64)):
         if all(type(label) is kind for label in classes):
@@ -344,7 +349,7 @@ def class_labels(task: Task) -> np.ndarray:
 
 
 def _calibrated(part: np.ndarray, n_classes: int, calibrator: Calibrator | None) -> np.ndarray:
-    """Calibrate probabilities and let each row sum to one; values stay as they are."""
+    """Calibrate probabilities and normalise each row to sum to one; keep values unchanged."""
     if not n_classes:
         return part
     if calibrator is not None and calibrator.kind != "identity" and len(part):
@@ -362,7 +367,53 @@ def predicted_chunks(
     X: Any,
     chunk_rows: int,
 ) -> Iterator[np.ndarray]:
-    """Calibrated float64 predictions, a chunk of rows at a time; at least one chunk."""
+    """Yield calibrated float64 predictions in chunks of rows; at least one chunk."""
     for frame in encoded_chunks(X, schema, chunk_rows):
         part = average(members, frame, n_classes, fallback)
         yield _calibrated(part, n_classes, calibrator)
+
+
+def _as_line(model: FinalModel) -> str:
+    """Return one line: target, task type, metric, score and number of models."""
+    target = repr(_short(model.task.target))
+    score = _number(model.facts.get("score"))
+    parts = [target, model.task.kind, f"{_short(model.metric_name)}={score}"]
+    return f"FinalModel({', '.join(parts)}, models={len(model.members)})"
+
+
+def _as_html(model: FinalModel) -> str:
+    """Return a table in HTML; without colours, for light and dark pages."""
+    cell = "text-align:left;padding:.1em 1em .1em 0"
+    lines = "".join(
+        f'<tr><th scope="row" style="{cell}">{escape(label)}</th>'
+        f'<td style="{cell}">{escape(text)}</td></tr>'
+        for label, text in _lines(model)
+    )
+    return f"<table><tbody>{lines}</tbody></table>"
+
+
+def _lines(model: FinalModel) -> Iterator[tuple[str, str]]:
+    task, facts = model.task, model.facts
+    classes = f", {counted(task.n_classes, 'class', 'classes')}" if task.n_classes > 2 else ""
+    yield "Target", f"{_short(task.target)} ({task.kind}{classes})"
+    better = "higher" if facts.get("greater_is_better", True) else "lower"
+    metric = _short(model.metric_name)
+    yield "Score", f"{metric} {_number(facts.get('score'))} out-of-fold, {better} is better"
+    if facts.get("holdout_score") is not None:
+        yield "Holdout", f"{metric} {_number(facts['holdout_score'])}"
+    total = sum(member.weight for member in model.members)
+    heaviest = sorted(model.members, key=lambda member: -member.weight)
+    named = [f"{_short(m.name)} {m.weight / total:.0%}" for m in heaviest[:_MAX_MEMBERS]]
+    more = len(heaviest) - _MAX_MEMBERS
+    named += [f"{more} more"] if more > 0 else []
+    yield "Models", f"{len(heaviest)}: {', '.join(named)}"
+    size = f"{counted(task.n_rows, 'row')}, {counted(len(model.feature_names), 'column')}"
+    yield "Training table", size
+
+
+def _short(text: Any) -> str:
+    return shortened(text, _NAME_WIDTH)
+
+
+def _number(score: Any) -> str:
+    return f"{score:.5g}" if isinstance(score, (int, float)) and score == score else "-"

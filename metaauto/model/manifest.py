@@ -1,4 +1,4 @@
-"""The manifest: what a model file says about itself, as JSON, read before anything is loaded."""
+"""The manifest of a model file: a JSON description, read before anything is loaded."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ FORMAT = "metaauto-model"
 FORMAT_VERSION = 1
 logger = logging.getLogger(__name__)
 
-# A fitted model of another minor version of these may predict otherwise, or not at all.
+# With another minor version of these, a fitted model may predict differently or fail.
 _BY_MINOR = ("scikit-learn",)
 _BY_MAJOR = ("numpy", "pandas")
-# Before 1.7 scikit-learn's compiled losses call their module by its last name.
+# Before scikit-learn 1.7, its compiled losses have the module name "_loss".
 _PLAIN_MODULES = {"numpy", "scipy", "sklearn", "_loss", "pandas", "metaauto", "builtins"}
 
 
 def as_json(value: Any, where: str = "manifest") -> Any:
-    """The value in JSON types: tuples and arrays become lists, NaN and infinity become None."""
+    """Convert a value to JSON types: arrays become lists, NaN and infinity become None."""
     if isinstance(value, (str, bool, type(None))):
         return value
     if isinstance(value, int):
@@ -58,13 +58,13 @@ def as_json(value: Any, where: str = "manifest") -> Any:
     if hasattr(value, "to_json"):
         return as_json(value.to_json(), where)
     raise ModelFileError(
-        f"{where} is a {type(value).__name__}, which a model file cannot hold.",
-        hint="Use numbers, texts, lists and dicts of them.",
+        f"{where} has the type {type(value).__name__}, which a model file cannot hold.",
+        hint="Use numbers, texts, lists and dicts.",
     )
 
 
 def installed_versions() -> dict[str, str]:
-    """Versions of what a model's predictions depend on."""
+    """Return the versions of the packages that predictions depend on."""
     versions = {"python": platform.python_version()}
     for name in ("metaauto", "scikit-learn", "numpy", "pandas", "scipy", "skops"):
         versions[name] = _version(name)
@@ -72,7 +72,7 @@ def installed_versions() -> dict[str, str]:
 
 
 def packages_of(modules: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Distribution and version of the modules that do not come with metaauto."""
+    """Return distribution and version of third-party modules that metaauto does not require."""
     foreign = [m for m in modules if m not in _PLAIN_MODULES | set(sys.stdlib_module_names)]
     if not foreign:
         return {}
@@ -87,7 +87,7 @@ def packages_of(modules: Iterable[str]) -> dict[str, dict[str, str]]:
 
 @cache
 def _distributions_by_module() -> Mapping[str, list[str]]:
-    # Reads the file list of every installed distribution: a second in a large environment.
+    # Cached: reading the file lists of all distributions takes a second in a large environment.
     return importlib.metadata.packages_distributions()
 
 
@@ -99,15 +99,16 @@ def _version(distribution: str) -> str:
 
 
 def check_format(record: Mapping[str, Any], path: str) -> None:
-    """Raise `ModelFileError` unless this release can read such a manifest."""
+    """Raise `ModelFileError` unless this release can read the manifest."""
     if record.get("format") != FORMAT:
         raise ModelFileError(
-            f"{path!r} is not a metaauto model.", hint="Name a file that FinalModel.save wrote."
+            f"{path!r} is not a metaauto model.", hint="Give a file written by FinalModel.save."
         )
     version = record.get("format_version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise ModelFileError(
-            f"{path!r} names the format version {version!r}.", hint="The file is damaged."
+            f"{path!r} has the invalid format version {version!r}: expected an integer >= 1.",
+            hint="Copy the file again: it is damaged.",
         )
     if version > FORMAT_VERSION:
         versions = record.get("versions")
@@ -120,7 +121,7 @@ def check_format(record: Mapping[str, Any], path: str) -> None:
 
 
 def compare_versions(record: Mapping[str, Any], path: str) -> list[str]:
-    """Log a warning for each version that differs in a way that matters, and return them.
+    """Log a warning for each version with a relevant difference, and return the differences.
 
     Parameters
     ----------
@@ -148,11 +149,11 @@ def compare_versions(record: Mapping[str, Any], path: str) -> list[str]:
 def _difference(name: str, saved: str, here: str, depth: int) -> list[str]:
     if not saved or not here or saved.split(".")[:depth] == here.split(".")[:depth]:
         return []
-    return [f"{name} {saved}, here is {here}"]
+    return [f"{name} {saved}, installed is {here}"]
 
 
 def check_modules(record: Mapping[str, Any]) -> None:
-    """Raise `MissingPlugin` if a module that a member needs is not installed here."""
+    """Raise `MissingPlugin` if a module that a member needs is not installed."""
     for member in record["members"]:
         for module, package in member.get("packages", {}).items():
             if not _is_importable(module):
@@ -160,7 +161,7 @@ def check_modules(record: Mapping[str, Any]) -> None:
 
 
 def missing_plugin(member: Mapping[str, Any], distribution: str = "") -> MissingPlugin:
-    """The error for a member whose plugin, or a library it needs, is absent."""
+    """Return the error for a member whose plugin, or a library it needs, is missing."""
     plugin = f"{member['plugin']} {member['version']}".strip()
     what = f"plugin {plugin}"
     wanted = member["distribution"]
@@ -170,12 +171,14 @@ def missing_plugin(member: Mapping[str, Any], distribution: str = "") -> Missing
         what = f"plugin {wanted} {member['version']}".strip()
     hint = f"Run: pip install {wanted}" if _is_name(wanted) else "Load it with --plugins FOLDER."
     return MissingPlugin(
-        f"The model file needs {what} (model {member['model']!r}).", hint=hint, member=dict(member)
+        f"The model file requires {what} (model {member['model']!r}).",
+        hint=hint,
+        member=dict(member),
     )
 
 
 def _is_name(distribution: str) -> bool:
-    """Whether it is a plain name, and not options for pip that a forged file put there."""
+    """Return whether it is a plain name, and not pip options from a forged file."""
     return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", distribution) is not None
 
 

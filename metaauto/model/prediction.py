@@ -1,22 +1,25 @@
-"""The weighted mean over members, each the plain mean over its fold models."""
+"""Ensemble prediction: weighted mean over members, each the mean of its fold models."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from metaauto.errors import ComponentError
+from metaauto.data.schema import TableSchema
+from metaauto.errors import ComponentError, SchemaMismatch
 
-__all__ = ["average"]
+__all__ = ["CHUNK_ROWS", "as_rows", "average", "encoded_chunks"]
 
 logger = logging.getLogger(__name__)
 
-# For so few rows a thread pool costs more than it saves.
-FEW_ROWS = 2_000
+# For fewer rows a thread pool is slower than sequential prediction.
+THREADED_ROWS = 2_000
+CHUNK_ROWS = 100_000
 
 
 def average(
@@ -30,23 +33,23 @@ def average(
     Parameters
     ----------
     members : iterable of (name, weight, fold models)
-        Weights of any positive sum; fold models of a member count alike.
+        Weights with a positive sum; the fold models of a member have equal weights.
     frame : pandas.DataFrame
         Typed frame.
     n_classes : int
         Number of classes, 0 in regression.
     fallback : array of shape (n_classes,) or float, optional
-        Prediction for rows on which every fold model gives NaN or infinity.
+        Prediction for rows for which every fold model gives NaN or infinity.
 
     Returns
     -------
     ndarray of shape (n, n_classes) or (n,), float64
-        Where a fold model gives NaN or infinity, the mean of the others.
+        Predictions; NaN and infinity of a fold model are excluded from the mean.
 
     Raises
     ------
     ComponentError
-        If a row has no finite prediction and there is no fallback.
+        A row has no finite prediction and there is no fallback.
     """
     shape = (len(frame), n_classes) if n_classes else (len(frame),)
     total, mass = np.zeros(shape), np.zeros(len(frame))
@@ -68,7 +71,7 @@ def average(
 def _mean_of_folds(
     name: str, estimators: Sequence[Any], frame: Any, n_classes: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean over the fold models, zero where none is finite; and where one is (0 or 1)."""
+    """Return the mean over the fold models (0 if none is finite), and a 0/1 mask of finite rows."""
     total: Any = 0.0
     count = np.zeros(len(frame))
     for estimator in estimators:
@@ -76,7 +79,8 @@ def _mean_of_folds(
         finite = np.isfinite(value).all(axis=1) if n_classes else np.isfinite(value)
         if not finite.all():
             logger.warning(
-                "Model %s gave NaN or infinity for %d rows; the other models decide there.",
+                "Model %s gave NaN or infinity for %d rows; "
+                "using the other ensemble members for these rows.",
                 name,
                 int((~finite).sum()),
             )
@@ -88,7 +92,7 @@ def _mean_of_folds(
 
 
 def _predict(name: str, estimator: Any, frame: Any, n_classes: int) -> np.ndarray:
-    """float64 predictions of one fold model, classes in the task's order."""
+    """Return float64 predictions of one fold model, classes in the task's order."""
     if not n_classes:
         value = np.array(estimator.predict(frame), dtype=np.float64).reshape(-1)
         _check_rows(name, value, frame)
@@ -98,23 +102,23 @@ def _predict(name: str, estimator: Any, frame: Any, n_classes: int) -> np.ndarra
     _check_rows(name, raw, frame)
     if raw.ndim != 2 or raw.shape[1] != len(codes) or codes.max(initial=0) >= n_classes:
         raise ComponentError(
-            f"Model {name!r} gave probabilities of shape {raw.shape} for {len(codes)} classes.",
-            hint="Its predict_proba must return one column for each of classes_.",
+            f"Model {name!r} returned probabilities of shape {raw.shape} for {len(codes)} classes.",
+            hint="Fix its predict_proba: it must return one column for each of classes_.",
         )
     aligned = np.zeros((raw.shape[0], n_classes))
     aligned[:, codes] = np.where(raw < 0, 0.0, raw)
     sums = aligned.sum(axis=1, keepdims=True)
-    # A row of zeros says nothing about any class: every class alike.
-    even = np.full_like(aligned, 1.0 / n_classes)
+    # A row of zeros becomes the uniform distribution.
+    uniform = np.full_like(aligned, 1.0 / n_classes)
     with np.errstate(invalid="ignore"):
-        return np.divide(aligned, sums, out=even, where=sums != 0)
+        return np.divide(aligned, sums, out=uniform, where=sums != 0)
 
 
 def _check_rows(name: str, value: np.ndarray, frame: Any) -> None:
     if value.shape[:1] != (len(frame),):
         raise ComponentError(
-            f"Model {name!r} predicted {value.shape[0]} rows for {len(frame)}.",
-            hint="Its predict must return one value a row.",
+            f"Model {name!r} returned {value.shape[0]} predictions for {len(frame)} rows.",
+            hint="Fix its predict: it must return one value per row.",
         )
 
 
@@ -122,13 +126,90 @@ def _check_fallback(fallback: Any, rows: int) -> None:
     if fallback is None:
         raise ComponentError(
             f"No model of the ensemble gives a finite prediction for {rows} rows.",
-            hint="Look for extreme values in them.",
+            hint="Check these rows for extreme values.",
         )
 
 
 def _threads_for(rows: int) -> AbstractContextManager[Any]:
-    if rows > FEW_ROWS:
+    if rows > THREADED_ROWS:
         return nullcontext()
     import joblib
 
     return joblib.parallel_config(backend="sequential")
+
+
+def as_rows(X: Any, schema: TableSchema) -> Any:
+    """Return the rows as a DataFrame or a two-dimensional array (dense or sparse).
+
+    Parameters
+    ----------
+    X : DataFrame, array, sparse matrix, dict or list of dicts
+        A dict of cells is one row, a dict of columns a table. Objects with ``to_pandas`` are
+        accepted as well. Nothing is modified.
+    schema : TableSchema
+        The columns of the training table.
+
+    Raises
+    ------
+    SchemaMismatch
+        It is not a table.
+    """
+    if isinstance(X, pd.DataFrame):
+        return X
+    if isinstance(X, pd.Series):
+        raise SchemaMismatch(
+            "A pandas Series is ambiguous: it may be one row or one column.",
+            hint="Pass series.to_frame().T for one row, series.to_frame() for one column.",
+        )
+    if isinstance(X, Mapping):
+        return _from_mapping(X)
+    if isinstance(X, (list, tuple)) and all(isinstance(row, Mapping) for row in X):
+        names = [column.name for column in schema.columns] if not X else None
+        return pd.DataFrame(list(X), columns=names)
+    if hasattr(X, "to_pandas"):
+        return as_rows(X.to_pandas(), schema)
+    if hasattr(X, "tocsr"):
+        return X.tocsr()
+    try:
+        array = np.asarray(X)
+    except ValueError as error:
+        raise SchemaMismatch(
+            f"The rows have different lengths: {error}.",
+            hint="Give every row the same number of cells.",
+        ) from error
+    if array.ndim != 2:
+        what = f"a {type(X).__name__}" if array.ndim == 0 else f"{array.ndim}-dimensional data"
+        raise SchemaMismatch(
+            f"Expected a table, got {what}.", hint="Pass a DataFrame, a dict or a list of dicts."
+        )
+    return array
+
+
+def _from_mapping(X: Mapping[Any, Any]) -> pd.DataFrame:
+    values = dict(X)
+    columns = [v for v in values.values() if np.ndim(v) or isinstance(v, (list, tuple))]
+    if not columns:
+        return pd.DataFrame([values])
+    try:
+        return pd.DataFrame(values)
+    except ValueError as error:
+        raise SchemaMismatch(
+            f"The columns cannot be combined to a table: {error}.",
+            hint="Give every column the same number of cells.",
+        ) from error
+
+
+def encoded_chunks(
+    X: Any, schema: TableSchema, chunk_rows: int = CHUNK_ROWS
+) -> Iterator[pd.DataFrame]:
+    """Yield typed frames of at most `chunk_rows` rows; one empty frame if there are no rows."""
+    rows = as_rows(X, schema)
+    count = int(rows.shape[0])
+    step = max(int(chunk_rows), 1)
+    for start in range(0, max(count, 1), step):
+        if isinstance(rows, pd.DataFrame):
+            part: Any = rows if count <= step else rows.iloc[start : start + step]
+        else:
+            part = rows if count <= step else rows[start : start + step]
+            part = part.toarray() if hasattr(part, "toarray") else part
+        yield schema.encode(part)

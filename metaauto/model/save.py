@@ -1,4 +1,4 @@
-"""Save a final model into one file and load it again, running no code of the file."""
+"""Save a final model to one file and load it without running code from the file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Blobs = dict[str, bytes]
 
 
 def read_manifest(path: str | Path) -> dict[str, Any]:
-    """What a model file says about itself, without loading anything else from it.
+    """Read the manifest of a model file, without loading its models.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def read_manifest(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     ModelFileError
-        If it is damaged, foreign or from a newer release.
+        It is damaged, not a model file, or from a newer release.
 
     Examples
     --------
@@ -69,7 +69,10 @@ def read_manifest(path: str | Path) -> dict[str, Any]:
 def save_model(model: FinalModel, path: str | Path, on_unsavable: str = "drop") -> Path:
     """Write a model file; see `FinalModel.save`."""
     if on_unsavable not in ("drop", "raise"):
-        raise Refused(f"on_unsavable={on_unsavable!r}.", hint="Say 'drop' or 'raise'.")
+        raise Refused(
+            f"Invalid on_unsavable={on_unsavable!r}: expected 'drop' or 'raise'.",
+            hint="Use 'drop' or 'raise'.",
+        )
     probe = _probe(model.schema)
     records: list[dict[str, Any]] = []
     blobs: Blobs = {}
@@ -90,13 +93,13 @@ def save_model(model: FinalModel, path: str | Path, on_unsavable: str = "drop") 
     if not any(record["weight"] > 0 for record in records):
         raise problems[0]
     for problem in problems:
-        logger.warning("%s It is left out; the weights of the others are raised.", problem)
+        logger.warning("%s It is dropped; the weights of the other members are rescaled.", problem)
     manifest = _describe(model, records, [str(problem) for problem in problems])
     return write_archive(path, manifest, blobs)
 
 
 def _probe(schema: TableSchema) -> pd.DataFrame:
-    """One typed row without any value, to compare predictions on."""
+    """Return one typed row of missing values, to compare predictions on."""
     empty = {
         column.name: [float("nan") if column.role is Role.NUMERIC else None]
         for column in schema.features
@@ -105,7 +108,7 @@ def _probe(schema: TableSchema) -> pd.DataFrame:
 
 
 def _pack(member: Member, number: int, probe: Any) -> tuple[dict[str, Any], Blobs]:
-    """The record of a member and its fold models as bytes, known to load again."""
+    """Return the record of a member and its serialised fold models, checked to load."""
     packed: Blobs = {}
     entries, modules = [], set()
     for fold, estimator in enumerate(member.estimators):
@@ -113,7 +116,7 @@ def _pack(member: Member, number: int, probe: Any) -> tuple[dict[str, Any], Blob
         found = modules_in(data)
         if "__main__" in found:
             raise ModelFileError(
-                "its class is defined in a script or notebook, where loading cannot find it.",
+                "its class is defined in a script or notebook and cannot be imported on loading.",
                 hint="Move the class to a module or a plugin file (--plugins FOLDER); fit again.",
             )
         if fold == 0:
@@ -138,26 +141,26 @@ def _pack(member: Member, number: int, probe: Any) -> tuple[dict[str, Any], Blob
 
 
 def _check_loads(estimator: Any, data: bytes, probe: Any) -> None:
-    """Raise `ModelFileError` unless the bytes become an estimator that predicts alike."""
+    """Raise `ModelFileError` unless the loaded estimator gives the same predictions."""
     copy = load_estimator(data, TRUSTED_TYPES, trust=True)
     method = "predict_proba" if hasattr(estimator, "predict_proba") else "predict"
     try:
         expected = np.asarray(getattr(estimator, method)(probe), dtype=np.float64)
     except Exception as error:
-        # Some model may not take a row without values; then there is nothing to compare.
-        logger.debug("No prediction for an empty row: %s", error)
+        # A model may reject a row of missing values; then there is nothing to compare.
+        logger.debug("No prediction for a row of missing values: %s", error)
         return
     try:
         found = np.asarray(getattr(copy, method)(probe), dtype=np.float64)
     except Exception as error:
         raise ModelFileError(
-            f"once saved and loaded it fails with {type(error).__name__}: {error}",
-            hint="The plugin's author can give the class __getstate__ and __setstate__.",
+            f"after saving and loading it fails with {type(error).__name__}: {error}",
+            hint="Ask the plugin's author to implement __getstate__ and __setstate__.",
         ) from error
     if not np.allclose(found, expected, rtol=1e-6, atol=1e-9, equal_nan=True):
         raise ModelFileError(
-            "once saved and loaded it predicts otherwise.",
-            hint="The plugin's author can give the class __getstate__ and __setstate__.",
+            "its predictions differ after saving and loading.",
+            hint="Ask the plugin's author to implement __getstate__ and __setstate__.",
         )
 
 
@@ -209,7 +212,7 @@ def load_model(
 
 
 def _read_parts(record: Mapping[str, Any]) -> dict[str, Any]:
-    """All of a final model but its members."""
+    """Return the arguments of the final model without its members."""
     calibrator, decision = record["calibrator"], record["decision"]
     fallback = record["fallback"]
     return {
@@ -225,7 +228,7 @@ def _read_parts(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _checked_member(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A member's record with the types that it should have."""
+    """Return a member's record with checked types."""
     texts = ("name", "model", "plugin", "distribution", "version")
     checked: dict[str, Any] = {key: str(record[key]) for key in texts}
     checked["values"] = dict(record["values"])
@@ -241,13 +244,13 @@ def _checked_member(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _registry_for(records: list[dict[str, Any]]) -> Registry:
-    """The installed components; no third-party plugin is imported where none is needed."""
+    """Return the installed components; import third-party plugins only if a member needs one."""
     foreign = any(r["plugin"] != "builtin" or r["packages"] for r in records)
     return load_plugins(None if foreign else PluginSettings(only=())).registry
 
 
 def _check_plugins(records: list[dict[str, Any]], registry: Registry) -> None:
-    """Raise `MissingPlugin` if a plugin that would vouch for its types is not loaded."""
+    """Raise `MissingPlugin` if the plugin that declares a member's types is not loaded."""
     known = set(registry.names("model"))
     for record in records:
         if record["plugin"] not in ("builtin", SESSION) and record["model"] not in known:
@@ -284,7 +287,7 @@ def _load_member(
 def _fold_model(estimator: Any) -> Any:
     if not callable(getattr(estimator, "predict", None)):
         raise ModelFileError(
-            f"it is a {type(estimator).__name__}, which predicts nothing.",
-            hint="Copy the file again from where it was saved.",
+            f"it is a {type(estimator).__name__} without a predict method.",
+            hint="Copy the file again from its source.",
         )
     return estimator

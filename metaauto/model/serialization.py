@@ -1,8 +1,8 @@
-"""Fold models as skops bytes, and which types a file may hold without being asked.
+"""Serialise fold models with skops, and define the types that are loaded as trusted.
 
-skops writes objects as JSON and arrays. Reading constructs only types on a list; the list is made
-here, of names written down below, metaauto's own classes and what installed plugins declare. What
-the file says about itself is never on it.
+skops writes objects as JSON and arrays. Reading constructs only types on a list: the names below,
+metaauto's own classes and the types that installed plugins declare. Nothing in the file can add to
+the list.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import pkgutil
 import re
 import warnings
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
+
+import numpy as np
 
 from metaauto.errors import ModelFileError
 from metaauto.model.array_checks import check_indices
-from metaauto.model.compact_names import compacted, expand
 from metaauto.plugins.registry import Registry
 
 __all__ = ["TRUSTED_TYPES", "dump_estimator", "load_estimator", "modules_in", "trusted_types"]
@@ -34,7 +36,7 @@ _DISTANCES = tuple(
     for name in ("Chebyshev", "Euclidean", "Manhattan", "Minkowski", "SEuclidean")
     for bits in ("", "32", "64")
 )
-# Newer releases of skops know these by themselves.
+# Newer releases of skops trust these by default.
 _LOSSES = (
     *(
         f"sklearn._loss.link.{name}"
@@ -88,7 +90,7 @@ TRUSTED_TYPES: tuple[str, ...] = (
     "sklearn.compose._column_transformer._RemainderColsList",
     "sklearn.utils._bunch.Bunch",
     "numpy.dtype",
-    # The first step inside histogram gradient boosting with categories: it checks an array.
+    # Used by histogram gradient boosting with categories, to check an array.
     "functools.partial",
     "sklearn.utils.validation.check_array",
     *_NEIGHBOURS,
@@ -96,17 +98,19 @@ TRUSTED_TYPES: tuple[str, ...] = (
     *_LOSSES,
     *_SPARSE,
 )
-"""What fitted scikit-learn models hold, besides the estimators and arrays that skops knows."""
+"""Types in fitted scikit-learn models, besides the estimators and arrays that skops trusts."""
 
-# Higher levels cost twice the time for a tenth of the size.
+# Higher levels double the time for a 10 % smaller file.
 _COMPRESSION = {"compression": zipfile.ZIP_DEFLATED, "compresslevel": 3}
 MAX_UNPACKED_RATIO = 500
 FREE_UNPACKED_BYTES = 64 * 2**20
 _MODULE = re.compile(rb'"__module__": "([A-Za-z_][\w.]*)"')
+_NAMES = "feature_names_in_"
+_PLACES = "_transformer_to_input_indices"
 
 
 def trusted_types(registry: Registry) -> list[str]:
-    """Names of all types that a model file may hold here without being asked."""
+    """Return the names of all types that are loaded as trusted here."""
     names = set(TRUSTED_TYPES) | set(_own_types())
     for kind in ("model", "preprocessor"):
         for entry in registry.entries(kind):
@@ -115,7 +119,7 @@ def trusted_types(registry: Registry) -> list[str]:
 
 
 def _own_types() -> list[str]:
-    """The estimator classes of metaauto itself."""
+    """Return the names of metaauto's own estimator classes."""
     from sklearn.base import BaseEstimator
 
     package = importlib.import_module("metaauto.builtin")
@@ -130,67 +134,67 @@ def _own_types() -> list[str]:
 
 
 def dump_estimator(estimator: Any) -> bytes:
-    """A fitted estimator as skops bytes.
+    """Serialise a fitted estimator with skops.
 
     Raises
     ------
     ModelFileError
-        If skops cannot hold it.
+        skops cannot serialise it.
     """
     import skops.io
 
     try:
-        with compacted(estimator):
+        with _compacted(estimator):
             return bytes(skops.io.dumps(estimator, **_COMPRESSION))
     except Exception as error:
         # A plugin's object may raise anything from __reduce__ or __getstate__.
         raise ModelFileError(
-            f"skops cannot hold it: {type(error).__name__}: {str(error)[:300]}",
-            hint="The plugin's author can give the class __getstate__ and __setstate__.",
+            f"skops cannot serialise it: {type(error).__name__}: {str(error)[:300]}",
+            hint="Ask the plugin's author to implement __getstate__ and __setstate__.",
         ) from error
 
 
 def modules_in(data: bytes) -> list[str]:
-    """Top-level modules of the types in skops bytes, sorted."""
+    """Return the top-level modules of the types in skops bytes, sorted."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         schema = archive.read("schema.json")
     return sorted({name.decode().split(".")[0] for name in _MODULE.findall(schema)})
 
 
 def load_estimator(data: bytes, trusted: Collection[str], *, trust: bool = False) -> Any:
-    """An estimator from skops bytes, if all its types are trusted.
+    """Load an estimator from skops bytes if all its types are trusted.
 
     Parameters
     ----------
     data : bytes
-        What `dump_estimator` wrote, or what a stranger wrote.
+        Output of `dump_estimator`, or bytes from an untrusted source.
     trusted : collection of str
         Names of types that may be constructed.
     trust : bool, default=False
-        Construct every type that the bytes name: as unsafe as a pickle.
+        Construct every type that the bytes name; as unsafe as a pickle.
 
     Raises
     ------
     ModelFileError
-        If a type is not trusted (it is then in ``details["types"]``), if arrays inside point out
-        of their bounds, or if the bytes cannot be read.
+        A type is not trusted (listed in ``details["types"]``), an array holds an index out of
+        bounds, or the bytes cannot be read.
     """
     try:
         _check_unpacked_size(data)
         with warnings.catch_warnings():
-            # The versions are compared once for the whole file, from its manifest.
+            # Versions are compared once per file, from its manifest.
             warnings.simplefilter("ignore")
             estimator = _construct(data, trusted, trust)
-        expand(estimator)
+        _restore_names(estimator)
         if not trust:
             check_indices(estimator)
     except ModelFileError:
         raise
     except Exception as error:
-        # Broken or hostile bytes make zipfile, json, numpy and skops raise a dozen types.
+        # Damaged or malicious bytes raise many types of errors in zipfile, json, numpy and skops.
         raise ModelFileError(
             f"it cannot be read: {type(error).__name__}: {str(error)[:300]}",
-            hint="Install the versions that the manifest names, or copy the file again.",
+            hint="Install the versions in the manifest, or copy the file again.",
         ) from error
     return estimator
 
@@ -210,9 +214,9 @@ def _construct(data: bytes, trusted: Collection[str], trust: bool) -> Any:
 
 def _untrusted(types: list[str]) -> ModelFileError:
     return ModelFileError(
-        f"it holds types that are not trusted: {', '.join(types)}.",
-        hint="If you know who made the file, load it with trust=True (--trust): it may then run "
-        "any code.",
+        f"it holds untrusted types: {', '.join(types)}.",
+        hint="If you trust its source, load it with trust=True (--trust); it may then run "
+        "arbitrary code.",
         types=types,
     )
 
@@ -223,5 +227,57 @@ def _check_unpacked_size(data: bytes) -> None:
     if unpacked > FREE_UNPACKED_BYTES and unpacked > MAX_UNPACKED_RATIO * len(data):
         raise ModelFileError(
             f"it claims to unpack from {len(data):,} to {unpacked:,} bytes.",
-            hint="This is no model; do not load it.",
+            hint="Do not load this file: it is not a model.",
         )
+
+
+@contextmanager
+def _compacted(estimator: Any) -> Iterator[None]:
+    """Convert names and positions to arrays while an estimator is written."""
+    kept: list[tuple[Any, str, Any]] = []
+    for step in _steps(estimator):
+        names, places = vars(step).get(_NAMES), vars(step).get(_PLACES)
+        if _are_texts(names):
+            kept.append((step, _NAMES, names))
+            step.__dict__[_NAMES] = names.astype(str)
+        if isinstance(places, dict):
+            kept.append((step, _PLACES, places))
+            step.__dict__[_PLACES] = {
+                name: np.asarray(indices, dtype=np.int64) for name, indices in places.items()
+            }
+    try:
+        yield
+    finally:
+        for step, attribute, value in kept:
+            step.__dict__[attribute] = value
+
+
+def _restore_names(estimator: Any) -> None:
+    """Convert names and positions of a loaded estimator to the types that scikit-learn expects."""
+    for step in _steps(estimator):
+        names, places = vars(step).get(_NAMES), vars(step).get(_PLACES)
+        if isinstance(names, np.ndarray) and names.dtype.kind == "U":
+            step.__dict__[_NAMES] = names.astype(object)
+        if isinstance(places, dict):
+            step.__dict__[_PLACES] = {
+                name: indices.tolist() if isinstance(indices, np.ndarray) else indices
+                for name, indices in places.items()
+            }
+
+
+def _steps(estimator: Any) -> Iterator[Any]:
+    """Yield the estimator, the steps of pipelines and the branches of column transformers."""
+    if not hasattr(estimator, "__dict__"):
+        return
+    yield estimator
+    for _, step in vars(estimator).get("steps") or ():
+        yield from _steps(step)
+    for _, branch, _ in vars(estimator).get("transformers_") or ():
+        yield from _steps(branch)
+
+
+def _are_texts(names: Any) -> bool:
+    """Return whether names survive a text array, which drops trailing NULs."""
+    if not isinstance(names, np.ndarray) or names.dtype != object:
+        return False
+    return all(isinstance(name, str) and not name.endswith("\0") for name in names)

@@ -1,1 +1,1 @@
-"""Hooks, and discovery and registration of plugins."""
+"""Hooks, discovery and registration of plugins."""

@@ -1,9 +1,9 @@
-"""Every hook a plugin can implement: when it is called, what to return, what happens when it fails.
+"""The hooks that a plugin can implement: when they are called and how errors are handled.
 
 A plugin is a module (or any object) named in the entry-point group ``metaauto``. It marks its hooks
-with ``@hookimpl`` and imports from `metaauto.api` alone. A hook that raises is reported with the
-plugin's name and skipped; the other plugins go on (``METAAUTO_STRICT_PLUGINS=1`` raises instead).
-A hook may leave out arguments that it does not need.
+with ``@hookimpl`` and imports only from `metaauto.api`. A hook that raises is reported with the
+name of the plugin and skipped; other plugins are not affected (``METAAUTO_STRICT_PLUGINS=1`` raises
+instead). A hook may omit arguments that it does not need.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 def register_models(register: Register) -> None:
     """Register learning algorithms: ``register.model(Model(...))``.
 
-    Called once in every process that loads plugins, workers included, so it must be cheap: import
-    heavy libraries inside ``build``. A second model of the same name is a name clash: neither
-    plugin's order of installation decides, and the error names both.
+    Called once in every process that loads plugins, workers included. It must be fast: import heavy
+    libraries inside ``build``. If two plugins register the same name, neither is used, whatever the
+    order of installation, and the error names both; metaauto's own components take precedence.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def register_models(register: Register) -> None:
 
 @hookspec
 def register_preprocessors(register: Register) -> None:
-    """Register ways to fill a preprocessing slot: ``register.preprocessor(Preprocessor(...))``.
+    """Register preprocessors of a slot: ``register.preprocessor(Preprocessor(...))``.
 
     Called like `register_models`. Names are unique within a slot.
 
@@ -56,27 +56,27 @@ def register_preprocessors(register: Register) -> None:
 
 @hookspec
 def register_metafeatures(register: Register) -> None:
-    """Register metafeature extractors: ``register.extractor(Extractor(...))``.
+    """Register metafeature extractors: ``register.metafeature(MetafeatureExtractor(...))``.
 
-    Called like `register_models`. An extractor that raises, or that declares more ``seconds`` than
-    are left, leaves NaN and a note; it never stops a fit.
+    Called like `register_models`. If an extractor raises, or declares more ``seconds`` than are
+    left, its metafeatures are NaN and a note is recorded; the fit continues.
 
     Examples
     --------
-    >>> from metaauto.api import Extractor, hookimpl
+    >>> from metaauto.api import MetafeatureExtractor, hookimpl
+    >>> def shape(table):
+    ...     return {"rows": float(table.n_rows)}
     >>> @hookimpl
     ... def register_metafeatures(register):
-    ...     register.extractor(
-    ...         Extractor("shape", lambda table: {"rows": float(table.n_rows)}, keys=("rows",))
-    ...     )
+    ...     register.metafeature(MetafeatureExtractor("shape", shape, keys=("rows",)))
     """
 
 
 @hookspec
 def register_metrics(register: Register) -> None:
-    """Register metrics: ``register.metric(Metric(...))``; ``--metric NAME`` then finds them.
+    """Register metrics: ``register.metric(Metric(...))``, for use with ``--metric NAME``.
 
-    Called once in the parent process. The metric is tried on constant predictions before a fit.
+    Called once in the parent process. A metric is checked on synthetic predictions before a fit.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def register_metrics(register: Register) -> None:
     ...     register.metric(
     ...         Metric(
     ...             "hit_rate",
-    ...             kinds=("binary", "multiclass"),
+    ...             tasks=("binary", "multiclass"),
     ...             needs="labels",
     ...             function=lambda y, labels, sample_weight=None: float((y == labels).mean()),
     ...         )
@@ -96,10 +96,10 @@ def register_metrics(register: Register) -> None:
 
 @hookspec
 def register_readers(register: Register) -> None:
-    """Register sources of tables: ``register.reader(Reader(...))``.
+    """Register readers of tables: ``register.reader(Reader(...))``.
 
-    Called once in the parent process. Readers of plugins are asked before metaauto's own, in the
-    order of their names; the first whose ``matches`` says yes reads the source.
+    Called once in the parent process. The first reader whose ``matches`` returns True reads the
+    source. Readers of plugins come before metaauto's own, each sorted by name.
 
     Examples
     --------
@@ -112,10 +112,10 @@ def register_readers(register: Register) -> None:
 
 @hookspec
 def register_knowledge(register: Register) -> None:
-    """Register knowledge packs: ``register.knowledge(path)`` of a store that `metaauto` reads.
+    """Register knowledge packs: ``register.knowledge(path)``, the path of a knowledge store.
 
-    Called once in the parent process before the first recommendation. A pack that is corrupt or
-    newer than the engine is named in a warning and left out.
+    Called once in the parent process before the first recommendation. A pack that is corrupt or of
+    a newer format is reported in a warning and skipped.
 
     Examples
     --------
@@ -128,10 +128,10 @@ def register_knowledge(register: Register) -> None:
 
 @hookspec
 def register_explainers(register: Register) -> None:
-    """Register ways to explain predictions: ``register.explainer(Explainer(...))``.
+    """Register explainers of predictions: ``register.explainer(Explainer(...))``.
 
-    Called like `register_models`. An explainer is given rows, rows to compare with and a function
-    that predicts; it returns what each cell adds to the prediction of its row.
+    Called like `register_models`. An explainer receives rows, background rows and a prediction
+    function; it returns the contribution of each value to the prediction of its row.
 
     Examples
     --------
@@ -144,11 +144,11 @@ def register_explainers(register: Register) -> None:
 
 @hookspec
 def register_strategies(register: Register) -> None:
-    """Register ways to choose what a fit tries first: ``register.strategy(Strategy(...))``.
+    """Register warm-start strategies: ``register.strategy(Strategy(...))``.
 
-    Called like `register_models`. A strategy is used where it is asked for by name
-    (``--strategy``). One that raises, or recommends what cannot be tried, is reported with the
-    plugin's name; metaauto's own goes on in its place.
+    Called like `register_models`. A strategy is used if it is selected by name (``--strategy``). If
+    it raises or recommends an invalid configuration, this is reported with the name of the plugin,
+    and the fit continues with metaauto's own strategy.
 
     Examples
     --------
@@ -161,7 +161,7 @@ def register_strategies(register: Register) -> None:
 
 @hookspec
 def register_commands(register: Register) -> None:
-    """Register commands of the shell: ``register.command(click_command)``.
+    """Register commands of the command line: ``register.command(click_command)``.
 
     Called when the command line starts. metaauto's own commands cannot be replaced. With
     ``register.command(click_command, group="knowledge")`` it is a command of that group.
@@ -185,9 +185,9 @@ def register_commands(register: Register) -> None:
 def trial_finished(trial: Any) -> None:
     """Observe a finished trial; its result cannot be changed.
 
-    Called in the parent process after a trial has succeeded, failed or been dropped. ``trial`` has
-    ``number``, ``configuration``, ``status``, ``loss``, ``seconds`` and ``error``. Be quick: the
-    search waits.
+    Called in the parent process after a trial has succeeded, failed or been pruned. ``trial`` has
+    ``number``, ``configuration``, ``status``, ``loss``, ``seconds`` and ``error``. The search waits
+    for the hook, so it must be fast.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Finding plugins, loading each in isolation, and calling their hooks."""
+"""Discover plugins, load each in isolation, and call their hooks."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ __all__ = [
 GROUP = "metaauto"
 BUILTIN = "metaauto.builtin"
 SESSION = "session"
-"""Name of the plugin made of components that were given as objects."""
+"""Name of the plugin that holds components passed as objects."""
 _log = logging.getLogger("metaauto.plugins")
 
 
-def _listed(text: str | None) -> tuple[str, ...] | None:
+def _split(text: str | None) -> tuple[str, ...] | None:
     if text is None:
         return None
     return tuple(part.strip() for part in text.split(",") if part.strip())
@@ -45,14 +45,14 @@ def _listed(text: str | None) -> tuple[str, ...] | None:
 
 @dataclass(frozen=True)
 class PluginSettings:
-    """Which plugins to load; enough for a worker process to load the same ones.
+    """Settings that select the plugins to load, also used in worker processes.
 
     Parameters
     ----------
     only : tuple of str, optional
         Load only these plugins besides metaauto's own; None loads all, ``()`` none.
     disabled : tuple of str
-        Leave these out, by plugin or distribution name.
+        Do not load these, by plugin or distribution name.
     folders : tuple of str
         Folders of plugin files (``*.py``).
     modules : tuple of str
@@ -73,8 +73,8 @@ class PluginSettings:
         get = os.environ.get
         folders = get("METAAUTO_PLUGINS_DIR", "")
         values: dict[str, Any] = {
-            "only": _listed(get("METAAUTO_PLUGINS")),
-            "disabled": _listed(get("METAAUTO_DISABLE_PLUGINS")) or (),
+            "only": _split(get("METAAUTO_PLUGINS")),
+            "disabled": _split(get("METAAUTO_DISABLE_PLUGINS")) or (),
             "folders": tuple(part for part in folders.split(os.pathsep) if part),
             "strict": get("METAAUTO_STRICT_PLUGINS", "") not in ("", "0"),
         }
@@ -82,12 +82,12 @@ class PluginSettings:
 
 
 class Bundle:
-    """A plugin made of bare components, such as models defined in a notebook.
+    """A plugin that consists of component objects, such as models defined in a notebook.
 
     Parameters
     ----------
-    components : iterable of Model, Preprocessor, Extractor, Reader, Metric, Explainer or Strategy
-        What it registers.
+    components : iterable
+        Components of any type that a plugin can register (`Model`, `Preprocessor`, ...).
     """
 
     __name__ = SESSION
@@ -97,18 +97,18 @@ class Bundle:
 
     @hookspecs.hookimpl
     def register_models(self, register: Register) -> None:
-        """Register every component, whatever its kind."""
+        """Register all components, of any kind."""
         for component in self.components:
             register.component(component)
 
 
 def pack_objects(objects: Sequence[Any]) -> bytes:
-    """Plugin objects as bytes that a worker process can unpack, definitions included.
+    """Pickle plugin objects with their definitions for worker processes.
 
     Raises
     ------
     Refused
-        If an object holds something that cannot leave this process.
+        If an object cannot be pickled.
     """
     if not objects:
         return b""
@@ -118,14 +118,14 @@ def pack_objects(objects: Sequence[Any]) -> bytes:
         return bytes(cloudpickle.dumps(list(objects)))
     except Exception as error:
         raise Refused(
-            f"A component defined in this session cannot reach worker processes: {error}",
-            hint="Define it in a module that can be imported, or as a plugin.",
+            f"A component defined in this session cannot be sent to worker processes: {error}",
+            hint="Define it in an importable module or as a plugin.",
         ) from error
 
 
 @dataclass
 class LoadedPlugins:
-    """The plugins of this process: what was found, what they registered, how to call them."""
+    """The plugins of this process with their components and implementations."""
 
     registry: Registry
     plugins: list[Plugin]
@@ -133,7 +133,7 @@ class LoadedPlugins:
     objects: dict[str, Any] = field(default_factory=dict)
 
     def notify(self, hook: str, **arguments: Any) -> None:
-        """Call an observer hook of every plugin, each in isolation."""
+        """Call an observer hook of each plugin in isolation."""
         for plugin in self.plugins:
             implementation = self.objects.get(plugin.name)
             if implementation is None or hook not in plugin.hooks:
@@ -146,31 +146,31 @@ class LoadedPlugins:
                 )
 
     def plugin(self, name: str) -> Plugin | None:
-        """The plugin of that name, if it was found."""
+        """Return the plugin of this name, or None."""
         return next((p for p in self.plugins if name in (p.name, p.distribution)), None)
 
 
 def load_plugins(
     settings: PluginSettings | None = None, objects: Sequence[Any] = ()
 ) -> LoadedPlugins:
-    """Load metaauto's own components and every wanted plugin, each in isolation.
+    """Load metaauto's own components and the selected plugins, each in isolation.
 
     Parameters
     ----------
     settings : PluginSettings, optional
-        Which plugins to load; by default what the environment says.
+        Plugins to load; by default from the environment variables.
     objects : sequence
-        Further plugin objects (modules or instances with hook methods), for embedding and tests.
+        Additional plugin objects (modules or instances with hook methods), for embedding and tests.
 
     Returns
     -------
     LoadedPlugins
-        With the registry; a broken plugin is in ``plugins`` with its errors.
+        The registry and the plugins; a broken plugin is in ``plugins`` with its errors.
 
     Raises
     ------
     PluginLoadError
-        Only in strict mode, for the first broken plugin.
+        In strict mode, for the first broken plugin.
 
     Examples
     --------
@@ -210,7 +210,7 @@ def load_plugins(
 _KINDS = (
     "command",
     "explainer",
-    "extractor",
+    "metafeature",
     "knowledge",
     "metric",
     "model",
@@ -221,7 +221,7 @@ _KINDS = (
 
 
 def _discover(settings: PluginSettings, objects: Sequence[Any]) -> Iterable[tuple[Plugin, Any]]:
-    """Every plugin with a function that imports it, in an order that installation cannot change."""
+    """Yield plugins with a function that imports them, in an order independent of installation."""
     yield _own(), lambda: importlib.import_module(BUILTIN)
     points = importlib.metadata.entry_points(group=GROUP)
     for point in sorted(points, key=lambda p: (p.name, p.value)):
@@ -229,8 +229,8 @@ def _discover(settings: PluginSettings, objects: Sequence[Any]) -> Iterable[tupl
             continue
         distribution, version = _origin(point)
         plugin = Plugin(point.name, version, distribution, f"entry point {point.value}")
-        wanted = settings.only is None or {plugin.name, distribution} & set(settings.only)
-        plugin.disabled = not wanted
+        selected = settings.only is None or {plugin.name, distribution} & set(settings.only)
+        plugin.disabled = not selected
         yield plugin, point.load
     for module in settings.modules:
         yield Plugin(module, source="module"), lambda m=module: importlib.import_module(m)
@@ -242,7 +242,7 @@ def _discover(settings: PluginSettings, objects: Sequence[Any]) -> Iterable[tupl
 
 
 def _make_name_unique(plugin: Plugin, found: Sequence[Plugin]) -> None:
-    """Number plugins of one name, so that none is taken for another or for metaauto itself."""
+    """Append a number to a name that another plugin or metaauto itself already has."""
     taken = {other.name for other in found}
     name, number = plugin.name, 1
     while plugin.name in taken:
@@ -259,21 +259,21 @@ def _own() -> Plugin:
 
 
 def _origin(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
-    """Name and version of the distribution of an entry point, empty where they are not written."""
+    """Return name and version of the distribution of an entry point, empty if unknown."""
     if point.dist is None:
         return "", ""
     try:
         metadata: Any = point.dist.metadata
         return metadata.get("Name") or "", metadata.get("Version") or ""
-    except Exception:  # an uninstallation that was cut short leaves entry points without metadata
+    except Exception:  # an interrupted uninstallation leaves entry points without metadata
         return "", ""
 
 
 def _plugin_files(folders: Iterable[str]) -> dict[str, Path]:
-    """Plugin files by the names of their modules.
+    """Return plugin files by module name.
 
-    The names tell nothing of the folder: a model file that holds a class of a plugin file loads
-    wherever the file lies then.
+    Module names do not depend on the folder, so that a model file with a class of a plugin file can
+    be loaded after the plugin file was moved.
     """
     files: dict[str, Path] = {}
     for folder in folders:
@@ -281,7 +281,7 @@ def _plugin_files(folders: Iterable[str]) -> dict[str, Path]:
         if not path.is_dir():
             raise PluginLoadError(
                 f"The plugin folder {str(path)!r} does not exist.",
-                hint="Correct --plugins or METAAUTO_PLUGINS_DIR.",
+                hint="Set --plugins or METAAUTO_PLUGINS_DIR to an existing folder.",
             )
         for file in sorted(f for f in path.glob("*.py") if not f.name.startswith("_")):
             stem = re.sub(r"\W", "_", file.stem)
@@ -294,14 +294,16 @@ def _plugin_files(folders: Iterable[str]) -> dict[str, Path]:
 
 
 def _import_file(name: str, file: Path) -> ModuleType:
-    """Import a plugin file under a name that workers derive alike."""
+    """Import a plugin file under a module name that is the same in workers."""
     file = file.resolve()
     known = sys.modules.get(name)
     if known is not None and known.__file__ == str(file):
         return known
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise PluginLoadError(f"{str(file)!r} is no Python file.", hint="Name it something.py.")
+        raise PluginLoadError(
+            f"{str(file)!r} is not a Python file.", hint="Rename it to end in .py."
+        )
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -313,7 +315,7 @@ def _import_file(name: str, file: Path) -> ModuleType:
 
 
 def _manager_for(name: str, implementation: Any) -> pluggy.PluginManager:
-    """A manager with one plugin alone: what it raises stops nobody else."""
+    """Return a manager with one plugin only, so that its errors do not affect other plugins."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.register(implementation, name)
@@ -321,13 +323,13 @@ def _manager_for(name: str, implementation: Any) -> pluggy.PluginManager:
 
 
 def _collect(plugin: Plugin, implementation: Any, settings: PluginSettings) -> list[Registered]:
-    """Call the register hooks of one plugin; what fails is noted on it."""
+    """Call the register hooks of one plugin; record failures in its errors."""
     try:
         manager = _manager_for(plugin.name, implementation)
     except (pluggy.PluginValidationError, ValueError, TypeError) as error:
-        # pluggy names the plugin as well, and writes several lines.
-        words = str(error).removeprefix(f"Plugin {plugin.name!r} for ").splitlines()
-        _fail(plugin, f"has a hook that does not fit: {'; '.join(words)}", settings, error)
+        # pluggy's message also names the plugin and has several lines.
+        lines = str(error).removeprefix(f"Plugin {plugin.name!r} for ").splitlines()
+        _fail(plugin, f"hook signature mismatch: {'; '.join(lines)}", settings, error)
         return []
     known = sorted(n for n in vars(hookspecs) if n.startswith(("register_", "trial_", "fit_")))
     for caller in manager.get_hookcallers(implementation) or []:
@@ -335,8 +337,8 @@ def _collect(plugin: Plugin, implementation: Any, settings: PluginSettings) -> l
             plugin.hooks.append(caller.name)
             continue
         near = difflib.get_close_matches(caller.name, known, n=1)
-        guess = f" Did you mean {near[0]}?" if near else ""
-        _fail(plugin, f"implements an unknown hook {caller.name!r}.{guess}", settings)
+        suggestion = f" Did you mean {near[0]}?" if near else ""
+        _fail(plugin, f"implements an unknown hook {caller.name!r}.{suggestion}", settings)
     plugin.hooks.sort()
     if not plugin.hooks and not plugin.errors:
         _fail(plugin, "implements no hook; mark its functions with @hookimpl.", settings)
@@ -344,7 +346,7 @@ def _collect(plugin: Plugin, implementation: Any, settings: PluginSettings) -> l
     for name in plugin.hooks:
         if not name.startswith("register_"):
             continue
-        noted = len(plugin.errors)
+        n_errors = len(plugin.errors)
         try:
             getattr(manager.hook, name)(register=register)
         except ComponentError as error:
@@ -352,7 +354,7 @@ def _collect(plugin: Plugin, implementation: Any, settings: PluginSettings) -> l
         except (Exception, SystemExit) as error:
             _fail(plugin, f"{name} raised {type(error).__name__}: {error}", settings, error)
         else:
-            for problem in plugin.errors[noted:]:
+            for problem in plugin.errors[n_errors:]:
                 _report(plugin, problem, settings)
     return register.entries
 

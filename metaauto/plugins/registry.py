@@ -1,4 +1,4 @@
-"""The catalogue of installed components, sorted and frozen for one fit."""
+"""The registry of installed components, in a fixed order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from metaauto.components import SLOTS, Extractor, Model, Preprocessor, Reader
+from metaauto.components import SLOTS, MetafeatureExtractor, Model, Preprocessor, Reader
 from metaauto.components.explainer import Explainer
 from metaauto.components.hyperparameters import Range
 from metaauto.components.strategy import Strategy
@@ -26,18 +26,18 @@ __all__ = [
 ]
 
 OWN_SOURCE = "metaauto itself"
-"""Where metaauto's own components are found; no other plugin is found there."""
+"""Source of metaauto's own components, different from that of any plugin."""
 
 COMPONENT_TYPES: dict[str, Any] = {
     "model": Model,
     "preprocessor": Preprocessor,
-    "extractor": Extractor,
+    "metafeature": MetafeatureExtractor,
     "metric": Metric,
     "reader": Reader,
     "explainer": Explainer,
     "strategy": Strategy,
 }
-"""Kinds of components by name; a plugin may register any number of each."""
+"""Component types by kind; a plugin may register any number of each."""
 
 COMMAND_GROUPS = ("knowledge",)
 """Groups of the command line to which a plugin may add a command."""
@@ -45,7 +45,7 @@ COMMAND_GROUPS = ("knowledge",)
 
 @dataclass
 class Plugin:
-    """A plugin as it was found, with what it registered and what went wrong.
+    """A discovered plugin with its components and errors.
 
     Parameters
     ----------
@@ -54,17 +54,17 @@ class Plugin:
     version : str
         Version of its distribution, empty if it has none.
     distribution : str
-        Name to give to pip, empty if it has none.
+        Name of its distribution (for pip), empty if it has none.
     source : str
-        Where it was found.
+        Location: entry point, file, module or object.
     hooks : list of str
-        Hooks it implements.
+        Implemented hooks.
     components : list of str
-        What it registered, as ``kind:name``.
+        Registered components as ``kind:name``.
     errors : list of str
-        What went wrong, one line each.
+        Errors, one line each.
     disabled : bool
-        Whether it was left out on request.
+        Whether the settings exclude it.
     """
 
     name: str
@@ -78,18 +78,18 @@ class Plugin:
 
     @property
     def is_own(self) -> bool:
-        """Whether these are metaauto's own components."""
+        """Return whether this is the plugin of metaauto's own components."""
         return self.source == OWN_SOURCE
 
     @property
     def label(self) -> str:
-        """Name and version, for people."""
+        """Return name and version for display."""
         return f"{self.name} {self.version}".strip()
 
 
 @dataclass(frozen=True)
 class Registered:
-    """One component and the plugin it came from."""
+    """A component and the plugin that registered it."""
 
     kind: str
     name: str
@@ -98,10 +98,10 @@ class Registered:
 
 
 class Register:
-    """What a ``register_*`` hook receives; it records which plugin registered what.
+    """The argument of ``register_*`` hooks; records the components of a plugin.
 
-    A component that breaks its contract is noted on the plugin and left out; the plugin's other
-    components stay.
+    An invalid component is recorded as an error of the plugin and not registered; other components
+    of the plugin are registered.
     """
 
     def __init__(self, plugin: Plugin) -> None:
@@ -113,38 +113,38 @@ class Register:
         self._add("model", model)
 
     def preprocessor(self, preprocessor: Preprocessor) -> None:
-        """Register a way to fill a preprocessing slot."""
+        """Register a preprocessor of a slot."""
         self._add("preprocessor", preprocessor)
 
-    def extractor(self, extractor: Extractor) -> None:
-        """Register a source of metafeatures."""
-        self._add("extractor", extractor)
+    def metafeature(self, metafeature: MetafeatureExtractor) -> None:
+        """Register a metafeature extractor."""
+        self._add("metafeature", metafeature)
 
     def metric(self, metric: Metric) -> None:
         """Register a metric."""
         self._add("metric", metric)
 
     def reader(self, reader: Reader) -> None:
-        """Register a source of tables."""
+        """Register a reader of tables."""
         self._add("reader", reader)
 
     def explainer(self, explainer: Explainer) -> None:
-        """Register a way to explain predictions."""
+        """Register an explainer of predictions."""
         self._add("explainer", explainer)
 
     def strategy(self, strategy: Strategy) -> None:
-        """Register a way to choose what a fit tries first."""
+        """Register a warm-start strategy."""
         self._add("strategy", strategy)
 
     def component(self, component: Any) -> None:
         """Register a component of any kind, by its type."""
-        for kind, wanted in COMPONENT_TYPES.items():
-            if isinstance(component, wanted):
+        for kind, expected in COMPONENT_TYPES.items():
+            if isinstance(component, expected):
                 self._add(kind, component)
                 return
         raise ComponentError(
-            f"It registers a {type(component).__name__}.",
-            hint=f"Pass a {', '.join(t.__name__ for t in COMPONENT_TYPES.values())}.",
+            f"It registers a {type(component).__name__}, which is not a component.",
+            hint=f"Pass one of {', '.join(t.__name__ for t in COMPONENT_TYPES.values())}.",
         )
 
     def knowledge(self, path: str | Path) -> None:
@@ -152,7 +152,7 @@ class Register:
         self.entries.append(Registered("knowledge", str(path), Path(path), self.plugin))
 
     def command(self, command: Any, group: str = "") -> None:
-        """Register a command (a ``click.Command``) of the shell.
+        """Register a command (a ``click.Command``) of the command line.
 
         Parameters
         ----------
@@ -177,11 +177,11 @@ class Register:
         self.entries.append(Registered("command", path, command, self.plugin))
 
     def _add(self, kind: str, component: Any) -> None:
-        wanted = COMPONENT_TYPES[kind]
-        if not isinstance(component, wanted):
+        expected = COMPONENT_TYPES[kind]
+        if not isinstance(component, expected):
             raise ComponentError(
                 f"It registers a {type(component).__name__} as a {kind}.",
-                hint=f"Pass a {wanted.__name__}.",
+                hint=f"Pass a {expected.__name__}.",
             )
         name = str(component.name)
         if isinstance(component, Preprocessor):
@@ -226,8 +226,8 @@ def _check_portfolio(model: Model, spaces: Iterable[Mapping[str, Range]]) -> Non
     for entry in model.portfolio:
         if not isinstance(entry, Mapping):
             raise ComponentError(
-                f"A portfolio entry of {model.name!r} is a {type(entry).__name__}.",
-                hint="List dicts of hyperparameter values.",
+                f"A portfolio entry of {model.name!r} is a {type(entry).__name__}, not a dict.",
+                hint="Pass dicts of hyperparameter values.",
             )
         for key, value in entry.items():
             if key.split(".")[0] in SLOTS:
@@ -235,28 +235,28 @@ def _check_portfolio(model: Model, spaces: Iterable[Mapping[str, Range]]) -> Non
             if key not in known:
                 raise ComponentError(
                     f"A portfolio entry of {model.name!r} sets {key!r}, which is not in its space.",
-                    hint="Name hyperparameters of its space, or slots.",
+                    hint="Use hyperparameters of its space, or slots.",
                 )
             if not any(bounds.contains(value) for bounds in known[key]):
                 raise ComponentError(
-                    f"A portfolio entry of {model.name!r} sets {key!r} to {value!r}, which its "
-                    "space does not hold.",
-                    hint="Widen the range, or choose a value inside.",
+                    f"A portfolio entry of {model.name!r} sets {key!r} to {value!r}, which is "
+                    "outside its range.",
+                    hint="Extend the range, or choose a value in it.",
                 )
 
 
 class Registry:
-    """Components by kind and name, in an order that no installation changes.
+    """Components by kind and name, in an order independent of the installation.
 
     Parameters
     ----------
     entries : iterable of Registered
-        What the plugins registered.
+        Components of all plugins.
 
     Notes
     -----
-    When two plugins register one name, metaauto's own component stays; of two third-party ones
-    neither is used. Both are named in ``clashes`` and on the plugins.
+    If two plugins register the same name, metaauto's own component is used; of two third-party
+    components neither is used. Both are named in ``clashes`` and in the errors of the plugins.
     """
 
     def __init__(self, entries: Iterable[Registered] = ()) -> None:
@@ -266,17 +266,17 @@ class Registry:
         for entry in entries:
             grouped.setdefault((entry.kind, entry.name), []).append(entry)
         for (kind, name), same in sorted(grouped.items()):
-            winner = same[0] if len(same) == 1 else self._resolve(kind, name, same)
-            if winner is not None:
-                self._entries.setdefault(kind, {})[name] = winner
+            used = same[0] if len(same) == 1 else self._resolve(kind, name, same)
+            if used is not None:
+                self._entries.setdefault(kind, {})[name] = used
 
     def _resolve(self, kind: str, name: str, same: list[Registered]) -> Registered | None:
-        sides = " and ".join(sorted(f"{e.plugin.label} ({e.plugin.source})" for e in same))
+        plugins = " and ".join(sorted(f"{e.plugin.label} ({e.plugin.source})" for e in same))
         own = [e for e in same if e.plugin.is_own]
         kept = "metaauto's own is used" if own else "neither is used"
         clash = NameClash(
-            f"The {kind} name {name!r} is registered by {sides}; {kept}.",
-            hint="Uninstall one, or name it in METAAUTO_DISABLE_PLUGINS.",
+            f"The {kind} name {name!r} is registered by {plugins}; {kept}.",
+            hint="Uninstall one of them, or add it to METAAUTO_DISABLE_PLUGINS.",
             entries=same,
         )
         self.clashes.append(clash)
@@ -286,74 +286,74 @@ class Registry:
         return own[0] if own else None
 
     def names(self, kind: str) -> list[str]:
-        """Sorted names of one kind of component."""
+        """Return the sorted names of one kind of component."""
         return sorted(self._entries.get(kind, {}))
 
     def entry(self, kind: str, name: str) -> Registered:
-        """One component with the plugin it came from; raises `UnknownName`."""
+        """Return a component with its plugin; raise `UnknownName` if there is none."""
         found = self._entries.get(kind, {}).get(name)
         if found is None:
             raise UnknownName.among(kind, name, self.names(kind))
         return found
 
     def entries(self, kind: str) -> list[Registered]:
-        """All components of one kind, sorted by name."""
+        """Return all components of one kind, sorted by name."""
         return [self._entries[kind][name] for name in self.names(kind)]
 
     def model(self, name: str) -> Model:
-        """The model of that name."""
+        """Return the model of this name."""
         component: Model = self.entry("model", name).component
         return component
 
     def models(self) -> list[Model]:
-        """All models, sorted by name."""
+        """Return all models, sorted by name."""
         return [e.component for e in self.entries("model")]
 
     def preprocessor(self, slot: str, name: str) -> Preprocessor:
-        """The preprocessor of that slot and name."""
+        """Return the preprocessor of this slot and name."""
         component: Preprocessor = self.entry("preprocessor", f"{slot}.{name}").component
         return component
 
     def preprocessors(self, slot: str) -> list[Preprocessor]:
-        """All preprocessors of a slot: the default first, then by name."""
+        """Return all preprocessors of a slot: the default first, then by name."""
         found = [e.component for e in self.entries("preprocessor") if e.component.slot == slot]
         return sorted(found, key=lambda p: (not p.default, p.name))
 
-    def extractors(self) -> list[Extractor]:
-        """All metafeature extractors, sorted by name."""
-        return [e.component for e in self.entries("extractor")]
+    def metafeatures(self) -> list[MetafeatureExtractor]:
+        """Return all metafeature extractors, sorted by name."""
+        return [e.component for e in self.entries("metafeature")]
 
     def metrics(self) -> list[Metric]:
-        """All metrics that plugins registered."""
+        """Return all metrics of plugins."""
         return [e.component for e in self.entries("metric")]
 
     def readers(self) -> list[Reader]:
-        """All readers: those of plugins first, then metaauto's own, each by name."""
+        """Return all readers: those of plugins first, then metaauto's own, each by name."""
         found = self.entries("reader")
         return [e.component for e in sorted(found, key=lambda e: (e.plugin.is_own, e.name))]
 
     def explainers(self) -> list[Explainer]:
-        """All explainers, sorted by name."""
+        """Return all explainers, sorted by name."""
         return [e.component for e in self.entries("explainer")]
 
     def knowledge(self) -> list[Path]:
-        """Paths of the knowledge packs, sorted."""
+        """Return the sorted paths of the knowledge packs."""
         return [e.component for e in self.entries("knowledge")]
 
     def select(self, include: Iterable[str] = (), exclude: Iterable[str] = ()) -> Registry:
-        """A registry with some models left out, by model or plugin name.
+        """Return a registry restricted by names of models and plugins.
 
         Parameters
         ----------
         include : iterable of str
             Keep only these models (or the models of these plugins); empty keeps all.
         exclude : iterable of str
-            Leave these out: models, plugins, or preprocessors as ``slot.name``.
+            Remove these models, plugins, or preprocessors (as ``slot.name``).
 
         Raises
         ------
         UnknownName
-            If a name is neither.
+            If a name is unknown.
         """
         include, exclude = list(include), list(exclude)
         everything = [e for found in self._entries.values() for e in found.values()]
@@ -367,10 +367,10 @@ class Registry:
             if name not in known | steps:
                 raise UnknownName.among("model, plugin or preprocessor", name, known | steps)
 
-        def stays(entry: Registered) -> bool:
+        def is_kept(entry: Registered) -> bool:
             names = {entry.name, entry.plugin.name, entry.plugin.distribution}
             if names & set(exclude):
                 return False
             return entry.kind != "model" or not include or bool(names & set(include))
 
-        return Registry(e for e in everything if stays(e))
+        return Registry(e for e in everything if is_kept(e))

@@ -1,4 +1,4 @@
-"""A running fit in calm lines of text."""
+"""Show the progress of a fit as lines of text."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from metaauto.text import counted, format_score
 
 __all__ = ["Progress", "table_lines", "without_repeats"]
 
-_SILENCE = 60.0
+_LINE_SECONDS = 60.0
 _FEW_CLASSES = 6
-_OTHER_TASK = "does not do"
-_SERIOUS = ("leak",)
+_OTHER_TASK = "does not support"
+_WARNING_CODES = ("leak",)
 
 
 def without_repeats(write: Callable[[str], None]) -> Callable[[str], None]:
-    """A writer that leaves out warnings it has written before, such as by event and by log."""
-    said: set[str] = set()
+    """Return a writer that skips repeated warnings, which may come as event and as log record."""
+    written: set[str] = set()
 
     def write_once(line: str) -> None:
         if line.startswith("Warning: "):
-            if line in said:
+            if line in written:
                 return
-            said.add(line)
+            written.add(line)
         write(line)
 
     return write_once
 
 
 class Progress:
-    """Turns the events of a fit into lines: the table, the splits, each better answer.
+    """Write the events of a fit as lines: the table, the splits, each improvement.
 
     Parameters
     ----------
     write : callable
-        Takes a line.
+        Function that takes a line.
     """
 
     def __init__(self, write: Callable[[str], None]) -> None:
@@ -49,7 +49,7 @@ class Progress:
         self._is_better = False
 
     def __call__(self, event: Event) -> None:
-        """Show an event, if it is worth a line."""
+        """Write a line for the event, if it is shown."""
         if event.kind == "table":
             task: Task = event.data["task"]
             self._metric = task.metric
@@ -57,10 +57,10 @@ class Progress:
                 self._write(line)
         elif event.kind == "splits":
             self._write(f"Validation: {event.message}")
-        elif event.kind == "recalled":
+        elif event.kind == "warm_start":
             self._write(f"Knowledge: {event.message}")
         elif event.kind == "warning":
-            is_note = "code" in event.data and event.data["code"] not in _SERIOUS
+            is_note = "code" in event.data and event.data["code"] not in _WARNING_CODES
             self._write(f"{'Note' if is_note else 'Warning'}: {event.message}")
         elif event.kind == "stage":
             self._stage(event)
@@ -75,42 +75,42 @@ class Progress:
             self._write(event.message)
             return
         skipped: Mapping[str, str] = event.data.get("skipped", {})
-        self._write(f"{event.message} among {', '.join(models)}")
+        self._write(f"{event.message}. Models: {', '.join(models)}")
         for name, why in skipped.items():
             if why.startswith(_OTHER_TASK):
                 continue
-            self._write(f"  not {name}: {why}")
+            self._write(f"  skipped {name}: {why}")
 
     def _trial(self, event: Event) -> None:
         self._trials += 1
         best = format_score(event.data.get("best"))
-        is_news = self._is_better and best != self._shown
+        is_improved = self._is_better and best != self._shown
         self._is_better = False
-        if not is_news and event.seconds - self._last < _SILENCE:
+        if not is_improved and event.seconds - self._last < _LINE_SECONDS:
             return
-        cause = f"  with {event.data.get('name', '')}" if is_news else ""
+        cause = f"  by {event.data.get('name', '')}" if is_improved else ""
         count = counted(self._trials, "trial")
         self._write(f"{event.seconds:8.1f} s  {self._metric} {best}{cause}  ({count})")
         self._shown, self._last = best, event.seconds
 
 
 def table_lines(task: Task) -> list[str]:
-    """What is to be learned from what: rows, target, roles of the columns."""
+    """Return lines on the task: rows, target, roles of the columns, metric."""
     lines = [f"{counted(task.n_rows, 'row')}; target {task.target!r}: {_target_words(task)}"]
     counts = Counter(column.role for column in task.columns)
     kinds = [f"{counts[role]:,} {role}" for role in Role if role.is_used and counts[role]]
     features = len(task.features)
     lines.append(f"{counted(features, 'feature')}: {', '.join(kinds)}")
     if task.groups is not None:
-        lines.append(f"Rows with the same {task.groups!r} stay together")
+        lines.append(f"Groups: {task.groups!r}")
     if task.time is not None:
-        lines.append(f"Later {task.time!r} is predicted from earlier")
+        lines.append(f"Time: {task.time!r} (validation on later rows)")
     return [*lines, f"Metric: {task.metric}"]
 
 
 def _target_words(task: Task) -> str:
     if task.classes is None:
-        return "an amount (regression)"
+        return "numeric (regression)"
     counts = task.class_counts or ()
     shown = [
         f"{label!s} {count:,}"

@@ -1,4 +1,4 @@
-"""Who shows a fit that is started from Python, wherever it runs."""
+"""Show the progress and the summary of a fit that is started from Python."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ __all__ = ["show_progress", "summary"]
 
 
 def show_progress(verbose: int = 1) -> Callable[[Event], None]:
-    """Somebody to show a fit: one output that is updated in a notebook, lines elsewhere.
+    """Return a listener that shows a fit: one updated output in a notebook, lines elsewhere.
 
     Parameters
     ----------
     verbose : int, default=1
-        2 adds a line for every trial where lines are printed.
+        2 adds lines for every trial, where lines are printed.
 
     Returns
     -------
     callable
-        Takes the events of one fit.
+        Listener for the events of one fit, for ``on_event``.
 
     Examples
     --------
@@ -51,12 +51,12 @@ def _print(line: str) -> None:
 
 
 def summary(model: FinalModel) -> str:
-    """What a fit came to: scores, ensemble, columns, trials, what to mind and what to do next.
+    """Return a summary of a fit: scores, ensemble, columns, trials, warnings and next steps.
 
     Parameters
     ----------
     model : FinalModel
-        What a fit returned, or a loaded model.
+        The result of a fit, or a loaded model.
 
     Examples
     --------

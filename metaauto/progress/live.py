@@ -1,4 +1,4 @@
-"""A running fit as one view in a terminal, redrawn in place."""
+"""Show a running fit as one view in a terminal, redrawn in place."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from metaauto.events import Event
 from metaauto.progress.lines import Progress, without_repeats
-from metaauto.progress.status import Standing, standing_rows
+from metaauto.progress.status import FitStatus, status_rows
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -18,11 +18,11 @@ __all__ = ["LiveView", "can_redraw"]
 _LABEL = 11
 _REDRAWS = 4
 _WIDEST = 140
-_LASTING = ("table", "splits", "recalled", "warning")
+_PERMANENT = ("table", "splits", "warm_start", "warning")
 
 
 def can_redraw(stream: TextIO) -> bool:
-    """Whether a stream is a terminal in which lines can be drawn over."""
+    """Return whether a stream is a terminal in which lines can be redrawn."""
     try:
         if not stream.isatty():
             return False
@@ -34,9 +34,9 @@ def can_redraw(stream: TextIO) -> bool:
 
 
 class LiveView:
-    """Shows the events of a fit: what lasts as lines, how it stands in a view below them.
+    """Show the events of a fit: permanent lines, and the current status in a view below them.
 
-    As a context manager it takes the view away at the end of the block. NO_COLOR is respected.
+    As a context manager it removes the view at the end of the block. NO_COLOR is respected.
 
     Parameters
     ----------
@@ -48,14 +48,14 @@ class LiveView:
         from rich.console import Console
         from rich.live import Live
 
-        self.standing = Standing()
+        self.status = FitStatus()
         self._is_shown = False
         self._console = Console(
             file=stream, stderr=stream is None, highlight=False, markup=False, emoji=False
         )
-        # rich asks where the view stands before it writes: a line and a redraw must not cross.
+        # rich reads the position of the view before it writes: lines and redraws must not overlap.
         self._drawing = threading.RLock()
-        # Not held while anything is written: a terminal that is stopped must not stop the fit.
+        # Not held during writes: a blocked terminal must not block the fit.
         self._reading = threading.Lock()
         self._is_over = threading.Event()
         self._redraws = threading.Thread(target=self._redraw, name="metaauto-view", daemon=True)
@@ -85,12 +85,12 @@ class LiveView:
     def __call__(self, event: Event) -> None:
         """Show an event."""
         with self._reading:
-            self.standing(event)
-        if event.kind in _LASTING or event.data.get("models"):
+            self.status(event)
+        if event.kind in _PERMANENT or event.data.get("models"):
             self._lines(event)
 
     def say(self, line: str) -> None:
-        """Write a line that stays, above the view; no warning twice."""
+        """Write a permanent line above the view; skip repeated warnings."""
         self._write(line)
 
     def _print(self, line: str) -> None:
@@ -111,7 +111,7 @@ class LiveView:
 
     def note(self, line: str) -> None:
         """Show a line in the view at its next redraw; may be called by a signal handler."""
-        self.standing.notice = line
+        self.status.notice = line
 
     def _view(self) -> Any:
         from rich.console import Group
@@ -121,7 +121,7 @@ class LiveView:
         width, height = self._console.size
         plain = self._console.options.ascii_only
         with self._reading:
-            rows = standing_rows(self.standing, min(width, _WIDEST), plain)
+            rows = status_rows(self.status, min(width, _WIDEST), plain)
         return Group(*[_line(row.label, row.text, row.style) for row in rows[: max(height - 2, 1)]])
 
 

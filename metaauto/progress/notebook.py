@@ -1,4 +1,4 @@
-"""A running fit as one output of a notebook, updated in place."""
+"""Show a running fit as one output of a notebook, updated in place."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import Any
 
 from metaauto.events import Event
 from metaauto.progress.lines import Progress
-from metaauto.progress.status import Standing, standing_rows
+from metaauto.progress.status import FitStatus, status_rows
 
 __all__ = ["NotebookView", "in_kernel"]
 
-_PAUSE = 0.5
+_UPDATE_SECONDS = 0.5
 _ALWAYS = ("stage", "table", "warning", "finished")
-_LASTING = ("table", "splits", "recalled", "warning")
+_PERMANENT = ("table", "splits", "warm_start", "warning")
 _MOST_LINES = 12
 _STYLES = {"bold": "font-weight:600", "dim": "opacity:.7", "red": "color:#c0392b"}
 
 
 def in_kernel() -> bool:
-    """Whether this process is the kernel of a notebook."""
-    # Whoever runs in a kernel has imported IPython; asking costs nobody else an import.
+    """Return whether this process is the kernel of a notebook."""
+    # A kernel has imported IPython already; other processes must not pay for the import.
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     return getattr(shell, "kernel", None) is not None
 
 
 class NotebookView:
-    """Shows the events of a fit in one output of the cell, at most twice a second."""
+    """Show the events of a fit in one output of the cell, updated at most twice a second."""
 
     def __init__(self) -> None:
-        self.standing = Standing()
+        self.status = FitStatus()
         self._lines: list[str] = []
         self._say = Progress(self._lines.append)
         self._handle: Any = None
@@ -40,11 +40,11 @@ class NotebookView:
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
-        self.standing(event)
-        if event.kind in _LASTING or event.data.get("models"):
+        self.status(event)
+        if event.kind in _PERMANENT or event.data.get("models"):
             self._say(event)
         now = time.monotonic()
-        if event.kind in _ALWAYS or now - self._shown_at >= _PAUSE:
+        if event.kind in _ALWAYS or now - self._shown_at >= _UPDATE_SECONDS:
             self._shown_at = now
             self._show()
 
@@ -58,9 +58,9 @@ class NotebookView:
             self._handle.update(page)
 
     def to_html(self) -> str:
-        """What is shown."""
+        """Return the current view as HTML."""
         lines = "".join(f"<div>{html.escape(line)}</div>" for line in self._lines[-_MOST_LINES:])
-        rows = "" if self.standing.is_over else self._rows()
+        rows = "" if self.status.is_over else self._rows()
         return f'<div style="font-family:monospace;font-size:12px">{lines}{rows}</div>'
 
     def _rows(self) -> str:
@@ -68,6 +68,6 @@ class NotebookView:
             f'<tr><td style="text-align:left;padding:0 1em 0 0">{html.escape(row.label)}</td>'
             f'<td style="text-align:left;white-space:pre;{_STYLES.get(row.style, "")}">'
             f"{html.escape(row.text)}</td></tr>"
-            for row in standing_rows(self.standing, 100)
+            for row in status_rows(self.status, 100)
         )
         return f'<table style="margin:.5em 0">{cells}</table>'

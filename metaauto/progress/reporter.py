@@ -1,4 +1,4 @@
-"""What a fit tells its caller while it runs."""
+"""Emit the events of a running fit."""
 
 from __future__ import annotations
 
@@ -6,40 +6,40 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from metaauto.analysis.fit_facts import plugin_failure
+from metaauto.analysis.fit_summary import plugin_failure
 from metaauto.budget import Budget
 from metaauto.components.strategy import WarmStart
 from metaauto.data import Dataset
 from metaauto.events import Event
-from metaauto.fit_state import Work
-from metaauto.knowledge import Recalled
+from metaauto.fit_state import FitState
+from metaauto.knowledge import LoadedKnowledge
 from metaauto.search import Status, Trial
 from metaauto.text import counted
-from metaauto.warmstart import GuardedWarmStart, KnowledgeStrategy
+from metaauto.warmstart import FallbackWarmStart, KnowledgeStrategy
 
-__all__ = ["Narrator"]
+__all__ = ["EventReporter"]
 
 _log = logging.getLogger("metaauto.fit")
 
 
-class Narrator:
-    """Tells the caller of a fit what happens, each thing as one `Event`.
+class EventReporter:
+    """Emit the events of a fit to its caller.
 
     Parameters
     ----------
     clock : Budget
-        Says when it happened.
+        Clock of the fit, for the time of each event.
     on_event : callable, optional
-        Told; without it nobody listens.
+        Listener that takes each `Event`.
     """
 
     def __init__(self, clock: Budget, on_event: Callable[[Event], None] | None = None) -> None:
         self._clock = clock
         self._on_event = on_event
-        self._faults: set[str] = set()
+        self._plugin_failures: set[str] = set()
 
     def __call__(self, kind: str, message: str, **data: Any) -> None:
-        """Tell one thing; see `Event` for the kinds."""
+        """Emit one event; see `Event` for the kinds."""
         if self._on_event is not None:
             if kind == "stage":
                 left = self._clock.remaining() if self._clock.is_timed else None
@@ -47,51 +47,55 @@ class Narrator:
             self._on_event(Event(kind, self._clock.elapsed(), message, data))
 
     def warn(self, message: str) -> None:
-        """Warn who listens, or the log if nobody does."""
+        """Emit a warning; log it if there is no listener."""
         if self._on_event is None:
             _log.warning("%s", message)
         self("warning", message)
 
     def table(self, dataset: Dataset) -> None:
-        """Tell what the table holds, and what is odd about it."""
+        """Emit the task and the findings about the table."""
         self("table", counted(dataset.task.n_rows, "row"), task=dataset.task)
         for finding in dataset.findings:
             self("warning", str(finding), code=finding.code, column=finding.column)
 
-    def recalled(self, recalled: Recalled, strategy: WarmStart) -> None:
-        """Tell what is known of similar tables, and which stores cannot be used."""
-        for problem in recalled.problems:
-            self.warn(f"{problem} It is left out.")
+    def warm_start(self, loaded: LoadedKnowledge, strategy: WarmStart) -> None:
+        """Emit the loaded knowledge, and a warning for each unusable store."""
+        for problem in loaded.problems:
+            self.warn(f"{problem} This store is ignored.")
         if isinstance(strategy, KnowledgeStrategy):
             about = strategy.summary()
-            n, tables = about["configurations"], about["datasets"]
-            message = f"{counted(n, 'configuration')} known from {counted(tables, 'table')}"
-            self("recalled", message, stores=dict(recalled.used), **about)
-        elif isinstance(strategy, GuardedWarmStart):
-            message = f"The strategy {strategy.name!r} of a plugin chooses what is tried first."
-            self("recalled", message, stores=dict(recalled.used))
+            n, datasets = about["configurations"], about["datasets"]
+            message = f"{counted(n, 'configuration')} evaluated on {counted(datasets, 'dataset')}"
+            self("warm_start", message, stores=dict(loaded.used), **about)
+        elif isinstance(strategy, FallbackWarmStart):
+            message = f"The first configurations come from the plugin strategy {strategy.name!r}."
+            self("warm_start", message, stores=dict(loaded.used))
         else:
-            self("recalled", "Nothing is known of such tables; defaults come first.", stores={})
+            self(
+                "warm_start",
+                "No knowledge for this task type; starting with model defaults.",
+                stores={},
+            )
 
     def trial_started(self, trial: Trial) -> None:
-        """Tell that a trial begins."""
-        message = f"{trial.name} ({trial.origin}: {trial.why})"
+        """Emit the start of a trial."""
+        message = f"{trial.name} ({trial.source}: {trial.why})"
         self(
             "trial_started",
             message,
             number=trial.number,
             name=trial.name,
             model=trial.configuration.model,
-            origin=trial.origin,
+            source=trial.source,
             why=trial.why,
             expected_seconds=trial.expected_seconds or None,
         )
 
-    def trial_finished(self, trial: Trial, work: Work, best: float | None) -> None:
-        """Tell how a trial ended and the best score by then; blame each fault of a plugin once."""
+    def trial_finished(self, trial: Trial, state: FitState, best: float | None) -> None:
+        """Emit the end of a trial and the best score; warn of each plugin failure once."""
         score = None
         if trial.status is Status.SUCCESS and trial.loss is not None:
-            score = work.metric.loss_to_score(trial.loss)
+            score = state.metric.loss_to_score(trial.loss)
         self(
             "trial_finished",
             f"{trial.name}: {trial.status}" + (f" ({trial.error})" if trial.error else ""),
@@ -103,7 +107,7 @@ class Narrator:
             error=trial.error,
             best=best,
         )
-        fault = plugin_failure(trial, work.registry)
-        if fault is not None and fault not in self._faults:
-            self._faults.add(fault)
-            self("warning", fault)
+        failure = plugin_failure(trial, state.registry)
+        if failure is not None and failure not in self._plugin_failures:
+            self._plugin_failures.add(failure)
+            self("warning", failure)

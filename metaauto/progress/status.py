@@ -1,4 +1,4 @@
-"""How a running fit stands, as far as its events have told, and the rows that show it."""
+"""The status of a running fit, built from its events, and the rows that show it."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from dataclasses import dataclass, field
 from metaauto.events import Event
 from metaauto.text import ENDINGS, clock_time, counted, format_score
 
-__all__ = ["Row", "Standing", "Trying", "sparkline", "standing_rows"]
+__all__ = ["Row", "FitStatus", "RunningTrial", "sparkline", "status_rows"]
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _PLAIN_BLOCKS = "_.-=^"
-# Short rows survive a terminal that is made narrower, which wraps what is longer.
+# Short rows are not wrapped when the terminal becomes narrower.
 _BAR_WIDTH = (10, 24)
 _SPARK_WIDTH = (8, 24)
-_MOST_TRYING = 4
-_MOST_CAUSES = 2
+_MAX_RUNNING = 4
+_MAX_CAUSES = 2
 _FAILURES = ("failed", "crashed", "timeout", "memory")
 
 
 @dataclass(frozen=True)
-class Trying:
-    """A trial that runs: its name, who proposed it and why, and when it began."""
+class RunningTrial:
+    """A running trial: its name, source, reason and start time."""
 
     name: str
-    origin: str
+    source: str
     why: str
     since: float
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the view: a label (empty for a further line of the one above) and its text."""
+    """A row of the view: a label (empty for a continued row) and its text."""
 
     label: str
     text: str
@@ -42,35 +42,35 @@ class Row:
 
 
 @dataclass
-class Standing:
-    """How a running fit stands; give it every event.
+class FitStatus:
+    """The status of a running fit; call it with every event.
 
     Attributes
     ----------
     stage : str
-        What is being done, for people.
+        Current stage, for display.
     metric : str
         Name of the metric.
     best : float or None
-        Score of the best answer so far.
+        Best score so far.
     best_name : str
-        The trial that brought it.
+        Trial that improved it last.
     best_at : float
-        Seconds since the start when it came.
+        Seconds from the start to that trial.
     history : list of float
         The best score after each trial.
     endings : Counter
-        Trials that are over, by how they ended.
-    running : dict of int to Trying
-        Trials that run, by number.
+        Number of finished trials by status.
+    running : dict of int to RunningTrial
+        Running trials by number.
     causes : Counter
-        Failures by cause, ``"svm: out of memory"``.
+        Number of failures by cause, such as ``"svm: out of memory"``.
     trials : int or None
-        Trials the fit may make.
+        Limit of trials.
     notice : str
-        Something to be said as long as the view is shown.
+        Message to show in the view.
     is_over : bool
-        Whether the model is ready.
+        Whether the fit is finished.
     """
 
     stage: str = "Starting"
@@ -80,7 +80,7 @@ class Standing:
     best_at: float = 0.0
     history: list[float] = field(default_factory=list)
     endings: Counter[str] = field(default_factory=Counter)
-    running: dict[int, Trying] = field(default_factory=dict)
+    running: dict[int, RunningTrial] = field(default_factory=dict)
     causes: Counter[str] = field(default_factory=Counter)
     trials: int | None = None
     notice: str = ""
@@ -90,7 +90,7 @@ class Standing:
     _is_better: bool = False
 
     def __call__(self, event: Event) -> None:
-        """Take in an event."""
+        """Update the status from an event."""
         self._began = time.monotonic() - event.seconds
         if event.kind == "stage":
             self.stage = event.message
@@ -103,9 +103,9 @@ class Standing:
         elif event.kind == "incumbent":
             self._is_better = True
         elif event.kind == "trial_started":
-            self.running[event.data["number"]] = Trying(
+            self.running[event.data["number"]] = RunningTrial(
                 event.data.get("name", ""),
-                event.data.get("origin", ""),
+                event.data.get("source", ""),
                 event.data.get("why", ""),
                 event.seconds,
             )
@@ -132,26 +132,26 @@ class Standing:
         self.history.append(self.best)
 
     def elapsed(self) -> float:
-        """Seconds since the start of the fit, now."""
+        """Return the seconds since the start of the fit."""
         return 0.0 if self._began is None else max(time.monotonic() - self._began, 0.0)
 
     @property
     def seconds(self) -> float | None:
-        """Seconds that the whole fit may take; None if trials alone count."""
+        """Time budget of the fit in seconds; None if only trials are limited."""
         return self._ends
 
 
 def sparkline(values: Sequence[float], width: int, plain: bool = False) -> str:
-    """Values as a row of bars of different height, the last of each step if there are many.
+    """Return values as a row of bars; of many values, the last of each step is drawn.
 
     Parameters
     ----------
     values : sequence of float
-        Finite values in the order of time.
+        Finite values in time order.
     width : int
-        Most characters.
+        Maximum number of characters.
     plain : bool, default=False
-        Use ASCII alone.
+        Use ASCII only.
 
     Examples
     --------
@@ -170,48 +170,48 @@ def sparkline(values: Sequence[float], width: int, plain: bool = False) -> str:
     return "".join(blocks[round(steps * (value - low) / (high - low))] for value in values)
 
 
-def standing_rows(standing: Standing, width: int = 80, plain: bool = False) -> list[Row]:
-    """The rows that show how a fit stands.
+def status_rows(fit: FitStatus, width: int = 80, plain: bool = False) -> list[Row]:
+    """Return the rows that show the status of a fit.
 
     Parameters
     ----------
-    standing : Standing
-        How it stands.
+    fit : FitStatus
+        Status of the fit.
     width : int, default=80
-        Columns there are.
+        Width of the terminal.
     plain : bool, default=False
-        Use ASCII alone.
+        Use ASCII only.
     """
-    now = standing.elapsed()
-    rows = [Row(standing.stage.split(" ")[0], _progress(standing, now, width, plain))]
-    if standing.best is not None:
-        rows.append(Row("Best", _best(standing, width, plain), "bold"))
-    if standing.endings or standing.running:
-        rows.append(Row("Trials", _trials(standing)))
-    shown = list(standing.running.values())
-    for place, trying in enumerate(shown[:_MOST_TRYING]):
-        rows.append(Row("" if place else "Trying", _trying(trying, now), "dim"))
-    if len(shown) > _MOST_TRYING:
-        rows.append(Row("", f"and {len(shown) - _MOST_TRYING} more", "dim"))
-    for place, (cause, count) in enumerate(standing.causes.most_common(_MOST_CAUSES)):
+    now = fit.elapsed()
+    rows = [Row(fit.stage.split(" ")[0], _progress(fit, now, width, plain))]
+    if fit.best is not None:
+        rows.append(Row("Best", _best(fit, width, plain), "bold"))
+    if fit.endings or fit.running:
+        rows.append(Row("Trials", _trials(fit)))
+    shown = list(fit.running.values())
+    for place, trial in enumerate(shown[:_MAX_RUNNING]):
+        rows.append(Row("" if place else "Running", _running(trial, now), "dim"))
+    if len(shown) > _MAX_RUNNING:
+        rows.append(Row("", f"and {len(shown) - _MAX_RUNNING} more", "dim"))
+    for place, (cause, count) in enumerate(fit.causes.most_common(_MAX_CAUSES)):
         times = f"{count} x " if count > 1 else ""
         rows.append(Row("" if place else "Failed", f"{times}{cause}", "red"))
-    if standing.notice:
-        rows.append(Row("", standing.notice, "bold"))
+    if fit.notice:
+        rows.append(Row("", fit.notice, "bold"))
     return rows
 
 
-def _progress(standing: Standing, now: float, width: int, plain: bool) -> str:
+def _progress(fit: FitStatus, now: float, width: int, plain: bool) -> str:
     room = min(max(width - 45, _BAR_WIDTH[0]), _BAR_WIDTH[1])
-    whole = standing.seconds
-    if whole is not None:
-        left = max(whole - now, 0.0)
-        words = f"{clock_time(left)} left of {clock_time(whole)}"
-        return f"{_bar(now / max(whole, 1e-9), room, plain)}  {words}"
-    begun = sum(standing.endings.values())
-    if standing.trials:
-        words = f"{begun} of {counted(standing.trials, 'trial')}, {clock_time(now)}"
-        return f"{_bar(begun / standing.trials, room, plain)}  {words}"
+    total = fit.seconds
+    if total is not None:
+        left = max(total - now, 0.0)
+        words = f"{clock_time(left)} left of {clock_time(total)}"
+        return f"{_bar(now / max(total, 1e-9), room, plain)}  {words}"
+    finished = sum(fit.endings.values())
+    if fit.trials:
+        words = f"{finished} of {counted(fit.trials, 'trial')}, {clock_time(now)}"
+        return f"{_bar(finished / fit.trials, room, plain)}  {words}"
     return clock_time(now)
 
 
@@ -221,27 +221,27 @@ def _bar(share: float, width: int, plain: bool) -> str:
     return full * done + empty * (width - done)
 
 
-def _best(standing: Standing, width: int, plain: bool) -> str:
+def _best(fit: FitStatus, width: int, plain: bool) -> str:
     room = min(max(width - 56, _SPARK_WIDTH[0]), _SPARK_WIDTH[1])
-    line = sparkline(standing.history, room, plain)
+    line = sparkline(fit.history, room, plain)
     return (
-        f"{standing.metric} {format_score(standing.best)}  {line}  "
-        f"since {standing.best_name} at {clock_time(standing.best_at)}"
+        f"{fit.metric} {format_score(fit.best)}  {line}  "
+        f"by {fit.best_name} at {clock_time(fit.best_at)}"
     )
 
 
-def _trials(standing: Standing) -> str:
-    parts = [f"{count} {ENDINGS.get(status, status)}" for status, count in _ordered(standing)]
-    if standing.running:
-        parts.append(f"{len(standing.running)} running")
+def _trials(fit: FitStatus) -> str:
+    parts = [f"{count} {ENDINGS.get(status, status)}" for status, count in _ordered(fit)]
+    if fit.running:
+        parts.append(f"{len(fit.running)} running")
     return ", ".join(parts)
 
 
-def _ordered(standing: Standing) -> list[tuple[str, int]]:
+def _ordered(fit: FitStatus) -> list[tuple[str, int]]:
     known: Mapping[str, int] = {status: place for place, status in enumerate(ENDINGS)}
-    return sorted(standing.endings.items(), key=lambda item: known.get(item[0], len(known)))
+    return sorted(fit.endings.items(), key=lambda item: known.get(item[0], len(known)))
 
 
-def _trying(trying: Trying, now: float) -> str:
-    why = f": {trying.why}" if trying.why else ""
-    return f"{trying.name}  {clock_time(max(now - trying.since, 0.0))}  {trying.origin}{why}"
+def _running(trial: RunningTrial, now: float) -> str:
+    why = f": {trial.why}" if trial.why else ""
+    return f"{trial.name}  {clock_time(max(now - trial.since, 0.0))}  {trial.source}{why}"

@@ -1,4 +1,4 @@
-"""What a fit came to, in lines that can be acted on."""
+"""Summarise a fit in a few lines, with warnings and next steps."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from metaauto.text import ENDINGS, counted, format_score
 __all__ = ["SUMMARY_INDENT", "summary_lines"]
 
 SUMMARY_INDENT = 13
-"""Where the text of each line begins, behind its label."""
-_MOST_MEMBERS = 6
-_MOST_NAMES = 6
+"""Column at which the text of each line begins, after its label."""
+_MAX_MEMBERS = 6
+_MAX_NAMES = 6
 
 
 def summary_lines(model: FinalModel) -> list[str]:
-    """What a fit came to: scores, ensemble, columns, trials, what to mind and what to do next.
+    """Return the lines of a summary: scores, ensemble, columns, trials, warnings, next steps.
 
     Parameters
     ----------
     model : FinalModel
-        What a fit returned, or a loaded model; what its facts do not tell is left out.
+        The result of a fit, or a loaded model; missing facts are skipped.
     """
     facts = model.facts
     lines = [
@@ -33,11 +33,11 @@ def summary_lines(model: FinalModel) -> list[str]:
         *_columns(facts),
         ("Trials", _trials(model.leaderboard, facts)),
     ]
-    for place, concern in enumerate(facts.get("warnings") or []):
-        text = f"{concern['message'].rstrip('.')}. {concern['advice']}"
-        lines.append(("" if place else "Mind", f"- {text}"))
+    for place, warning in enumerate(facts.get("warnings") or []):
+        text = f"{warning['message'].rstrip('.')}. {warning['advice']}"
+        lines.append(("" if place else "Warnings", f"- {text}"))
     steps = [*(facts.get("next") or []), *(facts.get("notes") or [])]
-    lines += [("" if place else "Next", f"- {step}") for place, step in enumerate(steps)]
+    lines += [("" if place else "Next steps", f"- {step}") for place, step in enumerate(steps)]
     return [f"{label:<{SUMMARY_INDENT}}{text}" for label, text in lines]
 
 
@@ -47,7 +47,7 @@ def _scores(
     direction = "" if facts.get("greater_is_better", True) else ", lower is better"
     if facts.get("holdout_score") is not None:
         found = f"{metric} {format_score(facts['holdout_score'])}{direction}"
-        rows = f"{counted(facts['holdout_rows'], 'row')} that nothing has seen"
+        rows = counted(facts["holdout_rows"], "unseen row")
         yield "Holdout", f"{found}{_interval(facts.get('holdout_interval'), rows)}"
         direction = ""
     interval = facts.get("interval")
@@ -70,10 +70,10 @@ def _interval(interval: Mapping[str, Any] | None, rows: str) -> str:
 def _members(members: Sequence[tuple[str, float]]) -> str:
     total = sum(weight for _, weight in members) or 1.0
     heaviest = sorted(members, key=lambda member: -member[1])
-    parts = [f"{name} {weight / total:.0%}" for name, weight in heaviest[:_MOST_MEMBERS]]
-    if len(heaviest) > _MOST_MEMBERS:
-        rest = sum(weight for _, weight in heaviest[_MOST_MEMBERS:])
-        parts.append(f"{len(heaviest) - _MOST_MEMBERS} more {rest / total:.0%}")
+    parts = [f"{name} {weight / total:.0%}" for name, weight in heaviest[:_MAX_MEMBERS]]
+    if len(heaviest) > _MAX_MEMBERS:
+        rest = sum(weight for _, weight in heaviest[_MAX_MEMBERS:])
+        parts.append(f"{len(heaviest) - _MAX_MEMBERS} more {rest / total:.0%}")
     return ", ".join(parts)
 
 
@@ -85,10 +85,10 @@ def _columns(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     text = f"{sum(kinds.values()):,} used: " + ", ".join(f"{n:,} {r}" for r, n in kinds.items())
     unused = sum(counts.values()) - sum(kinds.values())
     if unused:
-        told = facts.get("left_out") or []
-        named = [f"{column['name']!r} ({column['role']})" for column in told[:_MOST_NAMES]]
-        named += [f"{unused - _MOST_NAMES:,} more"] if unused > _MOST_NAMES else []
-        text += f"; {unused:,} left out: {', '.join(named)}"
+        excluded = facts.get("left_out") or []
+        named = [f"{column['name']!r} ({column['role']})" for column in excluded[:_MAX_NAMES]]
+        named += [f"{unused - _MAX_NAMES:,} more"] if unused > _MAX_NAMES else []
+        text += f"; {unused:,} excluded: {', '.join(named)}"
     yield "Columns", text
 
 

@@ -1,4 +1,4 @@
-"""What a report shows as pictures, drawn from the summaries in a model file."""
+"""The figures of a report, drawn from the summaries in a model file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from metaauto.text import counted, format_score, shortened
 
 __all__ = ["Figure", "dependence_figure", "diagnosis_figures", "history_figure"]
 
-_ORIGINS = ("knowledge", "portfolio", "smac", "random")
+_SOURCES = ("knowledge", "portfolio", "smac", "random")
 _QUIET = 9
 _NAME_WIDTH = 32
 _SLOWEST_SHARE = 0.75
@@ -22,7 +22,7 @@ _SLOWEST_SHARE = 0.75
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture, what it says in words, and the names of its series."""
+    """A figure with its caption and the names of its series."""
 
     svg: Markup
     caption: str
@@ -32,8 +32,8 @@ class Figure:
 def history_figure(
     history: Sequence[Mapping[str, Any]], metric: str, score: float | None, is_greater: bool
 ) -> Figure | None:
-    """Score of each trial over time, the best so far, and where SMAC began to propose."""
-    trials = [t for t in history if t["score"] is not None and t["origin"] != "baseline"]
+    """Draw the score of each trial over time, the best so far, and the first trial of SMAC."""
+    trials = [t for t in history if t["score"] is not None and t["source"] != "baseline"]
     if not trials:
         return None
     scores = [float(t["score"]) for t in trials]
@@ -44,49 +44,49 @@ def history_figure(
         running.append(best)
     ends = [float(t["at"]) for t in trials]
     shown = [*running, *([score] if score is not None else [])]
-    # A few hopeless trials must not flatten all others: they stand at the edge.
+    # Outliers are drawn at the edge, so that they do not compress the scale.
     edge = float(np.quantile(scores, 1 - _SLOWEST_SHARE if is_greater else _SLOWEST_SHARE))
     low, high = min(*shown, edge), max(*shown, edge)
     room = (high - low) * 0.08 or abs(high) * 0.02
     last = max(ends)
     chart = Chart(
         f"{metric} over time",
-        ("seconds since the start", 0.0, last),
+        ("seconds from the start", 0.0, last),
         (metric, low - room, high + room),
     )
-    smac = [t["at"] for t in trials if t["origin"] == "smac"]
+    smac = [t["at"] for t in trials if t["source"] == "smac"]
     if smac:
-        chart.mark(float(smac[0]), "SMAC joins in")
+        chart.mark(float(smac[0]), "start of SMAC")
     chart.line([*ends, last], [*running, running[-1]], _QUIET, "step")
     if score is not None:
         chart.line([0.0, last], [score, score], 4, "dashed")
     legend = []
-    for series, origin in enumerate(_ORIGINS):
-        mine = [t for t in trials if t["origin"] == origin]
+    for series, source in enumerate(_SOURCES):
+        mine = [t for t in trials if t["source"] == source]
         for t in mine:
             title = f"{t['name']}: {metric} {format_score(t['score'])} after {t['at']:.1f} s"
             chart.point(float(t["at"]), float(t["score"]), series, title)
         if mine:
-            legend.append((series, f"{_origin_words(origin)} ({len(mine)})"))
-    legend += [(_QUIET, "best single model so far"), (4, "the ensemble at the end")]
+            legend.append((series, f"{_source_words(source)} ({len(mine)})"))
+    legend += [(_QUIET, "best single model so far"), (4, "final ensemble")]
     words = (
-        f"{counted(len(trials), 'trial')} with a score in {last:.0f} seconds; the best single "
-        f"model reached {format_score(running[-1])}, the ensemble {format_score(score)}."
+        f"{counted(len(trials), 'trial')} with a score in {last:.0f} seconds; best single model "
+        f"{format_score(running[-1])}, ensemble {format_score(score)}."
     )
     return Figure(chart.svg(words), words, tuple(legend))
 
 
-def _origin_words(origin: str) -> str:
+def _source_words(source: str) -> str:
     return {
-        "knowledge": "warm start, from similar tables",
-        "portfolio": "warm start, defaults of the models",
+        "knowledge": "warm start: similar datasets",
+        "portfolio": "warm start: model defaults",
         "smac": "SMAC",
-        "random": "near good ones or at random",
-    }[origin]
+        "random": "random and local search",
+    }[source]
 
 
 def diagnosis_figures(diagnosis: Mapping[str, Any], target: str) -> list[Figure]:
-    """Pictures of predictions against the truth."""
+    """Draw predictions against targets."""
     if "bins" in diagnosis:
         return _of_values(diagnosis, target)
     found = []
@@ -99,21 +99,19 @@ def diagnosis_figures(diagnosis: Mapping[str, Any], target: str) -> list[Figure]
 
 
 def _roc(curves: Sequence[Mapping[str, Any]]) -> Figure:
-    chart = Chart(
-        "ROC curve", ("false alarms, of all others", 0.0, 1.0), ("found, of the class", 0.0, 1.0)
-    )
+    chart = Chart("ROC curve", ("false positive rate", 0.0, 1.0), ("true positive rate", 0.0, 1.0))
     chart.line([0, 1], [0, 1], _QUIET, "dashed")
     for series, curve in enumerate(curves):
         chart.line(curve["roc"][0], curve["roc"][1], series)
-    areas = [(s, f"{_name(curve)}: area {curve['auc']:.3f}") for s, curve in enumerate(curves)]
-    words = "ROC: how many of a class are found at which rate of false alarms."
+    areas = [(s, f"{_name(curve)}: AUC {curve['auc']:.3f}") for s, curve in enumerate(curves)]
+    words = "ROC curve: true positive rate by false positive rate."
     return Figure(chart.svg("; ".join(text for _, text in areas)), words, tuple(areas))
 
 
 def _precision_recall(curves: Sequence[Mapping[str, Any]]) -> Figure:
     chart = Chart(
-        "Precision and recall", ("recall: found, of the class", 0.0, 1.0),
-        ("precision: right, of the found", 0.0, 1.0),
+        "Precision-recall curve", ("recall", 0.0, 1.0),
+        ("precision", 0.0, 1.0),
     )  # fmt: skip
     for series, curve in enumerate(curves):
         chart.line(curve["pr"][0], curve["pr"][1], series)
@@ -123,12 +121,12 @@ def _precision_recall(curves: Sequence[Mapping[str, Any]]) -> Figure:
         (series, f"{_name(curve)}: average precision {curve['average_precision']:.3f}")
         for series, curve in enumerate(curves)
     ]
-    words = "Precision and recall: how many of the found are right."
+    words = "Precision-recall curve: precision by recall."
     return Figure(chart.svg("; ".join(text for _, text in areas)), words, tuple(areas))
 
 
 def _name(curve: Mapping[str, Any]) -> str:
-    """The class of a curve, so short that there is room for its figure beside it."""
+    """Return the class of a curve, shortened to leave room for its figure."""
     return shortened(curve["class"], _NAME_WIDTH)
 
 
@@ -136,22 +134,22 @@ def _calibration(calibration: Mapping[str, Any]) -> Figure:
     bins = calibration["bins"]
     what = "the class" if calibration["class"] else "the predicted class"
     chart = Chart(
-        "Calibration", ("stated probability", 0.0, 1.0), (f"share that was {what}", 0.0, 1.0)
+        "Calibration", ("predicted probability", 0.0, 1.0), (f"observed share of {what}", 0.0, 1.0)
     )
     chart.line([0, 1], [0, 1], _QUIET, "dashed")
     for part in bins:
         chart.whisker(part["stated"], part["low"], part["high"])
     chart.line([part["stated"] for part in bins], [part["came"] for part in bins])
     for part in bins:
-        said = f"stated {part['stated']:.3f}, came true {part['came']:.3f}"
-        title = f"{said}, {counted(part['rows'], 'row')}"
+        pair = f"predicted {part['stated']:.3f}, observed {part['came']:.3f}"
+        title = f"{pair}, {counted(part['rows'], 'row')}"
         chart.point(part["stated"], part["came"], 0, title)
     rows = sum(part["rows"] for part in bins)
     gap = sum(part["rows"] * abs(part["stated"] - part["came"]) for part in bins) / max(rows, 1)
-    about = f" of {calibration['class']}" if calibration["class"] else " of the most likely class"
+    about = f" of {calibration['class']}" if calibration["class"] else " of the predicted class"
     words = (
-        f"Calibration{about}: stated probabilities are off by {gap:.3f} on average. On the dashed "
-        "line they come true as stated; bars are 95\u00a0% intervals."
+        f"Calibration{about}: expected calibration error {gap:.3f}. The dashed line is perfect "
+        "calibration; bars are 95\u00a0% intervals."
     )
     return Figure(chart.svg(words), words)
 
@@ -167,13 +165,13 @@ def _of_values(diagnosis: Mapping[str, Any], target: str) -> list[Figure]:
         chart.line(ends, ends, _QUIET, "dashed")
         chart.band(stated, low, high).line(stated, [part["middle"] for part in bins])
         for part in bins:
-            title = f"predicted {part['stated']:.4g}, median of the truth {part['middle']:.4g}"
+            title = f"predicted {part['stated']:.4g}, median of the target {part['middle']:.4g}"
             chart.point(
                 part["stated"], part["middle"], 0, f"{title}, {counted(part['rows'], 'row')}"
             )
         words = (
-            "Predicted and true values: the median of the truth among rows with like predictions; "
-            "80\u00a0% of those rows lie in the band. On the dashed line predictions are right."
+            "Predicted and true values: median of the target by predicted value; the band covers "
+            "80\u00a0% of the rows. The dashed line is a perfect prediction."
         )
         found.append(Figure(chart.svg(words), words))
     histogram = diagnosis["residuals"]
@@ -188,16 +186,16 @@ def _of_values(diagnosis: Mapping[str, Any], target: str) -> list[Figure]:
         errors = diagnosis["errors"]
         side = "above" if diagnosis["bias"] >= 0 else "below"
         words = (
-            f"Residuals: half of the predictions are off by {errors['0.5']:.4g} at most, nine in "
-            f"ten by {errors['0.9']:.4g}; on average the truth lies {abs(diagnosis['bias']):.3g} "
-            f"{side} the prediction. The outermost bars hold all that lies further out."
+            f"Residuals: median absolute error {errors['0.5']:.4g}, 90\u00a0% quantile "
+            f"{errors['0.9']:.4g}; the mean of the target is {abs(diagnosis['bias']):.3g} {side} "
+            "the mean prediction. The outermost bars include all residuals beyond them."
         )
         found.append(Figure(chart.svg(words), words))
     return found
 
 
 def dependence_figure(item: Mapping[str, Any], target: str) -> Figure:
-    """Mean prediction by the values of a column."""
+    """Draw the mean prediction by the values of a column."""
     values, curves = item["values"], item["curves"]
     names = [] if item["role"] == "numeric" else [str(value) for value in values]
     xs = list(range(len(values))) if names else [float(value) for value in values]
@@ -224,6 +222,6 @@ def dependence_figure(item: Mapping[str, Any], target: str) -> Figure:
         for x, value, mean in zip(xs, values, curve["mean"], strict=True):
             chart.point(x, mean, series, f"{value}: {mean:.4g}")
     means = [value for curve in curves for value in curve["mean"]]
-    words = f"from {min(means):.4g} to {max(means):.4g} on average."
+    words = f"mean prediction from {min(means):.4g} to {max(means):.4g}."
     legend = () if single else tuple((s, c["class"]) for s, c in enumerate(curves))
     return Figure(chart.svg(words), f"{item['column']}: {words}", legend)

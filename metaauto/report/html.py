@@ -1,4 +1,4 @@
-"""The report: one HTML file that holds everything it shows and loads nothing."""
+"""The report of a model: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ _BARS = 25
 
 
 def report_html(manifest: Mapping[str, Any], examined: Mapping[str, Any] | None = None) -> str:
-    """The report of a model as the text of an HTML file.
+    """Return the report of a model as the text of an HTML file.
 
     Parameters
     ----------
     manifest : mapping
-        What the model file says about itself, from `read_manifest`.
+        Manifest of the model file, from `read_manifest`.
     examined : mapping, optional
-        What `examine` found on a table; without it there is no importance, no partial dependence
-        and no search for weak groups, and the report says how to get them.
+        Result of `examine` on a table; without it the report has no feature importance, partial
+        dependence and error analysis, and explains how to add them.
 
     Returns
     -------
     str
-        HTML without scripts, and without anything that would be loaded from elsewhere.
+        HTML without scripts and external resources.
 
     Examples
     --------
@@ -111,13 +111,13 @@ def _template(name: str) -> str:
 def _best_source(
     facts: Mapping[str, Any], record: Mapping[str, Any], examined: Mapping[str, Any] | None
 ) -> dict[str, Any] | None:
-    """The most honest rows that predictions can be compared with the truth on."""
+    """Return the least biased rows with predictions and targets: given, holdout or out-of-fold."""
     if examined and examined.get("diagnosis") and not examined["is_training"]:
         rows = examined["rows"]
         return _source(examined, "given", rows, f"the {counted(rows, 'row')} given with --data")
     if holdout := facts.get("holdout"):
         rows = facts["holdout_rows"]
-        words = f"the holdout: {counted(rows, 'row')} that no model and no choice has seen"
+        words = f"the holdout: {counted(rows, 'row')} not used in training or selection"
         return _source(holdout, "holdout", rows, words)
     if out_of_fold := record.get("out_of_fold"):
         words = "out-of-fold rows: each was predicted by models that were not trained on it"
@@ -125,8 +125,8 @@ def _best_source(
     return None
 
 
-def _source(judged: Mapping[str, Any], name: str, rows: int | None, words: str) -> dict[str, Any]:
-    return {"diagnosis": judged["diagnosis"], "name": name, "rows": rows, "words": words}
+def _source(record: Mapping[str, Any], name: str, rows: int | None, words: str) -> dict[str, Any]:
+    return {"diagnosis": record["diagnosis"], "name": name, "rows": rows, "words": words}
 
 
 def _importance(examined: Mapping[str, Any] | None) -> dict[str, Any] | None:

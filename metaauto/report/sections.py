@@ -1,4 +1,4 @@
-"""The passages of a report: what a model file records, put in the words and tables of people."""
+"""The sections of a report: texts and tables from the records of a model file."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _STAGES = {
     "plugins": "loading plugins",
     "read": "reading the table",
     "split": "splitting the rows",
-    "recall": "recalling similar tables",
+    "knowledge": "loading knowledge",
     "prepare": "preparing workers and baseline",
     "ensemble": "selecting the ensemble",
     "assemble": "putting the model together",
-    "remember": "remembering",
+    "remember": "updating the knowledge store",
 }
 
 Json = Mapping[str, Any]
 
 
 def summary(manifest: Json, examined: Json | None) -> dict[str, Any]:
-    """The score to quote first, what it is over, and what is to be minded."""
+    """Return the headline score with its rows, and notes on its validity."""
     facts, metric = manifest["facts"], manifest["metric"]
     record = facts.get("report") or {}
     notes = []
@@ -47,30 +47,28 @@ def summary(manifest: Json, examined: Json | None) -> dict[str, Any]:
     elif facts.get("holdout_score") is not None:
         held = (facts.get("holdout") or {}).get("intervals", {}).get("ensemble", {})
         found = {"score": facts["holdout_score"], **held, "metric": metric}
-        where = f"on a holdout of {counted(facts['holdout_rows'], 'row')} that nothing has seen"
+        where = f"on a holdout of {counted(facts['holdout_rows'], 'unseen row')}"
     else:
         kept = (record.get("out_of_fold") or {}).get("intervals", {}).get("ensemble", {})
         found = {"score": facts.get("score"), **kept, "metric": metric}
-        where = "out of fold: each row was predicted by models that were not trained on it"
+        where = "out-of-fold: each row was predicted by models that were not trained on it"
         notes.append(
-            "The rows that give this score also chose the members of the ensemble, so it is a "
-            "little optimistic. Rows apart (--holdout when fitting, --data for this report) give "
-            "an honest one."
+            "The ensemble was selected on the rows of this score, so it is slightly optimistic. "
+            "Use --holdout when fitting, or --data for this report, for an unbiased score."
         )
         notes += facts.get("notes") or []
     if examined and examined["is_training"]:
         notes.insert(
             0,
-            "The rows given with --data are those that the model was trained on: what is shown of "
-            "importance and dependence is what the model learned by heart, too.",
+            "The rows given with --data are the training rows: scores, importance and dependence "
+            "on them include overfitting.",
         )
     task = manifest["task"]
     if task.get("groups") or task.get("time"):
-        notes.append("Intervals take rows as independent; here they belong together, so the truth "
-                     "may lie further off.")  # fmt: skip
+        notes.append("Intervals assume independent rows; with groups or time they are too narrow.")
     notes += facts.get("left_out") or []
     if facts.get("pruned"):
-        notes.append("The model was made smaller after these scores were taken.")
+        notes.append("The model was pruned after these scores were computed.")
     direction = "higher" if facts.get("greater_is_better", True) else "lower"
     beats = (record.get("out_of_fold") or {}).get("beats", {})
     return {
@@ -95,7 +93,7 @@ def _about(manifest: Json) -> str:
     version = manifest["versions"].get("metaauto", "")
     return (
         f"{kind.get(task['kind'], 'regression')} · {counted(task['n_rows'], 'row')} · "
-        f"{counted(features, 'column')} · made {made} by metaauto {version}"
+        f"{counted(features, 'column')} · created {made} by metaauto {version}"
     )
 
 
@@ -103,14 +101,14 @@ _UNUSED = ("identifier", "constant")
 
 
 def comparison(manifest: Json, examined: Json | None) -> list[dict[str, Any]]:
-    """Ensemble, best single model and baseline beside one another."""
+    """Return the scores of ensemble, best single model and baseline."""
     facts = manifest["facts"]
     record = facts.get("report") or {}
     lines = []
     if examined and examined.get("intervals"):
         is_values = manifest["task"]["kind"] == "regression"
-        usual = "the mean of training" if is_values else "the class shares of training"
-        names = {"ensemble": "the ensemble", "baseline": usual}
+        constant = "baseline (training mean)" if is_values else "baseline (training class shares)"
+        names = {"ensemble": "ensemble", "baseline": constant}
         where = "--data (training rows)" if examined["is_training"] else "--data"
         lines += [
             _line(names[name], where, examined["intervals"].get(name))
@@ -118,7 +116,7 @@ def comparison(manifest: Json, examined: Json | None) -> list[dict[str, Any]]:
         ]
     if facts.get("holdout_score") is not None:
         held = (facts.get("holdout") or {}).get("intervals", {}).get("ensemble")
-        lines.append(_line("the ensemble", "holdout", held or {"score": facts["holdout_score"]}))
+        lines.append(_line("ensemble", "holdout", held or {"score": facts["holdout_score"]}))
     kept = (record.get("out_of_fold") or {}).get("intervals")
     if not kept:
         kept = {
@@ -127,8 +125,8 @@ def comparison(manifest: Json, examined: Json | None) -> list[dict[str, Any]]:
             "baseline": {"score": facts.get("baseline_score")},
         }
     for name, found in kept.items():
-        words = {"ensemble": "the ensemble", "baseline": "the baseline, which sees no column"}
-        lines.append(_line(words.get(name, f"best single model, {name}"), "out of fold", found))
+        words = {"ensemble": "ensemble", "baseline": "baseline (ignores the features)"}
+        lines.append(_line(words.get(name, f"best single model, {name}"), "out-of-fold", found))
     return lines
 
 
@@ -137,7 +135,7 @@ def _line(name: str, where: str, found: Json | None) -> dict[str, Any]:
 
 
 def leaderboard_lines(rows: Sequence[Json]) -> list[dict[str, Any]]:
-    """Rows of the leaderboard in texts."""
+    """Return the rows of the leaderboard as texts."""
     return [
         {
             "rank": "" if row.get("rank") is None else str(row["rank"]),
@@ -145,7 +143,7 @@ def leaderboard_lines(rows: Sequence[Json]) -> list[dict[str, Any]]:
             "score": format_score(row.get("score")),
             "weight": f"{row['weight']:.0%}" if row.get("weight") else "",
             "seconds": f"{row.get('seconds') or 0.0:.1f}",
-            "origin": str(row.get("origin") or ""),
+            "source": str(row.get("source") or ""),
             "status": str(row.get("status") or ""),
             "error": shortened(str(row.get("error") or ""), _ERROR_WIDTH),
         }
@@ -154,7 +152,7 @@ def leaderboard_lines(rows: Sequence[Json]) -> list[dict[str, Any]]:
 
 
 def confusion_table(diagnosis: Json) -> dict[str, Any] | None:
-    """Counts with their share of the true class, and how well each class is found."""
+    """Return counts with their share of the true class, and recall and precision by class."""
     found = diagnosis.get("confusion")
     if not found:
         return None
@@ -185,13 +183,13 @@ def confusion_table(diagnosis: Json) -> dict[str, Any] | None:
 
 
 def warm_start(record: Json) -> dict[str, Any] | None:
-    """Which tables are similar, and why the first configurations were tried first."""
+    """Return the similar datasets and the first trials with their reasons."""
     history = record.get("history")
     if not history:
         return None
     known = record.get("warm_start")
     largest = max([one["weight"] for one in (known or {}).get("similar", [])], default=1.0) or 1.0
-    firsts = [t for t in history if t["origin"] in ("knowledge", "portfolio") and "why" in t]
+    firsts = [t for t in history if t["source"] in ("knowledge", "portfolio") and "why" in t]
     return {
         "known": known,
         "similar": [
@@ -202,14 +200,14 @@ def warm_start(record: Json) -> dict[str, Any] | None:
 
 
 def spent(facts: Json) -> dict[str, Any]:
-    """Where the time went."""
+    """Return the seconds by stage."""
     total = float(facts.get("seconds") or 0.0)
     stages = [
         {"name": _STAGES.get(name, name), "seconds": float(seconds)}
         for name, seconds in (facts.get("stages") or {}).items()
     ]
     rest = max(total - sum(stage["seconds"] for stage in stages), 0.0)
-    stages.append({"name": "searching: fitting and judging models", "seconds": rest})
+    stages.append({"name": "search: fitting and evaluating models", "seconds": rest})
     stages.sort(key=lambda stage: -stage["seconds"])
     largest = max([stage["seconds"] for stage in stages], default=0.0) or 1.0
     cores = facts.get("cores") or 1
@@ -225,7 +223,7 @@ def spent(facts: Json) -> dict[str, Any]:
 
 
 def reproduction(manifest: Json, record: Json) -> dict[str, Any]:
-    """What one needs to make the model again."""
+    """Return the command, versions, options and members to reproduce the model."""
     facts = manifest["facts"]
     versions = {name: text for name, text in manifest["versions"].items() if text}
     for member in manifest["members"]:
@@ -270,7 +268,7 @@ def _value(value: Any) -> str:
 
 
 def card(manifest: Json, examined: Json | None) -> dict[str, Any]:
-    """A model card, as far as a program can write it."""
+    """Return the content of the model card, as far as it can be generated."""
     task, facts = manifest["task"], manifest["facts"]
     roles = Counter(column["role"] for column in task["columns"])
     used = {role: count for role, count in roles.items() if role not in _UNUSED}
@@ -282,22 +280,22 @@ def card(manifest: Json, examined: Json | None) -> dict[str, Any]:
     unused = [column for column in task["columns"] if column["role"] in _UNUSED]
     limits = []
     if facts.get("holdout_score") is None and not (examined and examined.get("scores")):
-        limits.append("It was not judged on rows apart from those that chose it.")
+        limits.append("Not evaluated on rows that were held out of the search.")
     if counts and min(counts) < 30:
         rare = [label for label, count in classes if count < 30]
         limits.append(
-            f"{len(rare)} of its classes had fewer than 30 rows: what it says of them rests on "
-            "little."
+            "Predictions for rare classes are unreliable: "
+            f"{counted(len(rare), 'class', 'classes')} with fewer than 30 rows."
         )
     if task["n_rows"] < 1000:
-        limits.append(f"It was made from {counted(task['n_rows'], 'row')}, which is little.")
+        limits.append(f"Trained on only {counted(task['n_rows'], 'row')}.")
     if not task.get("time"):
         limits.append(
-            "It was judged on rows drawn like those it was trained on: if the world changes, it "
-            "will be worse."
+            "Evaluated on random splits of the training table: scores do not cover changes of the "
+            "data over time."
         )
-    limits.append("Values of a category that it has not seen count as missing.")
-    limits.append("Nothing of it tells what causes the target.")
+    limits.append("Unseen categories are treated as missing.")
+    limits.append("Associations are not causes.")
     return {
         "roles": used,
         "missing": sorted(missing, key=lambda c: -c["missing"])[:8],

@@ -1,4 +1,4 @@
-"""Charts as small SVG texts that follow the colours of the page they stand in."""
+"""Charts as small SVG texts in the colours of the page."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 10, 46
 _TICKS = 5
 _NAME = 14
 _CHARACTER = 7
-# Slanted names: how long, how much height they take, and how far they must be apart.
+# Slanted names: maximum length, required height and distance.
 _SLANTED_NAME, _SLANTED_HEIGHT, _SLANTED_APART = 10, 28, 26
 _LINE_ALONE = 9
 
 
 def ticks(low: float, high: float, count: int = _TICKS) -> list[float]:
-    """About so many round numbers between two numbers."""
+    """Return about `count` round numbers between two numbers."""
     if not high > low:
         return [low]
     raw = (high - low) / count
@@ -41,16 +41,16 @@ def _tick_text(value: float) -> str:
 
 
 class Chart:
-    """Two axes and what is drawn between them.
+    """Two axes and the marks between them.
 
     Parameters
     ----------
     title : str
-        What it shows, for those who cannot see it.
+        Title for screen readers.
     x, y : (str, float, float)
         Label and range of each axis.
     names : sequence of str
-        Names of the places 0, 1, ... on the x axis, in place of numbers.
+        Names of the positions 0, 1, ... on the x axis, in place of numbers.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Chart:
         return self
 
     def whisker(self, x: float, low: float, high: float, series: int = 0) -> Chart:
-        """Draw an interval upwards."""
+        """Draw a vertical interval."""
         self._parts.append(
             Markup('<path class="whisker s{}" d="M{:.1f} {:.1f}V{:.1f}"/>').format(
                 series, self._at_x(x), self._at_y(low), self._at_y(high)
@@ -124,7 +124,7 @@ class Chart:
         return self
 
     def mark(self, x: float, text: str) -> Chart:
-        """Draw a vertical line with a few words."""
+        """Draw a vertical line with a label."""
         at = self._at_x(x)
         is_left = at < _WIDTH * 0.7
         self._parts.append(
@@ -139,7 +139,7 @@ class Chart:
         return self
 
     def svg(self, description: str) -> Markup:
-        """The chart, with a description for those who cannot see it."""
+        """Return the chart as SVG, with a description for screen readers."""
         body = Markup("").join([*self._axes(), *self._parts])
         return Markup(
             '<svg viewBox="0 0 {} {}" role="img" aria-label="{}">'
@@ -181,7 +181,7 @@ class Chart:
 
     @property
     def _is_slanted(self) -> bool:
-        """Whether there is too little room for the names to lie side by side."""
+        """Whether the names do not fit side by side."""
         longest = min(max(map(len, self._names), default=0), _NAME)
         return longest * _CHARACTER > self._room()
 
@@ -189,7 +189,7 @@ class Chart:
         return (_WIDTH - _LEFT - _RIGHT) / max(len(self._names), 1)
 
     def _named_places(self) -> range:
-        """Every place, or so few that slanted names do not lie on each other."""
+        """Return the positions to name: all, or few enough that slanted names do not overlap."""
         step = math.ceil(_SLANTED_APART / self._room()) if self._is_slanted else 1
         return range(0, len(self._names), step)
 
@@ -199,7 +199,7 @@ class Chart:
             return Markup(
                 '<text x="{:.1f}" y="{}" text-anchor="middle">{}<title>{}</title></text>'
             ).format(x, self._bottom + 16, _cut(words, _NAME), words)
-        # Slanted names end at their tick, and are cut before they leave the picture.
+        # Slanted names end at their tick, and are shortened to stay inside the figure.
         return Markup(
             '<text transform="translate({:.1f} {}) rotate(-28)" text-anchor="end">{}'
             "<title>{}</title></text>"
@@ -217,7 +217,7 @@ class Chart:
 
 
 def swatch(series: int) -> Markup:
-    """What a series looks like, for a legend."""
+    """Return the symbol of a series for a legend."""
     point = "" if series == _LINE_ALONE else _shape(series, 7, 7)
     return Markup(
         '<svg viewBox="0 0 14 14" aria-hidden="true"><path class="line s{0}" d="M0 7H14"/>'
@@ -226,7 +226,7 @@ def swatch(series: int) -> Markup:
 
 
 def _wide(axis: tuple[str, float, float]) -> tuple[str, float, float]:
-    """The axis with a range that is not empty."""
+    """Return the axis with a non-empty range."""
     label, low, high = axis
     if not high > low:
         half = abs(low) * 0.05 or 0.5
@@ -239,7 +239,7 @@ def _cut(text: str, width: int) -> Markup:
 
 
 def _shape(series: int, x: float, y: float) -> str:
-    """A disc, a square, a diamond, a triangle or a cross."""
+    """Return the path of a disc, square, diamond, triangle or cross."""
     kind = series % 5
     if kind == 0:
         return f"M{x - 3.5:.1f} {y:.1f}a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0"

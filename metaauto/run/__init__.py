@@ -1,4 +1,4 @@
-"""The run directory: what a fit wrote down, so that it can be watched, resumed and explained."""
+"""The run directory: the record of a fit, for monitoring, resuming and comparing."""
 
 from metaauto.run.directory import MARKER, RunDirectory, StoredRun
 from metaauto.run.resume import check_same, settings_of

@@ -1,7 +1,7 @@
 """A run directory: a marker, the settings, ``run.db``, and the files of the trials.
 
-This process is the only writer of ``run.db``; readers may open it at any time (WAL). Only files
-that a run wrote itself are ever deleted, and only in a directory that carries the marker.
+The process of the fit is the only writer of ``run.db``; readers may open it at any time (WAL). Only
+files written by a run are deleted, and only in a directory that contains the marker.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FILES = (MARKER, "run.db", "run.db-wal", "run.db-shm")
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What an earlier run left: its trials and the outcomes of their folds."""
+    """The record of an earlier run: its trials and the outcomes of their folds."""
 
     settings: dict[str, Any]
     status: str
@@ -39,7 +39,7 @@ class StoredRun:
 
 
 class RunDirectory:
-    """Where one fit writes.
+    """The directory that one fit writes.
 
     Use `create` or `open`; a directory made by `create` without a path is removed by `close`.
 
@@ -48,7 +48,7 @@ class RunDirectory:
     path : Path
         The directory.
     settings : dict
-        What the fit was asked for, with the fingerprint of its data.
+        Options of the fit, with the fingerprint of its data.
     """
 
     def __init__(self, path: Path, settings: dict[str, Any], is_temporary: bool = False) -> None:
@@ -68,19 +68,19 @@ class RunDirectory:
 
     @classmethod
     def create(cls, path: str | Path | None, settings: Mapping[str, Any]) -> RunDirectory:
-        """Make a new run directory.
+        """Create a new run directory.
 
         Parameters
         ----------
         path : str or Path, optional
             A directory that does not exist or is empty; by default a temporary one.
         settings : mapping
-            JSON-ready values that tell what the fit was asked for.
+            Options of the fit, JSON-ready.
 
         Raises
         ------
         RunError
-            If the directory holds something already or cannot be written.
+            The directory is not empty or cannot be written.
         """
         if path is None:
             folder = Path(tempfile.mkdtemp(prefix="metaauto-"))
@@ -103,7 +103,7 @@ class RunDirectory:
         Raises
         ------
         RunError
-            If it is no run directory, or one of a newer metaauto.
+            It is not a run directory, or was written by a newer metaauto.
         """
         folder = Path(path).expanduser().resolve()
         try:
@@ -112,8 +112,8 @@ class RunDirectory:
             version = int(record["format"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(
-                f"{str(path)!r} is no run directory of metaauto.",
-                hint=f"Give the directory that was passed as --run-dir; it holds {MARKER}.",
+                f"{str(path)!r} is not a run directory of metaauto.",
+                hint=f"Give the directory that was passed as --run-dir; it contains {MARKER}.",
             ) from error
         if version > FORMAT:
             raise RunError(
@@ -125,13 +125,13 @@ class RunDirectory:
         return cls(folder, settings)
 
     def record_trial(self, trial: Mapping[str, Any]) -> None:
-        """Note the state of a trial; a later note replaces an earlier one."""
+        """Record the state of a trial; replace an earlier record."""
         row = {**trial, "configuration": json.dumps(trial["configuration"], sort_keys=True)}
         with self._using_database(), self._connection:
             self._db["trials"].upsert(row, pk="number")
 
     def record_outcome(self, outcome: Any) -> None:
-        """Note the outcome of one fold of a trial (a dataclass of plain values)."""
+        """Record the outcome of one fold of a trial (a dataclass of plain values)."""
         row = {field.name: getattr(outcome, field.name) for field in fields(outcome)}
         row["status"] = str(row["status"])
         with self._using_database(), self._connection:
@@ -139,19 +139,19 @@ class RunDirectory:
             self._db["outcomes"].upsert(row, pk=("trial", "fold"), alter=True)
 
     def record_status(self, status: str, seconds: float) -> None:
-        """Note how the run stands and the seconds it has used so far."""
+        """Record the status of the run and its elapsed seconds."""
         with self._using_database(), self._connection:
             for key, value in (("status", status), ("seconds", repr(seconds))):
                 self._db["state"].upsert({"key": key, "value": value}, pk="key")
 
-    def record_answer(self, answer: Mapping[str, Any]) -> None:
-        """Note what the run came to, JSON-ready, for those who compare it with others."""
+    def record_result(self, result: Mapping[str, Any]) -> None:
+        """Record scores and ensemble of the finished run, JSON-ready, for comparisons."""
         with self._using_database(), self._connection:
-            row = {"key": "answer", "value": json.dumps(answer)}
+            row = {"key": "answer", "value": json.dumps(result)}
             self._db["state"].upsert(row, pk="key")
 
     def stored(self) -> StoredRun:
-        """Everything that was noted."""
+        """Return everything that was recorded."""
         with self._using_database():
             state = {row["key"]: row["value"] for row in self._db["state"].rows}
             trials = list(self._db["trials"].rows_where(order_by="number"))
@@ -161,7 +161,7 @@ class RunDirectory:
         return StoredRun(self.settings, status, float(state.get("seconds", 0.0)), trials, outcomes)
 
     def forget_models(self, names: Iterable[str]) -> int:
-        """Delete model files (named as in the outcomes) that no ensemble can want; bytes freed."""
+        """Delete model files (named as in the outcomes); return the number of freed bytes."""
         freed = 0
         for name in names:
             path = self.path / name
@@ -172,7 +172,7 @@ class RunDirectory:
         return freed
 
     def size(self) -> int:
-        """Bytes on disk."""
+        """Return the bytes on disk."""
         return sum(f.stat().st_size for f in self.path.rglob("*") if f.is_file())
 
     def close(self) -> None:
@@ -188,7 +188,7 @@ class RunDirectory:
         self.close()
 
     def remove(self) -> None:
-        """Delete what a run writes, and the directory if nothing else is in it."""
+        """Delete the files of the run, and the directory if it is then empty."""
         if not (self.path / MARKER).is_file():
             return
         for name in _FOLDERS:
@@ -200,13 +200,13 @@ class RunDirectory:
 
     @contextmanager
     def _using_database(self) -> Iterator[None]:
-        """What SQLite cannot do becomes an error that names the run."""
+        """Convert errors of SQLite to a `RunError` that names the run."""
         try:
             yield
         except sqlite3.DatabaseError as error:
             raise RunError(
                 f"The database of the run in {str(self.path)!r} cannot be used: {error}.",
-                hint="Look whether the disk is full; or start a new run in another directory.",
+                hint="Check for a full disk, or start a new run in another directory.",
             ) from error
 
     def _create_tables(self) -> None:
@@ -216,7 +216,7 @@ class RunDirectory:
                     "number": int,
                     "name": str,
                     "configuration": str,
-                    "origin": str,
+                    "source": str,
                     "why": str,
                     "status": str,
                     "loss": float,
@@ -251,26 +251,26 @@ class RunDirectory:
 
 
 def _claim(folder: Path) -> None:
-    """Make the directory, or take it if it is empty."""
+    """Create the directory, or use it if it is empty."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         occupied = any(folder.iterdir())
         writable = os.access(folder, os.W_OK | os.X_OK)
     except OSError as error:
         raise RunError(
-            f"The run directory {str(folder)!r} cannot be made: {error.strerror or error}.",
-            hint="Name a directory that you may write.",
+            f"The run directory {str(folder)!r} cannot be created: {error.strerror or error}.",
+            hint="Choose a writable directory.",
         ) from error
     if occupied:
         is_run = (folder / MARKER).exists()
         raise RunError(
             f"The directory {str(folder)!r} is not empty.",
-            hint="Use --resume to go on with its run, or name another directory."
+            hint="Use --resume to resume its run, or choose another directory."
             if is_run
-            else "Name a new or empty directory.",
+            else "Choose a new or empty directory.",
         )
     if not writable:
         raise RunError(
-            f"The run directory {str(folder)!r} may not be written.",
-            hint="Name a directory that you may write.",
+            f"The run directory {str(folder)!r} is not writable.",
+            hint="Choose a writable directory.",
         )

@@ -1,4 +1,4 @@
-"""What a run directory remembers of its fit, so that no other fit goes on in its place."""
+"""The settings in a run directory, and the check that a resumed fit is the same."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ __all__ = ["check_same", "settings_of"]
 def settings_of(
     options: Mapping[str, Any], source: str | None, target: Any, dataset: Dataset
 ) -> dict[str, Any]:
-    """What a run directory remembers, for resuming.
+    """Return the settings that a run directory stores for resuming.
 
     Parameters
     ----------
     options : mapping
-        Plain values of what was asked for.
+        Options of the fit as plain values.
     source : str or None
-        Where the table will be found again; None for one in memory.
+        Source of the table; None for one in memory.
     target : str or array
-        The target column, which is remembered if it is a name.
+        The target column; stored if it is a name.
     dataset : Dataset
-        The table as it was read, its task with the metric.
+        The table as read, its task with the metric.
     """
     return {
         **options,
@@ -37,15 +37,15 @@ def settings_of(
 
 
 def check_same(settings: Mapping[str, Any], dataset: Dataset) -> None:
-    """Raise if a run that is to go on was about something else."""
+    """Raise `RunError` if the resumed run had another table or metric."""
     if settings.get("fingerprint") != dataset.fingerprint:
         raise RunError(
-            "The table is not the one that the interrupted run was fitting.",
-            hint="Give the same data, or start a new run.",
+            "The table differs from that of the interrupted run.",
+            hint="Use the same data, or start a new run.",
         )
     metric = settings.get("metric_used", dataset.task.metric)
     if metric != dataset.task.metric:
         raise RunError(
-            f"The interrupted run was judged by {metric}, not by {dataset.task.metric}.",
-            hint="Give the same metric, or start a new run.",
+            f"The metric differs: the interrupted run used {metric} (got {dataset.task.metric}).",
+            hint="Use the same metric, or start a new run.",
         )

@@ -1,4 +1,4 @@
-"""A look into the directory of a run, finished or not, that changes nothing there."""
+"""Read the directory of a running or finished run without changing it."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ __all__ = ["RunRecord", "read_run"]
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a run directory tells.
+    """The record of a run.
 
     Parameters
     ----------
     settings : mapping
-        What the fit was asked for, of which table.
+        Options of the fit, with the source and fingerprint of its table.
     status : str
         ``"running"`` or ``"finished"``.
     seconds : float
-        Seconds it had used when that was noted.
+        Elapsed seconds at the last update.
     trials : list of dict
-        As `RunDirectory.record_trial` noted them, without their configurations.
-    answer : mapping
-        What it came to; empty as long as it has not.
+        Trials as recorded by `RunDirectory.record_trial`, without their configurations.
+    result : mapping
+        Scores and ensemble; empty until the run is finished.
     """
 
     settings: Mapping[str, Any]
     status: str
     seconds: float
     trials: list[dict[str, Any]]
-    answer: Mapping[str, Any]
+    result: Mapping[str, Any]
 
 
 def read_run(path: str | Path) -> RunRecord:
-    """Read what a run has noted so far.
+    """Read the current record of a run.
 
     Parameters
     ----------
     path : str or Path
-        The directory of the run, which may go on meanwhile.
+        The directory of the run, which may still be running.
 
     Raises
     ------
     RunError
-        It is no run directory, or its database cannot be read.
+        It is not a run directory, or its database cannot be read.
     """
     folder = Path(path).expanduser().resolve()
     try:
@@ -60,21 +60,21 @@ def read_run(path: str | Path) -> RunRecord:
         settings = dict(record["settings"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
-            f"{str(path)!r} is no run directory of metaauto.",
-            hint=f"Give the directory that was passed as --run-dir; it holds {MARKER}.",
+            f"{str(path)!r} is not a run directory of metaauto.",
+            hint=f"Give the directory that was passed as --run-dir; it contains {MARKER}.",
         ) from error
     try:
         with closing(sqlite3.connect(f"{(folder / 'run.db').as_uri()}?mode=ro", uri=True)) as db:
             db.row_factory = sqlite3.Row
             state = {row["key"]: row["value"] for row in db.execute("SELECT * FROM state")}
             rows = db.execute(
-                "SELECT number, name, origin, status, loss, started, finished, error FROM trials "
+                "SELECT number, name, source, status, loss, started, finished, error FROM trials "
                 "ORDER BY number"
             ).fetchall()
     except sqlite3.Error as error:
         raise RunError(
             f"The database of the run in {str(path)!r} cannot be read: {error}.",
-            hint="Look whether the directory is complete.",
+            hint="Check that the directory is complete.",
         ) from error
     return RunRecord(
         settings,

@@ -1,4 +1,4 @@
-"""The search: trials, fold by fold, in worker processes, proposed by the warm start and by SMAC."""
+"""The search: the warm start and SMAC propose trials, which run fold by fold in workers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from metaauto.search.dataset_io import Inputs, read_folds, read_inputs, write_inputs
     from metaauto.search.executors import DaskExecutor, Executor, LocalExecutor, Setup
     from metaauto.search.loop import Search
-    from metaauto.search.proposer import Proposals
+    from metaauto.search.proposer import Proposer
     from metaauto.search.trial import Job, Outcome, Status, Trial
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "Job",
     "LocalExecutor",
     "Outcome",
-    "Proposals",
+    "Proposer",
     "Search",
     "Setup",
     "Status",
@@ -34,7 +34,7 @@ __all__ = [
     "write_inputs",
 ]
 
-# Worker processes import this package too, and need little of it.
+# Lazy, because worker processes import this package too and need little of it.
 _HOMES = {
     "DaskExecutor": "executors",
     "Executor": "executors",
@@ -42,7 +42,7 @@ _HOMES = {
     "Job": "trial",
     "LocalExecutor": "executors",
     "Outcome": "trial",
-    "Proposals": "proposer",
+    "Proposer": "proposer",
     "Search": "loop",
     "Setup": "executors",
     "Status": "trial",
@@ -56,5 +56,5 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for, and no more."""
+    """Import an exported name on first access."""
     return attribute_of(__name__, _HOMES, name)

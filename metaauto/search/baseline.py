@@ -1,4 +1,4 @@
-"""The baseline: fitted at once in this process, so that there is an answer from the start."""
+"""The baseline, fitted first in this process, so that a model exists from the start."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ __all__ = ["baseline_trial"]
 
 
 def baseline_trial(inputs: Inputs, registry: Registry, folder: Path, seed: int) -> Trial:
-    """Trial 0: what can be predicted without looking at the features.
+    """Run trial 0, which predicts without features.
 
-    It runs metaauto's own code alone, on no features, in milliseconds, and so needs no worker.
+    It runs only metaauto's own code, in milliseconds, and therefore needs no worker.
 
     Raises
     ------
     NoModelFitted
-        If even that fails.
+        If the baseline fails.
     """
     evaluator = Evaluator(inputs, registry, folder)
-    trial = Trial(0, Configuration(BASELINE), "baseline", "what no model may fall behind")
+    trial = Trial(0, Configuration(BASELINE), "baseline", "baseline")
     for fold in range(len(inputs.folds)):
         outcome = evaluator.run(Job(0, fold, trial.configuration, seed))
         if outcome.status is not Status.SUCCESS:
             raise NoModelFitted(
-                f"Not even the baseline could be fitted: {outcome.error}",
+                f"The baseline could not be fitted: {outcome.error}",
                 hint="Check the target column.",
             )
         trial.outcomes[fold] = outcome

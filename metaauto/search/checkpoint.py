@@ -1,4 +1,4 @@
-"""Trials of an interrupted run, as far as their files are still there."""
+"""Restore the trials of an interrupted run whose files still exist."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ __all__ = ["restored_trials"]
 def restored_trials(
     trials: Iterable[Mapping[str, Any]], outcomes: Iterable[Mapping[str, Any]], folder: Path
 ) -> list[Trial]:
-    """Rebuild trials from what a run wrote down.
+    """Restore trials from the records of a run.
 
-    A trial that was cut off goes on with the folds it lacks; a fold whose prediction is gone is
-    run again, unless those of the whole trial are there.
+    An unfinished trial continues with its missing folds. A fold whose prediction file is missing
+    runs again, unless the joined predictions of the trial exist.
     """
     found: list[Trial] = []
     by_trial: dict[int, list[Outcome]] = {}
     for row in outcomes:
-        told = {name: value for name, value in row.items() if value is not None}
-        outcome = Outcome(**{**told, "status": Status(row["status"])})
+        given = {name: value for name, value in row.items() if value is not None}
+        outcome = Outcome(**{**given, "status": Status(row["status"])})
         by_trial.setdefault(outcome.trial, []).append(outcome)
     for row in trials:
         if row["number"] != len(found):
             break
         trial = Trial(
-            row["number"], Configuration.from_json(row["configuration"]), row["origin"], row["why"]
+            row["number"], Configuration.from_json(row["configuration"]), row["source"], row["why"]
         )
         trial.started = row["started"] or 0.0
         trial.finished = row["finished"]
@@ -42,8 +42,8 @@ def restored_trials(
         is_running = trial.status is Status.RUNNING
         for outcome in by_trial.get(trial.number, []):
             is_success = outcome.status is Status.SUCCESS
-            if is_success and not _is_whole(outcome, folder):
-                if trial.status is Status.SUCCESS and not _is_assembled(trial, folder):
+            if is_success and not _has_prediction(outcome, folder):
+                if trial.status is Status.SUCCESS and not _has_joined_predictions(trial, folder):
                     is_running = True
             elif is_success or trial.status is not Status.RUNNING:
                 trial.outcomes[outcome.fold] = outcome
@@ -54,9 +54,9 @@ def restored_trials(
     return found
 
 
-def _is_whole(outcome: Outcome, folder: Path) -> bool:
+def _has_prediction(outcome: Outcome, folder: Path) -> bool:
     return (folder / outcome.prediction).is_file()
 
 
-def _is_assembled(trial: Trial, folder: Path) -> bool:
+def _has_joined_predictions(trial: Trial, folder: Path) -> bool:
     return (folder / "predictions" / f"{trial.number:05d}.npy").is_file()

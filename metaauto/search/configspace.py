@@ -1,4 +1,4 @@
-"""From metaauto's own ranges to a ConfigSpace, and back."""
+"""Translate metaauto's ranges to a ConfigSpace, and configurations in both directions."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _ROOT = "model"
 
 
 class Translation:
-    """A ConfigSpace over all models of a search space, and the way between the two.
+    """A ConfigSpace over all models of a search space, and the conversion between the two.
 
-    Each model's hyperparameters are conditional on the choice of that model, so a model's
-    preprocessing belongs to it alone. Options of a `Choice` are translated by position, because
-    ConfigSpace compares options by value and mixes ``1``, ``True`` and ``"1"``.
+    The hyperparameters of each model, preprocessing included, are conditional on the choice of that
+    model. Options of a `Choice` are translated by position, because ConfigSpace compares options by
+    value and does not distinguish ``1``, ``True`` and ``"1"``.
 
     Parameters
     ----------
     ranges : mapping of str to mapping of str to Range
-        As in `SearchSpace.ranges`; it is plain data and can be sent to another process.
+        As in `SearchSpace.ranges`; plain data that can be sent to another process.
     seed : int
-        Seed of the space's own random draws.
+        Seed of random samples from the space.
     """
 
     def __init__(self, ranges: Mapping[str, Mapping[str, Range]], seed: int) -> None:
@@ -50,11 +50,11 @@ class Translation:
                     )
                 found.append(_all(conditions))
         self.space = ConfigurationSpace(seed=seed)
-        # All at once, because ConfigSpace sorts its whole tree anew after each call.
+        # In one call, because ConfigSpace sorts all hyperparameters again after each call.
         self.space.add(*found)
 
     def to_space(self, configuration: Configuration) -> Any:
-        """A ConfigSpace configuration; what the space does not hold is left out."""
+        """Return a ConfigSpace configuration; hyperparameters outside the space are omitted."""
         from ConfigSpace import Configuration as SpaceConfiguration
         from ConfigSpace.exceptions import (
             ActiveHyperparameterNotSetError,
@@ -76,7 +76,7 @@ class Translation:
         return deactivate_inactive_hyperparameters(loose, self.space)
 
     def from_space(self, point: Any) -> Configuration:
-        """The configuration of a ConfigSpace point."""
+        """Return the configuration of a ConfigSpace point."""
         given = dict(point)
         model = str(given.pop(_ROOT))
         values: dict[str, Scalar] = {}
@@ -88,7 +88,7 @@ class Translation:
 
 
 def translate(space: SearchSpace, seed: int = 0) -> Translation:
-    """Translate a search space."""
+    """Return the translation of a search space."""
     return Translation(space.ranges, seed)
 
 

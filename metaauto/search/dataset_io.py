@@ -1,4 +1,4 @@
-"""The training table on disk, as worker processes read it."""
+"""Write the training table to disk and read it in worker processes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["Inputs", "read_folds", "read_inputs", "write_inputs"]
 
 @dataclass
 class Inputs:
-    """What every job needs of the table.
+    """The training table as every job uses it.
 
     Parameters
     ----------
     task : Task
-        What is to be learned.
+        The task.
     X : pandas.DataFrame
         The typed frame.
     y : ndarray
@@ -42,7 +42,7 @@ class Inputs:
 
 
 def write_inputs(folder: Path, inputs: Inputs) -> None:
-    """Write the inputs to a folder; columns are stored by position, so any name will do."""
+    """Write the inputs to a folder; columns are stored by position, so any name is allowed."""
     import numpy as np
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,11 +60,13 @@ def write_inputs(folder: Path, inputs: Inputs) -> None:
         np.save(folder / f"train-{number:02d}.npy", np.asarray(train, dtype=np.int64))
         np.save(folder / f"validation-{number:02d}.npy", np.asarray(validation, dtype=np.int64))
     record: dict[str, Any] = {"task": inputs.task.to_json(), "folds": len(inputs.folds)}
-    (folder / "inputs.json").write_text(json.dumps(record, default=_plain), encoding="utf-8")
+    (folder / "inputs.json").write_text(
+        json.dumps(record, default=_to_json_value), encoding="utf-8"
+    )
 
 
 def read_inputs(folder: Path) -> Inputs:
-    """Read what `write_inputs` wrote; the arrays are memory-mapped."""
+    """Read the inputs that `write_inputs` wrote; the arrays are memory-mapped."""
     import numpy as np
     import pandas as pd
     from pyarrow import feather
@@ -77,8 +79,8 @@ def read_inputs(folder: Path) -> Inputs:
     columns = task.features
     others = [column.role for column, number in zip(columns, is_number, strict=True) if not number]
     parts = [pd.DataFrame(numbers)]
-    parts += [_as_written(rest[name], role) for name, role in zip(rest, others, strict=True)]
-    # One block of numbers keeps wide tables fast; then the columns go back to their places.
+    parts += [_restore_dtype(rest[name], role) for name, role in zip(rest, others, strict=True)]
+    # One block of numbers is faster for wide tables; then the column order is restored.
     frame = pd.concat(parts, axis=1) if len(parts) > 1 else parts[0]
     places = np.argsort(np.concatenate([np.flatnonzero(is_number), np.flatnonzero(~is_number)]))
     frame = frame.iloc[:, places] if len(parts) > 1 else frame
@@ -94,7 +96,7 @@ def read_inputs(folder: Path) -> Inputs:
 
 
 def read_folds(folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Read the folds that `write_inputs` wrote; none if it never did."""
+    """Read the folds that `write_inputs` wrote; an empty list if there are none."""
     import numpy as np
 
     written = folder / "inputs.json"
@@ -110,19 +112,19 @@ def read_folds(folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def _number_columns(task: Task) -> np.ndarray:
-    """Which columns are stored as one block of numbers."""
+    """Return a mask of the columns that are stored as one block of numbers."""
     import numpy as np
 
     plain = (Role.NUMERIC, Role.BOOLEAN)
     return np.array([column.role in plain for column in task.features], dtype=bool)
 
 
-def _as_written(values: pd.Series, role: Role) -> pd.Series:
-    """Texts as objects, which Arrow turns into a dtype of its own where pandas has one."""
+def _restore_dtype(values: pd.Series, role: Role) -> pd.Series:
+    """Convert text to object dtype; Arrow returns a string dtype where pandas has one."""
     if role is Role.CATEGORICAL:
         return values.cat.rename_categories(values.cat.categories.astype(object))
     return values.astype(object) if role is Role.TEXT else values
 
 
-def _plain(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else str(value)

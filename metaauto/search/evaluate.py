@@ -1,4 +1,4 @@
-"""One configuration on one fold: prepare, fit, predict the fold's validation rows."""
+"""Evaluate one configuration on one fold: prepare, fit, predict the validation rows."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from metaauto.metafeatures import describe
 from metaauto.plugins.registry import Registry
 from metaauto.search.dataset_io import Inputs
 from metaauto.search.pipeline import PreparationPlan, plan_preparation
-from metaauto.search.queueing import queued_seconds
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status
 from metaauto.space import SearchSpace
 
-__all__ = ["Evaluator", "align_probabilities", "predict_fold"]
+__all__ = ["Evaluator", "align_probabilities", "predict_fold", "queued_seconds"]
 
 _CACHE_BYTES = 256 * 2**20
+_SCHEDSTAT = Path("/proc/thread-self/schedstat")
 
 
 @dataclass
 class _Prepared:
-    """The prepared rows of one fold and what prepared them."""
+    """The prepared rows of one fold and the fitted preprocessing."""
 
     steps: list[tuple[str, Any]]
     X_train: Any
@@ -44,8 +44,8 @@ class _Prepared:
         return _bytes(self.X_train) + _bytes(self.X_validation)
 
 
-class _Spent(NamedTuple):
-    """Seconds of a job: fitting, predicting, and of the fit those without a processor."""
+class _Timing(NamedTuple):
+    """Seconds of a job: of fitting, of predicting, and of waiting for a processor while fitting."""
 
     fit: float
     predict: float
@@ -53,7 +53,7 @@ class _Spent(NamedTuple):
 
 
 class Evaluator:
-    """Runs jobs on one table; keeps recently prepared rows, which many models share.
+    """Runs jobs on one table; caches recently prepared rows, which many models share.
 
     Parameters
     ----------
@@ -64,12 +64,12 @@ class Evaluator:
     folder : Path
         The run directory, for predictions and models.
     threads : int
-        Threads a model may use.
+        Number of threads a model may use.
     by_value : bool
-        Whether models are written with the definitions of their classes, which is slower: for
+        Whether models are pickled with the definitions of their classes, which is slower: for
         components of a script or notebook, whose classes cannot be imported here.
     keeps_models : bool
-        Whether models are written at all.
+        Whether models are written.
     """
 
     def __init__(
@@ -91,15 +91,15 @@ class Evaluator:
         self._cache: OrderedDict[tuple[int, str], _Prepared] = OrderedDict()
 
     def describe(self, job: DescribeJob) -> Description:
-        """Compute the table's metafeatures."""
+        """Compute the metafeatures of the table."""
         started = time.monotonic()
         found = describe(
-            self.inputs, self.registry.extractors(), seconds=job.seconds, seed=job.seed
+            self.inputs, self.registry.metafeatures(), seconds=job.seconds, seed=job.seed
         )
         return Description(found, time.monotonic() - started)
 
     def run(self, job: Job) -> Outcome:
-        """Evaluate a job; any failure becomes an outcome with its cause."""
+        """Run a job; return any failure as an outcome with its cause."""
         started = time.monotonic()
         try:
             with warnings.catch_warnings():
@@ -122,7 +122,7 @@ class Evaluator:
             model=f"models/{job.stem}.pkl" if self.keeps_models else "",
         )
 
-    def _run(self, job: Job, deadline: Deadline) -> _Spent:
+    def _run(self, job: Job, deadline: Deadline) -> _Timing:
         started, queued = time.monotonic(), queued_seconds()
         pipeline, X_validation = self.fit(job.configuration, job.fold, job.seed, deadline)
         fitted, queued = time.monotonic(), queued_seconds() - queued
@@ -132,10 +132,10 @@ class Evaluator:
         write_whole(self.folder / f"predictions/{job.stem}.npy", lambda f: np.save(f, prediction))
         if self.keeps_models:
             write_whole(self.folder / f"models/{job.stem}.pkl", lambda f: self._dump(pipeline, f))
-        return _Spent(fitted - started, predicted - fitted, queued)
+        return _Timing(fitted - started, predicted - fitted, queued)
 
     def _dump(self, pipeline: Any, file: Any) -> None:
-        """Write a fold model; what Python says of one that cannot be written differs by release."""
+        """Pickle a fold model; raise one error type, because Python's differ by release."""
         dump: Any = pickle.dump
         if self.by_value:
             import cloudpickle
@@ -148,20 +148,20 @@ class Evaluator:
         except Exception as error:
             raise ComponentError(
                 f"The fitted model cannot be pickled: {type(error).__name__}: {error}",
-                hint="Keep no functions defined inside others, no locks and no files in it.",
+                hint="Do not store nested functions, locks or open files in the model.",
             ) from error
 
     def fit(
         self, configuration: Configuration, fold: int, seed: int, deadline: Deadline
     ) -> tuple[Any, Any]:
-        """Fit on a fold's training rows.
+        """Fit on the training rows of a fold.
 
         Returns
         -------
         pipeline : sklearn.pipeline.Pipeline
-            Takes typed frames.
+            Fitted pipeline for typed frames.
         X_validation : matrix
-            The fold's validation rows as the pipeline's last step wants them.
+            Prepared validation rows, the input of the pipeline's last step.
         """
         from sklearn.pipeline import Pipeline
 
@@ -186,7 +186,7 @@ class Evaluator:
             validation_weight=None if weights is None else np.asarray(weights[validation]),
             deadline=deadline,
         )
-        values = _own_values(model, configuration)
+        values = _model_values(model, configuration)
         estimator = fit_model(model, values, prepared.X_train, inputs.y[train], context)
         return Pipeline([*prepared.steps, ("model", estimator)]), prepared.X_validation
 
@@ -199,7 +199,7 @@ class Evaluator:
         inputs = self.inputs
         train, validation = inputs.folds[fold]
         X_train, X_validation = inputs.X.iloc[train], inputs.X.iloc[validation]
-        if plan.model.tags.raw:
+        if plan.model.tags.accepts_dataframe:
             steps: list[tuple[str, Any]] = [("preprocess", "passthrough")]
             prepared = _Prepared(steps, X_train, X_validation, (), time.monotonic() - started)
         else:
@@ -214,7 +214,7 @@ class Evaluator:
         self, plan: PreparationPlan, X_train: Any, X_validation: Any, y: Any, fold: int
     ) -> _Prepared:
         task = self.inputs.task
-        # Prepared rows are shared between trials, so their seed may depend on the fold alone.
+        # Prepared rows are shared between trials, so their seed depends only on the fold.
         context = BuildContext(
             kind=task.kind,
             n_rows=len(X_train),
@@ -237,18 +237,19 @@ class Evaluator:
             steps.append(("reduce", reduction))
         if train.shape[1] == 0:
             raise ComponentError(
-                "The preprocessing leaves no column.", hint="Another configuration may keep some."
+                "The preprocessing removes all columns.",
+                hint="Use a configuration that keeps at least one column.",
             )
         return _Prepared(steps, train, validation, tuple(range(n_codes)), 0.0)
 
 
 def fit_model(model: Model, values: dict[str, Any], X: Any, y: Any, context: FitContext) -> Any:
-    """Build a model and fit it, by its own `fit` if it has one."""
+    """Build a model and fit it, with its own `fit` if it has one."""
     estimator = model.build(values, context)
     if estimator is None or not hasattr(estimator, "predict"):
         raise ComponentError(
             f"build of model {model.name!r} returned {type(estimator).__name__}.",
-            hint="Return a scikit-learn style estimator.",
+            hint="Return an estimator with fit and predict, as in scikit-learn.",
         )
     if model.fit is not None:
         fitted = model.fit(estimator, X, y, context)
@@ -261,15 +262,15 @@ def fit_model(model: Model, values: dict[str, Any], X: Any, y: Any, context: Fit
 
 
 def predict_fold(estimator: Any, X: Any, task: Any) -> np.ndarray:
-    """Predict prepared rows in the engine's representation: float32, checked."""
+    """Predict prepared rows; return checked float32 probabilities or values."""
     if task.is_classification:
         raw = np.asarray(estimator.predict_proba(X), dtype=np.float64)
     else:
         raw = np.asarray(estimator.predict(X), dtype=np.float64).reshape(-1)
     if raw.shape[:1] != X.shape[:1]:
         raise ComponentError(
-            f"The model predicted {raw.shape[0] if raw.ndim else 0} rows for {X.shape[0]}.",
-            hint="Return one prediction a row.",
+            f"The model predicted {raw.shape[0] if raw.ndim else 0} rows; expected {X.shape[0]}.",
+            hint="Return one prediction per row.",
         )
     if task.is_classification:
         _check_finite(raw)
@@ -282,23 +283,23 @@ def predict_fold(estimator: Any, X: Any, task: Any) -> np.ndarray:
 
 def _check_finite(prediction: np.ndarray) -> None:
     if not np.isfinite(prediction).all():
-        raise ComponentError("The model predicted NaN or infinity.", hint="Scale its inputs.")
+        raise ComponentError("The model predicted NaN or infinity.", hint="Scale the features.")
 
 
 def align_probabilities(raw: np.ndarray, classes: Any, n_classes: int) -> np.ndarray:
-    """Put the columns of the classes an estimator knows where they belong; rows sum to one."""
+    """Return probabilities with one column for each class of the task; rows sum to one."""
     codes = np.asarray(classes).astype(np.int64)
     if raw.ndim != 2 or raw.shape[1] != len(codes):
         raise ComponentError(
-            f"predict_proba gave shape {raw.shape} for {len(codes)} classes.",
-            hint="Return one column for each of classes_.",
+            f"predict_proba returned shape {raw.shape} for {len(codes)} classes.",
+            hint="Return one column for each element of classes_.",
         )
     known = np.flatnonzero((codes >= 0) & (codes < n_classes))
     if len(known) < len(codes) or len(np.unique(codes)) < len(codes):
         raise ComponentError(
-            f"The model has the classes {codes.tolist()[:10]}; it was fitted on 0 to "
+            f"The model has the classes {codes.tolist()[:10]}; expected unique codes from 0 to "
             f"{n_classes - 1}.",
-            hint="Let classes_ hold class codes that were in y, each once.",
+            hint="Set classes_ to the class codes that occur in y, each once.",
         )
     aligned = np.zeros((raw.shape[0], n_classes))
     aligned[:, codes] = raw
@@ -308,7 +309,7 @@ def align_probabilities(raw: np.ndarray, classes: Any, n_classes: int) -> np.nda
     return np.divide(aligned, total, out=even, where=total > 0)
 
 
-def _own_values(model: Model, configuration: Configuration) -> dict[str, Any]:
+def _model_values(model: Model, configuration: Configuration) -> dict[str, Any]:
     from metaauto.components import SLOTS
 
     return {k: v for k, v in configuration.values.items() if k.split(".")[0] not in SLOTS}
@@ -328,7 +329,7 @@ def _bytes(matrix: Any) -> int:
 
 
 def peak_memory() -> float:
-    """Highest resident memory of this process, MiB."""
+    """Return the peak resident memory of this process, MiB."""
     import psutil
 
     info = psutil.Process().memory_info()
@@ -354,3 +355,15 @@ def _failure(job: Job, status: Status, started: float, error: BaseException) -> 
         error=f"{type(error).__name__}: {error}".splitlines()[0][:500],
         detail="".join(traceback.format_exception(error))[-8000:],
     )
+
+
+def queued_seconds() -> float:
+    """Return the seconds this thread has waited for a processor; 0 where this is not reported.
+
+    Linux reports it (Documentation/scheduler/sched-stats.rst). The difference of two calls is the
+    part of a measured time that is due to the load of the machine and not to the model.
+    """
+    try:
+        return int(_SCHEDSTAT.read_text(encoding="ascii").split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0

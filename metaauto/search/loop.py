@@ -1,4 +1,4 @@
-"""The loop: propose, run fold by fold, race, and hand over each finished trial."""
+"""The search loop: propose configurations, run them fold by fold, prune, yield finished trials."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from metaauto.budget import Budget
 from metaauto.components.strategy import Recommendation
 from metaauto.search.executors import Executor
 from metaauto.search.out_of_fold import OutOfFold
-from metaauto.search.proposer import Proposals
-from metaauto.search.racing import least_gain, lost_at, projected_loss
+from metaauto.search.proposer import Proposer
+from metaauto.search.racing import lost_at, projected_loss, required_gain
 from metaauto.search.timeouts import UNTIMED_HARD_SECONDS, job_limits
 from metaauto.search.trial import (
     DescribeJob,
@@ -29,45 +29,45 @@ from metaauto.search.trial import (
 
 __all__ = ["Recorder", "Search", "job_seed"]
 
-_PATIENCE = 0.25
-_FEW_FINISHED = 3
+_POLL_SECONDS = 0.25
+_MIN_FINISHED = 3
 _WINDOW = 6
-_CAUTION = 1.3
-_LAST_MOMENT = 0.3
-_CUT_SHORT = "The budget ended before its last fold."
+_TIME_MARGIN = 1.3
+_MIN_SECONDS_LEFT = 0.3
+_BUDGET_ENDED = "The budget ended before the last fold."
 
 
 class Recorder(Protocol):
-    """Where the search writes what happened, so that a killed run can go on."""
+    """Writes the state of the search, so that an interrupted run can be resumed."""
 
     def record_trial(self, trial: dict[str, Any]) -> None:
-        """Note the state of a trial."""
+        """Write the state of a trial."""
 
     def record_outcome(self, outcome: Outcome) -> None:
-        """Note the outcome of one fold."""
+        """Write the outcome of one fold."""
 
 
 def job_seed(seed: int, trial: int, fold: int) -> int:
-    """A seed for one job that depends on nothing but these numbers."""
+    """Return a seed for one job that depends only on these numbers."""
     digest = hashlib.sha256(f"{seed}-{trial}-{fold}".encode()).digest()
     return int.from_bytes(digest[:4], "little") % (2**31 - 1)
 
 
 class Search:
-    """Runs trials until the budget is spent or it is told to stop.
+    """Runs trials until the budget is spent or `stop` is called.
 
-    In a reproducible search (a budget of trials, no time) the proposal of trial k and the race it
-    runs see the trials up to k - window alone, whatever has finished by then, so that results do
-    not depend on which worker was quicker.
+    In a reproducible search (a budget of trials, not of time) the proposal and the pruning of trial
+    k use only the trials up to k - window, so that results do not depend on the order in which
+    workers finish.
 
     Parameters
     ----------
-    proposals : Proposals
-        Who proposes.
+    proposals : Proposer
+        Proposes configurations.
     executor : Executor
-        Where jobs run.
+        Runs the jobs.
     budget : Budget
-        The clock.
+        Time and number of trials.
     folder : Path
         The run directory.
     folds : list of (ndarray, ndarray)
@@ -79,21 +79,21 @@ class Search:
     seed : int
         Seed of the jobs.
     recorder : Recorder
-        Where things are written.
+        Writes trials and outcomes.
     describe_seconds : float
-        Time for metafeatures, which a worker computes beside the first trial; 0 for none.
+        Time for metafeatures, which a worker computes during the first trial; 0 for none.
     on_start : callable
         Called with each trial that starts.
     gain : callable, optional
-        ``gain(positions, prediction) -> float``: what share of its loss on some of the evaluated
-        rows the answer would lose by a trial that predicts this. Without it only the race ends
-        trials early.
+        ``gain(positions, prediction) -> float``: relative reduction of the current ensemble's loss
+        on some of the evaluated rows if a trial with this prediction were added. Without it, trials
+        are pruned by racing only.
     """
 
     def __init__(
         self,
         *,
-        proposals: Proposals,
+        proposals: Proposer,
         executor: Executor,
         budget: Budget,
         folder: Path,
@@ -124,92 +124,92 @@ class Search:
         self._stop = threading.Event()
         self._window = max(_WINDOW, executor.workers)
         self._seen: set[int] = set()
-        self._granted: dict[tuple[int, int], float] = {}
-        self._is_dry = False
-        self._refused = 0
+        self._soft_limits: dict[tuple[int, int], float] = {}
+        self._is_exhausted = False
+        self._pruned_in_a_row = 0
 
     @property
     def is_reproducible(self) -> bool:
-        """Whether results may not depend on the clock."""
+        """Return whether results must not depend on the clock."""
         return not self._budget.is_timed
 
     def stop(self) -> None:
-        """Ask the search to end; safe from any thread and from a signal handler."""
+        """Request the search to end; safe from any thread and from a signal handler."""
         self._stop.set()
 
     def close(self) -> None:
-        """End what proposes."""
+        """Close the proposer."""
         self._proposals.close()
 
     def restore(self, trial: Trial) -> None:
-        """Take over a trial of an earlier, interrupted run of the same search."""
+        """Add a trial of an earlier, interrupted run of the same search."""
         self.trials.append(trial)
         self._proposals.mark_tried(trial.configuration)
         for fold in sorted(trial.outcomes):
             if trial.outcomes[fold].status is Status.SUCCESS:
-                self._weigh(trial, fold)
-        if trial.origin == "baseline" and trial.loss is not None:
+                self._record_fold_loss(trial, fold)
+        if trial.source == "baseline" and trial.loss is not None:
             self._proposals.penalty = trial.loss
         if not trial.is_over:
-            self._judge(trial)
+            self._update_status(trial)
 
     def add_finished(self, trial: Trial) -> None:
-        """Take in a trial that was run elsewhere, such as the baseline."""
+        """Add a trial that was run outside the search, such as the baseline."""
         self.trials.append(trial)
         for fold in sorted(trial.outcomes):
             self._recorder.record_outcome(trial.outcomes[fold])
-            self._weigh(trial, fold)
+            self._record_fold_loss(trial, fold)
         self._proposals.mark_tried(trial.configuration)
         self._finish(trial, Status.SUCCESS)
         if trial.loss is not None:
             self._proposals.penalty = trial.loss
 
     def run(self) -> Iterator[Trial]:
-        """Yield each trial when it is over: succeeded, dropped or failed."""
+        """Yield each trial when it is over: succeeded, pruned or failed."""
         while not self._is_over():
             self._dispatch()
             is_busy = self._is_describing or any(t.running for t in self.trials)
-            if not is_busy and (self._is_dry or self._is_counted_out()):
+            if not is_busy and (self._is_exhausted or self._trial_limit_reached()):
                 waiting = [t for t in self.trials if not t.is_over]
                 if not waiting:
                     break
-            patience = min(_PATIENCE, max(self._budget.for_search(), 0.0))
-            for outcome in self._executor.wait(patience):
+            timeout = min(_POLL_SECONDS, max(self._budget.for_search(), 0.0))
+            for outcome in self._executor.wait(timeout):
                 if isinstance(outcome, Description):
-                    self._take_description(outcome)
+                    self._record_description(outcome)
                     continue
                 trial = self.trials[outcome.trial]
                 trial.running.discard(outcome.fold)
                 if trial.is_over:
                     continue
-                self._receive(trial, outcome)
+                self._record_outcome(trial, outcome)
                 if trial.is_over:
                     yield trial
-        yield from self.give_up()
+        yield from self.stop_unfinished()
 
-    def give_up(self) -> list[Trial]:
+    def stop_unfinished(self) -> list[Trial]:
         """Mark the trials that are not over as stopped, and return them."""
-        given_up = [trial for trial in self.trials if not trial.is_over]
-        for trial in given_up:
-            trial.error = _CUT_SHORT
+        unfinished = [trial for trial in self.trials if not trial.is_over]
+        for trial in unfinished:
+            trial.error = _BUDGET_ENDED
             self._finish(trial, Status.STOPPED)
-        return given_up
+        return unfinished
 
     def out_of_fold(self, trial: Trial) -> np.ndarray:
-        """The out-of-fold predictions of a successful trial, memory-mapped."""
-        return self._predictions.whole(trial)
+        """Return the out-of-fold predictions of a successful trial, memory-mapped."""
+        return self._predictions.all_rows(trial)
 
     def _is_over(self) -> bool:
         return self._stop.is_set() or self._budget.for_search() <= 0
 
-    def _is_counted_out(self) -> bool:
-        """Whether as many trials were started as may be."""
+    def _trial_limit_reached(self) -> bool:
+        """Return whether the maximum number of trials has been started."""
         limit = self._budget.trials
-        started = sum(1 for trial in self.trials if trial.origin != "baseline")
+        started = sum(1 for trial in self.trials if trial.source != "baseline")
         return limit is not None and started >= limit
 
     def _dispatch(self) -> None:
-        self._is_dry = False
+        self._is_exhausted = False
         for _ in range(self._executor.free()):
             job = self._next_job()
             if job is None:
@@ -221,18 +221,18 @@ class Search:
             self.trials[job.trial].running.add(job.fold)
             self._executor.submit(job)
 
-    def _take_description(self, description: Description) -> None:
+    def _record_description(self, description: Description) -> None:
         self._is_describing = False
         self.description = description
         if description.metafeatures is not None:
             self._proposals.inform(description.metafeatures)
 
-    def _is_undescribed(self) -> bool:
+    def _needs_description(self) -> bool:
         return self._describe_seconds > 0 and self.description is None
 
     def _next_job(self) -> Job | DescribeJob | None:
-        has_begun = any(trial.origin != "baseline" for trial in self.trials)
-        if self._is_undescribed() and not self._is_describing and has_begun:
+        has_started = any(trial.source != "baseline" for trial in self.trials)
+        if self._needs_description() and not self._is_describing and has_started:
             if self.is_reproducible:
                 return DescribeJob(float("inf"), self._seed, UNTIMED_HARD_SECONDS)
             hard = max(min(10 * self._describe_seconds, self._budget.for_search()), 0.01)
@@ -240,13 +240,13 @@ class Search:
         for trial in self.trials:
             if not trial.is_over and (fold := self._next_fold(trial)) is not None:
                 return self._job(trial, fold)
-        if self._is_counted_out():
+        if self._trial_limit_reached():
             return None
-        begun = self._start_trial()
-        return None if begun is None else self._job(begun, self._next_fold(begun) or 0)
+        started = self._start_trial()
+        return None if started is None else self._job(started, self._next_fold(started) or 0)
 
     def _next_fold(self, trial: Trial) -> int | None:
-        """The next fold to run, if the race does not want a result first."""
+        """Return the next fold to run; None if pruning needs the result of the first fold."""
         rest = [
             fold
             for fold in range(len(self._folds))
@@ -254,28 +254,28 @@ class Search:
         ]
         if not rest:
             return None
-        must_prove_itself = len(self._comparable(trial)) >= _FEW_FINISHED and not trial.outcomes
-        return None if must_prove_itself and trial.running else rest[0]
+        may_be_pruned = len(self._comparable(trial)) >= _MIN_FINISHED and not trial.outcomes
+        return None if may_be_pruned and trial.running else rest[0]
 
     def _job(self, trial: Trial, fold: int) -> Job:
         left = len(self._folds) - len(trial.outcomes)
         expected = trial.expected_seconds / len(self._folds)
-        beyond = max((self._beyond(outcome) for outcome in trial.outcomes.values()), default=0.0)
-        soft, hard = job_limits(self._budget, self._executor.workers, left, expected, beyond)
-        self._granted[trial.number, fold] = soft
+        overrun = max((self._overrun(outcome) for outcome in trial.outcomes.values()), default=0.0)
+        soft, hard = job_limits(self._budget, self._executor.workers, left, expected, overrun)
+        self._soft_limits[trial.number, fold] = soft
         seed = job_seed(self._seed, trial.number, fold)
         return Job(trial.number, fold, trial.configuration, seed, soft, hard)
 
-    def _beyond(self, outcome: Outcome) -> float:
-        """Seconds that a job took after its fit, or after the deadline of it."""
-        soft = self._granted.get((outcome.trial, outcome.fold), float("inf"))
+    def _overrun(self, outcome: Outcome) -> float:
+        """Return the seconds of a job after the end of its fit or after its soft limit."""
+        soft = self._soft_limits.get((outcome.trial, outcome.fold), float("inf"))
         return max(outcome.seconds - min(outcome.fit_seconds, soft), 0.0)
 
     def _start_trial(self) -> Trial | None:
         number = len(self.trials)
         if self.is_reproducible:
-            # The description must not decide by its arrival which trial it comes before.
-            if self._is_undescribed() and number > 1:
+            # The trial from which metafeatures are used must not depend on when they arrive.
+            if self._needs_description() and number > 1:
                 return None
             visible = self.trials[: max(number - self._window + 1, 0)]
             if any(not trial.is_over for trial in visible):
@@ -283,44 +283,44 @@ class Search:
         else:
             visible = [trial for trial in self.trials if trial.is_over]
         for trial in visible:
-            if trial.number not in self._seen and trial.origin != "baseline":
+            if trial.number not in self._seen and trial.source != "baseline":
                 self._seen.add(trial.number)
                 self._proposals.observe(trial)
-        if self._budget.for_search() < _LAST_MOMENT:
-            self._is_dry = True
+        if self._budget.for_search() < _MIN_SECONDS_LEFT:
+            self._is_exhausted = True
             return None
         at_once = min(self._executor.workers, len(self._folds))
-        seconds = self._budget.for_search() * at_once / _CAUTION
-        found = self._proposals.next(seconds)
-        if found is None:
-            self._is_dry = True
+        seconds = self._budget.for_search() * at_once / _TIME_MARGIN
+        proposal = self._proposals.next(seconds)
+        if proposal is None:
+            self._is_exhausted = True
             return None
-        return self._begin(found)
+        return self._begin(proposal)
 
-    def _begin(self, found: Recommendation) -> Trial:
-        trial = Trial(len(self.trials), found.configuration, found.origin, found.why)
+    def _begin(self, proposal: Recommendation) -> Trial:
+        trial = Trial(len(self.trials), proposal.configuration, proposal.source, proposal.why)
         trial.started = self._budget.elapsed()
-        trial.expected_seconds = found.expected_seconds or 0.0
+        trial.expected_seconds = proposal.expected_seconds or 0.0
         self.trials.append(trial)
         self._proposals.mark_tried(trial.configuration)
         self._recorder.record_trial(trial.to_json())
         self._on_start(trial)
         return trial
 
-    def _receive(self, trial: Trial, outcome: Outcome) -> None:
-        """Take in the outcome of a fold and decide what becomes of the trial."""
+    def _record_outcome(self, trial: Trial, outcome: Outcome) -> None:
+        """Record the outcome of a fold and update the status of its trial."""
         trial.outcomes[outcome.fold] = outcome
         self._recorder.record_outcome(outcome)
-        if outcome.status is Status.TIMEOUT and self._budget.for_search() <= _LAST_MOMENT:
-            trial.error = _CUT_SHORT
+        if outcome.status is Status.TIMEOUT and self._budget.for_search() <= _MIN_SECONDS_LEFT:
+            trial.error = _BUDGET_ENDED
             self._finish(trial, Status.STOPPED)
             return
         if outcome.status is Status.SUCCESS:
-            self._weigh(trial, outcome.fold)
-        self._judge(trial)
+            self._record_fold_loss(trial, outcome.fold)
+        self._update_status(trial)
 
-    def _weigh(self, trial: Trial, fold: int) -> None:
-        """Note the loss of a fold; where the metric breaks on its prediction, the fold failed."""
+    def _record_fold_loss(self, trial: Trial, fold: int) -> None:
+        """Record the loss of a fold; mark the fold as failed if the metric cannot be computed."""
         outcome = trial.outcomes[fold]
         try:
             prediction = np.asarray(self._predictions.fold(trial, fold))
@@ -329,56 +329,56 @@ class Search:
             cause = f"The metric raised {type(error).__name__}: {error}"
         else:
             trial.fold_losses[fold] = loss
-            if np.isfinite(loss) or self._is_silent(fold):
+            if np.isfinite(loss) or self._is_undefined(fold):
                 return
-            cause = "The metric is not finite on its predictions."
+            cause = "The metric is not finite for its predictions."
         trial.outcomes[fold] = replace(outcome, status=Status.FAILED, error=cause)
 
-    def _is_silent(self, fold: int) -> bool:
-        """Whether the metric has no value on a fold for anyone, such as AUC with one class."""
+    def _is_undefined(self, fold: int) -> bool:
+        """Return whether the metric is undefined on a fold, such as AUC with one class."""
         baseline = self.trials[0]
-        if baseline.origin != "baseline":
+        if baseline.source != "baseline":
             return False
         return not np.isfinite(baseline.fold_losses.get(fold, np.nan))
 
-    def _judge(self, trial: Trial) -> None:
-        """Decide by the folds in their order; in a reproducible run arrival plays no part."""
+    def _update_status(self, trial: Trial) -> None:
+        """Prune, fail or finish a trial; in a reproducible run by its folds in order."""
         bad = [f for f, o in sorted(trial.outcomes.items()) if o.status is not Status.SUCCESS]
         done = 0
         while done in trial.outcomes and done not in bad:
             done += 1
         if self.is_reproducible:
             bad = [fold for fold in bad if fold == done]
-        lost = lost_at(trial, self._comparable(trial), min(done, len(self._folds) - 1))
-        if lost is not None:
-            trial.fold_losses = {fold: trial.fold_losses[fold] for fold in range(lost)}
-            trial.error = "Clearly worse than the best trials on its first folds."
+        pruned_after = lost_at(trial, self._comparable(trial), min(done, len(self._folds) - 1))
+        if pruned_after is not None:
+            trial.fold_losses = {fold: trial.fold_losses[fold] for fold in range(pruned_after)}
+            trial.error = "Pruned: clearly worse than the best trials on the first folds."
             self._finish(trial, Status.DROPPED)
         elif bad:
             trial.error = trial.outcomes[bad[0]].error
             self._finish(trial, trial.outcomes[bad[0]].status)
         elif done == len(self._folds):
             self._finish(trial, Status.SUCCESS)
-        elif done and not self._is_worth_more(trial, done):
-            trial.error = "It adds too little to the answer on its first folds."
+        elif done and not self._gains_enough(trial, done):
+            trial.error = "Pruned: too little gain for the ensemble on the first folds."
             self._finish(trial, Status.DROPPED)
 
-    def _is_worth_more(self, trial: Trial, done: int) -> bool:
-        """Whether what it adds to the answer on its first folds is worth the time of the others."""
+    def _gains_enough(self, trial: Trial, done: int) -> bool:
+        """Return whether the gain for the ensemble justifies the time of the remaining folds."""
         if self.is_reproducible or self._gain is None:
             return True
         spent = sum(trial.outcomes[fold].seconds for fold in range(done))
         rest = spent * (len(self._folds) - done) / done
         share = rest / (self._budget.seconds * self._executor.workers)
-        worth = least_gain(share, self._refused)
-        if not worth:
+        required = required_gain(share, self._pruned_in_a_row)
+        if not required:
             return True
-        is_worth_it = self._gain(*self._predictions.first(trial, range(done))) >= worth
-        self._refused = 0 if is_worth_it else self._refused + 1
-        return is_worth_it
+        is_enough = self._gain(*self._predictions.of_folds(trial, range(done))) >= required
+        self._pruned_in_a_row = 0 if is_enough else self._pruned_in_a_row + 1
+        return is_enough
 
     def _comparable(self, trial: Trial) -> list[Trial]:
-        """The finished trials that this trial may be compared with."""
+        """Return the finished trials that this trial may be compared with."""
         last = trial.number - self._window if self.is_reproducible else len(self.trials)
         return [t for t in self.trials if t.status is Status.SUCCESS and t.number <= last]
 
@@ -389,7 +389,7 @@ class Search:
             trial.loss = loss if np.isfinite(loss) else None
             if trial.loss is None:
                 status = Status.FAILED
-                trial.error = "The metric is not finite on its predictions."
+                trial.error = "The metric is not finite for its predictions."
         elif status is Status.DROPPED:
             trial.loss = projected_loss(trial, self._comparable(trial))
         trial.status = status

@@ -1,4 +1,4 @@
-"""Predictions of rows by models that were not trained on them, put together from the folds."""
+"""Out-of-fold predictions of trials, assembled from the folds."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ class OutOfFold:
         self._evaluated = evaluated
 
     def fold(self, trial: Trial, fold: int) -> np.ndarray:
-        """What a trial predicted for the validation rows of a fold, memory-mapped."""
+        """Return a trial's predictions of the validation rows of a fold, memory-mapped."""
         return np.load(self.folder / trial.outcomes[fold].prediction, mmap_mode="r")
 
-    def first(self, trial: Trial, folds: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Positions among the evaluated rows of some folds, and what was predicted for them."""
+    def of_folds(self, trial: Trial, folds: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the positions of some folds' rows among the evaluated rows, and predictions."""
         chosen = list(folds)
         positions = [np.searchsorted(self._evaluated, self._folds[fold][1]) for fold in chosen]
         return np.concatenate(positions), np.concatenate([self.fold(trial, f) for f in chosen])
 
-    def whole(self, trial: Trial) -> np.ndarray:
-        """The predictions of all evaluated rows by a successful trial, memory-mapped."""
+    def all_rows(self, trial: Trial) -> np.ndarray:
+        """Return a successful trial's predictions of all evaluated rows, memory-mapped."""
         path = self.folder / "predictions" / f"{trial.number:05d}.npy"
         if not path.exists():
             self._write(trial, path)
         return np.load(path, mmap_mode="r")
 
     def _write(self, trial: Trial, path: Path) -> None:
-        positions, predicted = self.first(trial, sorted(trial.outcomes))
-        whole = np.full((len(self._evaluated), *predicted.shape[1:]), np.nan, dtype=np.float32)
-        whole[positions] = predicted
-        write_whole(path, lambda file: np.save(file, whole))
+        positions, predicted = self.of_folds(trial, sorted(trial.outcomes))
+        joined = np.full((len(self._evaluated), *predicted.shape[1:]), np.nan, dtype=np.float32)
+        joined[positions] = predicted
+        write_whole(path, lambda file: np.save(file, joined))

@@ -1,4 +1,4 @@
-"""From a configuration to scikit-learn objects: the preprocessing of a table, and the model."""
+"""Build scikit-learn preprocessing from a configuration."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["PreparationPlan", "plan_preparation"]
 
 
 class PreparationPlan:
-    """The chosen preprocessor of each slot with its values.
+    """The chosen preprocessor of each slot with its hyperparameter values.
 
     Attributes
     ----------
     steps : dict of str to (Preprocessor, dict)
-        By slot.
+        Preprocessor and values by slot.
     key : str
-        Equal for plans that prepare alike, so that prepared rows can be shared.
+        Equal for plans with the same result, so that prepared rows can be shared.
     """
 
     def __init__(
@@ -33,22 +33,22 @@ class PreparationPlan:
         self.model = model
         self.steps = dict(steps)
         chosen = sorted((slot, step.name, sorted(v.items())) for slot, (step, v) in steps.items())
-        self.key = repr((chosen, model.tags.sparse, model.tags.raw))
+        self.key = repr((chosen, model.tags.accepts_sparse, model.tags.accepts_dataframe))
 
     @property
     def is_native(self) -> bool:
-        """Whether categories reach the model as codes."""
+        """Return whether the model receives categories as codes."""
         step = self.steps.get("categorical")
-        return step is not None and step[0].native
+        return step is not None and step[0].outputs_categories
 
     def build(self, space: SearchSpace, context: BuildContext) -> Any:
-        """An unfitted transformer of typed frames.
+        """Return an unfitted transformer of typed frames.
 
         Category codes, if any, are the first columns of its output.
         """
         from sklearn.compose import ColumnTransformer
 
-        # Positions, for scikit-learn looks every name up in a list, which 10 000 columns feel.
+        # Positions, because scikit-learn searches each name in a list: slow for 10,000 columns.
         columns = space.task.positions
         numbers = columns(Role.NUMERIC, Role.BOOLEAN)
         branches: list[tuple[str, Any, Any]] = []
@@ -71,14 +71,14 @@ class PreparationPlan:
         )
 
     def build_reduction(self, context: BuildContext) -> Any | None:
-        """An unfitted transformer of the whole matrix, or None."""
+        """Return an unfitted transformer of the complete matrix, or None."""
         return self._step("reduce", context)
 
     def _may_be_sparse(self) -> bool:
-        if not self.model.tags.sparse:
+        if not self.model.tags.accepts_sparse:
             return False
         reduce = self.steps.get("reduce")
-        return reduce is None or reduce[0].name == "none" or not reduce[0].centers
+        return reduce is None or reduce[0].name == "none" or not reduce[0].needs_dense
 
     def _step(self, slot: str, context: BuildContext) -> Any | None:
         if slot not in self.steps:
@@ -97,7 +97,7 @@ class PreparationPlan:
 
 
 def _span(positions: list[int]) -> list[int] | slice:
-    """Neighbouring columns as a slice."""
+    """Return contiguous positions as a slice, others as a list."""
     first, last = positions[0], positions[-1]
     return slice(first, last + 1) if last - first + 1 == len(positions) else positions
 
@@ -105,7 +105,7 @@ def _span(positions: list[int]) -> list[int] | slice:
 def plan_preparation(
     space: SearchSpace, registry: Registry, configuration: Configuration
 ) -> PreparationPlan:
-    """Choose the preprocessor of each needed slot, as the configuration or the default says."""
+    """Return the preprocessor of each needed slot, by the configuration or the default."""
     model = registry.model(configuration.model)
     values = configuration.values
     steps: dict[str, tuple[Preprocessor, dict[str, Scalar]]] = {}
@@ -128,8 +128,13 @@ def plan_preparation(
             if all(given.get(p) in ok for p, ok in step.space[key].when.items())
         }
         steps[slot] = (step, active)
-    if "categorical" in steps and steps["categorical"][0].native and not model.tags.categories:
+    if (
+        "categorical" in steps
+        and steps["categorical"][0].outputs_categories
+        and not model.tags.accepts_categories
+    ):
         raise ComponentError(
-            f"Model {model.name!r} cannot take category codes.", hint="Encode them."
+            f"Model {model.name!r} does not accept category codes.",
+            hint="Choose another preprocessor for the slot 'categorical'.",
         )
     return PreparationPlan(model, steps)

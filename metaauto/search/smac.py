@@ -1,9 +1,9 @@
-"""Bayesian optimisation by SMAC, in a process of its own.
+"""Bayesian optimisation by SMAC, in a separate process.
 
-SMAC (Lindauer et al. 2022, JMLR 23:54) proposes; clock, loop and records are metaauto's.
-It thinks beside the workers at low priority and can be killed at any moment. It is told every
-finished trial, those of the warm start included; failures are told a finite loss, because an
-infinite one leaves its surrogate without a prediction.
+SMAC (Lindauer et al. 2022, JMLR 23:54) only proposes configurations; metaauto runs the budget, the
+loop and the records. SMAC runs at low priority beside the workers and can be killed at any time. It
+receives every finished trial, including those of the warm start. Failures are reported with a
+finite loss, because its surrogate cannot predict after an infinite one.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ from typing import Any
 from metaauto.components.hyperparameters import Range
 from metaauto.configuration import Configuration
 from metaauto.search.executors.environment import thread_environment
-from metaauto.search.executors.process import Child, Switchboard, call_back
+from metaauto.search.executors.process import Child, ConnectionListener, connect_to_parent
 
 __all__ = ["SmacProposer", "main"]
 
 _log = logging.getLogger("metaauto.search")
-_LOOK_AFTER_IT = 0.5
+_POLL_SECONDS = 0.5
 
 
 class SmacProposer:
-    """The parent's side: send results, ask for configurations, never wait unless told to.
+    """The parent's side: send results and request configurations; only `ready` may wait.
 
     Parameters
     ----------
     ranges : mapping
         `SearchSpace.ranges`.
     seed : int
-        Same seed and same results in the same order give the same proposals.
+        The same seed and the same results in the same order give the same proposals.
     """
 
     def __init__(self, ranges: Mapping[str, Mapping[str, Range]], seed: int) -> None:
         self._ranges = ranges
         self._seed = seed
-        self._switchboard = Switchboard()
+        self._listener = ConnectionListener()
         self._child = Child(
-            "metaauto.search.smac:main", self._switchboard.line("smac"), thread_environment(1)
+            "metaauto.search.smac:main", self._listener.connect_info("smac"), thread_environment(1)
         )
         self._connection: Connection | None = None
-        # Owned here, because the process is killed and could not tidy up.
+        # Owned by the parent, because the process is killed and cannot clean up.
         self._folder = tempfile.TemporaryDirectory(
             prefix="metaauto-smac-", ignore_cleanup_errors=True
         )
@@ -64,17 +64,17 @@ class SmacProposer:
             self._send(("tell", batch))
 
     def ask(self) -> None:
-        """Ask for one configuration; `ready` will have it."""
+        """Request one configuration; `ready` returns it."""
         self._waiting += 1
         self._send(("ask", None))
 
     @property
     def waiting(self) -> int:
-        """Configurations asked for and not yet received."""
+        """Return the number of configurations requested and not yet received."""
         return self._waiting
 
     def ready(self, seconds: float = 0.0) -> Configuration | None:
-        """The next configuration if it comes within some seconds, else None."""
+        """Return the next configuration, or None if it does not arrive within this time."""
         if self.failure or not self._connect(seconds) or self._connection is None:
             return None
         try:
@@ -82,7 +82,7 @@ class SmacProposer:
                 return None
             kind, value = self._connection.recv()
         except (EOFError, OSError):
-            self._fail(self._child.complaint() or "its process ended")
+            self._fail(self._child.last_stderr_line() or "its process ended")
             return None
         self._waiting -= 1
         if kind == "error":
@@ -91,31 +91,31 @@ class SmacProposer:
         return Configuration.from_json(value)
 
     def close(self) -> None:
-        """End its process at once."""
+        """Kill its process."""
         self._child.kill()
         if self._connection is not None:
             self._connection.close()
-        self._switchboard.close()
+        self._listener.close()
         self._folder.cleanup()
 
     def _fail(self, cause: str) -> None:
         self.failure = cause
         self._waiting = 0
-        _log.warning("SMAC stopped proposing (%s); random configurations take its place.", cause)
+        _log.warning("SMAC failed (%s); continuing with random configurations.", cause)
 
     def _connect(self, seconds: float) -> bool:
         if self._connection is not None:
             return True
         end = time.monotonic() + seconds
-        while (answer := self._switchboard.answered("smac")) is None:
+        while (accepted := self._listener.accepted("smac")) is None:
             if not self._child.is_alive():
-                self._fail(self._child.complaint() or "its process did not start")
+                self._fail(self._child.last_stderr_line() or "its process did not start")
                 return False
             left = end - time.monotonic()
             if left <= 0:
                 return False
-            wait([self._switchboard.wake], min(left, _LOOK_AFTER_IT))
-        self._connection = answer[0]
+            wait([self._listener.wake], min(left, _POLL_SECONDS))
+        self._connection = accepted[0]
         self._outbox.insert(0, (self._ranges, self._seed, self._folder.name))
         while self._outbox:
             self._send(self._outbox.pop(0))
@@ -132,17 +132,17 @@ class SmacProposer:
         try:
             self._connection.send(message)
         except OSError:
-            self._fail(self._child.complaint() or "its process ended")
+            self._fail(self._child.last_stderr_line() or "its process ended")
 
 
-def main(call: Mapping[str, Any]) -> None:
-    """Entry of SMAC's process: answer the parent until it hangs up."""
+def main(connect_info: Mapping[str, Any]) -> None:
+    """Run SMAC's process: answer requests until the parent closes the connection."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(5)
-    connection = call_back(call)
+    connection = connect_to_parent(connect_info)
     try:
         ranges, seed, folder = connection.recv()
         try:
@@ -163,26 +163,29 @@ def _serve(connection: Connection, ranges: Any, seed: int, folder: str) -> None:
 
     translation = Translation(ranges, seed)
     facade = _facade(translation.space, seed, folder)
-    # A point that comes back differs by rounding, and SMAC would wait for the first for ever.
-    asked: dict[str, Any] = {}
+    # Configurations are matched by key: rounding changes values, and SMAC would wait for the
+    # original point forever.
+    requested: dict[str, Any] = {}
     while True:
         kind, payload = connection.recv()
         if kind == "tell":
             for record, loss, seconds in payload:
-                told = Configuration.from_json(record)
-                point = asked.pop(told.key, None) or translation.to_space(told)
+                configuration = Configuration.from_json(record)
+                point = requested.pop(configuration.key, None) or translation.to_space(
+                    configuration
+                )
                 facade.tell(
                     TrialInfo(config=point, seed=0), TrialValue(cost=loss, time=seconds), save=False
                 )
         else:
             point = facade.ask().config
             proposal = translation.from_space(point)
-            asked[proposal.key] = point
+            requested[proposal.key] = point
             connection.send(("configuration", proposal.to_json()))
 
 
 def _facade(space: Any, seed: int, folder: str) -> Any:
-    """SMAC with its pitfalls handled: no prompt, no logging set-up, nothing written to the cwd."""
+    """Return SMAC without prompt, without logging set-up and without files in the cwd."""
     from smac import HyperparameterOptimizationFacade as Facade
     from smac import Scenario
     from smac.model.random_forest import RandomForest
@@ -221,5 +224,5 @@ def _single_thread(forest: Any) -> dict[str, Any]:
 
 
 def _never_called(config: Any, seed: int = 0) -> float:
-    """Stand for the target function, which metaauto runs itself."""
+    """Raise: placeholder for the target function, which metaauto runs itself."""
     raise NotImplementedError("metaauto runs the trials")

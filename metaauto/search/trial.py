@@ -1,4 +1,4 @@
-"""The words of the search: a trial, its jobs and their outcomes."""
+"""Trials, their jobs and the outcomes of jobs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["DescribeJob", "Description", "Job", "Outcome", "Status", "Trial"]
 
 
 class Status(str, enum.Enum):
-    """How a job or a trial ended, or that it has not."""
+    """The status of a job or a trial."""
 
     RUNNING = "running"
     SUCCESS = "success"
@@ -27,7 +27,7 @@ class Status(str, enum.Enum):
 
     @property
     def is_failure(self) -> bool:
-        """Whether something went wrong, rather than being over early."""
+        """Return whether the status is a failure; pruned and stopped trials are not."""
         return self in (Status.FAILED, Status.CRASHED, Status.TIMEOUT, Status.MEMORY)
 
     def __str__(self) -> str:
@@ -36,18 +36,18 @@ class Status(str, enum.Enum):
 
 @dataclass(frozen=True)
 class Job:
-    """The unit of work: one configuration on one fold.
+    """One configuration on one fold: the unit of work of a worker.
 
     Parameters
     ----------
     trial, fold : int
         Numbers of the trial and of the fold.
     configuration : Configuration
-        What to fit.
+        Configuration to fit.
     seed : int
-        Seed for everything random in it.
+        Seed for everything random in the job.
     soft_seconds : float
-        The model should stop by itself within this time and keep what it has.
+        The model should stop within this time and return a usable model.
     hard_seconds : float
         The worker is killed after this time.
     """
@@ -61,17 +61,17 @@ class Job:
 
     @property
     def stem(self) -> str:
-        """Start of the names of its files."""
+        """Return the prefix of the names of its files."""
         return f"{self.trial:05d}-{self.fold:02d}"
 
     def failed(self, status: Status, seconds: float, error: str) -> Outcome:
-        """The outcome when its worker did not live to send one."""
+        """Return the outcome for a worker that ended before it sent one."""
         return Outcome(self.trial, self.fold, status, seconds=seconds, error=error)
 
 
 @dataclass(frozen=True)
 class DescribeJob:
-    """Compute the table's metafeatures.
+    """The job of computing the metafeatures of the table.
 
     Parameters
     ----------
@@ -89,13 +89,13 @@ class DescribeJob:
     trial: int = -1
 
     def failed(self, status: Status, seconds: float, error: str) -> Description:
-        """The result when its worker did not live to send one."""
+        """Return the result for a worker that ended before it sent one."""
         return Description(None, seconds, f"{status}: {error}")
 
 
 @dataclass(frozen=True)
 class Description:
-    """What came of a `DescribeJob`: metafeatures, or why there are none."""
+    """The result of a `DescribeJob`: metafeatures, or an error."""
 
     metafeatures: Metafeatures | None
     seconds: float = 0.0
@@ -104,29 +104,28 @@ class Description:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job.
+    """The outcome of a job.
 
     Parameters
     ----------
     trial, fold : int
-        Which job.
+        Numbers of the trial and of the fold.
     status : Status
-        How it ended.
+        Final status.
     seconds : float
         Wall seconds in the worker.
     fit_seconds, predict_seconds : float
-        The parts spent on fitting (preprocessing included) and on predicting.
+        Seconds of fitting (preprocessing included) and of predicting.
     queued_seconds : float
-        Of the seconds of fitting those in which a busy machine had no processor for it, where the
-        system tells.
+        Seconds of fitting during which the job waited for a processor, where the system reports it.
     memory : float
         Highest resident memory of the worker, MiB.
     prediction, model : str
-        Names of the files it left in the run directory.
+        Names of its files in the run directory.
     error : str
-        The cause of a failure, one line.
+        Cause of a failure, one line.
     detail : str
-        The traceback of a failure.
+        Traceback of a failure.
     """
 
     trial: int
@@ -144,31 +143,31 @@ class Outcome:
 
     @property
     def own_seconds(self) -> float:
-        """Seconds that fitting takes on an idle machine, or what there was of it if it failed."""
+        """Return the seconds of fitting without waiting for a processor; all if it failed."""
         return max(self.fit_seconds - self.queued_seconds, 0.0) or self.seconds
 
 
 @dataclass
 class Trial:
-    """One configuration and what is known of it so far.
+    """One configuration with its outcomes so far.
 
     Parameters
     ----------
     number : int
-        Trials are numbered from 0 in the order they were started.
+        Number from 0 in the order of the starts.
     configuration : Configuration
-        What is tried.
-    origin : str
-        Who proposed it: ``"baseline"``, ``"portfolio"``, ``"smac"``, ``"random"``.
+        Evaluated configuration.
+    source : str
+        Source of the proposal: ``"baseline"``, ``"portfolio"``, ``"smac"``, ``"random"``.
     why : str
-        Why, one clause.
+        Reason for the proposal, one clause.
     expected_seconds : float
-        Worker seconds that all its folds were expected to take.
+        Expected worker seconds of all its folds.
     """
 
     number: int
     configuration: Configuration
-    origin: str
+    source: str
     why: str = ""
     expected_seconds: float = 0.0
     status: Status = Status.RUNNING
@@ -182,35 +181,35 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """Name for people: the model and the number."""
+        """Return the display name: the model and the number."""
         return f"{self.configuration.model}-{self.number}"
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more is to be run for it."""
+        """Return whether the trial has ended."""
         return self.status is not Status.RUNNING
 
     @property
     def seconds(self) -> float:
-        """Worker seconds of its folds together."""
+        """Return the total worker seconds of its folds."""
         return sum(outcome.seconds for outcome in self.outcomes.values())
 
     @property
     def memory(self) -> float:
-        """Highest memory of its folds, MiB."""
+        """Return the highest memory of its folds, MiB."""
         return max((outcome.memory for outcome in self.outcomes.values()), default=0.0)
 
-    def files(self, folder: Path, what: str) -> list[Path]:
-        """Its files of one kind (``"model"`` or ``"prediction"``), by fold."""
-        return [folder / getattr(self.outcomes[fold], what) for fold in sorted(self.outcomes)]
+    def files(self, folder: Path, attribute: str) -> list[Path]:
+        """Return its files of one kind (``"model"`` or ``"prediction"``), by fold."""
+        return [folder / getattr(self.outcomes[fold], attribute) for fold in sorted(self.outcomes)]
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values, without its outcomes."""
+        """Return the trial as JSON-ready values, without its outcomes."""
         return {
             "number": self.number,
             "name": self.name,
             "configuration": self.configuration.to_json(),
-            "origin": self.origin,
+            "source": self.source,
             "why": self.why,
             "status": self.status.value,
             "loss": self.loss,

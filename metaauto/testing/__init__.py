@@ -1,7 +1,7 @@
-"""For authors of plugins: contracts to test components against, nasty tables, faulty models.
+"""Test tools for plugin authors: component contracts, awkward tables and faulty models.
 
-A plugin's test file subclasses the contract of each kind of component it registers; pytest then
-runs every check of the contract. Nothing else of metaauto needs pytest.
+The test file of a plugin subclasses the contract of each kind of component it registers; pytest
+then runs all checks of the contract. Only this package requires pytest.
 
 Examples
 --------
@@ -22,12 +22,12 @@ from typing import Any
 from metaauto.lazy import attribute_of
 
 __all__ = [
-    "NASTY_TABLES",
+    "AWKWARD_TABLES",
+    "AwkwardTable",
     "ExplainerContract",
-    "ExtractorContract",
+    "MetafeatureContract",
     "MetricContract",
     "ModelContract",
-    "NastyTable",
     "PreprocessorContract",
     "Problem",
     "ReaderContract",
@@ -42,15 +42,15 @@ __all__ = [
 
 _HOMES = {
     "ExplainerContract": "contracts.explainer",
-    "ExtractorContract": "contracts.extractor",
+    "MetafeatureContract": "contracts.metafeature",
     "MetricContract": "contracts.metric",
     "ModelContract": "contracts.model",
     "PreprocessorContract": "contracts.preprocessor",
     "ReaderContract": "contracts.reader",
     "StrategyContract": "contracts.strategy",
     "make_strategy_input": "contracts.strategy",
-    "NASTY_TABLES": "tables",
-    "NastyTable": "tables",
+    "AWKWARD_TABLES": "tables",
+    "AwkwardTable": "tables",
     "Problem": "problems",
     "make_problem": "problems",
     "fit_on": "problems",
@@ -61,7 +61,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # Lazy: workers import `metaauto.testing.faults`, and there pytest may be missing.
+    # Lazy: workers import `metaauto.testing.faults`, possibly without pytest.
     return attribute_of(__name__, _HOMES, name)
 
 

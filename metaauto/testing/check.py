@@ -1,4 +1,4 @@
-"""Run the contracts on all components of a plugin, each in a process of its own."""
+"""Run the contracts of the components of a plugin, each in a separate process."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.plugins.registry import Plugin
 from metaauto.testing.pytest_plugin import CONTRACTS, REQUEST, TEST_MODULE, request_for
 
-__all__ = ["Failure", "Target", "Verdict", "check_component", "find_target", "plugins_of"]
+__all__ = ["CheckFailure", "CheckResult", "Target", "check_component", "find_target", "plugins_of"]
 
-PATIENCE = 600.0
+TIMEOUT = 600.0
 _REMARKS = {
-    "reader": "Its contract needs a source: derive a test from metaauto.testing.ReaderContract.",
-    "knowledge": "Knowledge packs are checked when they are opened.",
-    "command": "Commands have no contract.",
+    "reader": "Readers require a source: subclass metaauto.testing.ReaderContract in a test file.",
+    "knowledge": "Knowledge stores are checked when they are opened.",
+    "command": "There is no contract for commands.",
 }
 
 
@@ -36,9 +36,9 @@ class Target:
     Parameters
     ----------
     settings : PluginSettings
-        Settings that load it and nothing else.
+        Settings that load this plugin only.
     path : tuple of str
-        Folders in which its modules are found, besides the installed ones.
+        Additional folders of the module search path.
     """
 
     settings: PluginSettings
@@ -46,56 +46,56 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A check that failed, and how."""
+class CheckFailure:
+    """A failed check and its message."""
 
     check: str
     message: str
 
 
 @dataclass
-class Verdict:
-    """What the contract of one component came to.
+class CheckResult:
+    """Result of the contract of one component.
 
     Parameters
     ----------
     component : str
         ``kind:name``.
     passed, skipped : int
-        Checks that passed, and those of what it does not claim to do.
-    failures : list of Failure
-        Checks that failed.
+        Numbers of checks that passed, and that do not apply to the component's tags.
+    failures : list of CheckFailure
+        Failed checks.
     remark : str
-        Why it was not checked, if it was not.
+        Reason why the component was not checked, else empty.
     """
 
     component: str
     passed: int = 0
     skipped: int = 0
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[CheckFailure] = field(default_factory=list)
     remark: str = ""
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing failed."""
+        """Return whether no check failed."""
         return not self.failures
 
 
 def find_target(package: str) -> Target:
-    """Find a plugin by what the user calls it.
+    """Find a plugin by name, distribution or path.
 
     Parameters
     ----------
     package : str
         Name of an installed plugin or of its distribution; or the path of a plugin file, of a
-        folder of such files, or of a project with a ``pyproject.toml``.
+        folder of plugin files, or of a project with a ``pyproject.toml``.
 
     Raises
     ------
     UnknownName
-        Nothing of that name is installed.
+        No plugin of this name is installed.
     PluginLoadError
-        The project declares no plugin.
+        The project does not declare a plugin.
     """
     path = Path(package).expanduser()
     if path.is_file() and path.suffix == ".py":
@@ -109,35 +109,37 @@ def find_target(package: str) -> Target:
         return Target(PluginSettings(only=(), folders=(str(path),)))
     target = Target(PluginSettings(only=(package,)))
     if not plugins_of(target):
-        found = load_plugins(PluginSettings(only=())).plugins
-        names = {n for p in found if not p.is_own for n in (p.name, p.distribution) if n}
+        installed = load_plugins(PluginSettings(only=())).plugins
+        names = {n for p in installed if not p.is_own for n in (p.name, p.distribution) if n}
         raise UnknownName.among(
-            "installed plugin", package, names, "Or name a plugin file, a folder or a project."
+            "installed plugin", package, names, "Or pass a plugin file, a folder or a project."
         )
     return target
 
 
 def _declared_modules(file: Path) -> tuple[str, ...]:
-    """Modules in the entry points of a project."""
+    """Return the modules in the entry points of a project."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:
-        import tomli as tomllib  # comes with pytest there
+        import tomli as tomllib  # a dependency of pytest before Python 3.11
     try:
         project = tomllib.loads(file.read_text("utf-8"))
         points = project["project"]["entry-points"]["metaauto"]
         return tuple(str(value).partition(":")[0] for value in points.values())
     except tomllib.TOMLDecodeError as error:
-        raise PluginLoadError(f"{str(file)!r} is no TOML: {error}.", hint="Correct it.") from error
+        raise PluginLoadError(
+            f"{str(file)!r} is not valid TOML: {error}.", hint="Correct the file."
+        ) from error
     except (KeyError, AttributeError, TypeError) as error:
         raise PluginLoadError(
-            f"{str(file)!r} declares no plugin of metaauto.",
+            f"{str(file)!r} does not declare a metaauto plugin.",
             hint='Add [project.entry-points.metaauto] with: name = "module".',
         ) from error
 
 
 def plugins_of(target: Target) -> list[Plugin]:
-    """The plugins that are to be checked, with what they register and what is wrong with them."""
+    """Load the plugins of a target; each lists its components and errors."""
     with _on_path(target.path):
         loaded = load_plugins(target.settings)
     return [p for p in loaded.plugins if not p.is_own and not p.disabled]
@@ -153,8 +155,8 @@ def _on_path(folders: tuple[str, ...]) -> Iterator[None]:
         sys.path[:] = before
 
 
-def check_component(target: Target, component: str, patience: float = PATIENCE) -> Verdict:
-    """Run the contract of one component in a process of its own.
+def check_component(target: Target, component: str, timeout: float = TIMEOUT) -> CheckResult:
+    """Run the contract of one component in a separate process.
 
     Parameters
     ----------
@@ -162,8 +164,8 @@ def check_component(target: Target, component: str, patience: float = PATIENCE) 
         From `find_target`.
     component : str
         ``kind:name``.
-    patience : float, default=600
-        Seconds after which the process is ended.
+    timeout : float, default=600
+        Seconds after which the process is terminated.
 
     Raises
     ------
@@ -172,10 +174,11 @@ def check_component(target: Target, component: str, patience: float = PATIENCE) 
     """
     kind = component.partition(":")[0]
     if kind not in CONTRACTS:
-        return Verdict(component, remark=_REMARKS.get(kind, f"There is no contract of a {kind}."))
+        remark = _REMARKS.get(kind, f"There is no contract for components of kind {kind}.")
+        return CheckResult(component, remark=remark)
     if importlib.util.find_spec("pytest") is None:
         raise SettingError(
-            "Checking a plugin needs pytest, which is not installed.",
+            "Checking a plugin requires pytest, which is not installed.",
             hint="Run: pip install pytest",
         )
     with tempfile.TemporaryDirectory(prefix="metaauto-check-") as folder:
@@ -190,9 +193,9 @@ def check_component(target: Target, component: str, patience: float = PATIENCE) 
         command = [sys.executable, "-m", "pytest", "-q", "-p", "metaauto.testing.pytest_plugin"]
         command += ["-p", "no:cacheprovider", "--rootdir", folder, "-c", os.devnull]
         command += ["test_contract.py"]
-        ending, said = _run(command, folder, environment, patience)
+        problem, output = _run(command, folder, environment, timeout)
         lines = results.read_text("utf-8").splitlines() if results.exists() else []
-    return _judge(component, [json.loads(line) for line in lines], ending, said)
+    return _result(component, [json.loads(line) for line in lines], problem, output)
 
 
 def _absolute(settings: PluginSettings) -> PluginSettings:
@@ -201,15 +204,15 @@ def _absolute(settings: PluginSettings) -> PluginSettings:
 
 
 def _run(
-    command: list[str], folder: str, environment: dict[str, str], patience: float
+    command: list[str], folder: str, environment: dict[str, str], timeout: float
 ) -> tuple[str, str]:
-    """How the process ended if it did not end by itself, and what it said."""
+    """Return the problem if the process did not end normally, and its output."""
     try:
         done = subprocess.run(
             command,
             cwd=folder,
             env=environment,
-            timeout=patience,
+            timeout=timeout,
             check=False,
             text=True,
             errors="replace",
@@ -217,29 +220,31 @@ def _run(
             stderr=subprocess.STDOUT,
         )
     except subprocess.TimeoutExpired:
-        return f"it did not end within {patience:g} s", ""
-    ending = "" if done.returncode in (0, 1) else f"the process ended with {done.returncode}"
-    return ending, done.stdout
+        return f"not finished within {timeout:g} s", ""
+    failed = done.returncode not in (0, 1)
+    return f"the process exited with status {done.returncode}" if failed else "", done.stdout
 
 
-def _judge(component: str, records: list[dict[str, Any]], ending: str, said: str) -> Verdict:
-    verdict = Verdict(component)
+def _result(
+    component: str, records: list[dict[str, Any]], problem: str, output: str
+) -> CheckResult:
+    result = CheckResult(component)
     running = None
     for record in records:
         outcome = record["outcome"]
         running = record["check"] if outcome == "started" else None
         if outcome == "passed":
-            verdict.passed += 1
+            result.passed += 1
         elif outcome == "skipped":
-            verdict.skipped += 1
+            result.skipped += 1
         elif outcome == "failed":
-            verdict.failures.append(Failure(record["check"], _short(record["message"])))
+            result.failures.append(CheckFailure(record["check"], _short(record["message"])))
     if running is not None:
-        verdict.failures.append(Failure(running, ending or "the process ended"))
-    elif not verdict.failures and (ending or not verdict.passed):
-        last = (said.strip().splitlines() or ["no check was run"])[-1]
-        verdict.failures.append(Failure("loading", ending or _short(last)))
-    return verdict
+        result.failures.append(CheckFailure(running, problem or "the process exited"))
+    elif not result.failures and (problem or not result.passed):
+        last = (output.strip().splitlines() or ["no check was run"])[-1]
+        result.failures.append(CheckFailure("loading", problem or _short(last)))
+    return result
 
 
 def _short(message: str) -> str:

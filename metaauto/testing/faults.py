@@ -1,7 +1,7 @@
-"""Models that fail in every way a model can; a plugin module for tests of the engine.
+"""Faulty models, as a plugin module for tests of the engine.
 
-Load it like any plugin module (``PluginSettings(modules=("metaauto.testing.faults",))``). Each
-model behaves when it is built; the trouble starts in ``fit`` or ``predict``.
+Load it as a plugin module (``PluginSettings(modules=("metaauto.testing.faults",))``). Each model
+can be built; the fault occurs in ``fit`` or ``predict``.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ LONG = 600.0
 
 
 class FaultyEstimator(BaseEstimator):
-    """Predicts what is usual in training, unless its fault prevents it.
+    """Estimator that predicts the training mean or class frequencies, with an optional fault.
 
     Parameters
     ----------
     fault : str
         Name of the fault, a key of `FAULTS` without the prefix ``fault_``.
     seconds : float, default=600
-        How long faults that take time take.
+        Duration of faults that take time.
     gigabytes : float, default=4
-        How much memory the greedy one takes before it gives up.
+        Memory that ``eats_memory`` allocates before it raises `MemoryError`.
     regression : bool, default=False
         Whether to predict values instead of probabilities.
     """
@@ -55,36 +55,36 @@ class FaultyEstimator(BaseEstimator):
         self.regression = regression
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> FaultyEstimator:
-        """Learn the mean or the shares of the classes; then do the wrong thing."""
+        """Fit the mean or the class frequencies, then execute the fault."""
         y = np.asarray(y)
         if self.regression:
-            self.usual_ = np.array([y.mean()])
+            self.constant_ = np.array([y.mean()])
         else:
             self.classes_, counts = np.unique(y, return_counts=True)
-            self.usual_ = counts / counts.sum()
-        _IN_FIT.get(self.fault, _nothing)(self)
+            self.constant_ = counts / counts.sum()
+        _IN_FIT.get(self.fault, _no_fault)(self)
         return self
 
     def _predict(self, X: Any) -> np.ndarray:
-        found = np.repeat(self.usual_[None, :], X.shape[0], axis=0)
-        return _IN_PREDICT.get(self.fault, _as_it_is)(self, found)
+        prediction = np.repeat(self.constant_[None, :], X.shape[0], axis=0)
+        return _IN_PREDICT.get(self.fault, _unchanged)(self, prediction)
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Shares of the classes, or what the fault makes of them."""
+        """Return the class frequencies, changed by the fault."""
         return self._predict(X)
 
     def predict(self, X: Any) -> np.ndarray:
-        """The mean or the most frequent class, or what the fault makes of it."""
-        found = self._predict(X)
-        return found[:, 0] if self.regression else self.classes_[found.argmax(axis=1)]
+        """Return the mean or the most frequent class, changed by the fault."""
+        prediction = self._predict(X)
+        return prediction[:, 0] if self.regression else self.classes_[prediction.argmax(axis=1)]
 
 
-def _nothing(estimator: FaultyEstimator) -> None:
+def _no_fault(estimator: FaultyEstimator) -> None:
     pass
 
 
-def _as_it_is(estimator: FaultyEstimator, found: np.ndarray) -> np.ndarray:
-    return found
+def _unchanged(estimator: FaultyEstimator, prediction: np.ndarray) -> np.ndarray:
+    return prediction
 
 
 def _sleep(estimator: FaultyEstimator) -> None:
@@ -94,7 +94,7 @@ def _sleep(estimator: FaultyEstimator) -> None:
 
 
 def _hang_in_c(estimator: FaultyEstimator) -> None:
-    """Loop in C with the interpreter's lock held: no signal handler, no thread gets a turn."""
+    """Loop in C without releasing the GIL: no signal handler and no other thread can run."""
     until = time.monotonic() + estimator.seconds
     while time.monotonic() < until:
         collections.deque(itertools.repeat(None, 2_000_000_000), maxlen=0)
@@ -118,29 +118,29 @@ def _exit(estimator: FaultyEstimator) -> None:
     os._exit(3)
 
 
-def _leave(estimator: FaultyEstimator) -> None:
+def _raise_system_exit(estimator: FaultyEstimator) -> None:
     raise SystemExit(4)
 
 
-def _eat_memory(estimator: FaultyEstimator) -> None:
-    """Take memory page by page, so that it is really used; give up in the end."""
-    taken = []
+def _allocate_memory(estimator: FaultyEstimator) -> None:
+    """Allocate and write memory in blocks of 32 MiB, then raise `MemoryError`."""
+    blocks = []
     for _ in range(int(estimator.gigabytes * 32)):
-        taken.append(np.ones(2**22, dtype=np.float64))
-    raise MemoryError(f"{len(taken) / 32:.1f} GiB were not enough")
+        blocks.append(np.ones(2**22, dtype=np.float64))
+    raise MemoryError(f"{len(blocks) / 32:.1f} GiB were not enough")
 
 
-def _chatter(estimator: FaultyEstimator) -> None:
-    """Ten megabytes through Python's streams and past them."""
+def _write_output(estimator: FaultyEstimator) -> None:
+    """Write ten megabytes to Python's standard output and to the file descriptor of stderr."""
     line = "x" * 1023 + "\n"
     for _ in range(5_000):
         sys.stdout.write(line)
         os.write(2, line.encode())
 
 
-def _leave_a_child(estimator: FaultyEstimator) -> None:
+def _start_child_process(estimator: FaultyEstimator) -> None:
     code = f"import time; time.sleep({estimator.seconds})"
-    subprocess.Popen([sys.executable, "-c", code])  # left behind on purpose
+    subprocess.Popen([sys.executable, "-c", code])  # not terminated on purpose
     _sleep(estimator)
 
 
@@ -148,21 +148,21 @@ def _forbid_pickling(estimator: FaultyEstimator) -> None:
     estimator.function_ = lambda: None
 
 
-def _not_a_number(estimator: FaultyEstimator, found: np.ndarray) -> np.ndarray:
-    return np.full_like(found, np.nan, dtype=float)
+def _not_a_number(estimator: FaultyEstimator, prediction: np.ndarray) -> np.ndarray:
+    return np.full_like(prediction, np.nan, dtype=float)
 
 
-def _one_row_too_few(estimator: FaultyEstimator, found: np.ndarray) -> np.ndarray:
-    return found[:-1]
+def _one_row_too_few(estimator: FaultyEstimator, prediction: np.ndarray) -> np.ndarray:
+    return prediction[:-1]
 
 
-def _one_column_too_many(estimator: FaultyEstimator, found: np.ndarray) -> np.ndarray:
-    return np.hstack([found, found[:, :1]])
+def _one_column_too_many(estimator: FaultyEstimator, prediction: np.ndarray) -> np.ndarray:
+    return np.hstack([prediction, prediction[:, :1]])
 
 
-def _sleep_first(estimator: FaultyEstimator, found: np.ndarray) -> np.ndarray:
+def _sleep_first(estimator: FaultyEstimator, prediction: np.ndarray) -> np.ndarray:
     _sleep(estimator)
-    return found
+    return prediction
 
 
 _IN_FIT: dict[str, Callable[[FaultyEstimator], None]] = {
@@ -172,10 +172,10 @@ _IN_FIT: dict[str, Callable[[FaultyEstimator], None]] = {
     "raises": _raise,
     "segfaults": _crash,
     "exits": _exit,
-    "leaves": _leave,
-    "eats_memory": _eat_memory,
-    "chatters": _chatter,
-    "leaves_a_child": _leave_a_child,
+    "leaves": _raise_system_exit,
+    "eats_memory": _allocate_memory,
+    "chatters": _write_output,
+    "leaves_a_child": _start_child_process,
     "cannot_be_pickled": _forbid_pickling,
 }
 _IN_PREDICT: dict[str, Callable[[FaultyEstimator, np.ndarray], np.ndarray]] = {
@@ -197,7 +197,12 @@ def _model(fault: str) -> Model:
             "seconds": Float(0.0, LONG, LONG),
             "gigabytes": Float(0.0, 1024.0, 4.0),
         },
-        tags=Tags(missing=True, categories=True, sparse=True, sample_weight=True),
+        tags=Tags(
+            accepts_nan=True,
+            accepts_categories=True,
+            accepts_sparse=True,
+            accepts_sample_weight=True,
+        ),
         cost=0.01,
         trusted=("metaauto.testing.faults.FaultyEstimator",),
     )
@@ -206,7 +211,7 @@ def _model(fault: str) -> Model:
 FAULTS: dict[str, Model] = {
     f"fault_{fault}": _model(fault) for fault in ("none", *_IN_FIT, *_IN_PREDICT)
 }
-"""The faulty models by name; ``fault_none`` is the one that works."""
+"""Faulty models by name; ``fault_none`` has no fault."""
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""What a component must leave alone in its process, and what it may import."""
+"""Checks of global state and imports of a component."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-__all__ = ["HEAVY", "heavy_imports_of", "no_traces"]
+__all__ = ["HEAVY", "heavy_imports_of", "unchanged_global_state"]
 
 HEAVY = (
     "catboost",
@@ -28,7 +29,7 @@ HEAVY = (
     "torch",
     "xgboost",
 )
-"""Libraries that a plugin may import only when a component is built or fitted."""
+"""Libraries that a plugin may import only while a component is built or fitted."""
 
 
 def _state() -> dict[str, Any]:
@@ -49,15 +50,15 @@ def _state() -> dict[str, Any]:
 
 
 @contextmanager
-def no_traces() -> Iterator[None]:
-    """Fail if global state of the process changes inside the block.
+def unchanged_global_state() -> Iterator[None]:
+    """Raise an error if the global state of the process changes inside the block.
 
     Raises
     ------
     AssertionError
-        Names what was changed.
+        The message lists the changed state.
     """
-    # pytest notes the running test here between two looks.
+    # pytest changes this variable between two checks.
     os.environ.pop("PYTEST_CURRENT_TEST", None)
     before = _state()
     yield
@@ -67,21 +68,27 @@ def no_traces() -> Iterator[None]:
 
 
 def heavy_imports_of(module: str, also: Sequence[str] = ()) -> list[str]:
-    """Heavy libraries that are imported as soon as a plugin module is, in a fresh interpreter.
+    """Return the heavy libraries that importing a plugin module loads in a new interpreter.
 
     Parameters
     ----------
     module : str
-        Module that holds the component.
+        Module of the component.
     also : sequence of str
-        Further libraries that should not be imported yet.
+        Further libraries that the module must not import.
 
     Returns
     -------
     list of str
-        Those imported, sorted; empty if the module cannot be imported by name.
+        Loaded libraries, sorted; empty if the module cannot be imported by name.
     """
-    watched = sorted({*HEAVY, *also} - {"metaauto"})
+    path = os.pathsep.join(part or os.getcwd() for part in sys.path)
+    return list(_imported(module, tuple(sorted({*HEAVY, *also} - {"metaauto"})), path))
+
+
+@cache
+def _imported(module: str, watched: tuple[str, ...], path: str) -> list[str]:
+    """Import a module in a new interpreter; components of one module share the result."""
     code = (
         "import sys, importlib\n"
         "sys.path[:0] = sys.argv[2].split(sys.argv[3])\n"
@@ -95,7 +102,6 @@ def heavy_imports_of(module: str, also: Sequence[str] = ()) -> list[str]:
         "new = set(sys.modules) - before\n"
         "print(' '.join(name for name in sys.argv[4:] if name in new))\n"
     )
-    path = os.pathsep.join(part or os.getcwd() for part in sys.path)
     command = [sys.executable, "-c", code, module, path, os.pathsep, *watched]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, f"Importing {module} fails: {done.stderr[-2000:]}"

@@ -1,4 +1,4 @@
-"""Small learning problems, and fitting a model on one the way the search does."""
+"""Small learning problems, and functions that fit and predict as the search does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metaauto.components import Deadline, FitContext, Model
 __all__ = [
     "Problem",
     "check_prediction",
-    "disagreeing",
+    "contradictory",
     "fit_on",
     "make_problem",
     "predict_with",
@@ -29,13 +29,13 @@ class Problem:
     kind : {'binary', 'multiclass', 'regression'}
         Kind of task.
     X, X_validation : array, sparse matrix or DataFrame of shape (rows, features)
-        Prepared rows (typed frames for models tagged ``raw``).
+        Prepared rows (typed frames for models tagged ``accepts_dataframe``).
     y, y_validation : ndarray of shape (rows,)
         Class codes 0..k-1, or floats.
     n_classes : int
         Number of classes of the task, 0 in regression.
     categorical : tuple of int
-        Indices of columns holding category codes.
+        Indices of columns with category codes.
     sample_weight : ndarray of shape (rows,), optional
         Weights of the training rows.
     """
@@ -50,13 +50,13 @@ class Problem:
     sample_weight: np.ndarray | None = None
 
     def with_columns(self, change: Any) -> Problem:
-        """The same problem with ``change(X)`` in place of both matrices."""
+        """Return a copy with ``change`` applied to both matrices."""
         return replace(self, X=change(self.X), X_validation=change(self.X_validation))
 
     def context(
         self, seed: int = 0, seconds: float = float("inf"), validated: bool = True
     ) -> FitContext:
-        """What a model may know and use when it is fitted on this problem."""
+        """Return the `FitContext` of a fit on this problem."""
         deadline = Deadline() if seconds == float("inf") else Deadline.after(seconds)
         weight = self.sample_weight
         return FitContext(
@@ -91,20 +91,20 @@ def make_problem(
     kind : {'binary', 'multiclass', 'regression'}
         Kind of task.
     n_rows : int, default=120
-        Training rows; half as many validation rows come on top.
+        Training rows; half as many validation rows are added.
     n_features : int, default=5
-        Columns; the first one or two tell something about the target.
+        Columns; the first one or two are informative.
     n_classes : int, optional
-        Number of classes; 2, 3 or 0 by kind.
+        Number of classes; by default 2, 3 or 0 by kind.
     seed : int, default=0
-        Same seed, same problem.
+        Random seed.
     frame : bool, default=False
-        Give typed frames instead of matrices, with one category column.
+        Return typed frames with one category column instead of matrices.
 
     Returns
     -------
     Problem
-        Rows of zero mean and unit variance; every class has about as many rows.
+        Features with zero mean and unit variance; balanced classes.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def make_problem(
         classes, y = 0, 3.0 * signal + 10.0
     else:
         classes = n_classes or {"binary": 2, "multiclass": 3}[kind]
-        # Ranks within each part, so that both hold every class.
+        # Rank within each part, so that both contain every class.
         y = np.concatenate([_ranked(signal[:n_rows], classes), _ranked(signal[n_rows:], classes)])
     rows: Any = _as_frame(X) if frame else X
     take = (lambda part: rows.iloc[part]) if frame else (lambda part: rows[part])
@@ -150,16 +150,16 @@ def _as_frame(X: np.ndarray) -> Any:
 def fit_on(
     model: Model, problem: Problem, values: Mapping[str, Any] | None = None, **context: Any
 ) -> Any:
-    """Build a model and fit it on a problem, exactly as the search does.
+    """Build a model and fit it on a problem, as the search does.
 
     Parameters
     ----------
     model : Model
         The component.
     problem : Problem
-        What to fit it on.
+        The training and validation rows.
     values : mapping, optional
-        Hyperparameter values; the defaults of its space if left out.
+        Hyperparameter values; by default those of the model's space.
     **context
         ``seed``, ``seconds`` until the deadline, ``validated``: passed to `Problem.context`.
 
@@ -176,16 +176,16 @@ def fit_on(
 
 
 def predict_with(estimator: Any, problem: Problem, X: Any = None) -> np.ndarray:
-    """Predict and check, exactly as the search does.
+    """Predict and check the prediction, as the search does.
 
     Parameters
     ----------
     estimator : object
-        What `fit_on` returned.
+        A fitted estimator from `fit_on`.
     problem : Problem
         The problem it was fitted on.
     X : matrix or DataFrame, optional
-        Rows to predict; the validation rows if left out.
+        Rows to predict; by default the validation rows.
 
     Returns
     -------
@@ -195,15 +195,15 @@ def predict_with(estimator: Any, problem: Problem, X: Any = None) -> np.ndarray:
     Raises
     ------
     ComponentError
-        If shapes do not fit, or a prediction is not finite.
+        The shape is wrong, or a prediction is not finite.
     """
     from metaauto.search.evaluate import predict_fold
 
     return predict_fold(estimator, problem.X_validation if X is None else X, problem.context())
 
 
-def disagreeing(problem: Problem) -> Problem:
-    """Every training row twice: first with the lowest target, then with the highest."""
+def contradictory(problem: Problem) -> Problem:
+    """Duplicate every training row, first with the lowest target, then with the highest."""
     half = len(problem.y) // 2
     X = problem.X[:half]
     if hasattr(X, "iloc"):
@@ -214,12 +214,12 @@ def disagreeing(problem: Problem) -> Problem:
         X = np.vstack([X, X])
     y = np.repeat([problem.y.min(), problem.y.max()], half)
     if problem.kind == "multiclass":
-        y[:: problem.n_classes] = 1  # all classes are there
+        y[:: problem.n_classes] = 1  # so that all classes are present
     return replace(problem, X=X, y=y)
 
 
 def check_prediction(prediction: np.ndarray, problem: Problem) -> None:
-    """Fail unless a prediction of the validation rows has the right shape and honest values."""
+    """Assert that a prediction of the validation rows has a valid shape and valid values."""
     n_rows = problem.X_validation.shape[0]
     assert np.isfinite(prediction).all()
     if problem.kind == "regression":

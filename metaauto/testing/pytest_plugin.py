@@ -1,7 +1,7 @@
-"""The contracts of one component as a test module and a pytest plugin, for `check`.
+"""Test module and pytest plugin that run the contract of one component, for `check`.
 
-The test module asks for `contract_class`; the plugin writes down what became of each check, so that
-a process that hangs or crashes still tells in which check it did.
+The test module calls `contract_class`; the plugin records the outcome of each check, so that the
+check in which a process hangs or crashes is known.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from metaauto.plugins.manager import PluginSettings, load_plugins
 __all__ = ["CONTRACTS", "REQUEST", "TEST_MODULE", "contract_class", "request_for"]
 
 REQUEST = "METAAUTO_CHECK"
-"""Environment variable that holds what is to be checked, as JSON."""
+"""Environment variable with the component to check, as JSON."""
 
 CONTRACTS: dict[str, str] = {
     "explainer": "ExplainerContract",
-    "extractor": "ExtractorContract",
+    "metafeature": "MetafeatureContract",
     "metric": "MetricContract",
     "model": "ModelContract",
     "preprocessor": "PreprocessorContract",
     "strategy": "StrategyContract",
 }
-"""Contract classes that need to know nothing but the component, by kind."""
+"""Contract classes that require only the component, by kind."""
 
 TEST_MODULE = (
     "from metaauto.testing.pytest_plugin import contract_class\n\nTestContract = contract_class()\n"
@@ -35,16 +35,16 @@ TEST_MODULE = (
 
 
 def request_for(settings: PluginSettings, component: str, results: str) -> str:
-    """What to put into the environment to check one component.
+    """Return the value of `REQUEST` that checks one component.
 
     Parameters
     ----------
     settings : PluginSettings
-        Load these plugins.
+        Settings that load the plugin.
     component : str
         ``kind:name``.
     results : str
-        File to write a line of JSON to for each check.
+        Output file with one line of JSON per check.
     """
     record = {
         "settings": dataclasses.asdict(settings),
@@ -60,7 +60,7 @@ def _request() -> Mapping[str, Any]:
 
 
 def contract_class() -> type:
-    """The contract of the component that the environment names, ready for pytest."""
+    """Return the contract class of the component in the environment variable `REQUEST`."""
     import metaauto.testing
 
     request = _request()
@@ -79,12 +79,12 @@ def _write(**record: Any) -> None:
 
 
 def pytest_runtest_logstart(nodeid: str) -> None:
-    """Note that a check begins."""
+    """Record the start of a check."""
     _write(check=nodeid.split("::")[-1], outcome="started")
 
 
 def pytest_runtest_logreport(report: Any) -> None:
-    """Note what became of a check."""
+    """Record the outcome of a check."""
     if report.when != "call" and report.outcome == "passed":
         return
     crash = getattr(getattr(report, "longrepr", None), "reprcrash", None)
@@ -97,7 +97,7 @@ def pytest_runtest_logreport(report: Any) -> None:
 
 
 def pytest_collectreport(report: Any) -> None:
-    """Note that the checks could not even begin."""
+    """Record an error while the test module is collected."""
     if report.outcome == "failed":
         lines = str(report.longrepr).strip().splitlines()
         _write(check="loading", outcome="failed", message=lines[-1] if lines else "it failed")

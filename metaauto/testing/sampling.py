@@ -1,4 +1,4 @@
-"""Values of hyperparameters: a component's default, and random ones from its ranges."""
+"""Default and random hyperparameter values of a component."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from metaauto.components import SLOTS
 from metaauto.components.hyperparameters import Choice, Float, Int, Range, Scalar
 
-__all__ = ["default_values", "draw_values", "faults_in"]
+__all__ = ["default_values", "draw_values", "invalid_values"]
 
 
 def default_values(space: Mapping[str, Range]) -> dict[str, Scalar]:
-    """The default of every active hyperparameter.
+    """Return the default of every active hyperparameter.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def default_values(space: Mapping[str, Range]) -> dict[str, Scalar]:
     Returns
     -------
     dict
-        Values as ``build`` receives them: inactive hyperparameters and slots are left out.
+        Values as ``build`` receives them, without inactive hyperparameters and slots.
 
     Examples
     --------
@@ -36,14 +36,14 @@ def default_values(space: Mapping[str, Range]) -> dict[str, Scalar]:
 
 
 def draw_values(space: Mapping[str, Range], seed: int) -> dict[str, Scalar]:
-    """Random values of every active hyperparameter, as the search would draw them.
+    """Sample a random value of every active hyperparameter, as the search does.
 
     Parameters
     ----------
     space : mapping of str to Float, Int or Choice
         Ranges of a component.
     seed : int
-        Same seed, same values.
+        Random seed.
 
     Returns
     -------
@@ -60,17 +60,17 @@ def draw_values(space: Mapping[str, Range], seed: int) -> dict[str, Scalar]:
     return _fill(space, lambda bounds: _draw(bounds, random))
 
 
-def faults_in(space: Mapping[str, Range], values: Mapping[str, Any]) -> list[str]:
-    """What is wrong with values that should lie in a space; empty if nothing is."""
-    faults = []
+def invalid_values(space: Mapping[str, Range], values: Mapping[str, Any]) -> list[str]:
+    """Return a message for each value that is not in the space."""
+    problems = []
     for key, value in values.items():
         if key.split(".")[0] in SLOTS:
             continue
         if key not in space:
-            faults.append(f"{key!r} is not in the space")
+            problems.append(f"{key!r} is not in the space")
         elif not space[key].contains(value):
-            faults.append(f"{key}={value!r} is outside {space[key]!r}")
-    return faults
+            problems.append(f"{key}={value!r} is outside {space[key]!r}")
+    return problems
 
 
 def _fill(space: Mapping[str, Range], pick: Any) -> dict[str, Scalar]:
@@ -79,7 +79,7 @@ def _fill(space: Mapping[str, Range], pick: Any) -> dict[str, Scalar]:
     while waiting:
         ready = [k for k, b in waiting.items() if not any(p in waiting for p in b.when)]
         if not ready:
-            raise ValueError(f"The conditions of {sorted(waiting)} run in a circle.")
+            raise ValueError(f"The conditions of {sorted(waiting)} are cyclic.")
         for key in ready:
             bounds = waiting.pop(key)
             if all(p in values and values[p] in allowed for p, allowed in bounds.when.items()):

@@ -1,4 +1,4 @@
-"""Tables as they come: missing cells, mixed types, odd names, text, dates, rare classes."""
+"""Awkward tables: missing cells, mixed types, unusual names, text, dates, rare classes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["NASTY_TABLES", "NastyTable"]
+__all__ = ["AWKWARD_TABLES", "AwkwardTable"]
 
 
 @dataclass(frozen=True)
-class NastyTable:
+class AwkwardTable:
     """A table with a target.
 
     Parameters
@@ -32,32 +32,32 @@ class NastyTable:
 
     @property
     def features(self) -> pd.DataFrame:
-        """The table without the target."""
+        """Return the table without the target."""
         return self.frame.drop(columns=self.target)
 
     @property
     def labels(self) -> Any:
-        """The target column."""
+        """Return the target column."""
         return self.frame[self.target]
 
 
-Maker = Callable[[int, np.random.Generator], NastyTable]
+Maker = Callable[[int, np.random.Generator], AwkwardTable]
 
 
 def _signal(n_rows: int, random: np.random.Generator) -> tuple[pd.DataFrame, np.ndarray]:
-    """Three columns of numbers, and a score that they tell something about."""
+    """Return three numeric columns and a score that depends on them."""
     numbers = random.normal(size=(n_rows, 3))
     score = numbers[:, 0] - numbers[:, 1] + 0.5 * random.normal(size=n_rows)
     return pd.DataFrame(numbers, columns=["a", "b", "c"]), score
 
 
-def _binary(frame: pd.DataFrame, score: np.ndarray, target: str = "target") -> NastyTable:
+def _binary(frame: pd.DataFrame, score: np.ndarray, target: str = "target") -> AwkwardTable:
     frame = frame.copy()
     frame[target] = np.where(score > np.median(score), "yes", "no")
-    return NastyTable(frame, target, "binary")
+    return AwkwardTable(frame, target, "binary")
 
 
-def _missing(n_rows: int, random: np.random.Generator) -> NastyTable:
+def _missing(n_rows: int, random: np.random.Generator) -> AwkwardTable:
     frame, score = _signal(n_rows, random)
     frame = frame.mask(random.random(frame.shape) < 0.4)
     frame["empty"] = np.nan
@@ -67,13 +67,13 @@ def _missing(n_rows: int, random: np.random.Generator) -> NastyTable:
     return _binary(frame, score)
 
 
-def _missing_target(n_rows: int, random: np.random.Generator) -> NastyTable:
+def _missing_target(n_rows: int, random: np.random.Generator) -> AwkwardTable:
     frame, score = _signal(n_rows, random)
     frame["target"] = np.where(random.random(n_rows) < 0.2, np.nan, score)
-    return NastyTable(frame, "target", "regression")
+    return AwkwardTable(frame, "target", "regression")
 
 
-def _wide(n_rows: int, random: np.random.Generator) -> NastyTable:
+def _wide(n_rows: int, random: np.random.Generator) -> AwkwardTable:
     frame, score = _signal(n_rows, random)
     noise = pd.DataFrame(
         random.normal(size=(n_rows, 300)), columns=[f"gene{i}" for i in range(300)]
@@ -81,7 +81,7 @@ def _wide(n_rows: int, random: np.random.Generator) -> NastyTable:
     return _binary(pd.concat([frame, noise], axis=1), score)
 
 
-def _text(n_rows: int, random: np.random.Generator) -> NastyTable:
+def _text(n_rows: int, random: np.random.Generator) -> AwkwardTable:
     good, bad = ["great", "lovely", "perfect"], ["poor", "broken", "awful"]
     score = random.normal(size=n_rows)
     filler = ["the", "a", "this", "it", "was", "really", "very", "product", "box", "on", "time"]
@@ -94,7 +94,7 @@ def _text(n_rows: int, random: np.random.Generator) -> NastyTable:
     return _binary(frame, score)
 
 
-def _dates(n_rows: int, random: np.random.Generator) -> NastyTable:
+def _dates(n_rows: int, random: np.random.Generator) -> AwkwardTable:
     days = random.integers(0, 2_000, n_rows)
     when = pd.Timestamp("2015-03-01") + pd.to_timedelta(days, unit="D")
     frame = pd.DataFrame(
@@ -107,10 +107,10 @@ def _dates(n_rows: int, random: np.random.Generator) -> NastyTable:
     )
     frame.loc[::9, ["when", "with_zone"]] = pd.NaT
     frame["target"] = (days % 7).astype(float) + random.normal(size=n_rows) * 0.1
-    return NastyTable(frame, "target", "regression")
+    return AwkwardTable(frame, "target", "regression")
 
 
-def _mixed_types(n_rows: int, random: np.random.Generator) -> NastyTable:
+def _mixed_types(n_rows: int, random: np.random.Generator) -> AwkwardTable:
     frame, score = _signal(n_rows, random)
     mixed = frame["a"].round(2).astype(object)
     mixed.iloc[::5] = "n/a"
@@ -124,7 +124,7 @@ def _mixed_types(n_rows: int, random: np.random.Generator) -> NastyTable:
     return _binary(frame, score)
 
 
-def _constant(n_rows: int, random: np.random.Generator) -> NastyTable:
+def _constant(n_rows: int, random: np.random.Generator) -> AwkwardTable:
     frame, score = _signal(n_rows, random)
     frame["one"] = 1
     frame["same"] = "same"
@@ -133,7 +133,7 @@ def _constant(n_rows: int, random: np.random.Generator) -> NastyTable:
     return _binary(frame, score)
 
 
-def _identifiers(n_rows: int, random: np.random.Generator) -> NastyTable:
+def _identifiers(n_rows: int, random: np.random.Generator) -> AwkwardTable:
     frame, score = _signal(n_rows, random)
     frame["id"] = np.arange(n_rows)
     frame["uuid"] = [f"{random.integers(2**60):016x}" for _ in range(n_rows)]
@@ -142,29 +142,29 @@ def _identifiers(n_rows: int, random: np.random.Generator) -> NastyTable:
     return _binary(frame, score)
 
 
-def _duplicates(n_rows: int, random: np.random.Generator) -> NastyTable:
+def _duplicates(n_rows: int, random: np.random.Generator) -> AwkwardTable:
     frame, score = _signal(n_rows, random)
     frame["a_again"] = frame["a"]
     table = _binary(frame, score).frame
     half = table.iloc[: n_rows // 2]
-    return NastyTable(pd.concat([half, half], ignore_index=True), "target", "binary")
+    return AwkwardTable(pd.concat([half, half], ignore_index=True), "target", "binary")
 
 
-def _rare_classes(n_rows: int, random: np.random.Generator) -> NastyTable:
+def _rare_classes(n_rows: int, random: np.random.Generator) -> AwkwardTable:
     frame, score = _signal(n_rows, random)
     target = np.where(score > 0, "often", "usual").astype(object)
     target[:1], target[1:3], target[3:6] = "once", "twice", "thrice"
     frame["target"] = target
-    return NastyTable(frame, "target", "multiclass")
+    return AwkwardTable(frame, "target", "multiclass")
 
 
-def _imbalanced(n_rows: int, random: np.random.Generator) -> NastyTable:
+def _imbalanced(n_rows: int, random: np.random.Generator) -> AwkwardTable:
     frame, score = _signal(n_rows, random)
     frame["target"] = (score >= np.sort(score)[-max(n_rows // 40, 4)]).astype(int)
-    return NastyTable(frame, "target", "binary")
+    return AwkwardTable(frame, "target", "binary")
 
 
-def _names(n_rows: int, random: np.random.Generator) -> NastyTable:
+def _names(n_rows: int, random: np.random.Generator) -> AwkwardTable:
     frame, score = _signal(n_rows, random)
     frame.columns = ["größe in m²", "x" * 500, "日本語 \N{GRINNING FACE}"]
     frame["with[brackets]<and>,commas"] = frame.iloc[:, 0]
@@ -173,19 +173,19 @@ def _names(n_rows: int, random: np.random.Generator) -> NastyTable:
     return _binary(frame, score, target="Ergebnis?")
 
 
-def _numbered_columns(n_rows: int, random: np.random.Generator) -> NastyTable:
+def _numbered_columns(n_rows: int, random: np.random.Generator) -> AwkwardTable:
     frame, score = _signal(n_rows, random)
     frame.columns = ["0", "1", "2"]
     frame.index = pd.Index(np.arange(n_rows)[::-1] * 7, name="row")
     return _binary(frame, score)
 
 
-def _single_column(n_rows: int, random: np.random.Generator) -> NastyTable:
+def _single_column(n_rows: int, random: np.random.Generator) -> AwkwardTable:
     frame, score = _signal(n_rows, random)
     return _binary(frame[["a"]], score)
 
 
-def _only_categories(n_rows: int, random: np.random.Generator) -> NastyTable:
+def _only_categories(n_rows: int, random: np.random.Generator) -> AwkwardTable:
     score = random.normal(size=n_rows)
     frame = pd.DataFrame(
         {
@@ -200,37 +200,37 @@ def _only_categories(n_rows: int, random: np.random.Generator) -> NastyTable:
     return _binary(frame, score)
 
 
-def _many_categories(n_rows: int, random: np.random.Generator) -> NastyTable:
+def _many_categories(n_rows: int, random: np.random.Generator) -> AwkwardTable:
     frame, score = _signal(n_rows, random)
     frame["street"] = [f"street {i % 400}" for i in random.integers(0, 10_000, n_rows)]
     frame["target"] = score
-    return NastyTable(frame, "target", "regression")
+    return AwkwardTable(frame, "target", "regression")
 
 
-def _huge_values(n_rows: int, random: np.random.Generator) -> NastyTable:
+def _huge_values(n_rows: int, random: np.random.Generator) -> AwkwardTable:
     frame, score = _signal(n_rows, random)
     frame["huge"] = frame["a"] * 1e30
     frame["minute"] = frame["b"] * 1e-30
     frame["skewed"] = np.exp(frame["c"] * 10)
     frame["target"] = np.exp(score * 5)
-    return NastyTable(frame, "target", "regression")
+    return AwkwardTable(frame, "target", "regression")
 
 
-def _few_rows(n_rows: int, random: np.random.Generator) -> NastyTable:
+def _few_rows(n_rows: int, random: np.random.Generator) -> AwkwardTable:
     frame, score = _signal(12, random)
     return _binary(frame, score)
 
 
-def _few_target_values(n_rows: int, random: np.random.Generator) -> NastyTable:
+def _few_target_values(n_rows: int, random: np.random.Generator) -> AwkwardTable:
     frame, score = _signal(n_rows, random)
     frame["target"] = np.clip(np.round(score), -2, 2) / 2
-    return NastyTable(frame, "target", "regression")
+    return AwkwardTable(frame, "target", "regression")
 
 
-def _labels_of_numbers(n_rows: int, random: np.random.Generator) -> NastyTable:
+def _labels_of_numbers(n_rows: int, random: np.random.Generator) -> AwkwardTable:
     frame, score = _signal(n_rows, random)
     frame["target"] = np.digitize(score, [-1.0, 1.0]) * 10 - 10
-    return NastyTable(frame, "target", "multiclass")
+    return AwkwardTable(frame, "target", "multiclass")
 
 
 _MAKERS: dict[str, Maker] = {
@@ -257,14 +257,14 @@ _MAKERS: dict[str, Maker] = {
 }
 
 
-def _maker(make: Maker) -> Callable[..., NastyTable]:
-    def table(n_rows: int = 200, seed: int = 0) -> NastyTable:
+def _maker(make: Maker) -> Callable[..., AwkwardTable]:
+    def table(n_rows: int = 200, seed: int = 0) -> AwkwardTable:
         return make(n_rows, np.random.default_rng(seed))
 
     return table
 
 
-NASTY_TABLES: dict[str, Callable[..., NastyTable]] = {
+AWKWARD_TABLES: dict[str, Callable[..., AwkwardTable]] = {
     name: _maker(make) for name, make in _MAKERS.items()
 }
-"""Makers by name: ``NASTY_TABLES["text"](n_rows=200, seed=0)`` gives a `NastyTable`."""
+"""Table factories by name: ``AWKWARD_TABLES["text"](n_rows=200, seed=0)``."""

@@ -1,18 +1,18 @@
-"""Which configurations to try first, and why."""
+"""Warm start: which configurations a fit tries first, from knowledge of other datasets."""
 
 from metaauto.warmstart.candidates import KnownConfigurations, known_configurations
-from metaauto.warmstart.fallback import GuardedWarmStart
+from metaauto.warmstart.fallback import FallbackWarmStart
 from metaauto.warmstart.knowledge_strategy import KnowledgeStrategy
 from metaauto.warmstart.portfolio import DefaultPortfolio
 from metaauto.warmstart.runtime_model import RuntimeModel
-from metaauto.warmstart.task_metafeatures import first_glance
+from metaauto.warmstart.similarity import task_metafeatures
 
 __all__ = [
     "DefaultPortfolio",
-    "GuardedWarmStart",
+    "FallbackWarmStart",
     "KnowledgeStrategy",
     "KnownConfigurations",
     "RuntimeModel",
-    "first_glance",
+    "task_metafeatures",
     "known_configurations",
 ]

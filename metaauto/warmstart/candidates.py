@@ -1,4 +1,4 @@
-"""What a knowledge matrix says of the configurations that can be tried here."""
+"""Stored configurations that can be tried on a new dataset, with their results elsewhere."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ import numpy as np
 from metaauto.configuration import Configuration
 from metaauto.knowledge import KnowledgeMatrix
 from metaauto.space import SearchSpace
-from metaauto.warmstart.normalization import RelativeLosses, relative_losses
-from metaauto.warmstart.size_scaling import Durations, size_features
+from metaauto.warmstart.normalization import NormalisedLosses, normalise_losses
+from metaauto.warmstart.runtime_model import Durations, size_features
 
 __all__ = ["KnownConfigurations", "known_configurations", "seconds_of_one_fit", "sizes_of"]
 
-_LEAST_MEASURED = 3
-_MOST_FASTER = 3.0
+_MIN_EVALUATED = 3
+_MAX_SPEED_RATIO = 3.0
 
 
 @dataclass(frozen=True)
 class KnownConfigurations:
-    """Stored configurations, fitted to this table's space, and what is known of them elsewhere.
+    """Stored configurations, repaired into the search space, and their results on other datasets.
 
     Parameters
     ----------
     configurations : tuple of Configuration
-        As they would be tried; each once.
+        Distinct configurations after the repair.
     matrix : KnowledgeMatrix
-        Its rows are the known tables.
+        Its rows are the known datasets.
     columns : ndarray of shape (configurations,), int
         Column of each configuration in the matrix.
-    relative : RelativeLosses
-        Of shape (rows, configurations).
+    losses : NormalisedLosses
+        Arrays of shape (rows, configurations).
     durations : Durations
-        Predicts the seconds of one fit of each.
+        Predicts the seconds of one fit of each configuration.
     skipped : mapping of str to int
-        Why stored configurations cannot be tried, and how many.
+        Number of stored configurations that cannot be tried, by reason.
     """
 
     configurations: tuple[Configuration, ...]
     matrix: KnowledgeMatrix
     columns: np.ndarray
-    relative: RelativeLosses
+    losses: NormalisedLosses
     durations: Durations
     skipped: dict[str, int]
 
@@ -50,65 +50,66 @@ class KnownConfigurations:
 def known_configurations(
     matrix: KnowledgeMatrix, space: SearchSpace, speed: float | None = None
 ) -> KnownConfigurations:
-    """Find what can be tried of all that is stored.
+    """Return the stored configurations that can be tried in a search space.
 
     Parameters
     ----------
     matrix : KnowledgeMatrix
-        Of the task's kind; without the table itself.
+        Knowledge of this kind of task, without the dataset itself.
     space : SearchSpace
-        What can be tried here.
+        Search space of the new dataset.
     speed : float, optional
-        This machine's `metaauto.knowledge.provenance.calibrate`; stored seconds are scaled to it.
+        Result of `metaauto.knowledge.provenance.calibrate` on this machine; stored seconds are
+        scaled by it.
     """
-    rows = np.isfinite(matrix.loss).sum(axis=1) >= _LEAST_MEASURED
+    rows = np.isfinite(matrix.loss).sum(axis=1) >= _MIN_EVALUATED
     matrix = matrix.rows(rows)
     skipped: Counter[str] = Counter()
     chosen: dict[Configuration, int] = {}
-    measured = (matrix.n_seen > 0).sum(axis=0)
-    for column in np.argsort(-measured, kind="stable"):
+    n_rows = (matrix.n_seen > 0).sum(axis=0)
+    for column in np.argsort(-n_rows, kind="stable"):
         fact = matrix.configurations[column]
-        if not measured[column]:
+        if not n_rows[column]:
             continue
         if fact.model not in space.ranges:
             skipped[_reason(fact.model, fact.plugin, space)] += 1
             continue
         repaired = space.repair(fact.configuration).configuration
         if repaired in chosen:
-            skipped["equal to another one on this table"] += 1
+            skipped["equal to another configuration on this dataset"] += 1
         else:
             chosen[repaired] = int(column)
     columns = np.array(list(chosen.values()), dtype=np.int64)
     models = [configuration.model for configuration in chosen]
-    relative = relative_losses(
+    losses = normalise_losses(
         matrix.loss[:, columns], matrix.n_seen[:, columns], models, matrix.tables
     )
     durations = Durations(sizes_of(matrix), seconds_of_one_fit(matrix, speed)[:, columns], models)
     return KnownConfigurations(
-        tuple(chosen), matrix, columns, relative, durations, dict(skipped.most_common())
+        tuple(chosen), matrix, columns, losses, durations, dict(skipped.most_common())
     )
 
 
 def _reason(model: str, plugin: str, space: SearchSpace) -> str:
     if model in space.skipped:
         return f"{model} {space.skipped[model]}"
-    own = plugin in ("", "metaauto")
-    return f"{model} is left out" if own else f"{model} is left out or not installed ({plugin})"
+    is_own = plugin in ("", "metaauto")
+    return f"{model} is excluded" if is_own else f"{model} is excluded or not installed ({plugin})"
 
 
 def sizes_of(matrix: KnowledgeMatrix) -> np.ndarray:
-    """`size_features` of the rows that each table's models were trained on."""
+    """Return the `size_features` of each row of a matrix, by its number of training rows."""
     features = np.array([fact.n_features for fact in matrix.datasets], dtype=np.float64)
     classes = np.array([fact.n_classes for fact in matrix.datasets], dtype=np.float64)
     return size_features(matrix.training_rows, features, classes)
 
 
 def seconds_of_one_fit(matrix: KnowledgeMatrix, speed: float | None = None) -> np.ndarray:
-    """Seconds of one fit, at this machine's speed where both are known."""
+    """Return the mean seconds of one fit, scaled to this machine where both speeds are known."""
     with np.errstate(invalid="ignore", divide="ignore"):
         seconds = matrix.seconds / matrix.n_seen
     if speed is not None:
-        # A busy machine calibrates badly; what the first trials take corrects the rest.
-        ratio = np.clip(speed / matrix.speed, 1.0 / _MOST_FASTER, _MOST_FASTER)
+        # Calibration is unreliable under load; the first trials correct the remaining error.
+        ratio = np.clip(speed / matrix.speed, 1.0 / _MAX_SPEED_RATIO, _MAX_SPEED_RATIO)
         seconds = seconds * np.where(np.isfinite(matrix.speed), ratio, 1.0)
     return np.asarray(np.where(matrix.n_seen > 0, seconds, np.nan))

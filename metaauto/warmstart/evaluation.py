@@ -1,4 +1,4 @@
-"""Whether a warm start is worth its while: replays compared, with intervals, in plain words."""
+"""Evaluate the warm start by simulation: compare policies, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -9,15 +9,24 @@ from typing import Any
 import numpy as np
 
 from metaauto.knowledge import KnowledgeMatrix
-from metaauto.warmstart.simulation import SECONDS, TRIALS, Regrets, cases, replay
+from metaauto.warmstart.simulation import SECONDS, TRIALS, Regrets, cases, simulate
 
-__all__ = ["LEAST_CASES", "OURS", "RIVAL", "Point", "Verdict", "interval", "judge", "verify"]
+__all__ = [
+    "MIN_CASES",
+    "REFERENCE",
+    "WARM_START",
+    "Point",
+    "WarmStartEvaluation",
+    "compare_policies",
+    "evaluate_warm_start",
+    "interval",
+]
 
-OURS = "metaauto"
-RIVAL = "cheapest first"
-"""What a warm start must beat: the cheapest first needs hardly any knowledge."""
-LEAST_CASES = 10
-"""With fewer tables nothing can be said."""
+WARM_START = "metaauto"
+REFERENCE = "cheapest first"
+"""Policy that the warm start is compared with; it needs almost no knowledge."""
+MIN_CASES = 10
+"""Minimum number of datasets for a comparison."""
 
 _RESAMPLES = 2000
 _SHARE = 0.95
@@ -25,18 +34,18 @@ _SHARE = 0.95
 
 @dataclass(frozen=True)
 class Point:
-    """How good the policies were after some trials or seconds.
+    """Mean regret of the policies after a number of trials or seconds.
 
     Parameters
     ----------
     unit : {'trials', 'seconds'}
-        What was counted.
+        Unit of ``amount``.
     amount : float
-        How many.
+        Number of trials or seconds.
     regrets : mapping of str to float
-        Mean regret over the tables by policy: 0 the best configuration, 1 the median one.
+        Mean regret over the datasets by policy: 0 for the best configuration, 1 for the median one.
     gain, low, high : float
-        Mean regret of `RIVAL` minus that of `OURS`, and its 95 % interval.
+        Mean regret of `REFERENCE` minus that of `WARM_START`, and its 95 % interval.
     """
 
     unit: str
@@ -48,23 +57,23 @@ class Point:
 
     @property
     def label(self) -> str:
-        """Such as ``"5 trials"``."""
+        """Label of the point, as ``"5 trials"``."""
         unit = "trial" if self.unit == "trials" and self.amount == 1 else self.unit
         return f"{self.amount:g} {unit if self.unit == 'trials' else 's'}"
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What replaying the tables of one kind of task came to.
+class WarmStartEvaluation:
+    """Result of the simulation for one kind of task.
 
     Parameters
     ----------
     kind, metric : str
-        Kind of task, and the metric whose losses were replayed; no metric if there is none.
+        Kind of task, and the metric of the losses; empty if there is none.
     cases : int
-        Tables that were taken for new in turn, each beside those of other groups.
+        Datasets that were treated as new, leave-one-group-out.
     points : tuple of Point
-        Empty if there are too few tables.
+        Empty if there are too few datasets.
     """
 
     kind: str
@@ -74,40 +83,40 @@ class Verdict:
 
     @property
     def wins(self) -> int:
-        """Points whose interval lies above zero."""
+        """Number of points whose interval is above zero."""
         return sum(point.low > 0 for point in self.points)
 
     @property
     def losses(self) -> int:
-        """Points whose interval lies below zero."""
+        """Number of points whose interval is below zero."""
         return sum(point.high < 0 for point in self.points)
 
     @property
     def is_enough(self) -> bool:
-        """Whether there are tables enough to say anything."""
-        return self.cases >= LEAST_CASES
+        """Whether there are enough datasets for a comparison."""
+        return self.cases >= MIN_CASES
 
     @property
     def is_better(self) -> bool:
-        """Whether `OURS` beats `RIVAL`: surely so at most points."""
+        """Whether `WARM_START` is significantly better than `REFERENCE` at most points."""
         return self.is_enough and 2 * self.wins > len(self.points)
 
     @property
-    def words(self) -> str:
-        """The verdict as a sentence."""
+    def summary(self) -> str:
+        """The result in one sentence."""
         if not self.is_enough:
-            return f"too few datasets: {self.cases} can be replayed, {LEAST_CASES} are needed."
+            return f"too few datasets: {self.cases} can be simulated, {MIN_CASES} are required."
         where = f"at {self.wins} of {len(self.points)} points"
         if self.is_better:
-            return f"{OURS} beats {RIVAL}: the 95 % interval lies above zero {where}."
+            return f"{WARM_START} beats {REFERENCE}: the 95 % interval is above zero {where}."
         worse = f", below zero at {self.losses}" if self.losses else ""
         return (
-            f"{OURS} is not shown to beat {RIVAL}: the 95 % interval lies above zero {where} "
-            f"only{worse}."
+            f"{WARM_START} is not shown to beat {REFERENCE}: the 95 % interval is above zero only "
+            f"{where}{worse}."
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values."""
+        """Return JSON-ready values."""
         return {
             **asdict(self),
             "points": [asdict(point) for point in self.points],
@@ -115,57 +124,57 @@ class Verdict:
             "losses": self.losses,
             "enough": self.is_enough,
             "better": self.is_better,
-            "verdict": self.words,
+            "result": self.summary,
         }
 
 
-def verify(matrix: KnowledgeMatrix, seeds: int = 10) -> Verdict:
-    """Replay a matrix, leaving each group of tables out in turn, and judge what came of it.
+def evaluate_warm_start(matrix: KnowledgeMatrix, seeds: int = 10) -> WarmStartEvaluation:
+    """Simulate the policies on a matrix, leave-one-group-out, and compare them.
 
     Parameters
     ----------
     matrix : KnowledgeMatrix
-        What is known of one kind of task.
+        Knowledge of one kind of task.
     seeds : int, default=10
-        Runs of the random policy.
+        Number of runs of the random policy.
     """
-    found = list(cases(matrix))
-    if len(found) < LEAST_CASES:
-        return Verdict(matrix.kind, matrix.metric, len(found))
-    return judge(matrix.kind, matrix.metric, replay(found, seeds=seeds))
+    evaluated = list(cases(matrix))
+    if len(evaluated) < MIN_CASES:
+        return WarmStartEvaluation(matrix.kind, matrix.metric, len(evaluated))
+    return compare_policies(matrix.kind, matrix.metric, simulate(evaluated, seeds=seeds))
 
 
-def judge(kind: str, metric: str, results: Mapping[str, Regrets]) -> Verdict:
-    """Compare policies that were replayed on the same tables.
+def compare_policies(kind: str, metric: str, results: Mapping[str, Regrets]) -> WarmStartEvaluation:
+    """Compare policies that were simulated on the same datasets.
 
     Parameters
     ----------
     kind, metric : str
-        Kind of task and metric, for the record.
+        Kind of task and metric, copied to the result.
     results : mapping of str to Regrets
-        From `metaauto.warmstart.simulation.replay`; `OURS` and `RIVAL` are among them.
+        From `metaauto.warmstart.simulation.simulate`, with `WARM_START` and `REFERENCE`.
 
     Returns
     -------
-    Verdict
-        Without points if there are fewer than `LEAST_CASES` tables.
+    WarmStartEvaluation
+        Without points if there are fewer than `MIN_CASES` datasets.
     """
-    count = len(results[OURS].by_trials)
-    if count < LEAST_CASES:
-        return Verdict(kind, metric, count)
+    count = len(results[WARM_START].by_trials)
+    if count < MIN_CASES:
+        return WarmStartEvaluation(kind, metric, count)
     points = [
-        _point(unit, float(amount), {name: getattr(r, of)[:, place] for name, r in results.items()})
-        for unit, of, amounts in (
+        _point(unit, float(amount), {name: getattr(r, by)[:, index] for name, r in results.items()})
+        for unit, by, amounts in (
             ("trials", "by_trials", TRIALS),
             ("seconds", "by_seconds", SECONDS),
         )
-        for place, amount in enumerate(amounts)
+        for index, amount in enumerate(amounts)
     ]
-    return Verdict(kind, metric, count, tuple(points))
+    return WarmStartEvaluation(kind, metric, count, tuple(points))
 
 
 def _point(unit: str, amount: float, regrets: Mapping[str, np.ndarray]) -> Point:
-    gains = regrets[RIVAL] - regrets[OURS]
+    gains = regrets[REFERENCE] - regrets[WARM_START]
     low, high = interval(gains)
     means = {name: float(values.mean()) for name, values in regrets.items()}
     return Point(unit, amount, means, float(gains.mean()), low, high)
@@ -174,18 +183,20 @@ def _point(unit: str, amount: float, regrets: Mapping[str, np.ndarray]) -> Point
 def interval(
     values: np.ndarray, resamples: int = _RESAMPLES, seed: int = 0, share: float = _SHARE
 ) -> tuple[float, float]:
-    """A bootstrap interval of a mean (percentiles; Efron 1979, doi:10.1214/aos/1176344552).
+    """Return a percentile bootstrap interval of a mean.
+
+    Method: Efron 1979, doi:10.1214/aos/1176344552.
 
     Parameters
     ----------
     values : ndarray of shape (cases,)
-        Such as paired differences.
+        Values, such as paired differences.
     resamples : int, default=2000
-        Samples drawn with replacement.
+        Number of bootstrap samples.
     seed : int, default=0
-        Same values and seed, same interval.
+        Random seed; the same values and seed give the same interval.
     share : float, default=0.95
-        Of the resampled means that lie inside.
+        Coverage: share of the bootstrap means inside the interval.
 
     Returns
     -------

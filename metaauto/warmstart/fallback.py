@@ -1,4 +1,4 @@
-"""A warm start of somebody else, whose faults end nobody's fit."""
+"""Run the warm start of a plugin and fall back to another one on its first error."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from metaauto.errors import ComponentError
 from metaauto.metafeatures import Metafeatures
 from metaauto.space import SearchSpace
 
-__all__ = ["GuardedWarmStart"]
+__all__ = ["FallbackWarmStart"]
 
 
-class GuardedWarmStart:
-    """Asks a plugin's warm start, and another one from its first fault on.
+class FallbackWarmStart:
+    """Use a plugin's warm start, and another one after its first error.
 
     Parameters
     ----------
     name : str
-        Of the plugin's strategy.
+        Name of the plugin's strategy.
     start : callable
-        Starts it.
+        Starts the plugin's warm start.
     fallback : WarmStart
-        Who is asked after a fault; it is told everything from the beginning.
+        Warm start to use after an error; it receives all results from the beginning.
     space : SearchSpace
-        What may be recommended; values out of range are repaired.
+        Search space; values of recommendations out of range are repaired.
     warn : callable
-        Told of the fault.
+        Called with the error message.
     """
 
     def __init__(
@@ -43,56 +43,56 @@ class GuardedWarmStart:
         self._fallback = fallback
         self._space = space
         self._warn = warn
-        self._said: set[str] = set()
-        self._inner: WarmStart | None = None
-        self._inner = self._safely(start)
+        self._recommended: set[str] = set()
+        self._plugin: WarmStart | None = None
+        self._plugin = self._guarded(start)
 
     def inform(self, metafeatures: Metafeatures) -> None:
-        """Tell both what the table is like."""
+        """Pass the metafeatures to both warm starts."""
         self._fallback.inform(metafeatures)
-        if self._inner is not None:
-            self._safely(self._inner.inform, metafeatures)
+        if self._plugin is not None:
+            self._guarded(self._plugin.inform, metafeatures)
 
     def recommend(self, seconds: float) -> Recommendation | None:
-        """What the plugin recommends, then what the other does."""
-        if self._inner is not None:
-            found = self._safely(self._checked, seconds)
-            if found is not None:
-                self._said.add(found.configuration.key)
-                return found
+        """Return the next recommendation of the plugin, then those of the fallback."""
+        if self._plugin is not None:
+            recommendation = self._guarded(self._checked, seconds)
+            if recommendation is not None:
+                self._recommended.add(recommendation.configuration.key)
+                return recommendation
         while (other := self._fallback.recommend(seconds)) is not None:
-            if other.configuration.key not in self._said:
+            if other.configuration.key not in self._recommended:
                 return other
         return None
 
     def observe(self, observation: Observation) -> None:
-        """Tell both of a result."""
+        """Pass a result to both warm starts."""
         self._fallback.observe(observation)
-        if self._inner is not None:
-            self._safely(self._inner.observe, observation)
+        if self._plugin is not None:
+            self._guarded(self._plugin.observe, observation)
 
     def _checked(self, seconds: float) -> Recommendation | None:
-        found = self._inner.recommend(seconds) if self._inner is not None else None
-        if found is None:
+        recommendation = self._plugin.recommend(seconds) if self._plugin is not None else None
+        if recommendation is None:
             return None
-        if not isinstance(found, Recommendation):
+        if not isinstance(recommendation, Recommendation):
             raise ComponentError(
-                f"recommend returned a {type(found).__name__}.",
+                f"recommend() returned a {type(recommendation).__name__}.",
                 hint="Return a Recommendation or None.",
             )
-        model = found.configuration.model
+        model = recommendation.configuration.model
         if model not in self._space.ranges:
             raise ComponentError(
-                f"It recommends the model {model!r}, which cannot be used here.",
+                f"recommend() returned the model {model!r}, which is not in the search space.",
                 hint="Choose from space.models.",
             )
-        repaired = self._space.repair(found.configuration).configuration
-        return replace(found, configuration=repaired)
+        repaired = self._space.repair(recommendation.configuration).configuration
+        return replace(recommendation, configuration=repaired)
 
-    def _safely(self, call: Callable[..., Any], *arguments: Any) -> Any:
+    def _guarded(self, call: Callable[..., Any], *arguments: Any) -> Any:
         try:
             return call(*arguments)
         except Exception as error:
-            self._inner = None
+            self._plugin = None
             self._warn(f"{type(error).__name__}: {error}")
             return None

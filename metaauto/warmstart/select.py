@@ -1,4 +1,4 @@
-"""Which warm start a table gets: that of the strategy that is asked for."""
+"""Select the warm start of a fit by the name of its strategy."""
 
 from __future__ import annotations
 
@@ -9,125 +9,132 @@ from pathlib import Path
 from metaauto.components.strategy import StrategyInput, WarmStart
 from metaauto.data import Dataset
 from metaauto.errors import KnowledgeError
-from metaauto.knowledge import Recalled, recall, stores
+from metaauto.knowledge import LoadedKnowledge, load_knowledge, stores
 from metaauto.knowledge.provenance import calibrate
 from metaauto.plugins.registry import Registry
 from metaauto.space import SearchSpace
 from metaauto.warmstart.candidates import known_configurations
-from metaauto.warmstart.fallback import GuardedWarmStart
+from metaauto.warmstart.fallback import FallbackWarmStart
 from metaauto.warmstart.knowledge_strategy import KnowledgeStrategy
 from metaauto.warmstart.portfolio import DefaultPortfolio
 from metaauto.warmstart.runtime_model import RuntimeModel
 
-__all__ = ["KNOWLEDGE", "choose_strategy", "recollect"]
+__all__ = ["KNOWLEDGE", "select_strategy", "knowledge_for_task"]
 
 KNOWLEDGE = "knowledge"
-"""Name of the strategy that is used if none is asked for."""
+"""Name of the default strategy."""
 
 _log = logging.getLogger("metaauto.warmstart")
 
 
-def recollect(dataset: Dataset, knowledge: bool | str | Path, registry: Registry) -> Recalled:
-    """What the stores know of tables of this kind, this very table left out.
+def knowledge_for_task(
+    dataset: Dataset, knowledge: bool | str | Path, registry: Registry
+) -> LoadedKnowledge:
+    """Load the knowledge of a kind of task, without the dataset itself.
 
     Parameters
     ----------
     dataset : Dataset
-        The table; its task says the kind and the metric.
+        The new dataset; its task defines the kind and the metric.
     knowledge : bool, str or Path
-        Whether to recall anything: from the shipped store, installed packs and the user's own, or
-        from one store alone if its path is given.
+        True loads the shipped store, installed packs and the user's own store; a path loads one
+        store only; False loads nothing.
     registry : Registry
-        Installed components; they say which metafeatures can be compared.
+        Installed components, with the versions of the metafeature extractors.
 
     Raises
     ------
     KnowledgeError
-        If a store that was named cannot be used. Others are left out and named.
+        If a store given by its path cannot be used. Other unusable stores are skipped and listed
+        in ``problems``.
     """
     if knowledge is False:
-        return Recalled(None)
+        return LoadedKnowledge(None)
     named = None if isinstance(knowledge, bool) else Path(knowledge).expanduser()
     if named is not None and not named.exists():
         raise KnowledgeError(f"There is no knowledge store {str(named)!r}.", hint="Check the path.")
-    found = recall(
+    loaded = load_knowledge(
         stores(registry.knowledge()) if named is None else [named],
         dataset.task.kind,
         dataset.task.metric,
         without=dataset.fingerprint,
         without_openml_id=dataset.openml_id,
-        extractors={extractor.name: extractor.version for extractor in registry.extractors()},
+        extractors={extractor.name: extractor.version for extractor in registry.metafeatures()},
     )
-    if named is not None and found.problems:
-        raise KnowledgeError(found.problems[0])
-    return found
+    if named is not None and loaded.problems:
+        raise KnowledgeError(loaded.problems[0])
+    return loaded
 
 
-def choose_strategy(
-    recalled: Recalled,
+def select_strategy(
+    loaded: LoadedKnowledge,
     space: SearchSpace,
     runtime: RuntimeModel,
     n_folds: int,
-    blends: bool = True,
+    for_ensemble: bool = True,
     name: str = KNOWLEDGE,
     warn: Callable[[str], None] = _log.warning,
 ) -> WarmStart:
-    """Start a strategy on a table.
+    """Start a strategy for a fit.
 
     Parameters
     ----------
-    recalled : Recalled
-        What is known of other tables.
+    loaded : LoadedKnowledge
+        Knowledge of other datasets.
     space : SearchSpace
-        What can be tried; its registry has the strategies.
+        Search space; its registry holds the strategies.
     runtime : RuntimeModel
-        Expected seconds.
+        Predicts the seconds of configurations.
     n_folds : int
-        Folds of a whole trial.
-    blends : bool, default=True
-        Whether an ensemble is made of what is tried, or the best single configuration looked for.
+        Folds per trial.
+    for_ensemble : bool, default=True
+        Whether an ensemble is built from the trials, or the best single configuration is used.
     name : str, default='knowledge'
-        Of the strategy.
+        Name of the strategy.
     warn : callable
-        Told if the strategy of a plugin fails; metaauto's own goes on then.
+        Called with a message if a plugin's strategy fails; then the knowledge strategy is used.
 
     Raises
     ------
     UnknownName
         If there is no strategy of that name.
     """
-    given = StrategyInput(
+    inputs = StrategyInput(
         space,
         runtime,
-        recalled.matrix,
+        loaded.matrix,
         n_folds,
-        blends,
-        lambda: _from_knowledge(recalled, space, runtime, n_folds, blends),
+        for_ensemble,
+        lambda: _from_knowledge(loaded, space, runtime, n_folds, for_ensemble),
         lambda: DefaultPortfolio(space, runtime),
     )
     registry = space.registry
     if name == KNOWLEDGE and name not in registry.names("strategy"):
-        return given.from_knowledge() or given.from_authors()
+        return inputs.from_knowledge() or inputs.from_authors()
     entry = registry.entry("strategy", name)
     if entry.plugin.is_own:
-        return entry.component.start(given) or given.from_authors()
+        return entry.component.start(inputs) or inputs.from_authors()
     source = f"Strategy {name!r} of plugin {entry.plugin.label}"
-    return GuardedWarmStart(
+    return FallbackWarmStart(
         name,
-        lambda: entry.component.start(given),
-        given.from_knowledge() or given.from_authors(),
+        lambda: entry.component.start(inputs),
+        inputs.from_knowledge() or inputs.from_authors(),
         space,
-        lambda cause: warn(f"{source} failed: {cause} What is known of other tables decides."),
+        lambda cause: warn(f"{source} failed: {cause} Falling back to the knowledge strategy."),
     )
 
 
 def _from_knowledge(
-    recalled: Recalled, space: SearchSpace, runtime: RuntimeModel, n_folds: int, blends: bool
+    loaded: LoadedKnowledge,
+    space: SearchSpace,
+    runtime: RuntimeModel,
+    n_folds: int,
+    for_ensemble: bool,
 ) -> WarmStart | None:
-    """The warm start from knowledge, None if nothing is known that can be tried here."""
-    if recalled.matrix is None:
+    """Start the knowledge strategy; None if no stored configuration can be tried."""
+    if loaded.matrix is None:
         return None
-    known = known_configurations(recalled.matrix, space, calibrate(1))
+    known = known_configurations(loaded.matrix, space, calibrate(1))
     if not known.configurations:
         return None
-    return KnowledgeStrategy(space, runtime, known, n_folds, blends)
+    return KnowledgeStrategy(space, runtime, known, n_folds, for_ensemble)

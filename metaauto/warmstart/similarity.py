@@ -1,24 +1,27 @@
-"""Which known tables are like a new one."""
+"""Dataset similarity by metafeatures."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
 from metaauto.knowledge import KnowledgeMatrix
+from metaauto.task import Role, Task
 
-__all__ = ["distances", "row_weights", "similarity_weights", "spread_by_size"]
+__all__ = ["distances", "task_metafeatures", "row_weights", "similarity_weights", "spread_by_size"]
 
 _NEIGHBOURS = 15
-# Standard deviation of the logarithm of rows between measurements that say much of each other.
-_LIKE_SIZE = 0.7
-_UNKNOWN = 0.15
+# Bandwidth on the logarithm of the training rows.
+_LOG_ROWS_SCALE = 0.7
+_UNKNOWN_SQUARE = 0.15
 _UNIFORM_SHARE = 0.5
 
 
 def distances(known: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """Distance of a new table to each known one, by ranks of its metafeatures.
+    """Return the distance of a new dataset to each known one, by ranks of the metafeatures.
 
-    Ranks make scales and outliers harmless; an unknown value counts as a middling difference.
+    Ranks are robust to scales and outliers. An unknown value counts as a medium difference.
 
     Parameters
     ----------
@@ -30,41 +33,41 @@ def distances(known: np.ndarray, new: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (datasets,)
-        0 to 1.
+        Root mean square of the rank differences, 0 to 1.
     """
     if known.shape[1] == 0:
         return np.zeros(known.shape[0])
-    squares = np.full(known.shape, _UNKNOWN)
+    squares = np.full(known.shape, _UNKNOWN_SQUARE)
     for column in range(known.shape[1]):
         values = known[:, column]
         is_known = np.isfinite(values)
         if not np.isfinite(new[column]) or not is_known.any():
             continue
         ordered = np.sort(values[is_known])
-        place = _rank(ordered, new[column : column + 1])
-        squares[is_known, column] = (_rank(ordered, values[is_known]) - place) ** 2
+        new_rank = _rank(ordered, new[column : column + 1])
+        squares[is_known, column] = (_rank(ordered, values[is_known]) - new_rank) ** 2
     return np.sqrt(squares.mean(axis=1))
 
 
 def _rank(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Share of values below, ties counted half."""
+    """Return the share of values below, ties counted half."""
     below = np.searchsorted(ordered, values, side="left")
     upto = np.searchsorted(ordered, values, side="right")
     return np.asarray((below + upto) / (2.0 * len(ordered)))
 
 
 def similarity_weights(distance: np.ndarray, uniform: float = _UNIFORM_SHARE) -> np.ndarray:
-    """Weights of the known tables that sum to one.
+    """Return weights of the known datasets that sum to one.
 
-    Part of the weight is spread evenly, for neighbours alone are too few to trust; the rest falls
-    off with the distance, at the scale of the fifteenth neighbour.
+    Part of the weight is uniform, because a few neighbours alone are unreliable. The rest is a
+    Gaussian kernel of the distance, scaled by the distance of the fifteenth neighbour.
 
     Parameters
     ----------
     distance : ndarray of shape (datasets,)
-        Of each known table.
+        Distance to each known dataset.
     uniform : float, default=0.5
-        Share of the weight that is spread evenly.
+        Share of the uniform weight.
     """
     count = len(distance)
     if count == 0:
@@ -76,18 +79,18 @@ def similarity_weights(distance: np.ndarray, uniform: float = _UNIFORM_SHARE) ->
 
 
 def row_weights(matrix: KnowledgeMatrix, new: np.ndarray, rows: float) -> np.ndarray:
-    """Weights of what is known, for a new table; they sum to one.
+    """Return weights of the rows of a matrix for a new dataset; they sum to one.
 
-    A table has its weight by likeness, however often it was measured.
+    The total weight of a dataset does not depend on its number of rows in the matrix.
 
     Parameters
     ----------
     matrix : KnowledgeMatrix
-        Of known tables.
+        Knowledge of other datasets.
     new : ndarray of shape (metafeatures,), float64
-        Of the new table, in the order of the matrix; NaN where unknown.
+        Metafeatures of the new dataset, in the order of the matrix; NaN where unknown.
     rows : float
-        Rows that models will be trained on.
+        Training rows of one fit on the new dataset.
 
     Returns
     -------
@@ -99,25 +102,46 @@ def row_weights(matrix: KnowledgeMatrix, new: np.ndarray, rows: float) -> np.nda
 
 
 def spread_by_size(matrix: KnowledgeMatrix, weights: np.ndarray, rows: float) -> np.ndarray:
-    """Give the weight of each table to its rows in the matrix, most to those of a like size.
+    """Distribute the weight of each dataset over its rows in the matrix, by similar size.
 
     Parameters
     ----------
     matrix : KnowledgeMatrix
-        Of known tables.
-    weights : ndarray of shape (tables,)
-        Of each table, by its number in ``matrix.tables``.
+        Knowledge of other datasets.
+    weights : ndarray of shape (datasets,)
+        Weight of each dataset, by its number in ``matrix.tables``.
     rows : float
-        Rows that models will be trained on.
+        Training rows of one fit on the new dataset.
 
     Returns
     -------
     ndarray of shape (rows of the matrix,)
     """
     tables = matrix.tables
-    apart = np.log(np.maximum(matrix.training_rows, 1.0)) - np.log(max(rows, 1.0))
-    squares = 0.5 * (apart / _LIKE_SIZE) ** 2
+    difference = np.log(np.maximum(matrix.training_rows, 1.0)) - np.log(max(rows, 1.0))
+    squares = 0.5 * (difference / _LOG_ROWS_SCALE) ** 2
     nearest = np.full(len(weights), np.inf)
     np.minimum.at(nearest, tables, squares)
-    likeness = np.exp(nearest[tables] - squares)
-    return np.asarray(weights[tables] * likeness / np.bincount(tables, likeness)[tables])
+    similarity = np.exp(nearest[tables] - squares)
+    return np.asarray(weights[tables] * similarity / np.bincount(tables, similarity)[tables])
+
+
+def task_metafeatures(task: Task) -> dict[str, float]:
+    """Return the metafeatures of extractor ``simple`` that follow from the task alone."""
+    rows, features = max(task.n_rows, 1), task.features
+    width = max(len(features), 1)
+    found = {
+        "simple.log_rows": math.log(rows),
+        "simple.log_features": math.log(width),
+        "simple.log_rows_per_feature": math.log(rows / width),
+        "simple.missing_share": sum(column.missing for column in features) / width,
+    }
+    for role in (Role.NUMERIC, Role.BOOLEAN, Role.CATEGORICAL, Role.DATETIME, Role.TEXT):
+        count = sum(column.role is role for column in features)
+        found[f"simple.{role.value}_share"] = count / width
+    counts = [count for count in task.class_counts or () if count > 0]
+    if counts:
+        found["simple.classes"] = float(task.n_classes)
+        found["simple.majority_share"] = max(counts) / sum(counts)
+        found["simple.log_imbalance"] = math.log(max(counts) / min(counts))
+    return found

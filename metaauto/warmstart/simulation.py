@@ -1,4 +1,4 @@
-"""Judge warm starts by replaying a knowledge matrix, leaving each group of tables out in turn."""
+"""Simulate warm starts on a knowledge matrix, leave-one-group-out."""
 
 from __future__ import annotations
 
@@ -8,53 +8,53 @@ from dataclasses import dataclass
 import numpy as np
 
 from metaauto.knowledge import KnowledgeMatrix
-from metaauto.warmstart.acquisition import KnownTables, Scheduler
+from metaauto.warmstart.acquisition import Acquisition, KnownDatasets
 from metaauto.warmstart.candidates import seconds_of_one_fit, sizes_of
-from metaauto.warmstart.normalization import on_one_scale, relative_losses
+from metaauto.warmstart.normalization import normalise, normalise_losses
+from metaauto.warmstart.runtime_model import Durations, Timing
 from metaauto.warmstart.similarity import row_weights, spread_by_size
-from metaauto.warmstart.size_scaling import Durations, Timing
 
-__all__ = ["FOLDS", "POLICIES", "SECONDS", "TRIALS", "Case", "Regrets", "cases", "replay"]
+__all__ = ["FOLDS", "POLICIES", "SECONDS", "TRIALS", "Case", "Regrets", "cases", "simulate"]
 
 TRIALS = (1, 3, 5, 10, 20)
-"""Numbers of trials after which the regret is told."""
+"""Numbers of trials after which the regret is computed."""
 
 SECONDS = (2.0, 5.0, 10.0, 30.0, 60.0)
-"""Budgets in seconds after which the regret is told."""
+"""Budgets in seconds for which the regret is computed."""
 
 FOLDS = 3
-"""Folds that a trial is taken to have."""
+"""Assumed folds per trial."""
 
-_CAP = 3.0
-_LEAST_MEASURED = 5
-_MOST_TRIALS = 200
+_TRIALS_PER_BUDGET = 3.0
+_MIN_EVALUATED = 5
+_MAX_TRIALS = 200
 
 
 @dataclass(frozen=True)
 class Case:
-    """One table that is taken for new, and what the others say.
+    """One dataset that is treated as new, and the knowledge of the other groups.
 
     Parameters
     ----------
     label : str
-        Name of the table.
+        Name of the dataset.
     group : str
-        Its group, which the others do not belong to.
+        Its group, none of whose datasets are known.
     regret : ndarray of shape (configurations,)
-        How far each configuration is from the best on it: 0 the best, 1 the median; NaN where it
-        was not measured, 1 where it failed or is worse.
+        Normalised loss of each configuration on the dataset: 0 for the best, 1 for the median and
+        for worse or failed ones; NaN where the configuration was not evaluated.
     seconds : ndarray of shape (configurations,)
-        What each really took, all folds.
+        Actual seconds of all folds.
     loss : ndarray of shape (configurations,)
-        Its real losses; NaN for failures.
+        Actual losses; NaN for failures.
     durations : Durations
-        What the others say of seconds.
+        Runtime model of the other datasets.
     size : ndarray of shape (6,)
-        `size_features` of the table.
-    known : KnownTables
-        The others, weighed by likeness.
-    even : KnownTables
-        The others, all alike.
+        `size_features` of the dataset.
+    known : KnownDatasets
+        Other datasets, weighted by similarity.
+    uniform : KnownDatasets
+        Other datasets with equal weights.
     """
 
     label: str
@@ -64,8 +64,8 @@ class Case:
     loss: np.ndarray
     durations: Durations
     size: np.ndarray
-    known: KnownTables
-    even: KnownTables
+    known: KnownDatasets
+    uniform: KnownDatasets
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ class Regrets:
     Parameters
     ----------
     by_trials : ndarray of shape (cases, len(TRIALS))
-        After so many trials.
+        Regret after each number of trials.
     by_seconds : ndarray of shape (cases, len(SECONDS))
-        After so many seconds.
+        Regret at each budget in seconds.
     """
 
     by_trials: np.ndarray
@@ -86,26 +86,27 @@ class Regrets:
 
 def cases(
     matrix: KnowledgeMatrix,
-    replayed: np.ndarray | None = None,
+    evaluated: np.ndarray | None = None,
     known: np.ndarray | None = None,
 ) -> Iterator[Case]:
-    """Each table with enough measurements, beside all tables of other groups.
+    """Yield each dataset with enough evaluations, with the datasets of all other groups.
 
     Parameters
     ----------
     matrix : KnowledgeMatrix
-        What is known of one kind of task.
-    replayed : ndarray of shape (rows,), bool, optional
-        Rows that are taken for new in turn; by default the fullest one of each table.
+        Knowledge of one kind of task.
+    evaluated : ndarray of shape (rows,), bool, optional
+        Rows that are treated as new in turn; by default the row of each dataset with the most
+        evaluations.
     known : ndarray of shape (rows,), bool, optional
-        Rows that are known beside them; by default all.
+        Rows that may be known; by default all.
     """
-    measured = (matrix.n_seen > 0).sum(axis=0) >= _LEAST_MEASURED
-    models = [fact.model for fact in np.array(matrix.configurations, dtype=object)[measured]]
-    loss, n_seen = matrix.loss[:, measured], matrix.n_seen[:, measured]
-    seconds, sizes = seconds_of_one_fit(matrix)[:, measured], sizes_of(matrix)
-    enough = np.isfinite(loss).sum(axis=1) >= _LEAST_MEASURED
-    replayed = _fullest(matrix.tables, n_seen) if replayed is None else replayed
+    columns = (matrix.n_seen > 0).sum(axis=0) >= _MIN_EVALUATED
+    models = [fact.model for fact in np.array(matrix.configurations, dtype=object)[columns]]
+    loss, n_seen = matrix.loss[:, columns], matrix.n_seen[:, columns]
+    seconds, sizes = seconds_of_one_fit(matrix)[:, columns], sizes_of(matrix)
+    enough = np.isfinite(loss).sum(axis=1) >= _MIN_EVALUATED
+    evaluated = _fullest(matrix.tables, n_seen) if evaluated is None else evaluated
     known = np.ones(len(enough), dtype=bool) if known is None else known
     for group in dict.fromkeys(matrix.groups):
         inside = matrix.groups == group
@@ -113,11 +114,11 @@ def cases(
         if not others.any():
             continue
         rest = matrix.rows(others)
-        relative = relative_losses(loss[others], n_seen[others], models, rest.tables).values
+        losses = normalise_losses(loss[others], n_seen[others], models, rest.tables).values
         durations = Durations(sizes[others], seconds[others], models)
-        tables = int(rest.tables.max()) + 1
-        even = np.full(tables, 1.0 / tables)
-        for row in np.flatnonzero(inside & enough & replayed):
+        n_datasets = int(rest.tables.max()) + 1
+        uniform = np.full(n_datasets, 1.0 / n_datasets)
+        for row in np.flatnonzero(inside & enough & evaluated):
             rows = matrix.training_rows[row]
             weights = row_weights(rest, matrix.metafeatures[row], rows)
             yield Case(
@@ -128,39 +129,39 @@ def cases(
                 loss=loss[row],
                 durations=durations,
                 size=sizes[row],
-                known=KnownTables(relative, weights),
-                even=KnownTables(relative, spread_by_size(rest, even, rows)),
+                known=KnownDatasets(losses, weights),
+                uniform=KnownDatasets(losses, spread_by_size(rest, uniform, rows)),
             )
 
 
 def _fullest(tables: np.ndarray, n_seen: np.ndarray) -> np.ndarray:
-    """Shape (rows,), bool: the row of each table with the most measurements, the first of them."""
+    """Mark the first row of each dataset with the most evaluations; shape (rows,), bool."""
     counts = (n_seen > 0).sum(axis=1)
     order = np.lexsort((np.arange(len(tables)), -counts, tables))
-    found = np.zeros(len(tables), dtype=bool)
-    found[order[np.unique(tables[order], return_index=True)[1]]] = True
-    return found
+    marked = np.zeros(len(tables), dtype=bool)
+    marked[order[np.unique(tables[order], return_index=True)[1]]] = True
+    return marked
 
 
 def _regret(loss: np.ndarray, n_seen: np.ndarray) -> np.ndarray:
-    regret = on_one_scale(loss, 1.0)
+    regret = normalise(loss, 1.0)
     return np.where(np.isfinite(regret), regret, np.where(n_seen > 0, 1.0, np.nan))
 
 
-class _Random:
+class _RandomPolicy:
     def __init__(self, case: Case, seed: int) -> None:
         self._order = iter(np.random.default_rng(seed).permutation(len(case.regret)))
-        self._measured = np.isfinite(case.regret)
+        self._allowed = np.isfinite(case.regret)
 
     def next(self, left: float) -> int | None:
-        return next((int(c) for c in self._order if self._measured[c]), None)
+        return next((int(c) for c in self._order if self._allowed[c]), None)
 
     def observe(self, column: int, loss: float) -> None:
-        """Chance learns nothing."""
+        """Do nothing: random order does not depend on results."""
 
 
-class _InOrder:
-    """Goes through a fixed order."""
+class _FixedOrderPolicy:
+    """Try configurations in a fixed order."""
 
     def __init__(self, order: Sequence[int]) -> None:
         self._order = iter(order)
@@ -169,94 +170,94 @@ class _InOrder:
         return next(self._order, None)
 
     def observe(self, column: int, loss: float) -> None:
-        """A fixed order learns nothing."""
+        """Do nothing: a fixed order does not depend on results."""
 
 
-class _Scheduled:
-    """The shipped warm start, which corrects its seconds by those it sees."""
+class _WarmStartPolicy:
+    """The knowledge strategy, with its runtime model corrected by observed seconds."""
 
     def __init__(self, case: Case) -> None:
         self._case = case
-        self._scheduler = Scheduler(case.known)
+        self._acquisition = Acquisition(case.known)
         self._timing = Timing(case.durations, case.size, case.known.weights)
         self._allowed = np.isfinite(case.regret)
         self._longest: float | None = None
 
     def next(self, left: float) -> int | None:
         if self._longest is None:
-            self._longest = left / _CAP
+            self._longest = left / _TRIALS_PER_BUDGET
         seconds = FOLDS * self._timing.seconds
-        choice = self._scheduler.next(seconds, left, self._allowed, longest=self._longest)
-        return None if choice is None else choice.column
+        proposal = self._acquisition.propose(seconds, left, self._allowed, longest=self._longest)
+        return None if proposal is None else proposal.column
 
     def observe(self, column: int, loss: float) -> None:
-        seen = min(float(self._case.seconds[column]), self._longest or np.inf)
-        self._timing.observe(column, seen / FOLDS)
-        self._scheduler.observe(column, loss)
+        seconds = min(float(self._case.seconds[column]), self._longest or np.inf)
+        self._timing.observe(column, seconds / FOLDS)
+        self._acquisition.observe(column, loss)
 
 
-def _cheapest(case: Case) -> _InOrder:
+def _cheapest(case: Case) -> _FixedOrderPolicy:
     order = [int(c) for c in np.argsort(case.durations.predict(case.size), kind="stable")]
-    return _InOrder([c for c in order if np.isfinite(case.regret[c])])
+    return _FixedOrderPolicy([c for c in order if np.isfinite(case.regret[c])])
 
 
-def _portfolio(case: Case) -> _InOrder:
-    """Greedy over all tables alike, blind to seconds (as in auto-sklearn 2)."""
-    scheduler = Scheduler(case.even)
+def _portfolio(case: Case) -> _FixedOrderPolicy:
+    """Build a greedy portfolio over all datasets, without seconds (as in auto-sklearn 2)."""
+    acquisition = Acquisition(case.uniform)
     allowed = np.isfinite(case.regret)
     order: list[int] = []
-    nothing = np.zeros(len(allowed))
-    while len(order) < _MOST_TRIALS:
-        choice = scheduler.next(nothing, np.inf, allowed)
-        if choice is None:
+    no_seconds = np.zeros(len(allowed))
+    while len(order) < _MAX_TRIALS:
+        proposal = acquisition.propose(no_seconds, np.inf, allowed)
+        if proposal is None:
             break
-        order.append(choice.column)
-    return _InOrder(order)
+        order.append(proposal.column)
+    return _FixedOrderPolicy(order)
 
 
 POLICIES: Mapping[str, Callable[[Case, int], object]] = {
-    "random": _Random,
+    "random": _RandomPolicy,
     "cheapest first": lambda case, seed: _cheapest(case),
     "global portfolio": lambda case, seed: _portfolio(case),
-    "metaauto": lambda case, seed: _Scheduled(case),
+    "metaauto": lambda case, seed: _WarmStartPolicy(case),
 }
-"""Policies by name; the oracle is told by `replay` itself."""
+"""Policies by name; `simulate` adds the oracle."""
 
 
-def replay(
-    found: Sequence[Case],
+def simulate(
+    evaluated: Sequence[Case],
     policies: Mapping[str, Callable[[Case, int], object]] = POLICIES,
     seeds: int = 10,
 ) -> dict[str, Regrets]:
-    """Regret of each policy and of the oracle after some trials and after some seconds.
+    """Return the regret of each policy and of the oracle, by trials and by seconds.
 
-    A trial may take a third of the budget; one that would take longer costs so much and gives
-    nothing, for every policy alike. Before the first result the regret is 1.
+    A trial may use a third of the budget. A longer trial costs a third of the budget and gives no
+    result, for every policy. Before the first result the regret is 1.
 
     Parameters
     ----------
-    found : sequence of Case
+    evaluated : sequence of Case
         From `cases`.
     policies : mapping of str to callable
         ``policy(case, seed)`` with ``next(seconds left)`` and ``observe(column, loss)``.
     seeds : int, default=10
-        Runs of a policy named ``random``, which are averaged.
+        Number of runs of the policy ``random``; its regrets are averaged.
     """
     results = {}
     for name, make in policies.items():
         runs = range(seeds) if name == "random" else range(1)
         by_trials = np.array(
-            [np.mean([_by_trials(c, make(c, seed)) for seed in runs], axis=0) for c in found]
+            [np.mean([_by_trials(c, make(c, seed)) for seed in runs], axis=0) for c in evaluated]
         )
         by_seconds = np.array(
             [
                 [np.mean([_within(c, make(c, s), budget) for s in runs]) for budget in SECONDS]
-                for c in found
+                for c in evaluated
             ]
         )
         results[name] = Regrets(by_trials, by_seconds)
-    best = np.array([[np.nanmin(c.regret) for _ in TRIALS] for c in found])
-    in_time = np.array([[_best_within(c, budget) for budget in SECONDS] for c in found])
+    best = np.array([[np.nanmin(c.regret) for _ in TRIALS] for c in evaluated])
+    in_time = np.array([[_best_within(c, budget) for budget in SECONDS] for c in evaluated])
     results["oracle"] = Regrets(best, in_time)
     return results
 
@@ -278,9 +279,9 @@ def _within(case: Case, policy: object, budget: float) -> float:
         column = policy.next(left)  # type: ignore[attr-defined]
         if column is None:
             break
-        cost, cap = float(case.seconds[column]), budget / _CAP
-        if cost > min(cap, left):
-            left -= min(cap, left)
+        cost, limit = float(case.seconds[column]), budget / _TRIALS_PER_BUDGET
+        if cost > min(limit, left):
+            left -= min(limit, left)
             policy.observe(column, float("nan"))  # type: ignore[attr-defined]
             continue
         left -= cost
@@ -290,5 +291,5 @@ def _within(case: Case, policy: object, budget: float) -> float:
 
 
 def _best_within(case: Case, budget: float) -> float:
-    may = np.isfinite(case.regret) & (case.seconds <= budget / _CAP)
-    return float(case.regret[may].min()) if may.any() else 1.0
+    is_in_time = np.isfinite(case.regret) & (case.seconds <= budget / _TRIALS_PER_BUDGET)
+    return float(case.regret[is_in_time].min()) if is_in_time.any() else 1.0

@@ -1,4 +1,4 @@
-"""What to try first on a table, and why, without trying anything."""
+"""Suggest the first configurations of a fit, with reasons, without fitting any."""
 
 from __future__ import annotations
 
@@ -23,79 +23,79 @@ from metaauto.task import Role, Task
 from metaauto.warmstart.knowledge_strategy import KnowledgeStrategy
 from metaauto.warmstart.portfolio import DefaultPortfolio
 from metaauto.warmstart.runtime_model import RuntimeModel
-from metaauto.warmstart.select import KNOWLEDGE, choose_strategy, recollect
+from metaauto.warmstart.select import KNOWLEDGE, knowledge_for_task, select_strategy
 
-__all__ = ["Suggested", "Suggestion", "suggest"]
+__all__ = ["SuggestedConfiguration", "Suggestion", "suggest"]
 
-_PLENTY = 3600.0
+_AMPLE_SECONDS = 3600.0
 _DESCRIBE_SECONDS = 1.5
 
 
 @dataclass(frozen=True)
-class Suggested:
+class SuggestedConfiguration:
     """One configuration of a `Suggestion`.
 
     Parameters
     ----------
     configuration : Configuration
-        As it would be tried on this table.
+        The configuration, repaired into the search space.
     changes : mapping of str to scalar
-        Those of its values that are not the model's default here, its own hyperparameters first.
-    origin : str
-        ``"knowledge"``, or ``"portfolio"`` where its author recommends it.
+        Values that differ from the model's default, its own hyperparameters first.
+    source : str
+        ``"knowledge"``, or ``"portfolio"`` for a recommendation of the model's author.
     why : str
-        One clause for people.
+        The reason, one clause.
     worker_seconds : float, optional
-        Seconds all its folds are expected to take on this machine, one after the other.
+        Expected seconds of all folds on this machine, one after the other.
     seconds : float, optional
-        The same with the folds spread over the cores.
+        Expected seconds with the folds distributed over the cores.
     score : float, optional
-        Its mean score on similar tables by `Suggestion.known_metric`, where scores of different
-        tables can be compared.
+        Mean score on similar datasets by `Suggestion.known_metric`, where scores of different
+        datasets are comparable.
     """
 
     configuration: Configuration
     changes: Mapping[str, Scalar]
-    origin: str
+    source: str
     why: str
     worker_seconds: float | None = None
     seconds: float | None = None
     score: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values."""
-        about = {name: value for name, value in asdict(self).items() if name != "configuration"}
-        return {**self.configuration.to_json(), **about}
+        """Return JSON-ready values."""
+        values = {name: value for name, value in asdict(self).items() if name != "configuration"}
+        return {**self.configuration.to_json(), **values}
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What a table is, what it resembles, and what to try first on it.
+    """The task, the similar datasets, and the first configurations of a fit.
 
     Parameters
     ----------
     task : Task
-        What is to be learned.
+        Kind of task, target, metric and columns.
     folds : int
-        Folds each configuration would be judged by.
+        Folds per configuration.
     validation : str
-        How the rows would be split, for people.
+        Description of the validation.
     stores : mapping of str to int
-        Tables of this kind by store; empty if nothing is known.
+        Number of datasets of this kind by store; empty without knowledge.
     known_metric : str
-        The stored metric that stands for the task's; empty if nothing is known.
+        The stored metric used for the task's metric; empty without knowledge.
     datasets, known : int
-        Known tables that are compared, and stored configurations that can be tried here.
+        Number of known datasets, and of stored configurations that can be tried.
     similar : tuple of (str, float)
-        The known tables most like this one, and their weights; all weights sum to one.
-    configurations : tuple of Suggested
-        What to try first, in this order.
+        The most similar known datasets and their weights; the weights of all datasets sum to one.
+    configurations : tuple of SuggestedConfiguration
+        The first configurations, in order.
     skipped : mapping of str to int
-        Why stored configurations cannot be tried here, and how many.
+        Number of stored configurations that cannot be tried, by reason.
     unfit : mapping of str to str
-        Installed models that cannot do this task, and why.
+        Installed models that do not support this task, with the reason.
     problems : tuple of str
-        Stores that could not be used, and why.
+        Stores that could not be used, with the reason.
     """
 
     task: Task
@@ -106,19 +106,19 @@ class Suggestion:
     datasets: int
     known: int
     similar: tuple[tuple[str, float], ...]
-    configurations: tuple[Suggested, ...]
+    configurations: tuple[SuggestedConfiguration, ...]
     skipped: Mapping[str, int]
     unfit: Mapping[str, str]
     problems: tuple[str, ...] = ()
 
     @property
     def roles(self) -> dict[str, int]:
-        """How many of the columns that models see have which role."""
+        """Number of features by role."""
         counts = Counter(column.role for column in self.task.features)
         return {str(role): counts[role] for role in Role if counts[role]}
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON-ready values."""
+        """Return JSON-ready values."""
         task = self.task
         return {
             "task": task.kind,
@@ -135,7 +135,7 @@ class Suggestion:
             "known_tables": self.datasets,
             "known_configurations": self.known,
             "similar": [{"dataset": name, "weight": weight} for name, weight in self.similar],
-            "configurations": [found.to_json() for found in self.configurations],
+            "configurations": [entry.to_json() for entry in self.configurations],
             "skipped": dict(self.skipped),
             "unfit": dict(self.unfit),
             "problems": list(self.problems),
@@ -157,35 +157,35 @@ def suggest(
     seed: int = 0,
     splits: Splits | None = None,
 ) -> Suggestion:
-    """Recommend the first configurations of a fit with time enough, without fitting any.
+    """Suggest the first configurations of a fit without fitting any; an ample budget is assumed.
 
-    The table is described by its metafeatures, compared with the tables of the knowledge stores,
-    and the strategy that a fit would follow is asked again and again.
+    The metafeatures of the dataset are computed and compared with those of the known datasets.
+    Then the strategy is asked for its recommendations, without results.
 
     Parameters
     ----------
     dataset : Dataset
-        From `metaauto.data.prepare`; its task names the metric.
+        From `metaauto.data.prepare`; its task defines the metric.
     registry : Registry
         Installed components.
     knowledge : bool, str or Path, default=True
         As in `metaauto.engine.options.FitOptions`.
     strategy : str, default='knowledge'
-        Name of the strategy that is asked.
+        Name of the strategy.
     include, exclude : sequence of str
-        Models or plugins to use alone, or not at all.
+        Models or plugins to use exclusively, or to exclude.
     top : int, default=10
-        So many configurations at most.
+        Maximum number of configurations.
     cores : int, default=1
-        Cores that folds are spread over.
+        Cores that folds are distributed over.
     similar : int, default=5
-        So many similar tables are named at most.
+        Maximum number of similar datasets to list.
     describe_seconds : float, default=1.5
         Time limit of the metafeatures.
     seed : int, default=0
-        Seed of the folds and of the sample that is described.
+        Seed of the folds and of the subsample for metafeatures.
     splits : Splits, optional
-        How the rows are split; by default as a fit without further options would.
+        Folds and holdout; by default those of a fit without further options.
 
     Returns
     -------
@@ -194,9 +194,9 @@ def suggest(
     Raises
     ------
     KnowledgeError
-        The store that was named cannot be used.
+        A store given by its path cannot be used.
     Refused
-        No model can do this task.
+        No model supports this task.
     UnknownName
         There is no strategy of that name, or no model or plugin to include or exclude.
 
@@ -207,70 +207,70 @@ def suggest(
     >>> from metaauto.plugins.manager import PluginSettings, load_plugins
     >>> registry = load_plugins(PluginSettings(only=())).registry
     >>> table = pd.DataFrame({"size": [1.5, 2, 3, 2.5] * 10, "sold": ["yes", "no"] * 20})
-    >>> found = suggest(prepare(table, "sold"), registry, knowledge=False, include=["lda"])
-    >>> found.configurations[0].configuration.model, found.folds
+    >>> suggestion = suggest(prepare(table, "sold"), registry, knowledge=False, include=["lda"])
+    >>> suggestion.configurations[0].configuration.model, suggestion.folds
     ('lda', 8)
     """
     selected = registry.select(include, exclude)
     space = SearchSpace(selected, dataset.task)
     if not space.models:
         reasons = "; ".join(f"{name} {why}" for name, why in space.skipped.items())
-        raise Refused(f"No model can do this task: {reasons}.", hint="Include others.")
+        raise Refused(f"No model can do this task: {reasons}.", hint="Include other models.")
     splits = splits or plan_splits(dataset, seed=seed, cores=cores)
     folds = len(splits.folds)
     runtime = RuntimeModel(space, folds)
-    recalled = recollect(dataset, knowledge, selected)
-    start = choose_strategy(recalled, space, runtime, folds, name=strategy)
+    loaded = knowledge_for_task(dataset, knowledge, selected)
+    start = select_strategy(loaded, space, runtime, folds, name=strategy)
     warm = start if isinstance(start, KnowledgeStrategy) else None
-    # What its authors recommend is the same for every table, and describing one takes a second.
+    # The default portfolio ignores metafeatures, and computing them takes about a second.
     if not isinstance(start, DefaultPortfolio):
-        extractors = selected.extractors()
+        extractors = selected.metafeatures()
         start.inform(describe(dataset, extractors, seconds=describe_seconds, seed=seed))
-    about = {} if warm is None else warm.summary()
+    summary = {} if warm is None else warm.summary()
     return Suggestion(
         task=dataset.task,
         folds=folds,
-        validation=splits.strategy,
-        stores={} if warm is None else dict(recalled.used),
-        known_metric="" if warm is None else recalled.metric,
-        datasets=about.get("datasets", 0),
-        known=about.get("configurations", 0),
+        validation=splits.description,
+        stores={} if warm is None else dict(loaded.used),
+        known_metric="" if warm is None else loaded.metric,
+        datasets=summary.get("datasets", 0),
+        known=summary.get("configurations", 0),
         similar=() if warm is None else tuple(warm.similar(similar)),
-        configurations=_first(start, space, recalled.metric if warm else "", top, folds, cores),
-        skipped=about.get("skipped", {}),
+        configurations=_first(start, space, loaded.metric if warm else "", top, folds, cores),
+        skipped=summary.get("skipped", {}),
         unfit=dict(space.skipped),
-        problems=recalled.problems,
+        problems=loaded.problems,
     )
 
 
 def _first(
     strategy: WarmStart, space: SearchSpace, metric: str, top: int, folds: int, cores: int
-) -> tuple[Suggested, ...]:
-    found: list[Suggested] = []
-    while len(found) < top:
-        recommended = strategy.recommend(_PLENTY)
-        if recommended is None:
+) -> tuple[SuggestedConfiguration, ...]:
+    suggested: list[SuggestedConfiguration] = []
+    while len(suggested) < top:
+        recommendation = strategy.recommend(_AMPLE_SECONDS)
+        if recommendation is None:
             break
-        found.append(_told(recommended, space, metric, folds, cores))
-    return tuple(found)
+        suggested.append(_suggested(recommendation, space, metric, folds, cores))
+    return tuple(suggested)
 
 
-def _told(
-    recommended: Recommendation, space: SearchSpace, metric: str, folds: int, cores: int
-) -> Suggested:
-    configuration, loss = recommended.configuration, recommended.expected_loss
-    usual = space.default(configuration.model).values
+def _suggested(
+    recommendation: Recommendation, space: SearchSpace, metric: str, folds: int, cores: int
+) -> SuggestedConfiguration:
+    configuration, loss = recommendation.configuration, recommendation.expected_loss
+    defaults = space.default(configuration.model).values
     changed = [
-        name for name, value in configuration.values.items() if usual.get(name, ...) != value
+        name for name, value in configuration.values.items() if defaults.get(name, ...) != value
     ]
     changed.sort(key=lambda name: (name.partition(".")[0] in SLOTS, name))
-    seconds = recommended.expected_seconds
+    seconds = recommendation.expected_seconds
     rounds = math.ceil(folds / max(cores, 1))
-    return Suggested(
+    return SuggestedConfiguration(
         configuration,
         {name: configuration.values[name] for name in changed},
-        recommended.origin,
-        recommended.why,
+        recommendation.source,
+        recommendation.why,
         seconds,
         None if seconds is None else seconds * rounds / folds,
         METRICS[metric].loss_to_score(loss) if loss is not None and metric in METRICS else None,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from metaauto.builtin.metafeatures.extractors import EXTRACTORS
+from metaauto.builtin.metafeatures import EXTRACTORS
 from metaauto.builtin.preprocessors import PREPROCESSORS
-from metaauto.testing import ExtractorContract, PreprocessorContract
+from metaauto.testing import MetafeatureContract, PreprocessorContract
 
 
 def _add(base, attribute, component, label, **settings):
@@ -18,4 +18,4 @@ for _step in PREPROCESSORS:
     _label = f"{_step.slot}_{_step.name}"
     _add(PreprocessorContract, "preprocessor", _step, _label, rows=60, draws=3)
 for _source in EXTRACTORS:
-    _add(ExtractorContract, "extractor", _source, f"extractor_{_source.name}")
+    _add(MetafeatureContract, "metafeature", _source, f"metafeature_{_source.name}")

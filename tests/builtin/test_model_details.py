@@ -80,7 +80,7 @@ def test_boosting_stops_at_the_validation_part():
 
 
 def test_boosting_watches_by_itself_where_scikit_learn_cannot(monkeypatch):
-    monkeypatch.setattr(boosting, "_NativeWatch", boosting._OwnWatch)
+    monkeypatch.setattr(boosting, "_NativeEarlyStopping", boosting._EarlyStopping)
     model = BY_NAME["hist_gradient_boosting"]
     for kind in model.tasks:
         problem = make_problem(kind, n_rows=200)

@@ -28,7 +28,7 @@ def test_random_ends_after_eight_draws_that_know_nothing_of_other_tables():
     assert found[0] == found[1]
     assert len({one.configuration.key for one in found[0][:8]}) == 8
     assert found[0][8] is None
-    assert {one.origin for one in found[0][:8]} == {"random"}
+    assert {one.source for one in found[0][:8]} == {"random"}
 
 
 def test_random_draws_nothing_that_does_not_fit_into_the_time():

@@ -147,7 +147,7 @@ def test_unseen_categories_are_a_warning(trained: Path, tmp_path: Path) -> None:
     done = caller(tmp_path)("predict", str(trained / "buys.metaauto"), "t.csv", "-o", "p.csv")
     assert done.returncode == 0
     assert done.stderr.splitlines() == [
-        "Warning: Column 'city': 20 cells hold values not seen at training; they are taken as "
+        "Warning: Column 'city': 20 cells have values not seen at training; they are treated as "
         "missing."
     ]
 
@@ -178,7 +178,7 @@ def test_scores_for_people(trained: Path, tmp_path: Path) -> None:
     done = call("evaluate", str(trained / "buys.metaauto"), "t.csv", *arguments)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0] == "37 rows; 3 without a target left out"
+    assert lines[0] == "37 rows; 3 without a target dropped"
     assert [line.split()[0] for line in lines[2:]] == ["f1", "log_loss"]
     assert [line.split()[2] for line in lines[2:]] == ["higher", "lower"]
     amounts = call("evaluate", str(trained / "income.metaauto"), str(trained / "new.csv"))
@@ -200,7 +200,7 @@ def test_the_leaderboard_is_a_table(trained: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "roc_auc, higher is better; target 'buys'"
-    assert lines[1].split() == ["rank", "name", "score", "weight", "seconds", "origin", "status"]
+    assert lines[1].split() == ["Rank", "Model", "Score", "Weight", "Seconds", "Source", "Status"]
     names = {line.split()[1] for line in lines[2:]}
     assert names == {"ensemble", "logistic-1", "logistic-2", "dummy-0"}
 
@@ -211,7 +211,7 @@ def test_a_note_on_the_scores_is_told_by_fit_and_leaderboard(cli: Cli, tmp_path:
     done = cli("fit", "t.csv", "--target", "buys", *QUICK, *arguments)
     assert done.returncode == 0, done.stderr
     (note,) = json.loads(done.stdout)["notes"]
-    assert note.startswith("hist_gradient_boosting stopped training")
+    assert note.startswith("hist_gradient_boosting used the validation folds for early stopping")
     assert done.stderr.count(note) == 1
     assert cli("leaderboard", "m.metaauto").stdout.splitlines()[-1] == note
     assert json.loads(cli("leaderboard", "m.metaauto", "--json").stdout)["notes"] == [note]

@@ -42,7 +42,7 @@ def test_two_models_stand_side_by_side(compare: Cli) -> None:
     assert cells["option trials"] == ["1", "2"]
     assert "option seed" not in done.stdout
     assert "score" in done.stdout
-    assert lines[-1].endswith(("may be chance.", "is best.", "the same score."))
+    assert lines[-1].endswith(("due to chance.", "is best.", "the same score."))
 
 
 def test_a_run_tells_what_its_model_tells(compare: Cli) -> None:
@@ -55,18 +55,18 @@ def test_a_run_tells_what_its_model_tells(compare: Cli) -> None:
         assert run[name] == model[name], name
     assert run["seconds"] == pytest.approx(model["seconds"], abs=1.0)
     assert told["differing_options"] == {}
-    assert told["verdict"] == "The best of them have the same score."
+    assert told["result"] == "The best fits have the same score."
 
 
 def test_what_cannot_be_compared_is_said(compare: Cli) -> None:
-    assert "different metrics" in compare("one.metaauto", "loss.metaauto").stdout
-    assert "different tables" in compare("one.metaauto", "other.metaauto").stdout
+    assert "The metrics differ" in compare("one.metaauto", "loss.metaauto").stdout
+    assert "The tables differ" in compare("one.metaauto", "other.metaauto").stdout
 
 
 def test_two_are_needed_and_must_be_there(compare: Cli, fits: Path) -> None:
     assert compare("one.metaauto").returncode == 2
     done = compare("one.metaauto", "tow.metaauto")
     assert done.returncode == 1
-    assert "There is no model or run directory 'tow.metaauto'" in done.stderr
-    assert "is no run directory" in compare("one.metaauto", str(fits)).stderr
+    assert "Model file or run directory not found: 'tow.metaauto'" in done.stderr
+    assert "is not a run directory" in compare("one.metaauto", str(fits)).stderr
     assert compare("one.metaauto", "t.csv").returncode == 1

@@ -11,7 +11,7 @@ import pytest
 from command_line import environment
 
 from metaauto.cli.completers import (
-    complete_left_out,
+    complete_excluded,
     complete_metrics,
     complete_models,
     complete_plugins,
@@ -110,6 +110,6 @@ def test_a_completer_offers_nothing_rather_than_fail(monkeypatch, capsys) -> Non
 
     monkeypatch.setattr("metaauto.plugins.manager.load_plugins", fail)
     context = click.Context(click.Command("fit"))
-    for complete in (complete_metrics, complete_models, complete_left_out, complete_plugins):
+    for complete in (complete_metrics, complete_models, complete_excluded, complete_plugins):
         assert complete(context, click.Option(["--name"]), "") == []
     assert capsys.readouterr() == ("", "")

@@ -54,16 +54,16 @@ def test_a_project_that_does_not_speak_of_it_is_left_alone(quick_cli: Cli, table
     [
         (
             "[fit]\nbugdet = 3\n",
-            "no option of 'metaauto fit' named 'bugdet'. Did you mean 'budget'?",
+            "unknown option of 'metaauto fit': 'bugdet'. Did you mean 'budget'?",
         ),
         ("[fit]\nno_knowlege = true\n", "Did you mean 'no-knowledge'?"),
-        ("[fti]\nbudget = 3\n", "no command named 'fti'. Did you mean 'fit'?"),
-        ("budget = 3\n", "'budget' belongs to no command. Write it below"),
+        ("[fti]\nbudget = 3\n", "unknown command: 'fti'. Did you mean 'fit'?"),
+        ("budget = 3\n", "'budget' is not in the table of a command. Move it"),
         ("[fit]\ncores = 'x'\n", "'cores' of 'fit': 'x' is not a valid integer"),
-        ("[fit]\nquiet = 1\n", "'quiet' of 'fit' is 1. Write true or false."),
-        ("[fit]\nbudget = [1, 2]\n", "is [1, 2]. Give one number or text."),
+        ("[fit]\nquiet = 1\n", "'quiet' of 'fit': expected true or false, got 1."),
+        ("[fit]\nbudget = [1, 2]\n", "expected one number or text, got [1, 2]."),
         ("[fit]\nplugins = ['.']\n", "must not run code"),
-        ("[fit]\nbudget =\n", "'metaauto.toml' cannot be read"),
+        ("[fit]\nbudget =\n", "Cannot read 'metaauto.toml'"),
         ("[fit]\ntask = 'clasification'\n", "'task' of 'fit'"),
     ],
 )
@@ -80,7 +80,7 @@ def test_what_is_wrong_in_it_is_named(text: str, words: str, quick_cli: Cli, tab
 def test_commands_in_groups_have_tables_too(quick_cli: Cli, table: Path) -> None:
     (table / "metaauto.toml").write_text("[knowledge.build]\nfoldr = 'x'\n")
     done = quick_cli("knowledge", "build")
-    assert "no option of 'metaauto knowledge build' named 'foldr'" in done.stderr
+    assert "unknown option of 'metaauto knowledge build': 'foldr'" in done.stderr
     (table / "metaauto.toml").write_text("[knowledge.info]\njson = true\n")
     done = quick_cli("knowledge", "info")
     assert done.returncode == 0, done.stderr

@@ -28,7 +28,7 @@ def test_a_plan_is_shown_and_nothing_is_left_behind(quick_cli: Cli, table: Path)
     (number,) = [line.split() for line in lines if line.startswith("number ")]
     assert number[1] == "identifier"
     assert any(line.split()[:3] == ["1", "lda", "default"] for line in lines)
-    assert lines[-1] == "Nothing was fitted."
+    assert lines[-1] == "No model was fitted."
     assert {path.name for path in table.iterdir()} == {"t.csv", "temporary", "model.metaauto"}
     assert (table / "model.metaauto").read_text() == "precious"
     assert not list((table / "temporary").iterdir())

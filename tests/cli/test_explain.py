@@ -39,7 +39,7 @@ def test_without_a_target_it_is_said_what_needs_one(quick_cli, given, tmp_path):
     pd.read_csv(given[1]).drop(columns="buys").to_csv(tmp_path / "blind.csv", index=False)
     done = quick_cli("explain", given[0], "blind.csv")
     assert done.returncode == 0, done.stderr
-    assert "How far probabilities" in done.stdout
+    assert "Mean change of the probabilities" in done.stdout
     assert "no target 'buys'" in done.stdout
     found = json.loads(quick_cli("explain", given[0], "blind.csv", "--json").stdout)
     assert found["measure"] == ""
@@ -96,13 +96,13 @@ def test_importance_becomes_a_table(quick_cli, given, tmp_path):
     ("arguments", "words"),
     [
         (["--row", "40"], "no row 40"),
-        (["--row", "1", "--rows"], "exclude"),
-        (["--label", "yes"], "--label goes with --row"),
+        (["--row", "1", "--rows"], "mutually exclusive"),
+        (["--label", "yes"], "--label requires --row"),
         (["--row", "1", "--label", "yess"], "yess"),
         (["--row", "1", "--explainer", "shapp"], "shapp"),
         (["--json", "-o", "-"], "standard output"),
         (["-o", "why.xlsx"], "xlsx"),
-        (["--target", "absent"], "no column 'absent'"),
+        (["--target", "absent"], "Target column not found: 'absent'"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(quick_cli, given, arguments, words):

@@ -17,7 +17,7 @@ from command_line import caller, command_line, environment, people
 import metaauto
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
-PATIENCE = 120.0
+TIMEOUT = 120.0
 
 
 def _start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -32,7 +32,7 @@ def _start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def _await(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while not condition():
         assert process.poll() is None, process.stderr and process.stderr.read()
         assert time.monotonic() < end
@@ -62,10 +62,10 @@ def test_ctrl_c_ends_the_search_and_saves_the_best_so_far(how: int, tmp_path: Pa
     _await(lambda: _finished(run) >= 1, process)
     asked = time.monotonic()
     process.send_signal(how)
-    out, err = process.communicate(timeout=PATIENCE)
+    out, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0, err
     assert time.monotonic() - asked < 60
-    assert "Stopping: the best model so far will be saved." in err
+    assert "Stopping: saving the best model so far." in err
     assert "Traceback" not in err
     assert json.loads(out)["trials"] >= 2
     assert metaauto.load(tmp_path / "m.metaauto").predict(people(5)).shape == (5,)
@@ -84,7 +84,7 @@ def test_ctrl_c_before_there_is_a_model_leaves_nothing(tmp_path: Path) -> None:
     assert process.stderr is not None
     assert process.stderr.readline() == "Reading the table\n"
     process.send_signal(signal.SIGINT)
-    assert process.wait(PATIENCE) == 130
+    assert process.wait(TIMEOUT) == 130
     assert process.stderr.read().strip() == "Interrupted."
     process.stderr.close()
     assert process.stdin is not None
@@ -135,5 +135,5 @@ def test_a_run_is_not_resumed_with_other_data(tmp_path: Path) -> None:
     people(seed=5).to_csv(tmp_path / "t.csv", index=False)
     again = call("fit", "--resume", "run", "--out", "n.metaauto", "--quiet")
     assert again.returncode == 1
-    assert again.stderr.startswith("Error: The table is not the one")
+    assert again.stderr.startswith("Error: The table differs")
     assert not (tmp_path / "n.metaauto").exists()

@@ -19,7 +19,7 @@ from stores import make_store, neighbours
 from metaauto.knowledge import KnowledgeStore, check, own_store
 from metaauto.plugins.registry import COMMAND_GROUPS
 
-PATIENCE = 120.0
+TIMEOUT = 120.0
 
 
 def counts(path: Path) -> dict[str, int]:
@@ -61,7 +61,7 @@ def tables(tmp_path: Path) -> Path:
 def test_a_store_is_shown_in_numbers(quick_cli: Cli, store: Path) -> None:
     done = quick_cli("knowledge", "info", "k.db")
     assert (done.returncode, done.stderr) == (0, "")
-    for words in ("tables         binary 12", "evaluations    binary 96", "extra_trees 1, knn 1"):
+    for words in ("datasets       binary 12", "evaluations    binary 96", "extra_trees 1, knn 1"):
         assert words in done.stdout
     (told,) = json.loads(quick_cli("knowledge", "info", "k.db", "--json").stdout)
     assert (told["origin"], told["datasets"], told["statuses"]) == (
@@ -74,7 +74,7 @@ def test_without_a_name_all_stores_in_use_are_shown(
 ) -> None:
     empty = quick_cli("knowledge")
     assert empty.returncode == 0
-    assert empty.stdout.splitlines()[-2:] == [f"own      {own_store()}", "  not there yet"]
+    assert empty.stdout.splitlines()[-2:] == [f"own      {own_store()}", "  does not exist yet"]
     assert not own_store().exists()
     pack = make_store(tmp_path / "pack.db", tables=3)
     (tmp_path / "mine").mkdir()
@@ -134,12 +134,12 @@ def test_help_teaches(quick_cli: Cli) -> None:
 def test_stores_are_merged_once(quick_cli: Cli, tmp_path: Path, store: Path) -> None:
     make_store(tmp_path / "more.db", neighbours(2), kind="regression", tables=3)
     first = quick_cli("knowledge", "merge", "k.db")
-    assert first.stdout.startswith("12 tables, 4 configurations and 96 evaluations of")
-    assert quick_cli("knowledge", "merge", "k.db").stdout.startswith("0 tables, 0 config")
+    assert first.stdout.startswith("12 datasets, 4 configurations and 96 evaluations of")
+    assert quick_cli("knowledge", "merge", "k.db").stdout.startswith("0 datasets, 0 config")
     assert quick_cli("knowledge", "merge", "more.db").returncode == 0
     assert counts(own_store()) == {"tables": 15, "evaluations": 108, "configurations": 6}
     into = quick_cli("knowledge", "merge", str(own_store()), "--store", "k.db")
-    assert into.stdout.startswith("3 tables, 2 configurations and 12 evaluations of")
+    assert into.stdout.startswith("3 datasets, 2 configurations and 12 evaluations of")
 
 
 def test_an_export_is_merged_again(quick_cli: Cli, tmp_path: Path, store: Path) -> None:
@@ -151,10 +151,10 @@ def test_an_export_is_merged_again(quick_cli: Cli, tmp_path: Path, store: Path) 
     assert merged.stdout.startswith("96 evaluations of ")
     assert counts(tmp_path / "copy.db") == counts(store)
     (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "letter.txt").write_text("dear")
+    (tmp_path / "full" / "letter.txt").write_text("expensive")
     refused = quick_cli("knowledge", "export", "full", "--store", "k.db")
     assert refused.returncode == 1
-    assert "is no export of a knowledge store" in refused.stderr
+    assert "is not an export of a knowledge store" in refused.stderr
 
 
 def test_a_pack_is_what_was_built_in_one_small_file(
@@ -163,10 +163,10 @@ def test_a_pack_is_what_was_built_in_one_small_file(
     done = quick_cli(
         "knowledge", "merge", "k.db", "--store", "pack.db", "--source", "build", "--compact"
     )
-    assert done.stdout.startswith("12 tables, 4 configurations and 96 evaluations of ")
+    assert done.stdout.startswith("12 datasets, 4 configurations and 96 evaluations of ")
     assert done.stdout.endswith("MB.\n")
     assert sorted(path.name for path in tmp_path.glob("pack.db*")) == ["pack.db"]
-    assert quick_cli("knowledge", "check", "pack.db").stdout == "pack.db: sound\n"
+    assert quick_cli("knowledge", "check", "pack.db").stdout == "pack.db: intact\n"
     wrong = quick_cli("knowledge", "merge", "k.db", "--store", "other.db", "--source", "rumour")
     assert wrong.returncode == 1
     assert "Nothing in " in wrong.stderr
@@ -181,7 +181,7 @@ def test_a_store_is_not_merged_into_itself(quick_cli: Cli, store: Path) -> None:
 
 def test_a_damaged_store_is_found(quick_cli: Cli, store: Path, damaged: Path) -> None:
     good = quick_cli("knowledge", "check", "k.db")
-    assert (good.returncode, good.stdout) == (0, "k.db: sound\n")
+    assert (good.returncode, good.stdout) == (0, "k.db: intact\n")
     bad = quick_cli("knowledge", "check", "damaged.db")
     assert bad.returncode == 1
     assert bad.stdout.startswith("damaged.db: damaged\n  ")
@@ -206,7 +206,7 @@ def test_a_warm_start_is_praised_only_where_it_wins(quick_cli: Cli, tmp_path: Pa
     make_store(tmp_path / "few.db", many, tables=9)
     good = quick_cli("knowledge", "verify", "good.db")
     assert (good.returncode, good.stderr) == (0, "")
-    assert "Verdict: metaauto beats cheapest first" in good.stdout
+    assert "Result: metaauto beats cheapest first" in good.stdout
     for policy in ("random", "cheapest first", "global portfolio", "metaauto", "oracle", "gain"):
         assert f"\n{policy} " in good.stdout
     bad = quick_cli("knowledge", "verify", "bad.db", "--json")
@@ -215,7 +215,7 @@ def test_a_warm_start_is_praised_only_where_it_wins(quick_cli: Cli, tmp_path: Pa
     assert told["good"] is False
     assert [(kind["kind"], kind["better"]) for kind in told["kinds"]] == [("binary", False)]
     assert len(told["kinds"][0]["points"]) == 10
-    assert "is not shown to beat" in told["kinds"][0]["verdict"]
+    assert "is not shown to beat" in told["kinds"][0]["result"]
     few = quick_cli("knowledge", "verify", "few.db")
     assert few.returncode == 1
     assert "too few datasets" in few.stdout
@@ -274,7 +274,7 @@ def test_a_plugin_adds_a_command_to_the_group(
     done = quick_cli("knowledge", "import", "oboe")
     assert (done.returncode, done.stdout, done.stderr) == (0, "oboe into own\n", "")
     assert "replaced" not in quick_cli("knowledge", "info").stdout
-    assert quick_cli("import", "oboe").returncode == 2, "it is no top-level command"
+    assert quick_cli("import", "oboe").returncode == 2, "it is not a top-level command"
     (tmp_path / "metaauto.toml").write_text('[knowledge.import]\nstore = "team.db"\n')
     assert quick_cli("knowledge", "import", "oboe").stdout == "oboe into team.db\n"
 
@@ -299,11 +299,11 @@ def test_a_table_is_forgotten(quick_cli: Cli, tables: Path) -> None:
     assert quick_cli("knowledge", "forget", "--data", "tables/b.csv", *table[1:]).returncode == 1
     done = quick_cli("knowledge", "forget", "--data", *table)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "has forgotten the table" in done.stdout
+    assert done.stdout.startswith("Deleted the dataset ")
     assert counts(own_store()) == {"tables": 0, "evaluations": 0, "configurations": 2}
     again = quick_cli("knowledge", "forget", "--data", *table)
     assert again.returncode == 1
-    assert "knows no table of the fingerprint" in again.stderr
+    assert "has no dataset with the fingerprint" in again.stderr
 
 
 def test_a_table_is_forgotten_by_its_fingerprint(quick_cli: Cli, store: Path) -> None:
@@ -313,7 +313,7 @@ def test_a_table_is_forgotten_by_its_fingerprint(quick_cli: Cli, store: Path) ->
     assert counts(store)["tables"] == 11
     wrong = quick_cli("knowledge", "forget", digest[:9], "--store", "k.db")
     assert wrong.returncode == 1
-    assert "is no fingerprint" in wrong.stderr
+    assert "Invalid fingerprint" in wrong.stderr
     for arguments in ((), (digest, "--data", "t.csv"), (digest, "--target", "a")):
         done = quick_cli("knowledge", "forget", *arguments, "--store", "k.db")
         assert done.returncode == 2
@@ -328,14 +328,14 @@ def test_a_folder_is_measured(quick_cli: Cli, tmp_path: Path, tables: Path) -> N
     more = ("--include", "lda", "--cores", "1", "--waves", "1")
     done = quick_cli(*build, *more)
     assert (done.returncode, done.stdout) == (0, "")
-    assert "3 tables for " in done.stderr
+    assert "3 datasets for " in done.stderr
     assert "Warning: odd is left out: " in done.stderr
     assert done.stderr.splitlines()[-1].startswith("Done. 6 new evaluations; ")
     assert counts(tmp_path / "b.db") == {"tables": 2, "evaluations": 6, "configurations": 1}
     assert quick_cli(*build, *more).stderr.splitlines()[-1].startswith("Done. 0 new evaluations")
     spent = quick_cli(*build, *more[:4], "--configurations", "3", "--budget", "0.001s")
     assert spent.returncode == 0
-    assert "The budget is spent; the same command goes on. " in spent.stderr
+    assert "Budget exhausted; the same command resumes the build. " in spent.stderr
 
 
 def test_a_folder_is_measured_on_a_cluster(quick_cli: Cli, tmp_path: Path, tables: Path) -> None:
@@ -352,11 +352,11 @@ def test_a_folder_is_measured_on_a_cluster(quick_cli: Cli, tmp_path: Path, table
     gone = quick_cli(*build, "--dask", "smoke://signals")
     assert gone.returncode == 1
     assert gone.stderr.splitlines()[-1].startswith(
-        "Error: No Dask scheduler answers at 'smoke://signals'"
+        "Error: No Dask scheduler responds at 'smoke://signals'"
     )
     both = quick_cli(*build, "--dask", "tcp://a:1", "--cores", "1")
     assert both.returncode == 2
-    assert "--dask fits elsewhere" in both.stderr
+    assert "--dask is mutually exclusive" in both.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
@@ -378,19 +378,19 @@ def test_a_build_that_is_interrupted_and_killed_goes_on(
             stderr=subprocess.PIPE,
             text=True,
         )
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while not (path.exists() and _evaluations(path) >= after):
             assert process.poll() is None, process.stderr and process.stderr.read()
             assert time.monotonic() < end
             time.sleep(0.02)
         os.kill(process.pid, how)
-        _, err = process.communicate(timeout=PATIENCE)
+        _, err = process.communicate(timeout=TIMEOUT)
         return process.returncode, err
 
     status, said = broken_off(signal.SIGINT, 1)
     assert status == 130
     assert said.splitlines()[-1] == (
-        f"Interrupted. What was measured is in {path}; the same command goes on from there."
+        f"Interrupted. The results so far are in {path}; the same command resumes the build."
     )
     assert "Traceback" not in said
     first = _evaluations(path)
@@ -432,7 +432,7 @@ def test_tasks_of_openml_are_measured(quick_cli: Cli, tmp_path: Path) -> None:
             *("--include", "lda", "--cores", "1", "--waves", "1"),
         )
     assert done.returncode == 0, done.stderr
-    assert "1 of 2 tasks of OpenML described" in done.stderr
+    assert "Fetched the descriptions of 1 of 2 OpenML tasks" in done.stderr
     assert "Warning: openml task 999 is left out: " in done.stderr
     with KnowledgeStore.open(tmp_path / "b.db") as store:
         (dataset,) = store.datasets()
@@ -443,20 +443,24 @@ def test_tasks_of_openml_are_measured(quick_cli: Cli, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        ((), 2, "Name the tables by one of"),
-        (("--folder", "tables", "--tasks", "3"), 2, "Name the tables by one of"),
-        (("--tasks", "3", "--target", "y"), 2, "--target goes with --folder"),
+        ((), 2, "Exactly one of"),
+        (("--folder", "tables", "--tasks", "3"), 2, "Exactly one of"),
+        (("--tasks", "3", "--target", "y"), 2, "--target requires --folder"),
         (("--folder", "tables", "--rows", "0"), 2, "--rows"),
-        (("--folder", "none"), 1, "There is no folder 'none'."),
+        (("--folder", "none"), 1, "Folder not found: 'none'."),
         (("--folder", "."), 1, "There is no table in"),
-        (("--folder", "tables"), 1, "None of the tables can be measured."),
-        (("--folder", "tables", "--budget", "soon"), 1, "is no duration"),
-        (("--folder", "tables", "--memory", "0"), 1, "--memory 0 is nothing."),
-        (("--folder", "tables", "--seconds-per-fit", "nan"), 1, "--seconds-per-fit nan is nothing"),
+        (("--folder", "tables"), 1, "None of the datasets can be used."),
+        (("--folder", "tables", "--budget", "soon"), 1, "expected a duration"),
+        (("--folder", "tables", "--memory", "0"), 1, "--memory must be > 0 (got 0)."),
+        (
+            ("--folder", "tables", "--seconds-per-fit", "nan"),
+            1,
+            "--seconds-per-fit must be > 0 (got nan)",
+        ),
         (("--folder", "tables", "--include", "ldaa"), 1, "Did you mean 'lda'"),
         (("--folder", "tables", "--store", "tables"), 1, "tables"),
-        (("--tasks", "3,x"), 1, "'x', which is no number of a task"),
-        (("--tasks", ","), 1, "--tasks names no task."),
+        (("--tasks", "3,x"), 1, "expected task ids, got 'x'"),
+        (("--tasks", ","), 1, "--tasks must name at least one task"),
     ],
 )
 def test_a_build_that_cannot_be_is_one_error(
@@ -480,7 +484,7 @@ def test_a_fit_starts_from_a_named_store_or_cold(quick_cli: Cli, tmp_path: Path)
         done = quick_cli(*fit, "--out", out, *arguments)
         assert done.returncode == 0, done.stderr
         board = json.loads(quick_cli("leaderboard", out, "--json").stdout)["leaderboard"]
-        return {row["origin"] for row in board} - {"ensemble", "baseline"}
+        return {row["source"] for row in board} - {"ensemble", "baseline"}
 
     assert origins("warm.metaauto", "--knowledge", "k.db", "--no-remember") == {"knowledge"}
     assert not own_store().exists()
@@ -489,7 +493,7 @@ def test_a_fit_starts_from_a_named_store_or_cold(quick_cli: Cli, tmp_path: Path)
 
     both = quick_cli(*fit, "--knowledge", "k.db", "--no-knowledge", "--out", "n.metaauto")
     assert both.returncode == 2
-    assert "--knowledge and --no-knowledge exclude each other" in both.stderr
+    assert "--knowledge and --no-knowledge are mutually exclusive" in both.stderr
     gone = quick_cli(*fit, "--knowledge", "gone.db", "--out", "n.metaauto")
     assert gone.returncode == 1
     assert f"There is no knowledge store {str(tmp_path / 'gone.db')!r}." in gone.stderr

@@ -21,7 +21,7 @@ import fcntl
 import pty
 import termios
 
-PATIENCE = 150.0
+TIMEOUT = 150.0
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*[39][0-7](?:;\d+)*m")
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 
@@ -51,7 +51,7 @@ class Terminal:
 
     def read_until(self, words: str = "") -> None:
         """Read until the words come, or to the end."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while not words or words not in self.text:
             assert time.monotonic() < end, self.text
             try:
@@ -67,7 +67,7 @@ class Terminal:
         """Read to the end; what came on the standard output."""
         self.read_until()
         os.close(self._master)
-        out, _ = self.process.communicate(timeout=PATIENCE)
+        out, _ = self.process.communicate(timeout=TIMEOUT)
         return out
 
 
@@ -97,17 +97,17 @@ def test_a_terminal_gets_one_view_that_goes_away(columns: int, table: Path) -> N
     lines = lines_of(text)
     for words in (
         "120 rows; target 'buys'",
-        "Searching among extra_trees",
+        "Searching. Models: extra_trees",
         "Validation: 2 stratified",
     ):
         assert sum(words in line for line in lines) == 1, words
     view = text[text.index(HIDE) : text.index(SHOW)]
-    for words in ("Searching", "of 2 trials", "Best", "Trying", "extra_trees-1"):
+    for words in ("Searching", "of 2 trials", "Best", "Running", "extra_trees-1"):
         assert words in view, words
     assert re.search("[12] successful", view)
     after = text[text.index(SHOW) :]
     assert "Score        roc_auc" in after
-    assert "Trying" not in after
+    assert "Running" not in after
     assert COLOUR.search(text)
     assert max(map(len, lines)) <= columns
 
@@ -123,7 +123,7 @@ def test_a_dumb_terminal_gets_lines(table: Path) -> None:
     terminal = Terminal(table, *FIT, TERM="dumb")
     terminal.finish()
     assert "\x1b" not in terminal.text
-    assert "Searching among lda" in terminal.text
+    assert "Searching. Models: lda" in terminal.text
 
 
 def test_quiet_is_quiet_on_a_terminal_too(table: Path) -> None:
@@ -162,4 +162,4 @@ def test_an_error_gives_the_terminal_back(table: Path) -> None:
     terminal = Terminal(table, "fit", "t.csv", "--target", "bus", "--out", "m.metaauto")
     terminal.finish()
     assert terminal.process.returncode == 1
-    assert terminal.text.index(SHOW) < terminal.text.index("Error: There is no column 'bus'")
+    assert terminal.text.index(SHOW) < terminal.text.index("Error: Target column not found: 'bus'")

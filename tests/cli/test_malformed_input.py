@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import Cli, people
-from malformed import check, listing, table, whole, write
+from malformed import check, listing, table, with_quick_options, write
 
 
 def _truncated_parquet(folder: Path) -> None:
@@ -69,7 +69,7 @@ FITS = [
         1,
         "t.csv",
     ),
-    ("missing file", lambda folder: None, FIT, 1, "no file"),
+    ("missing file", lambda folder: None, FIT, 1, "not found"),
     ("a directory", lambda folder: (folder / "t.csv").mkdir(), FIT, 1, "directory"),
     ("unknown format", write("t.docx", "x"), ("fit", "t.docx", "--target", "x"), 1, "t.docx"),
     (
@@ -120,15 +120,15 @@ FITS = [
         write("t.csv", "a,b,buys\n" + "1,,yes\n1,,no\n" * 9),
         FIT,
         1,
-        "No usable feature",
+        "no usable feature",
     ),
-    ("words for regression", table("t.csv"), (*FIT, "--task", "regression"), 1, "no number"),
+    ("words for regression", table("t.csv"), (*FIT, "--task", "regression"), 1, "not a number"),
     ("an unknown metric", table("t.csv"), (*FIT, "--metric", "rocauc"), 1, "roc_auc"),
     ("a metric of another task", table("t.csv"), (*FIT, "--metric", "rmse"), 1, "binary"),
     ("an unknown model", table("t.csv"), (*FIT, "--include", "forest"), 1, "random_forest"),
     ("everything excluded", table("t.csv"), (*FIT, "--exclude", "builtin"), 1, ""),
     ("a budget of words", table("t.csv"), (*FIT, "--budget", "soon"), 1, "5m"),
-    ("a budget of nothing", table("t.csv"), (*FIT, "--budget", "0s"), 1, "above zero"),
+    ("a budget of nothing", table("t.csv"), (*FIT, "--budget", "0s"), 1, "> 0 seconds"),
     ("no trials", table("t.csv"), (*FIT, "--trials", "0"), 1, "trials"),
     ("no cores", table("t.csv"), (*FIT, "--cores", "0"), 1, "cores"),
     ("negative memory", table("t.csv"), (*FIT, "--memory", "-1"), 1, "memory"),
@@ -155,10 +155,10 @@ FITS = [
     ),
     ("weights of nothing", table("t.csv", w=0), (*FIT, "--weights", "w"), 1, "zero in every"),
     ("missing groups", table("t.csv", g=GAPS), (*FIT, "--groups", "g"), 1, "missing in 1 row"),
-    ("a single group", table("t.csv", g=1), (*FIT, "--groups", "g"), 1, "of 1 group"),
+    ("a single group", table("t.csv", g=1), (*FIT, "--groups", "g"), 1, "from 1 group"),
     ("the target as groups", table("t.csv"), (*FIT, "--groups", "buys"), 1, "every class"),
     ("missing times", table("t.csv", t=GAPS), (*FIT, "--time", "t"), 1, "missing in 1 row"),
-    ("a single time", table("t.csv", t=1), (*FIT, "--time", "t"), 1, "of 1 distinct time"),
+    ("a single time", table("t.csv", t=1), (*FIT, "--time", "t"), 1, "from 1 distinct time"),
     ("one row", lambda f: people(1).to_csv(f / "t.csv", index=False), FIT, 1, "only one class"),
     ("one row of each class", write("t.csv", "a,buys\n1,yes\n2,no\n"), FIT, 1, "own class"),
     ("text with zero bytes", write("t.csv", b"a,buys\n1,yes\0\n2,no\n" * 9), FIT, 1, "binary"),
@@ -173,7 +173,7 @@ FITS = [
     ("--out below a file", table("t.csv"), (*FIT, "--out", "t.csv/m"), 1, "t.csv"),
     ("--out is the table", table("t.csv"), (*FIT, "--out", "t.csv"), 1, "replace the table"),
     ("--run-dir is in use", _full_folder, (*FIT, "--run-dir", "run"), 1, "not empty"),
-    ("--resume of no run", _folder, ("fit", "--resume", "there"), 1, "no run directory"),
+    ("--resume of no run", _folder, ("fit", "--resume", "there"), 1, "not a run directory"),
     ("no folder of plugins", _broken_plugins, (*FIT, "--plugins", "plugins"), 1, "plugin folder"),
     ("an unknown option", table("t.csv"), (*FIT, "--targets", "x"), 2, "--target"),
     ("an unknown task", table("t.csv"), (*FIT, "--task", "ranking"), 2, "regression"),
@@ -193,7 +193,7 @@ def test_a_fit_that_cannot_be_is_refused_in_one_line(
 ) -> None:
     prepare(tmp_path)
     before = listing(tmp_path)
-    done = quick_cli(*whole(call, status))
+    done = quick_cli(*with_quick_options(call, status))
     check(done, status, part)
     assert listing(tmp_path) == before
 
@@ -202,7 +202,7 @@ def test_a_fit_that_cannot_be_is_refused_in_one_line(
 def test_a_process_of_its_own_says_the_same(name: str, cli: Cli, tmp_path: Path) -> None:
     _, prepare, call, status, part = next(case for case in FITS if case[0] == name)
     prepare(tmp_path)
-    check(cli(*whole(call, status)), status, part)
+    check(cli(*with_quick_options(call, status)), status, part)
     assert not list((tmp_path / "temporary").iterdir())
 
 

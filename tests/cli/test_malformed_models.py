@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import Cli, people
-from malformed import check, content, listing, table, whole, write
+from malformed import check, content, listing, table, with_quick_options, write
 
 
 def _other_words(folder: Path) -> None:
@@ -193,6 +193,8 @@ FITTING = {
 @pytest.mark.parametrize("columns", FITTING.values(), ids=FITTING.keys())
 def test_unusual_columns_hinder_no_fit(columns, quick_cli: Cli, tmp_path: Path) -> None:
     table("t.csv", **columns)(tmp_path)
-    done = quick_cli(*whole(("fit", "t.csv", "--target", "buys", "--out", "m.metaauto"), 1))
+    done = quick_cli(
+        *with_quick_options(("fit", "t.csv", "--target", "buys", "--out", "m.metaauto"), 1)
+    )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "m.metaauto").is_file()

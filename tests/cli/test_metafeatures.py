@@ -11,7 +11,7 @@ from command_line import Cli, people
 from metaauto.data import prepare
 
 PLUGIN = """
-from metaauto.api import Extractor, hookimpl
+from metaauto.api import MetafeatureExtractor, hookimpl
 
 def broken(table):
     raise RuntimeError("no luck\\ntoday")
@@ -21,8 +21,8 @@ def endless(table):
 
 @hookimpl
 def register_metafeatures(register):
-    register.extractor(Extractor("broken", broken, ("luck",)))
-    register.extractor(Extractor("endless", endless, ("size", "rows")))
+    register.metafeature(MetafeatureExtractor("broken", broken, ("luck",)))
+    register.metafeature(MetafeatureExtractor("endless", endless, ("size", "rows")))
 """
 
 
@@ -79,9 +79,9 @@ def test_little_time_means_fewer_numbers(quick_cli: Cli) -> None:
     [
         (("t.csv",), "There is no target column."),
         (("t.csv", "--target", "buy"), "Did you mean 'buys'?"),
-        (("t.csv", "--target", "buys", "--seconds", "0"), "--seconds 0 is no time."),
-        (("t.csv", "--target", "buys", "--seconds", "nan"), "--seconds nan is no time."),
-        (("no.csv", "--target", "buys"), "There is no file 'no.csv'."),
+        (("t.csv", "--target", "buys", "--seconds", "0"), "--seconds must be > 0 (got 0)."),
+        (("t.csv", "--target", "buys", "--seconds", "nan"), "--seconds must be > 0 (got nan)."),
+        (("no.csv", "--target", "buys"), "File not found: 'no.csv'."),
     ],
 )
 def test_an_error_is_one_line(quick_cli: Cli, arguments: tuple[str, ...], words: str) -> None:

@@ -19,7 +19,7 @@ EXAMPLE = REPOSITORY / "plugins" / "metaauto-example"
 
 PLUGIN = """
 from metaauto.api import (
-    Choice, Explainer, Extractor, Float, Metric, Model, Preprocessor, Reader, Tags, hookimpl
+    Choice, Explainer, MetafeatureExtractor, Float, Metric, Model, Preprocessor, Reader, Tags, hookimpl
 )
 
 SPACE = {
@@ -30,11 +30,11 @@ SPACE = {
 @hookimpl
 def register_models(register):
     register.model(
-        Model("fancy", print, SPACE, max_rows=500, tags=Tags(missing=True), portfolio=({},))
+        Model("fancy", print, SPACE, max_rows=500, tags=Tags(accepts_nan=True), portfolio=({},))
     )
     register.model(Model("odd", print, requires=("nothing_of_this_name",)))
     register.preprocessor(Preprocessor("log", "scale", print))
-    register.extractor(Extractor("shape", print, ("rows", "columns")))
+    register.metafeature(MetafeatureExtractor("shape", print, ("rows", "columns")))
     register.metric(Metric("hits", ("binary",), "labels", print, greater_is_better=False))
     register.reader(Reader("dbf", print, print, "dBase tables, such as x.dbf"))
     register.explainer(Explainer("why", print, "Says why."))
@@ -126,7 +126,11 @@ class TestShow:
         record = json.loads(call(capsys, "show", "fancy", "--json")[1])
         components = {c["name"]: c for c in record["components"]}
         assert components["fancy"]["limits"] == {"max_rows": 500}
-        assert components["fancy"]["tags"] == ["missing", "probabilities", "deterministic"]
+        assert components["fancy"]["tags"] == [
+            "accepts_nan",
+            "outputs_probabilities",
+            "deterministic",
+        ]
         assert components["scale.log"]["slot"] == "scale"
         assert record["disable"][0] == "metaauto fit --exclude fancy"
 
@@ -219,7 +223,7 @@ class TestNew:
         assert f"pip install -e {place}" in out
         status, out, _ = call(capsys, "check", str(place))
         assert status == 0, out
-        assert "model:fresh-one  good" in out
+        assert "model:fresh-one  passed" in out
 
     @pytest.mark.parametrize("name", ["Fancy", "a b", "", "-x", "../x", "x--y", "1x", "x.y"])
     def test_names_that_no_package_can_have(self, folder, tmp_path, capsys, name):
@@ -254,10 +258,10 @@ class TestCheck:
         record = json.loads(out)
         assert status == 1
         assert record["good"] is False
-        verdicts = {v["component"]: v for v in record["verdicts"]}
-        assert verdicts["metric:hits"]["good"] is False
-        assert verdicts["metric:hits"]["failures"][0]["check"].startswith("test_")
-        assert verdicts["reader:dbf"]["remark"]
+        results = {v["component"]: v for v in record["results"]}
+        assert results["metric:hits"]["good"] is False
+        assert results["metric:hits"]["failures"][0]["check"].startswith("test_")
+        assert results["reader:dbf"]["remark"]
         assert "nothing_of_this_name" in record["plugins"][0]["errors"][0]
 
     def test_a_folder_without_plugins_is_not_good(self, tmp_path, capsys):
@@ -265,7 +269,7 @@ class TestCheck:
         assert status == 1
         assert "There is no plugin" in out
 
-    def test_patience_must_be_a_time(self, folder, capsys):
-        status, _, err = call(capsys, "check", str(folder), "--patience", "0")
+    def test_timeout_must_be_positive(self, folder, capsys):
+        status, _, err = call(capsys, "check", str(folder), "--timeout", "0")
         assert status == 1
-        assert "no time" in err
+        assert "--timeout must be > 0 seconds (got 0)" in err

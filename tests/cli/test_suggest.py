@@ -30,15 +30,16 @@ def test_it_tells_the_table_its_like_and_what_to_try(quick_cli: Cli, folder: Pat
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == (
-        "Table    binary target 'buys', 2 classes; 120 rows, 5 columns: 3 numeric, 1 categorical, "
+        "Table             binary target 'buys', 2 classes; 120 rows, 5 columns: 3 numeric, 1 categorical, "
         "1 unused"
     )
-    assert lines[1].startswith("Judged   by roc_auc on 8 stratified folds")
-    assert lines[2] == "Known    4 configurations on 12 binary tables"
-    assert lines[3] == f"         12 tables in {folder / 'k.db'}"
-    assert lines[4].startswith("Similar  table ")
-    assert lines[5].split() == ["model", "values", "seconds", "roc_auc", "why"]
-    rows = {line.split()[1]: line for line in lines[6:] if " 0." in line}
+    assert lines[1] == "Metric            roc_auc"
+    assert lines[2].startswith("Validation        8 stratified folds")
+    assert lines[3] == "Knowledge         4 configurations on 12 binary datasets"
+    assert lines[4] == f"                  12 datasets in {folder / 'k.db'}"
+    assert lines[5].startswith("Similar datasets  table ")
+    assert lines[6].split() == ["model", "values", "seconds", "roc_auc", "reason"]
+    rows = {line.split()[1]: line for line in lines[7:] if " 0." in line}
     assert set(rows) == {one.model for one in ADVISED}
     assert "n_neighbors=9" in rows["knn"]
     assert " 0.9000  near the best on table " in rows["knn"]
@@ -54,15 +55,15 @@ def test_what_is_not_tried_is_told_why(quick_cli: Cli, folder: Path) -> None:
     assert told["metric"] == told["known_metric"] == "roc_auc"
     assert told["configurations"][0]["seconds"] >= 0
     words = quick_cli(*BASE, "--knowledge", "k.db", "--exclude", "knn").stdout
-    assert "\nSkipped  1 stored configuration: 1 knn " in words
-    assert "does not do" not in words
+    assert "\nSkipped           1 stored configuration: 1 knn " in words
+    assert "does not support" not in words
 
 
 @pytest.mark.usefixtures("only_own_knowledge")
 def test_without_knowledge_defaults_are_told(quick_cli: Cli, folder: Path) -> None:
     done = quick_cli("suggest", "t.csv", "--target", "income", "--top", "3")
     assert done.returncode == 0, done.stderr
-    assert "Known    nothing of such tables" in done.stdout
+    assert "Knowledge         none for this task type" in done.stdout
     assert "roc_auc" not in done.stdout
     assert len(done.stdout.splitlines()) >= 7
 
@@ -82,11 +83,14 @@ def test_a_store_of_others_that_is_damaged_only_warns(
     ("arguments", "words"),
     [
         (("suggest", "t.csv"), "There is no target column. Name it with --target."),
-        (("suggest", "no.csv", "--target", "buys"), "There is no file 'no.csv'."),
+        (("suggest", "no.csv", "--target", "buys"), "File not found: 'no.csv'."),
         ((*BASE, "--knowledge", "no.db"), "There is no knowledge store 'no.db'."),
-        ((*BASE, "--knowledge", "t.csv"), "is no SQLite database"),
+        ((*BASE, "--knowledge", "t.csv"), "is not an SQLite database"),
         ((*BASE, "--metric", "rmse"), "rmse"),
-        ((*BASE, "--include", "ridge"), "No model can do this task: ridge does not do binary."),
+        (
+            (*BASE, "--include", "ridge"),
+            "No model can do this task: ridge does not support binary.",
+        ),
         ((*BASE, "--strategy", "knowlege"), "There is no strategy named 'knowlege'"),
     ],
 )
@@ -134,7 +138,7 @@ def test_one_is_not_said_as_if_it_were_many(
     assert done.returncode == 0, done.stderr
     assert "\nKnown    1 configuration on 1 binary table\n" in done.stdout
     assert f"\n         1 table in {folder / 'k.db'}\n" in done.stdout
-    assert "\nSkipped  1 stored configuration: " in done.stdout
+    assert "\nSkipped           1 stored configuration: " in done.stdout
     make_store(folder / "one.db", ADVISED[:1], tables=1)
     merged = quick_cli("knowledge", "merge", "one.db", "--store", "fresh.db").stdout
     assert merged.startswith("1 table, 1 configuration and 2 evaluations of ")

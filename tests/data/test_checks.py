@@ -26,9 +26,9 @@ def test_a_sound_table_passes():
         (pd.DataFrame([[1, 2, 3]], columns=["a", "a", "y"]), "y", ColumnError, "same name: 'a'"),
         (pd.DataFrame([[1, 2]], columns=[1, "1"]), "1", ColumnError, "same name: '1'"),
         (pd.DataFrame({"x": [1], "price": [2]}), "Prise", TargetError, "mean 'price'"),
-        (pd.DataFrame({"x": [1], "z": [2]}), "target", TargetError, "Columns are 'x', 'z'"),
+        (pd.DataFrame({"x": [1], "z": [2]}), "target", TargetError, "Available columns: 'x', 'z'"),
         (pd.DataFrame({"x": [1], "y": [None]}), "y", TargetError, "'y' is empty in every row"),
-        (pd.DataFrame({"y": [1]}), "y", ColumnError, "No feature columns"),
+        (pd.DataFrame({"y": [1]}), "y", ColumnError, "no feature columns"),
         (pd.DataFrame({"x": [], "y": []}), "y", DataError, "no rows"),
     ],
 )
@@ -39,7 +39,7 @@ def test_tables_that_cannot_be_used(frame, target, error, words):
 
 def test_no_usable_feature_is_left():
     frame = pd.DataFrame({"x": [1] * 20, "id": np.arange(20), "y": ["a", "b"] * 10})
-    with pytest.raises(ColumnError, match=r"No usable feature .*every row has the value 1"):
+    with pytest.raises(ColumnError, match=r"no usable feature .*every row has the value 1"):
         prepare(frame, "y")
 
 
@@ -61,7 +61,7 @@ def test_left_out_and_nearly_empty_columns_are_said():
 
 def test_infinite_values():
     frame = pd.DataFrame({"x": [1.0, np.inf, -np.inf, 2], "y": ["a", "b", "a", "b"]})
-    with pytest.raises(ColumnError, match="'x' holds 2 infinite values"):
+    with pytest.raises(ColumnError, match="'x' contains 2 infinite values"):
         prepare(frame, "y")
 
 

@@ -58,7 +58,7 @@ def test_the_first_reader_that_matches_reads(tmp_path):
 def test_paths_that_are_no_files(tmp_path):
     known = [reader(open)]
     (tmp_path / "near.test").touch()
-    with pytest.raises(ReadError, match=r"There is no file .*Did you mean .*near\.test"):
+    with pytest.raises(ReadError, match=r"File not found: .*Did you mean .*near\.test"):
         read_table(tmp_path / "naer.test", known)
     with pytest.raises(ReadError, match="is a directory"):
         read_table(tmp_path, known)
@@ -66,9 +66,9 @@ def test_paths_that_are_no_files(tmp_path):
     with pytest.raises(ReadError, match="is a directory"):
         read_table(tmp_path / "dir.test", known)
     (tmp_path / "x.other").touch()
-    with pytest.raises(ReadError, match=r"No reader knows .*test: a \.test file"):
+    with pytest.raises(ReadError, match=r"No reader matches .*test: a \.test file"):
         read_table(tmp_path / "x.other", known)
-    with pytest.raises(ReadError, match=r"There is no file .*folder .* not there"):
+    with pytest.raises(ReadError, match=r"File not found: .*folder .* does not exist"):
         read_table(tmp_path / "none" / "x.test", known)
 
 

@@ -150,7 +150,7 @@ def test_cells_that_no_model_can_use(values):
 
 
 def test_complex_dtype():
-    with pytest.raises(ColumnError, match="'odd' holds complex"):
+    with pytest.raises(ColumnError, match="'odd' contains complex"):
         infer_columns(pd.DataFrame({"odd": np.ones(3, dtype=complex)}))
 
 
@@ -178,10 +178,10 @@ def test_overrides():
 @pytest.mark.parametrize(
     ("values", "role", "words"),
     [
-        (["a", "1"], "numeric", "'a' is no number"),
+        (["a", "1"], "numeric", "'a' is not a number"),
         (["a", "b", "c"], "boolean", "3 distinct values"),
-        (["soon", "later"], "datetime", "'soon' is no date"),
-        (DAYS, "numeric", "is no number"),
+        (["soon", "later"], "datetime", "'soon' is not a date"),
+        (DAYS, "numeric", "is not a number"),
     ],
 )
 def test_overrides_that_cannot_be(values, role, words):

@@ -43,7 +43,7 @@ def check(splits, data):
                 assert data.times[validation].max() < data.times[held].min()
     assert validated.max() <= 1
     assert splits.evaluated.tolist() == np.flatnonzero(validated).tolist()
-    assert splits.strategy
+    assert splits.description
 
 
 LABELS = st.lists(st.integers(0, 4), min_size=12, max_size=60).filter(
@@ -147,7 +147,7 @@ def test_rare_classes_stay_in_training():
     assert {60, 61} <= set(splits.evaluated)
     for training, _ in splits.folds:
         assert set(data.y[training]) == {0, 1, 2, 3}
-    assert "1 row always in training" in splits.strategy
+    assert "1 row always in training" in splits.description
 
 
 def test_a_class_that_lives_in_one_group_is_never_validated():
@@ -163,7 +163,7 @@ def test_ties_in_time_stay_together():
     data = dataset([0.5, 1.5] * 50, time=[1] * 90 + [2] * 10)
     [(training, validation)] = plan_splits(data, cv="holdout").folds
     assert (len(training), len(validation)) == (90, 10)
-    with pytest.raises(SplitError, match="one value only"):
+    with pytest.raises(SplitError, match="one distinct value"):
         plan_splits(dataset([0.5, 1.5] * 50, time=[1] * 100), cv="holdout")
 
 
@@ -207,12 +207,12 @@ def test_splitters_and_pairs():
     splits = plan_splits(data, cv=KFold(4))
     check(splits, data)
     assert len(splits.folds) == 4
-    assert "KFold" in splits.strategy
+    assert "KFold" in splits.description
     ordered = plan_splits(data, cv=TimeSeriesSplit(3), holdout=0.2)
     check(ordered, data)
     grouped = dataset(y, groups=np.arange(60) // 6)
     check(plan_splits(grouped, cv=GroupKFold(5)), grouped)
-    # Positions are those of the table as given: row 4 and its like are gone.
+    # Positions refer to the input table, in which every sixth row has no target.
     pairs = [(np.arange(30), np.arange(30, 60)), (np.arange(30, 60), [3, 4, 5])]
     splits = plan_splits(data, cv=pairs)
     check(splits, data)
@@ -227,19 +227,19 @@ def test_splitters_and_pairs():
 @pytest.mark.parametrize(
     ("cv", "words"),
     [
-        (1, "too few folds"),
-        (61, "61 folds cannot be made of 60 rows"),
-        (1.5, "no share"),
-        (0.0, "no share"),
-        (True, "says nothing"),
-        ("kfold", "'kfold' is no way"),
-        (3j, "says nothing"),
+        (1, "cv=1: expected at least 2 folds"),
+        (61, "Cannot make 61 folds from 60 rows"),
+        (1.5, "cv=1.5: expected a fraction"),
+        (0.0, "cv=0.0: expected a fraction"),
+        (True, "cv=True: expected 'auto', 'holdout', an integer >= 2"),
+        ("kfold", "cv='kfold': expected 'auto', 'holdout', an integer >= 2"),
+        (3j, "cv=3j: expected 'auto', 'holdout', an integer >= 2"),
         ([], "no folds"),
-        ([(1, 2, 3)], "Fold 0 is no pair"),
-        ([([0, 1], [99])], "outside 0 to 59"),
-        ([([0, 1], [-1])], "outside 0 to 59"),
+        ([(1, 2, 3)], r"Invalid fold 0 in cv: expected a \(training, validation\) pair"),
+        ([([0, 1], [99])], "integers from 0 to 59"),
+        ([([0, 1], [-1])], "integers from 0 to 59"),
         ([([0, 1], [])], "no validation rows"),
-        ([([0, 1, 2], [2])], "rows in both its parts"),
+        ([([0, 1, 2], [2])], "rows in both training and validation"),
         ([([0, 2, 4], [1])], "no training rows of the class 'b'"),
         ([([0, 1], [2]), ([0, 1], [2])], "Row 2 is validated in 2 folds"),
         (RepeatedKFold(n_splits=2, n_repeats=2, random_state=0), "validated in 2 folds"),
@@ -253,22 +253,22 @@ def test_what_is_no_way_to_split(cv, words):
 
 def test_groups_and_time_that_do_not_suffice():
     few = dataset([0, 1] * 30, groups=[0, 1, 2] * 20)
-    with pytest.raises(SplitError, match="5 folds cannot be made of 3 groups"):
+    with pytest.raises(SplitError, match="Cannot make 5 folds from 3 groups"):
         plan_splits(few, cv=5)
     assert len(plan_splits(few).folds) == 3
-    with pytest.raises(SplitError, match="one group in both"):
+    with pytest.raises(SplitError, match="one group in both training and validation"):
         plan_splits(few, cv=KFold(3))
-    with pytest.raises(SplitError, match="3 folds cannot be made of 3 distinct times"):
+    with pytest.raises(SplitError, match="Cannot make 3 folds from 3 distinct times"):
         plan_splits(dataset([0, 1] * 30, time=[0, 1, 2] * 20), cv=3)
-    with pytest.raises(SplitError, match="No validation part leaves every class"):
+    with pytest.raises(SplitError, match="No split keeps every class"):
         plan_splits(dataset(["a", "b"] * 30, groups=["a", "b"] * 30), cv=2)
-    with pytest.raises(SplitError, match="no share"):
+    with pytest.raises(SplitError, match="holdout=1.5: expected a fraction"):
         plan_splits(few, holdout=1.5)
 
 
 @pytest.mark.parametrize(
     ("steer", "message"),
-    [("groups", "cannot be made of 1 group"), ("time", "cannot be made of 1 distinct time")],
+    [("groups", "folds from 1 group"), ("time", "folds from 1 distinct time")],
 )
 def test_a_column_of_one_value_steers_no_folds(steer, message):
     frame = pd.DataFrame({"x": [1.5, 2, 7, 2] * 10, "y": ["a", "b"] * 20, "s": 1})

@@ -42,7 +42,7 @@ def test_every_event_is_told_with_its_data(fitted) -> None:
     for event in fitted[0]:
         text = told[f"`{event.kind}`"]
         missing = [name for name in event.data if f"`{name}`" not in text]
-        assert event.kind == "recalled" or not missing, (event.kind, missing)
+        assert event.kind == "warm_start" or not missing, (event.kind, missing)
     assert {f"`{event.kind}`" for event in fitted[0]} <= set(told)
 
 

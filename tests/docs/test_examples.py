@@ -17,8 +17,9 @@ from pages import PAGES, script, text_of, write_tables
 from metaauto.testing import make_problem
 
 EXAMPLES = script("examples")
-WITH_EXAMPLES = ["README.md", "cluster.md", "events.md", "knowledge.md", "python.md", "scores.md",
-                 "shell.md", "tutorial.md"]  # fmt: skip
+WITH_EXAMPLES = ["README.md", "api.md", "cluster.md", "comparison.md", "events.md", "faq.md", "how.md",
+                 "index.md", "knowledge.md", "python.md", "scores.md", "shell.md",
+                 "tutorial.md"]  # fmt: skip
 TESTED_ELSEWHERE = ["plugins.md"]
 LEFT_OUT = 15
 LABEL = re.compile(r"^([A-Z][a-z]+(?: [a-z]+)?)(?: {2,}|:| by)")
@@ -151,10 +152,10 @@ def test_what_takes_too_long_is_ended(tmp_path):
     with pytest.raises(subprocess.TimeoutExpired):
         shell.run("sleep 100 & echo $! > child; wait", timeout=1)
     child = int((tmp_path / "child").read_text())
-    patience = time.monotonic() + 30
+    deadline = time.monotonic() + 30
     with contextlib.suppress(psutil.NoSuchProcess):
         while psutil.Process(child).status() != "zombie":
-            assert time.monotonic() < patience, "the child outlives the command"
+            assert time.monotonic() < deadline, "the child outlives the command"
             time.sleep(0.01)
 
 

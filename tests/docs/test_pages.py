@@ -1,4 +1,4 @@
-"""What the pages say agrees with the code, the results of benchmarks and the rules of the house."""
+"""The pages agree with the code, the benchmark results and the wording rules."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_links_lead_somewhere(page):
 
 
 @pytest.mark.parametrize("page", EVERY, ids=lambda page: page.name)
-def test_pages_keep_the_rules_of_the_house(page):
+def test_page_has_no_issue_numbers_machine_paths_or_long_lines(page):
     text = page.read_text("utf-8")
     assert not re.search(r"(?<![\w&/`])#\d+", text), "issue numbers"
     assert not re.search(r"/(home|root|work|tmp)/", text), "paths of a machine"

@@ -1,4 +1,4 @@
-"""Calibration: kept where it pays, never turning the order of the rows."""
+"""Calibration: kept where it lowers the loss, never changing the order of the rows."""
 
 from __future__ import annotations
 

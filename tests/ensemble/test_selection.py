@@ -213,7 +213,11 @@ def test_deadline_within_the_search_keeps_what_is_there():
 
 @pytest.mark.parametrize(
     ("predictions", "message"),
-    [([], "no candidate"), ([np.zeros(3), np.zeros(4)], "Candidate 1"), ([np.zeros(5)], "rows")],
+    [
+        ([], "from no candidate"),
+        ([np.zeros(3), np.zeros(4)], "Candidate 1"),
+        ([np.zeros(5)], "rows"),
+    ],
 )
 def test_candidates_that_do_not_fit(predictions, message):
     with pytest.raises(SettingError, match=message):
@@ -346,7 +350,7 @@ def test_anytime_says_nothing_by_few_rows_or_easy_ones():
 def test_anytime_falls_back_on_an_answer_that_it_never_mixes_in():
     y = np.array([1.0, 2.0, 3.0])
     ensemble = AnytimeEnsemble(y, METRICS["mae"])
-    ensemble.fall_back_on(0, 0.5)
+    ensemble.set_fallback(0, 0.5)
     assert ensemble.current.weights == {0: 1.0}
     assert not ensemble.update()
     ensemble.add(1, y + 1, 1.0)
@@ -356,7 +360,7 @@ def test_anytime_falls_back_on_an_answer_that_it_never_mixes_in():
     ensemble.add(2, y - 1, 1.0)
     assert ensemble.update()
     assert ensemble.current.weights == {1: 0.5, 2: 0.5}
-    ensemble.fall_back_on(0, 0.0)
+    ensemble.set_fallback(0, 0.0)
     assert ensemble.current.weights == {1: 0.5, 2: 0.5}, "as good is good enough"
 
 
@@ -401,9 +405,9 @@ def test_a_selection_without_some_members_has_the_loss_of_the_others():
     ensemble.update()
     selection = ensemble.current
     assert len(selection.weights) > 2
-    assert ensemble.narrowed(selection, set(selection.weights)) is selection
+    assert ensemble.restricted_to(selection, set(selection.weights)) is selection
     kept = list(selection.weights)[:2]
-    narrow = ensemble.narrowed(selection, kept)
+    narrow = ensemble.restricted_to(selection, kept)
     assert list(narrow.weights) == kept
     assert sum(narrow.weights.values()) == pytest.approx(1.0)
     first, second = kept
@@ -421,7 +425,7 @@ def test_a_selection_without_some_members_is_the_best_of_the_others_if_that_is_b
     good, worse = y + 0.1, y + 5.0
     ensemble.add(1, good, METRICS["rmse"].loss(y, good))
     ensemble.add(2, worse, METRICS["rmse"].loss(y, worse))
-    narrow = ensemble.narrowed(Selection({1: 0.2, 2: 0.4, 3: 0.4}, 0.0, 0.1), [1, 2])
+    narrow = ensemble.restricted_to(Selection({1: 0.2, 2: 0.4, 3: 0.4}, 0.0, 0.1), [1, 2])
     assert narrow.weights == {1: 1.0}
     assert narrow.loss == pytest.approx(0.1)
 
@@ -440,8 +444,8 @@ def losses_over_time(seed: int, n: int = FEW_ROWS, **options) -> list[float]:
         rows = np.arange(len(y))
         if options:
             assert ensemble.relative_gain(rows, predictions[0]) < np.inf
-        narrowed = ensemble.narrowed(ensemble.current, list(ensemble.current.weights)[:1])
-        assert narrowed.loss >= ensemble.current.loss
+        single = ensemble.restricted_to(ensemble.current, list(ensemble.current.weights)[:1])
+        assert single.loss >= ensemble.current.loss
     return found
 
 
@@ -450,7 +454,7 @@ def test_anytime_keeps_a_better_answer_if_it_is_asked_to():
     astray = 0
     for seed in range(12):
         plain = losses_over_time(seed)
-        kept = losses_over_time(seed, keeps_better=True)
+        kept = losses_over_time(seed, keep_incumbent=True)
         astray += any(np.diff(plain) > 0)
         assert (np.diff(kept) <= 0).all()
     assert astray > 0
@@ -460,4 +464,4 @@ def test_of_few_rows_the_newest_answer_counts():
     """The best of many would be a lucky one."""
     few = FEW_ROWS // 2
     for seed in range(3):
-        assert losses_over_time(seed, few, keeps_better=True) == losses_over_time(seed, few)
+        assert losses_over_time(seed, few, keep_incumbent=True) == losses_over_time(seed, few)

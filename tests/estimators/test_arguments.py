@@ -22,7 +22,7 @@ def test_knowledge_is_a_switch_or_a_path(tmp_path) -> None:
     assert knowledge_of("k.db") == "k.db"
     assert knowledge_of(tmp_path / "k.db") == str(tmp_path / "k.db")
     for wrong in (None, 1, "", ["k.db"]):
-        with pytest.raises(SettingError, match="neither True, False nor a path"):
+        with pytest.raises(SettingError, match="expected True, False or a path"):
             knowledge_of(wrong)
 
 

@@ -101,7 +101,7 @@ READER = """
 
 
 def read_unprivileged(path):
-    """What a user who may not write sees, whoever runs the tests."""
+    """Return what a user without write permission sees, also when root runs the tests."""
     command = [sys.executable, "-c", textwrap.dedent(READER), str(path)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     run = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
@@ -128,7 +128,7 @@ def test_a_store_in_a_directory_that_may_not_be_written(filled, guarded, is_comp
     guarded.chmod(0o555)
     first, *rest = read_unprivileged(copy)
     assert first == "(4, 3)"
-    assert "may not be written" in " ".join(rest)
+    assert "is read-only" in " ".join(rest)
     assert [path.name for path in guarded.iterdir()] == [copy.name]
 
 

@@ -86,8 +86,8 @@ def test_flipped_bits_do_not_break_a_writer(shipped, example, fill):
     ("content", "message"),
     [
         (b"", "is empty"),
-        (b"name,age\nAnn,3\n", "no SQLite database"),
-        (b"SQLite format 3\0" + b"\0" * 500, "damaged|no knowledge store|no tables"),
+        (b"name,age\nAnn,3\n", "not an SQLite database"),
+        (b"SQLite format 3\0" + b"\0" * 500, "damaged|not a knowledge store|contains no tables"),
     ],
 )
 @pytest.mark.parametrize("readonly", [True, False])
@@ -104,9 +104,9 @@ def test_a_database_of_something_else(tmp_path, readonly):
     path = tmp_path / "notes.db"
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE notes (id INTEGER)")
-    with pytest.raises(KnowledgeError, match="no knowledge store"):
+    with pytest.raises(KnowledgeError, match="not a knowledge store"):
         KnowledgeStore.open(path, readonly=readonly)
-    with pytest.raises(KnowledgeError, match="no knowledge store"):
+    with pytest.raises(KnowledgeError, match="not a knowledge store"):
         KnowledgeStore.create(path, exist_ok=True)
 
 
@@ -142,7 +142,7 @@ def test_other_tables_and_triggers_are_refused(shipped, statement):
     with closing(sqlite3.connect(shipped)) as connection, connection:
         connection.execute(statement)
     for readonly in (True, False):
-        with pytest.raises(KnowledgeError, match="not those of a store"):
+        with pytest.raises(KnowledgeError, match="differ from the schema of a store"):
             KnowledgeStore.open(shipped, readonly=readonly)
 
 
@@ -188,14 +188,14 @@ def test_a_damaged_store_is_neither_merged_nor_exported(shipped, store, tmp_path
 @pytest.mark.parametrize(
     ("statement", "problem"),
     [
-        ("UPDATE evaluation SET fit_us = 5", "since it was sealed"),
-        ("UPDATE configuration SET hyperparameters = '{}'", "not what its key says"),
+        ("UPDATE evaluation SET fit_us = 5", "since the store was sealed"),
+        ("UPDATE configuration SET hyperparameters = '{}'", "does not match its key"),
         ("UPDATE configuration SET hyperparameters = '{'", "damaged"),
         ("UPDATE evaluation SET provenance = 77", "refers to a missing row"),
         ("UPDATE evaluation SET status = 77", "damaged"),
-        ("UPDATE dataset SET kind = 'ranking'", "no kind of task"),
+        ("UPDATE dataset SET kind = 'ranking'", "Invalid kind of task 'ranking'"),
         ("UPDATE metafeature_value SET value = 9e999", "inf"),
-        ("DELETE FROM evaluation WHERE fold = 1", "since it was sealed"),
+        ("DELETE FROM evaluation WHERE fold = 1", "since the store was sealed"),
         ("DELETE FROM migration", "0 migrations"),
     ],
 )

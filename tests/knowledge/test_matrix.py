@@ -137,12 +137,12 @@ def test_related_metrics(filled):
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
 def test_the_table_knows_every_metric(kind):
     for metric in METRICS.values():
-        if kind in metric.kinds:
+        if kind in metric.tasks:
             ordered = metric_similarity.order(kind, metric.name)
-            names = {m.name for m in METRICS.values() if kind in m.kinds}
+            names = {m.name for m in METRICS.values() if kind in m.tasks}
             assert ordered[0] == metric.name
             assert names <= set(ordered) | {"f1", "recall", "precision"}
-            assert all(METRICS[name].kinds for name in ordered)
+            assert all(METRICS[name].tasks for name in ordered)
 
 
 def test_a_configuration_with_fewer_folds_is_compared_on_equal_terms(filled, example):

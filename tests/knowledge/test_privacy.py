@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metaauto.builtin.metafeatures.extractors import EXTRACTORS
+from metaauto.builtin.metafeatures import EXTRACTORS
 from metaauto.configuration import Configuration
 from metaauto.data.dataset import prepare
 from metaauto.data.fingerprint import fingerprint

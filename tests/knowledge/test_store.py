@@ -130,7 +130,7 @@ def test_facts_about_unknown_things_are_refused_as_a_whole(filled, example, tabl
         "configuration": replace(known, configuration="f" * 16),
         "provenance": replace(known, provenance="f" * 16),
     }[table]
-    with pytest.raises(KnowledgeError, match=f"no {table}"):
+    with pytest.raises(KnowledgeError, match=f"Missing {table}"):
         filled.add_evaluations([new, other])
     assert not filled.has_evaluation(*new.key)
 
@@ -161,7 +161,7 @@ def test_a_store_opened_for_reading_is_not_written(filled, example):
             lambda: reader.forget("0" * 64),
             reader.compact,
         ):
-            with pytest.raises(KnowledgeError, match="opened for reading"):
+            with pytest.raises(KnowledgeError, match="open for reading only"):
                 write()
 
 
@@ -220,5 +220,5 @@ def test_create_and_open(tmp_path):
         assert store.provenances() == []
     with KnowledgeStore.open(str(path)) as store:
         assert store.matrix("binary", "roc_auc").loss.shape == (0, 0)
-    with pytest.raises(KnowledgeError, match="was closed"):
+    with pytest.raises(KnowledgeError, match="is closed"):
         store.provenances()

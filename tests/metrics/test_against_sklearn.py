@@ -167,7 +167,7 @@ def test_negated_names_equal_scikit_learn_scorers(name):
     metric = METRICS[name]
     plain = METRICS[next(m for m in METRICS if METRICS[m].function is metric.core and m != name)]
     random = np.random.default_rng(1)
-    if "regression" in metric.kinds:
+    if "regression" in metric.tasks:
         y, prediction = random.uniform(1, 2, 20), random.uniform(1, 2, 20)
     else:
         y, prediction = random.integers(0, 2, 20), random.dirichlet([1, 1], 20)

@@ -46,7 +46,7 @@ def test_names_in_any_case_and_by_alias():
 def test_every_alias_leads_to_a_metric():
     for alias in ALIASES:
         kind = "regression" if ALIASES[alias].startswith("quantile") else None
-        kind = kind or METRICS[ALIASES[alias]].kinds[0]
+        kind = kind or METRICS[ALIASES[alias]].tasks[0]
         assert resolve_metric(alias, kind).name == ALIASES[alias]
 
 
@@ -55,7 +55,7 @@ def test_every_scikit_learn_scorer_name_resolves_or_is_refused():
         kinds = []
         for kind in ("binary", "multiclass", "regression"):
             try:
-                kinds.append(resolve_metric(name, kind).kinds)
+                kinds.append(resolve_metric(name, kind).tasks)
             except Refused:
                 continue
         assert kinds or name.endswith("_samples"), name
@@ -83,7 +83,7 @@ def test_bad_quantiles(name):
 
 @pytest.mark.parametrize("spec", [3, ["roc_auc"], LinearRegression])
 def test_what_is_no_metric(spec):
-    with pytest.raises(SettingError, match="Give a name"):
+    with pytest.raises(SettingError, match="Invalid metric"):
         resolve_metric(spec, "binary")
 
 
@@ -101,8 +101,8 @@ def test_metrics_of_plugins():
 @pytest.mark.parametrize(
     ("kinds", "needs", "function", "message"),
     [
-        (("ranking",), "labels", max, "kinds"),
-        ((), "labels", max, "kinds"),
+        (("ranking",), "labels", max, "tasks"),
+        ((), "labels", max, "tasks"),
         (("binary",), "votes", max, "needs"),
         (("binary",), "values", max, "needs"),
         (("regression",), "labels", max, "needs"),
@@ -303,7 +303,7 @@ def test_check_refuses_functions_that_do_not_work(function, message, kind):
 @pytest.mark.parametrize("name", sorted(METRICS))
 def test_check_passes_every_metric(name):
     metric = METRICS[name]
-    for kind in metric.kinds:
+    for kind in metric.tasks:
         y = {"binary": Y, "multiclass": np.arange(40) % 4, "regression": POSITIVE}[kind]
         check_metric(metric, y, kind)
 

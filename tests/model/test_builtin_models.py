@@ -34,13 +34,14 @@ def test_every_builtin_preprocessor_is_saved_and_loaded(
     maker = makers["binary"]
     # Only models that take missing values or category codes can have what leaves them so.
     model = "logistic"
-    if preprocessor.native or (preprocessor.keeps_missing and slot == "impute"):
+    if preprocessor.outputs_categories or (preprocessor.passes_nan and slot == "impute"):
         model = "hist_gradient_boosting"
     check(maker.model(maker.member(model, **{slot: step})), new_rows, tmp_path, registry)
 
 
 @pytest.mark.parametrize(
-    "name", [m.name for m in REGISTRY.models() if m.tags.sparse and not m.tags.raw]
+    "name",
+    [m.name for m in REGISTRY.models() if m.tags.accepts_sparse and not m.tags.accepts_dataframe],
 )
 def test_models_fitted_on_sparse_rows_are_saved_and_loaded(maker_of, registry, tmp_path, name):
     random = np.random.default_rng(0)

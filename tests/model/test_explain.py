@@ -40,7 +40,7 @@ def test_the_probability_of_the_second_of_two_classes_is_explained(models, new_r
 
 def test_of_many_classes_one_must_be_named(models, new_rows):
     model, rows = models["multiclass"], new_rows.iloc[:2]
-    with pytest.raises(Refused, match="label="):
+    with pytest.raises(Refused, match="label is required"):
         explain(model, rows, new_rows, registry=registry_with())
     found = explain(model, rows, new_rows, label=model.classes_[0], registry=registry_with())
     assert len(found) == 2
@@ -66,7 +66,7 @@ def raising(table):
 BROKEN = {
     "raises": (raising, "KeyError"),
     "none": (lambda table: None, "returned a NoneType"),
-    "narrow": (lambda table: table.X[["age"]], "values for"),
+    "narrow": (lambda table: table.X[["age"]], "returned shape"),
     "nan": (lambda table: table.X.notna() * np.nan, "NaN"),
 }
 

@@ -166,12 +166,12 @@ def test_arrays_are_taken_where_the_training_table_was_one(maker_of):
     ("rows", "said"),
     [
         (pd.DataFrame({"size": [1.0]}), "missing"),
-        (np.zeros((2, 8)), "without names"),
+        (np.zeros((2, 8)), "no column names"),
         (np.zeros(8), "1-dimensional"),
         (3, "a int"),
         (None, "a NoneType"),
         ([[1, 2], [3]], "different lengths"),
-        ({"size": [1, 2], "age": [1]}, "do not make a table"),
+        ({"size": [1, 2], "age": [1]}, "cannot be combined to a table"),
         (pd.Series([1.0]), "Series"),
     ],
 )
@@ -182,7 +182,7 @@ def test_what_is_no_fitting_table_is_refused(models, rows, said):
 
 
 def test_values_of_another_kind_are_refused(models, new_rows):
-    with pytest.raises(SchemaMismatch, match="'age' held numbers"):
+    with pytest.raises(SchemaMismatch, match="'age' contained numbers"):
         models["binary"].predict(new_rows.assign(age="old"))
     with pytest.raises(MetaautoError, match="infinite"):
         models["binary"].predict(new_rows.assign(age=np.inf))
@@ -251,7 +251,7 @@ def test_a_model_that_predicts_too_few_rows_is_named(models, new_rows):
             return super().predict(X)[:-1]
 
     model = constant_model(models, "regression", [Short(1)])
-    with pytest.raises(ComponentError, match="'m0' predicted 59 rows for 60"):
+    with pytest.raises(ComponentError, match="'m0' returned 59 predictions for 60 rows"):
         model.predict(new_rows)
 
 
@@ -298,7 +298,7 @@ def test_prune_keeps_the_heaviest(models, new_rows):
     assert len(model.members) == 3
     assert len(model.members[0].estimators) == 2
     assert "pruned" not in model.facts
-    with pytest.raises(SettingError, match="members=0"):
+    with pytest.raises(SettingError, match=r"members must be >= 1 \(got 0\)"):
         model.prune(members=0)
 
 

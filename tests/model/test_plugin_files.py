@@ -82,7 +82,7 @@ def test_it_is_loaded_with_the_folder(place):
 def test_without_the_folder_the_plugin_is_named(place):
     done = call(place, "predict", "m.metaauto", "sklearn:diabetes")
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: The model file needs plugin my-plane (model 'plane').")
+    assert done.stderr.startswith("Error: The model file requires plugin my-plane (model 'plane').")
     assert "--plugins FOLDER" in done.stderr
 
 

@@ -79,7 +79,7 @@ AT_FITTING = {
     "never_returns": (
         ESTIMATOR.format(fit="time.sleep(3600)", probability="0.5", name="endless"),
         "endless",
-        "longer than its",
+        "exceeded the time limit",
     ),
 }
 """Plugins whose fault shows when they are used: their model, and a part of the error."""

@@ -49,15 +49,15 @@ class TestCreate:
 
     def test_a_file_is_no_directory(self, folder):
         folder.write_text("a file")
-        with pytest.raises(RunError, match="cannot be made"):
+        with pytest.raises(RunError, match="cannot be created"):
             RunDirectory.create(folder, {})
-        with pytest.raises(RunError, match="cannot be made"):
+        with pytest.raises(RunError, match="cannot be created"):
             RunDirectory.create(folder / "below", {})
 
     @pytest.mark.skipif(NO_PERMISSIONS, reason="this user may write everywhere")
     def test_a_directory_that_may_not_be_written_is_said(self, folder):
         folder.mkdir(mode=0o500)
-        with pytest.raises(RunError, match="written"):
+        with pytest.raises(RunError, match="not writable"):
             RunDirectory.create(folder, {})
 
     def test_home_is_expanded(self, tmp_path, monkeypatch):
@@ -87,13 +87,13 @@ class TestOpen:
         if marker is not None:
             (folder / MARKER).write_text(marker, encoding="latin-1")
         before = sorted(p.name for p in folder.iterdir())
-        with pytest.raises(RunError, match="no run directory") as caught:
+        with pytest.raises(RunError, match="not a run directory") as caught:
             RunDirectory.open(folder)
         assert "--run-dir" in caught.value.hint
         assert sorted(p.name for p in folder.iterdir()) == before
 
     def test_a_directory_that_is_not_there_is_refused_and_not_made(self, folder):
-        with pytest.raises(RunError, match="no run directory"):
+        with pytest.raises(RunError, match="not a run directory"):
             RunDirectory.open(folder)
         assert not folder.exists()
 
@@ -109,7 +109,7 @@ class TestOpen:
         RunDirectory.create(folder, {}).close()
         for rest in folder.glob("run.db*"):
             rest.unlink()
-        (folder / "run.db").write_bytes(b"this is no database" * 100)
+        (folder / "run.db").write_bytes(b"not a database" * 100)
         with pytest.raises(RunError, match="cannot be used"):
             RunDirectory.open(folder)
 
@@ -271,7 +271,7 @@ def test_an_older_run_takes_the_outcomes_of_today(folder):
         run.record_outcome(Outcome(0, 1, Status.SUCCESS, seconds=2.0, queued_seconds=0.25))
         rows = run.stored().outcomes
     assert [row["queued_seconds"] for row in rows] == [None, 0.25]
-    trial = {"number": 0, "configuration": {"model": "knn", "values": {}}, "origin": "portfolio"}
+    trial = {"number": 0, "configuration": {"model": "knn", "values": {}}, "source": "portfolio"}
     trial |= {"why": "", "started": 0.0, "finished": 1.0, "error": "", "loss": None}
     [restored] = restored_trials([{**trial, "status": "success"}], rows, folder)
     assert {o.queued_seconds for o in restored.outcomes.values()} <= {0.0, 0.25}

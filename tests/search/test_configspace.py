@@ -117,7 +117,9 @@ def test_ranges_are_plain_data_that_can_travel():
 
 
 def space_of(**space) -> SearchSpace:
-    model = Model("mine", lambda values, context: None, space=space, tags=Tags(raw=True))
+    model = Model(
+        "mine", lambda values, context: None, space=space, tags=Tags(accepts_dataframe=True)
+    )
     registry = Registry([Registered("model", "mine", model, Plugin("tests"))])
     return SearchSpace(registry, task_of("binary", (Role.NUMERIC,), 0.0))
 

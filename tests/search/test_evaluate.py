@@ -24,7 +24,7 @@ KINDS = ("binary", "multiclass", "regression")
 
 def with_models(registry: Registry, *models, steps=()) -> Registry:
     plugin = Plugin("tests", source="object")
-    entries = [e for k in ("model", "preprocessor", "extractor") for e in registry.entries(k)]
+    entries = [e for k in ("model", "preprocessor", "metafeature") for e in registry.entries(k)]
     entries += [Registered("model", m.name, m, plugin) for m in models]
     entries += [Registered("preprocessor", f"{s.slot}.{s.name}", s, plugin) for s in steps]
     return Registry(entries)
@@ -92,7 +92,7 @@ def test_the_same_job_gives_the_same_prediction(evaluator, tmp_path):
         ("raises", "RuntimeError: this model fails on purpose"),
         ("cannot_be_pickled", "cannot be pickled"),
         ("predicts_nan", "NaN"),
-        ("predicts_too_few", "rows for"),
+        ("predicts_too_few", "rows; expected"),
         ("predicts_wrong_shape", "classes"),
     ],
 )
@@ -158,7 +158,9 @@ def spied():
     Spy.seen = []
 
 
-TAKES_ALL = Tags(missing=True, categories=True, sparse=True, sample_weight=True)
+TAKES_ALL = Tags(
+    accepts_nan=True, accepts_categories=True, accepts_sparse=True, accepts_sample_weight=True
+)
 
 
 def test_weights_reach_a_model_without_a_fit_of_its_own(evaluator, spied):
@@ -212,13 +214,13 @@ def test_values_of_slots_do_not_reach_build(evaluator):
         seen.update(values)
         return Spy(context)
 
-    made = evaluator(models=[Model("spy", build, tags=Tags(scaled=True))])
+    made = evaluator(models=[Model("spy", build, tags=Tags(needs_scaling=True))])
     made.run(job("spy", alpha=3, scale="quantile", **{"categorical.onehot.min_frequency": 0.1}))
     assert seen == {"alpha": 3}
 
 
 def test_a_raw_model_gets_the_table_itself(evaluator, spied):
-    made = evaluator(models=[Model("spy", lambda v, c: Spy(c), tags=Tags(raw=True))])
+    made = evaluator(models=[Model("spy", lambda v, c: Spy(c), tags=Tags(accepts_dataframe=True))])
     made.run(job("spy"))
     X = spied[0][0]
     assert list(X.columns) == list(made.inputs.X.columns)
@@ -265,7 +267,7 @@ def test_preprocessing_that_leaves_no_column_is_a_failure(evaluator):
     step = Preprocessor("nothing", "reduce", lambda values, context: Nothing())
     outcome = evaluator(steps=[step]).run(job("logistic", reduce="nothing"))
     assert outcome.status is Status.FAILED
-    assert "no column" in outcome.error
+    assert "removes all columns" in outcome.error
 
 
 class Counting(TransformerMixin, BaseEstimator):
@@ -296,7 +298,7 @@ class TestCache:
         for model in ("logistic", "naive_bayes", "logistic"):
             outcome = made.run(job(model, scale="counting", C=1.0, var_smoothing=0.1))
             assert outcome.status is Status.SUCCESS, outcome.detail
-        sparse = {made.registry.model(m).tags.sparse for m in ("logistic", "naive_bayes")}
+        sparse = {made.registry.model(m).tags.accepts_sparse for m in ("logistic", "naive_bayes")}
         assert Counting.fitted == len(sparse)
 
     def test_every_fold_is_prepared_on_its_own_training_rows(self, evaluator):

@@ -20,8 +20,8 @@ from metaauto.configuration import Configuration
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.search.checkpoint import restored_trials
 from metaauto.search.loop import Search, job_seed
-from metaauto.search.proposer import Proposals
-from metaauto.search.racing import least_gain
+from metaauto.search.proposer import Proposer
+from metaauto.search.racing import required_gain
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status, Trial
 from metaauto.space import SearchSpace
 from metaauto.task import Column, Role, Task
@@ -116,7 +116,7 @@ def make_search(folder: Path, executor=None, budget=None, **more) -> Search:
         budget.start()
     executor = executor or FakeExecutor(folder)
     runtime = RuntimeModel(SPACE, N_FOLDS)
-    proposals = Proposals(
+    proposals = Proposer(
         SPACE,
         more.pop("strategy", None) or DefaultPortfolio(SPACE, runtime),
         runtime,
@@ -152,7 +152,7 @@ def baseline(folder: Path) -> Trial:
 def story(search: Search) -> list[tuple]:
     """What must not depend on which worker was quicker."""
     return [
-        (t.number, t.configuration.key, t.origin, t.why, str(t.status), t.loss, t.error)
+        (t.number, t.configuration.key, t.source, t.why, str(t.status), t.loss, t.error)
         for t in search.trials
     ]
 
@@ -462,13 +462,13 @@ class TestEnding:
         assert {len(trial.outcomes) for trial in tried} == {N_FOLDS if wanted else 1}
         assert bool(asked) == (seconds < 1000)
         if not wanted:
-            assert "adds too little" in tried[0].error
+            assert "Pruned: too little gain" in tried[0].error
             assert all(np.isfinite(trial.loss) for trial in tried)
 
     def test_after_some_that_were_refused_a_lesser_gain_is_enough(self, tmp_path):
         budget = Budget(seconds=100.0, trials=4)
         share = 5.0 * (N_FOLDS - 1) / 100.0
-        gain = 0.8 * least_gain(share)
+        gain = 0.8 * required_gain(share)
         search = make_search(
             tmp_path, Slow(tmp_path, workers=1), budget, gain=lambda positions, predicted: gain
         )
@@ -476,7 +476,7 @@ class TestEnding:
         assert endings == [Status.DROPPED, Status.SUCCESS, Status.DROPPED, Status.SUCCESS]
 
     def test_a_busy_moment_is_not_the_end(self, tmp_path):
-        """Nothing to propose at one moment, and no free worker at the next, is no reason to end."""
+        """The search goes on after a moment without a proposal or without a free worker."""
 
         class Moody:
             def __init__(self) -> None:
@@ -510,7 +510,7 @@ class TestEnding:
 
         executor = Restarting(tmp_path, workers=9)
         search = make_search(tmp_path, executor, Budget(seconds=60.0), strategy=Moody())
-        search._proposals._nearby = lambda seconds: None
+        search._proposals._neighbour_or_random = lambda seconds: None
         assert len(all_of(search)) >= 3
 
 

@@ -50,7 +50,7 @@ def test_every_mix_of_columns_becomes_a_matrix(roles, model, make_inputs, regist
     assert matrix.shape[1] >= len(roles)
     values = matrix.data if scipy.sparse.issparse(matrix) else matrix
     assert np.issubdtype(values.dtype, np.floating)
-    if not tags.missing:
+    if not tags.accepts_nan:
         assert np.isfinite(values).all()
     again = transformer.transform(inputs.X.iloc[:7])
     assert again.shape == (7, matrix.shape[1])
@@ -158,7 +158,8 @@ class TestKey:
         assert one == self.key(make_inputs, registry, "extra_trees", min_samples_leaf=9)
         other = self.key(make_inputs, registry, "random_forest")
         same = (
-            registry.model("extra_trees").tags.sparse == registry.model("random_forest").tags.sparse
+            registry.model("extra_trees").tags.accepts_sparse
+            == registry.model("random_forest").tags.accepts_sparse
         )
         assert (one == other) is same
 
@@ -205,7 +206,7 @@ def test_codes_for_a_model_that_cannot_take_them_are_refused(make_inputs, regist
 
 def test_a_raw_model_gets_an_empty_plan(make_inputs, registry):
     inputs = make_inputs("binary", ROLES)
-    model = Model("raw-one", build, tags=Tags(raw=True))
+    model = Model("raw-one", build, tags=Tags(accepts_dataframe=True))
     entries = [e for k in ("model", "preprocessor") for e in registry.entries(k)]
     mine = Registry([*entries, Registered("model", "raw-one", model, Plugin("tests"))])
     _, plan = plan_for(inputs, mine, "raw-one")

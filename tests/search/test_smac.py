@@ -38,7 +38,7 @@ def made_up_loss(configuration: Configuration) -> float:
 
 
 def propose(n: int, seed: int = 3) -> list[Configuration]:
-    """Proposals of a search that waits for each."""
+    """Proposer of a search that waits for each."""
     proposer = SmacProposer(SPACE.ranges, seed)
     found = []
     try:
@@ -170,7 +170,9 @@ def test_a_space_that_smac_cannot_take_is_survived(caplog):
 
 def test_a_space_of_few_points_comes_to_an_end(caplog):
     space = {"a": Choice(("x", "y")), "b": Float(1.0, 1.0, 1.0)}
-    model = Model("tiny", lambda values, context: None, space=space, tags=Tags(raw=True))
+    model = Model(
+        "tiny", lambda values, context: None, space=space, tags=Tags(accepts_dataframe=True)
+    )
     registry = Registry([Registered("model", "tiny", model, Plugin("tests"))])
     search = SearchSpace(registry, TASK)
     proposer = SmacProposer(search.ranges, 0)

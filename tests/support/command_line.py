@@ -1,4 +1,4 @@
-"""The command line as people call it: a process of its own; and a small table."""
+"""Run the command line in a subprocess, and make a small table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Environment of a call: this metaauto, few threads, temporary files in a place of its own."""
+    """Return the environment of a call: this metaauto, one thread, a temporary folder."""
     temporary = folder / "temporary"
     temporary.mkdir(exist_ok=True)
     home = str(Path(metaauto.__file__).parents[1])
@@ -53,7 +53,7 @@ def caller(folder: Path) -> Cli:
 
 
 def people(rows: int = 120, seed: int = 0) -> pd.DataFrame:
-    """A small table with numbers, words, missing values and a target that can be learned."""
+    """Make a small table with numbers, text, missing values and a learnable target."""
     random = np.random.default_rng(seed)
     age = random.integers(18, 80, rows).astype(float)
     city = random.choice(["Bonn", "Kiel", "Ulm"], rows)
@@ -71,5 +71,5 @@ def people(rows: int = 120, seed: int = 0) -> pd.DataFrame:
     )
 
 
-#: A fit in a few seconds.
+#: Options of a fit that takes a few seconds.
 QUICK = ("--trials", "2", "--cores", "1", "--memory", "2", "--cv", "2", "--seed", "0")

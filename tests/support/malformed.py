@@ -1,4 +1,4 @@
-"""Malformed tables, calls made on them, and the one line that each must end in."""
+"""Malformed tables, calls with them, and the check of their one-line error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from command_line import QUICK, people
 
-__all__ = ["check", "content", "listing", "table", "whole", "write"]
+__all__ = ["check", "content", "listing", "table", "with_quick_options", "write"]
 
 
 def write(name: str, content: str | bytes):
@@ -42,8 +42,8 @@ def check(done, status: int, part: str) -> None:
     assert done.stdout == ""
 
 
-def whole(call: tuple[str, ...], status: int) -> list[str]:
-    """The call with what makes a fit small, unless it says otherwise; and quiet, if it can be."""
+def with_quick_options(call: tuple[str, ...], status: int) -> list[str]:
+    """Add the options of a quick fit that the call does not set, and --quiet for status 1."""
     if call[0] != "fit":
         return [*call]
     given = {argument for argument in call if argument.startswith("--")}

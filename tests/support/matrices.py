@@ -1,4 +1,4 @@
-"""Knowledge matrices made of numbers, for tests."""
+"""Make knowledge matrices from arrays."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def matrix(
     speed: float = np.nan,
     plugin: str = "metaauto",
 ) -> KnowledgeMatrix:
-    """A matrix whose NaN losses were never measured."""
+    """Make a matrix; NaN losses are configurations without evaluation."""
     loss = np.asarray(loss, dtype=np.float64)
     count = len(loss)
     labels = [f"table{i}" for i in range(count)] if labels is None else labels

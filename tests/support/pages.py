@@ -1,4 +1,4 @@
-"""The pages, the scripts of the folder docs as modules, and the tables that the pages speak of."""
+"""The documentation pages, the scripts in docs as modules, and the tables used on the pages."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ PAGES = [HOME / "README.md", *sorted(DOCS.glob("*.md"))]
 
 
 def text_of(name: str) -> str:
-    """The text of a page."""
+    """Return the text of a page."""
     return next(page for page in PAGES if page.name == name).read_text("utf-8")
 
 
 def script(name: str) -> ModuleType:
-    """A script of the folder docs, which may import others there."""
+    """Import a script of the folder docs, which may import other scripts there."""
     spec = importlib.util.spec_from_file_location(f"docs_{name}", DOCS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
@@ -37,7 +37,7 @@ def script(name: str) -> ModuleType:
 
 
 def write_tables(place: Path) -> None:
-    """Small tables under the names that the pages use."""
+    """Write small tables with the names used on the pages."""
     flats = _flats(160)
     flats.iloc[:120].to_csv(place / "train.csv", index=False)
     flats.iloc[:120].to_parquet(place / "train.parquet")

@@ -16,7 +16,7 @@ from metaauto.plugins.manager import PluginSettings
 from metaauto.search import Executor, Inputs, Job, Setup, write_inputs
 
 PLUGINS = PluginSettings(only=(), modules=("metaauto.testing.faults",))
-PATIENCE = 120.0
+TIMEOUT = 120.0
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals and forks are of POSIX systems")
 
 
@@ -33,14 +33,14 @@ def write_table(folder: Path) -> Setup:
     return Setup(str(folder), PLUGINS)
 
 
-def job(fault: str, number: int = 0, fold: int = 0, hard: float = PATIENCE, **values) -> Job:
+def job(fault: str, number: int = 0, fold: int = 0, hard: float = TIMEOUT, **values) -> Job:
     name = fault if fault == "naive_bayes" else f"fault_{fault}"
     values = {"var_smoothing": 0.3} if fault == "naive_bayes" else values
     return Job(number, fold, Configuration(name, values), 0, hard_seconds=hard)
 
 
 def await_free(pool: Executor, n: int) -> None:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while pool.free() < n:
         assert time.monotonic() < end, "no worker is free"
         pool.wait(0.5)
@@ -48,7 +48,7 @@ def await_free(pool: Executor, n: int) -> None:
 
 def outcomes_of(pool: Executor, n: int) -> list:
     found: list = []
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while len(found) < n:
         assert time.monotonic() < end, found
         found += pool.wait(0.5)

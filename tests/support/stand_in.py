@@ -1,4 +1,4 @@
-"""A stand-in for a final model: a formula that predicts, with a task and a schema around it."""
+"""Stub of a final model that predicts with a formula and has a task and a schema."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def stand_in(
     target: str = "target",
     metric: str = "rmse",
 ) -> tuple[Any, pd.DataFrame, np.ndarray]:
-    """A model of a formula, and the typed rows and answers of a table with a target."""
+    """Return a stub model of a formula, and the typed rows and target of a table."""
     data = prepare(frame, target, metric_name=metric)
     model = SimpleNamespace(
         task=data.task,

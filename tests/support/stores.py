@@ -1,4 +1,4 @@
-"""Small knowledge stores, made up without chance."""
+"""Make small, deterministic knowledge stores."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from metaauto.knowledge import (
     ProvenanceFact,
 )
 
-SAID = ProvenanceFact("2026-01-31T12:00:00Z", "build", "0.1.0", {"numpy": "2.0"}, 0.02, 1)
+PROVENANCE = ProvenanceFact("2026-01-31T12:00:00Z", "build", "0.1.0", {"numpy": "2.0"}, 0.02, 1)
 METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
-#: Models that come with metaauto, one configuration of each that is no default.
+#: One non-default configuration of some built-in models.
 ADVISED = (
     Configuration("knn", {"n_neighbors": 9}),
     Configuration("lda", {"shrinkage": "none"}),
@@ -29,17 +29,17 @@ ADVISED = (
 
 
 def neighbours(count: int) -> tuple[Configuration, ...]:
-    """Configurations of one model."""
+    """Return configurations of one model."""
     return tuple(Configuration("knn", {"n_neighbors": 1 + number}) for number in range(count))
 
 
 def usual_loss(table: int, column: int) -> float:
-    """Some configurations are good on even tables, others on odd ones."""
+    """Return a loss that is low for some configurations on even tables, for others on odd ones."""
     return 0.1 + 0.05 * ((column + table) % 2) + 0.01 * column
 
 
 def usual_seconds(table: int, column: int) -> float:
-    """Later configurations take a little longer."""
+    """Return seconds that grow slightly with the index of the configuration."""
     return 0.19 + 0.0005 * column
 
 
@@ -53,10 +53,10 @@ def make_store(
     seconds: Callable[[int, int], float] = usual_seconds,
     folds: int = 2,
 ) -> Path:
-    """A store that knows every configuration on every table; its path."""
-    facts = [ConfigurationFact(one, SAID.key) for one in configurations]
+    """Make a store with evaluations of all configurations on all tables; return its path."""
+    facts = [ConfigurationFact(one, PROVENANCE.key) for one in configurations]
     with KnowledgeStore.create(path, exist_ok=True) as store, store.transaction():
-        store.add_provenance(SAID)
+        store.add_provenance(PROVENANCE)
         for fact in facts:
             store.add_configuration(fact)
         for number in range(tables):
@@ -69,7 +69,7 @@ def make_store(
                     f"{folds}-fold/seed0",
                     fold,
                     "success",
-                    SAID.key,
+                    PROVENANCE.key,
                     {METRICS[kind]: loss(number, column)},
                     seconds(number, column),
                     0.0,
@@ -91,7 +91,7 @@ def _table(kind: str, number: int) -> DatasetFact:
         n_classes={"binary": 2, "multiclass": 3, "regression": 0}[kind],
         rows_used=rows,
         source="build",
-        provenance=SAID.key,
+        provenance=PROVENANCE.key,
         metafeatures=tuple(
             MetafeatureFact("simple", 1, name, value) for name, value in values.items()
         ),

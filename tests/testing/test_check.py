@@ -8,7 +8,7 @@ from metaauto.errors import PluginLoadError, UnknownName
 from metaauto.testing.check import check_component, find_target, plugins_of
 
 PLUGIN = """
-from metaauto.api import Extractor, Metric, Reader, hookimpl
+from metaauto.api import MetafeatureExtractor, Metric, Reader, hookimpl
 
 def facts(table):
     {facts}
@@ -20,7 +20,7 @@ def hits(y, labels, sample_weight=None):
 
 @hookimpl
 def register_metafeatures(register):
-    register.extractor(Extractor("mine", facts, keys=("rows",), tasks=("regression",)))
+    register.metafeature(MetafeatureExtractor("mine", facts, keys=("rows",), tasks=("regression",)))
 
 @hookimpl
 def register_metrics(register):
@@ -42,8 +42,8 @@ def write(tmp_path):
     return write
 
 
-def failures(verdict):
-    return {failure.check: failure.message for failure in verdict.failures}
+def failures(result):
+    return {failure.check: failure.message for failure in result.failures}
 
 
 class TestFindTarget:
@@ -51,7 +51,7 @@ class TestFindTarget:
         write("broken").write_text("import nothing_of_this_name")
         plugins = plugins_of(find_target(str(write())))
         assert [p.name for p in plugins] == ["mine"]
-        assert plugins[0].components == ["extractor:mine", "metric:hits", "reader:nothing"]
+        assert plugins[0].components == ["metafeature:mine", "metric:hits", "reader:nothing"]
 
     def test_a_folder_is_checked_with_all_its_files(self, write, tmp_path):
         write("one")
@@ -70,7 +70,7 @@ class TestFindTarget:
             f"[project.entry-points.metaauto]\nmine = 'fake_project_{root.strip('.')}x'\n"
         )
         (plugin,) = plugins_of(find_target(str(tmp_path)))
-        assert "extractor:mine" in plugin.components
+        assert "metafeature:mine" in plugin.components
 
     @pytest.mark.parametrize("text", ["[project]\nname = 'x'\n", "[project", "project = 3\n"])
     def test_a_project_without_entry_points_is_an_error(self, tmp_path, text):
@@ -85,42 +85,42 @@ class TestFindTarget:
 
 class TestCheckComponent:
     def test_a_good_component_passes(self, write):
-        verdict = check_component(find_target(str(write())), "extractor:mine")
-        assert verdict.is_good
-        assert verdict.failures == []
-        assert verdict.passed >= 5
+        result = check_component(find_target(str(write())), "metafeature:mine")
+        assert result.is_good
+        assert result.failures == []
+        assert result.passed >= 5
 
     def test_faults_are_told_by_check(self, write):
         file = write(metric="greater_is_better=False")
-        verdict = check_component(find_target(str(file)), "metric:hits")
-        assert not verdict.is_good
-        assert verdict.passed > 0
+        result = check_component(find_target(str(file)), "metric:hits")
+        assert not result.is_good
+        assert result.passed > 0
         assert (
             "losses of better predictions"
-            in failures(verdict)["test_better_predictions_have_less_loss[binary]"]
+            in failures(result)["test_better_predictions_have_less_loss[binary]"]
         )
 
     def test_one_that_crashes_is_named_with_the_check(self, write):
         file = write(facts="import os; os._exit(7)")
-        found = failures(check_component(find_target(str(file)), "extractor:mine"))
-        assert found == {"test_describes_a_table[regression]": "the process ended with 7"}
+        found = failures(check_component(find_target(str(file)), "metafeature:mine"))
+        assert found == {"test_extracts_values[regression]": "the process exited with status 7"}
 
     def test_one_that_never_returns_is_ended_and_named(self, write):
         file = write(facts="while True: pass")
-        verdict = check_component(find_target(str(file)), "extractor:mine", patience=8.0)
-        ((check, message),) = failures(verdict).items()
-        assert check in ("test_describes_a_table[regression]", "loading")
-        assert message == "it did not end within 8 s"
+        result = check_component(find_target(str(file)), "metafeature:mine", timeout=8.0)
+        ((check, message),) = failures(result).items()
+        assert check in ("test_extracts_values[regression]", "loading")
+        assert message == "not finished within 8 s"
 
     def test_a_component_that_is_gone_does_not_pass(self, write):
-        verdict = check_component(find_target(str(write())), "metric:gone")
-        assert "gone" in failures(verdict)["loading"]
+        result = check_component(find_target(str(write())), "metric:gone")
+        assert "gone" in failures(result)["loading"]
 
     def test_kinds_that_need_more_than_the_component_are_not_checked(self, write):
-        verdict = check_component(find_target(str(write())), "reader:nothing")
-        assert verdict.is_good
-        assert verdict.passed == 0
-        assert "ReaderContract" in verdict.remark
+        result = check_component(find_target(str(write())), "reader:nothing")
+        assert result.is_good
+        assert result.passed == 0
+        assert "ReaderContract" in result.remark
 
 
 def test_without_pytest_there_is_one_clear_error(write, monkeypatch):
@@ -133,7 +133,7 @@ def test_without_pytest_there_is_one_clear_error(write, monkeypatch):
         importlib.util, "find_spec", lambda name: None if name == "pytest" else real(name)
     )
     with pytest.raises(SettingError, match="pip install pytest"):
-        check_component(find_target(str(write())), "extractor:mine")
+        check_component(find_target(str(write())), "metafeature:mine")
 
 
 def test_the_suite_has_a_contract_for_every_kind_it_names():

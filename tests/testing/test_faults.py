@@ -104,9 +104,9 @@ def test_hanging_in_c_starves_other_threads(tmp_path):
             [sys.executable, "-c", code], stdout=file, stderr=subprocess.DEVNULL
         )
     try:
-        patience, seen, since = time.monotonic() + 60, 0, time.monotonic()
+        deadline, seen, since = time.monotonic() + 60, 0, time.monotonic()
         while not seen or time.monotonic() < since + 2:
-            assert time.monotonic() < patience, "the other thread goes on"
+            assert time.monotonic() < deadline, "the other thread goes on"
             assert process.poll() is None
             time.sleep(0.05)
             if (size := signs.stat().st_size) > seen:

@@ -28,13 +28,13 @@ class TestAnHonestModel(ModelContract):
         bayes,
         space={"kind": Choice(("a", "b")), "x": Float(0.1, 10, 1.0, log=True)},
         tasks=CLASSES,
-        tags=Tags(sample_weight=True),
+        tags=Tags(accepts_sample_weight=True),
         portfolio=({"kind": "b"},),
     )
     rows = 60
     draws = 1
 
-    def test_imports_nothing_heavy(self):
+    def test_imports_no_heavy_library(self):
         pytest.skip("this test module imports scikit-learn")
 
 
@@ -56,12 +56,12 @@ class TestAModelOfTypedFrames(ModelContract):
         "raw",
         lambda values, context: Raw(),
         tasks=CLASSES,
-        tags=Tags(raw=True, missing=True, categories=True),
+        tags=Tags(accepts_dataframe=True, accepts_nan=True, accepts_categories=True),
         trusted=(f"{__name__}.Raw",),
     )
     rows = 60
 
-    def test_imports_nothing_heavy(self):
+    def test_imports_no_heavy_library(self):
         pytest.skip("this test module imports scikit-learn")
 
     def test_is_saved_and_loaded(self):
@@ -88,12 +88,12 @@ def fitted_with(act):
 def test_changed_rows_are_found():
     checks = contract(fit=fitted_with(lambda X, context: X.__setitem__((0, 0), 99.0)))
     with pytest.raises(AssertionError, match="It changed X"):
-        checks.test_leaves_the_rows_alone("binary")
+        checks.test_keeps_input("binary")
 
 
 def test_a_generator_of_ones_own_is_no_trace():
     checks = contract(fit=fitted_with(lambda X, context: np.random.default_rng(0).random()))
-    checks.test_leaves_the_process_alone("binary")
+    checks.test_keeps_global_state("binary")
 
 
 @pytest.mark.parametrize(
@@ -119,38 +119,39 @@ def test_traces_are_found(act, monkeypatch):
     with warnings.catch_warnings():
         warnings.resetwarnings()
         with pytest.raises(AssertionError, match="It changed"):
-            checks.test_leaves_the_process_alone("binary")
+            checks.test_keeps_global_state("binary")
     np.random.set_state(state)
 
 
 def test_warnings_are_heard(capfd):
     checks = contract(fit=fitted_with(lambda X, context: warnings.warn("look", stacklevel=1)))
     with pytest.raises(AssertionError, match="It warns: look"):
-        checks.test_says_nothing("binary", capfd)
+        checks.test_no_output("binary", capfd)
 
 
 def test_output_is_heard(capfd):
     checks = contract(fit=fitted_with(lambda X, context: os.write(1, b"hello\n")))
     with pytest.raises(AssertionError, match="prints"):
-        checks.test_says_nothing("binary", capfd)
+        checks.test_no_output("binary", capfd)
 
 
 def test_false_claim_of_missing_values():
     with pytest.raises(ValueError, match="NaN"):
-        contract(tags=Tags(missing=True)).test_missing_values("binary")
+        contract(tags=Tags(accepts_nan=True)).test_missing_values("binary")
 
 
 def test_false_claim_of_sample_weights():
     checks = contract(
-        fit=lambda estimator, X, y, context: estimator.fit(X, y), tags=Tags(sample_weight=True)
+        fit=lambda estimator, X, y, context: estimator.fit(X, y),
+        tags=Tags(accepts_sample_weight=True),
     )
-    with pytest.raises(AssertionError, match="heavier rows"):
+    with pytest.raises(AssertionError, match="sample weights have no effect"):
         checks.test_weights_matter("binary")
 
 
 def test_false_claim_of_early_stopping():
     with pytest.raises(AssertionError, match="validation part"):
-        contract(tags=Tags(early_stopping=True)).test_validation_part_is_used("binary")
+        contract(tags=Tags(uses_early_stopping=True)).test_validation_part_is_used("binary")
 
 
 def test_false_claim_of_a_deadline():
@@ -160,7 +161,7 @@ def test_false_claim_of_a_deadline():
         time.sleep(0.2)
         return estimator.fit(X, y)
 
-    checks = contract(fit=fit, tags=Tags(deadline=True))
+    checks = contract(fit=fit, tags=Tags(keeps_deadline=True))
     checks.deadline_seconds, checks.deadline_bound, checks.large_rows = 0.01, 0.1, 50
     with pytest.raises(AssertionError, match="It took"):
         checks.test_deadline_is_kept("binary")
@@ -236,7 +237,7 @@ def test_heavy_imports_are_named(tmp_path, monkeypatch):
     from heavy_plugin import build
 
     with pytest.raises(AssertionError, match="scipy"):
-        contract(build=build).test_imports_nothing_heavy()
+        contract(build=build).test_imports_no_heavy_library()
 
 
 def test_values_follow_conditions_and_survive_json():

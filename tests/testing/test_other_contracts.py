@@ -8,9 +8,9 @@ import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import MaxAbsScaler
 
-from metaauto.api import Extractor, Metric, Preprocessor, Reader, ReadError
+from metaauto.api import MetafeatureExtractor, Metric, Preprocessor, Reader, ReadError
 from metaauto.testing import (
-    ExtractorContract,
+    MetafeatureContract,
     MetricContract,
     PreprocessorContract,
     ReaderContract,
@@ -20,14 +20,16 @@ from metaauto.testing import (
 class TestAnHonestPreprocessor(PreprocessorContract):
     preprocessor = Preprocessor("max_abs", "scale", lambda values, context: MaxAbsScaler())
 
-    def test_imports_nothing_heavy(self):
+    def test_imports_no_heavy_library(self):
         pytest.skip("this test module imports scikit-learn")
 
 
-class TestAnHonestExtractor(ExtractorContract):
-    extractor = Extractor("rows", lambda table: {"n": float(table.n_rows)}, keys=("n",))
+class TestAnHonestExtractor(MetafeatureContract):
+    metafeature = MetafeatureExtractor(
+        "rows", lambda table: {"n": float(table.n_rows)}, keys=("n",)
+    )
 
-    def test_imports_nothing_heavy(self):
+    def test_imports_no_heavy_library(self):
         pytest.skip("this test module imports scikit-learn")
 
 
@@ -35,7 +37,7 @@ def read_json(source):
     try:
         return pd.read_json(source)
     except ValueError as error:
-        raise ReadError(f"{source!r} is no JSON.", hint="Write it again.") from error
+        raise ReadError(f"{source!r} is not valid JSON.", hint="Write it again.") from error
 
 
 class TestAnHonestReader(ReaderContract):
@@ -51,7 +53,7 @@ class TestAnHonestReader(ReaderContract):
         path.write_text("{[")
         return str(path)
 
-    def test_imports_nothing_heavy(self):
+    def test_imports_no_heavy_library(self):
         pytest.skip("this test module imports scikit-learn")
 
 
@@ -96,10 +98,10 @@ class Careless(TransformerMixin, BaseEstimator):
     [
         ("missing", "test_fits_and_transforms"),
         ("fewer rows", "test_fits_and_transforms"),
-        ("batch", "test_one_row_comes_out_as_in_a_batch"),
-        ("input", "test_leaves_its_input_alone"),
+        ("batch", "test_one_row_is_transformed_as_in_a_batch"),
+        ("input", "test_keeps_input"),
         ("random", "test_same_seed_same_output"),
-        ("none", "test_names_its_columns"),
+        ("none", "test_feature_names_out"),
     ],
 )
 def test_broken_preprocessors(fault, check):
@@ -112,17 +114,17 @@ def test_broken_preprocessors(fault, check):
 @pytest.mark.parametrize(
     ("extract", "check", "match"),
     [
-        (lambda t: {}, "test_describes_a_table", "all of its keys"),
-        (lambda t: {"n": float("inf")}, "test_describes_a_table", "infinite"),
-        (lambda t: {"n": "many"}, "test_describes_a_table", "is 'many'"),
-        (lambda t: {"n": float("nan")}, "test_describes_a_table", None),
+        (lambda t: {}, "test_extracts_values", "contain all keys"),
+        (lambda t: {"n": float("inf")}, "test_extracts_values", "infinite"),
+        (lambda t: {"n": "many"}, "test_extracts_values", "is 'many'"),
+        (lambda t: {"n": float("nan")}, "test_extracts_values", None),
         (lambda t: {"n": np.random.default_rng().random()}, "test_same_table_same_values", None),
-        (lambda t: {"n": t.X.__setitem__(0, 1.0) or 1.0}, "test_manners", "changed X"),
+        (lambda t: {"n": t.X.__setitem__(0, 1.0) or 1.0}, "test_no_side_effects", "changed X"),
     ],
 )
 def test_broken_extractors(extract, check, match):
-    checks = ExtractorContract()
-    checks.extractor = Extractor("broken", extract, keys=("n",))
+    checks = MetafeatureContract()
+    checks.metafeature = MetafeatureExtractor("broken", extract, keys=("n",))
     with pytest.raises(AssertionError, match=match):
         getattr(checks, check)("binary")
 
@@ -130,13 +132,13 @@ def test_broken_extractors(extract, check, match):
 def test_slow_extractor():
     import time
 
-    checks = ExtractorContract()
-    checks.extractor = Extractor(
+    checks = MetafeatureContract()
+    checks.metafeature = MetafeatureExtractor(
         "slow", lambda t: time.sleep(0.15) or {"n": 1.0}, keys=("n",), seconds=0.05
     )
-    checks.patience = 1.0
+    checks.slowdown = 1.0
     with pytest.raises(AssertionError, match="It took"):
-        checks.test_keeps_its_time("binary")
+        checks.test_time_limit("binary")
 
 
 @pytest.mark.parametrize(
@@ -146,7 +148,7 @@ def test_slow_extractor():
         ({"optimum": 2.0}, "test_perfect_prediction_is_the_optimum"),
         (
             {"function": lambda y, p, sample_weight=None: float((y == p).mean())},
-            "test_a_weight_of_two_is_a_row_twice",
+            "test_weights_equal_repeated_rows",
         ),
         (
             {"function": lambda y, p, sample_weight=None: float(np.dot(y == p, np.arange(len(y))))},
@@ -156,7 +158,7 @@ def test_slow_extractor():
 )
 def test_broken_metrics(settings, check):
     checks = MetricContract()
-    values = {"kinds": ("binary",), "needs": "labels", "function": hits, **settings}
+    values = {"tasks": ("binary",), "needs": "labels", "function": hits, **settings}
     checks.metric = Metric("broken", **values)
     with pytest.raises(AssertionError):
         getattr(checks, check)("binary")
@@ -192,5 +194,5 @@ def test_broken_readers(frame, tmp_path):
 def test_a_reader_that_takes_everything(tmp_path):
     checks = TestAnHonestReader()
     checks.reader = Reader("greedy", lambda source: True, read_json)
-    with pytest.raises(AssertionError, match="it would read"):
-        checks.test_knows_its_sources(tmp_path)
+    with pytest.raises(AssertionError, match="it matches"):
+        checks.test_matches(tmp_path)

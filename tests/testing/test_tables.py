@@ -3,12 +3,12 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from metaauto.testing import NASTY_TABLES
+from metaauto.testing import AWKWARD_TABLES
 
 
-@pytest.mark.parametrize("name", sorted(NASTY_TABLES))
-def test_a_nasty_table_can_be_learned_from(name):
-    table = NASTY_TABLES[name](n_rows=120, seed=1)
+@pytest.mark.parametrize("name", sorted(AWKWARD_TABLES))
+def test_an_awkward_table_has_a_usable_target(name):
+    table = AWKWARD_TABLES[name](n_rows=120, seed=1)
     assert table.target in table.frame
     assert table.features.shape[1] == table.frame.shape[1] - 1
     known = table.labels.dropna()
@@ -20,16 +20,16 @@ def test_a_nasty_table_can_be_learned_from(name):
         assert pd.api.types.is_float_dtype(known)
 
 
-@pytest.mark.parametrize("name", sorted(NASTY_TABLES))
+@pytest.mark.parametrize("name", sorted(AWKWARD_TABLES))
 def test_the_same_seed_makes_the_same_table(name):
-    first, second = (NASTY_TABLES[name](seed=5).frame for _ in range(2))
+    first, second = (AWKWARD_TABLES[name](seed=5).frame for _ in range(2))
     pd.testing.assert_frame_equal(first, second)
-    assert not NASTY_TABLES[name](seed=6).frame.equals(first)
+    assert not AWKWARD_TABLES[name](seed=6).frame.equals(first)
 
 
-def test_each_table_is_nasty_in_its_way():
+def test_each_table_has_its_defect():
     def make(name):
-        return NASTY_TABLES[name](n_rows=200).frame
+        return AWKWARD_TABLES[name](n_rows=200).frame
 
     assert make("missing")["empty"].isna().all()
     assert make("wide").shape[1] > 200

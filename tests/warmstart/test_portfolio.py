@@ -30,7 +30,7 @@ def model(name: str, cost: float, priority: float = 0.0, further: int = 0) -> Mo
         lambda values, context: None,
         space={"c": Float(0.0, 100.0, 0.5)},
         portfolio=tuple({"c": 1.0 + n} for n in range(further)),
-        tags=Tags(raw=True),
+        tags=Tags(accepts_dataframe=True),
         cost=cost,
         priority=priority,
     )
@@ -55,7 +55,7 @@ def drain(portfolio: DefaultPortfolio, seconds: float = INF) -> list[Configurati
 
 MODELS = (
     model("cheap", 0.01, priority=-5, further=1),
-    model("dear", 20.0, priority=9, further=2),
+    model("expensive", 20.0, priority=9, further=2),
     model("good", 1.0, priority=9),
     model("usual", 1.0),
 )
@@ -64,7 +64,7 @@ MODELS = (
 def test_a_cheap_model_first_then_by_priority_then_in_turns():
     found = drain(portfolio_of(*MODELS))
     assert [c.model for c in found] == [
-        "cheap", "good", "dear", "usual", "dear", "cheap", "dear",
+        "cheap", "good", "expensive", "usual", "expensive", "cheap", "expensive",
     ]  # fmt: skip
     assert [c.values["c"] for c in found] == [0.5, 0.5, 0.5, 0.5, 1.0, 1.0, 2.0]
 
@@ -81,7 +81,7 @@ def test_nothing_comes_twice_and_the_length_says_what_is_left():
 def test_each_recommendation_says_why_and_how_long():
     portfolio = portfolio_of(*MODELS)
     first = portfolio.recommend(INF)
-    assert (first.origin, first.why) == ("portfolio", "default")
+    assert (first.source, first.why) == ("portfolio", "default")
     assert first.expected_seconds > 0
     whys = []
     while (found := portfolio.recommend(INF)) is not None:
@@ -92,11 +92,11 @@ def test_each_recommendation_says_why_and_how_long():
 def test_what_takes_too_long_is_put_back_until_there_is_time():
     portfolio = portfolio_of(*MODELS, rows=100_000)
     runtime = portfolio._runtime
-    dear = runtime.expected_seconds(Configuration("dear", {"c": 0.5}))
+    expensive = runtime.expected_seconds(Configuration("expensive", {"c": 0.5}))
     good = runtime.expected_seconds(Configuration("good", {"c": 0.5}))
-    between = (dear + good) / 2
-    assert "dear" not in {c.model for c in drain(portfolio, between)}
-    assert [c.model for c in drain(portfolio)] == ["dear"] * 3
+    between = (expensive + good) / 2
+    assert "expensive" not in {c.model for c in drain(portfolio, between)}
+    assert [c.model for c in drain(portfolio)] == ["expensive"] * 3
 
 
 def test_with_no_time_nothing_is_recommended():
@@ -132,7 +132,7 @@ class TestRuntime:
     def test_more_folds_rows_and_cost_take_longer(self):
         small = RuntimeModel(space_of(*MODELS), 5)
         expected = {m.name: small.expected_seconds(Configuration(m.name)) for m in MODELS}
-        assert expected["cheap"] < expected["good"] == expected["usual"] < expected["dear"]
+        assert expected["cheap"] < expected["good"] == expected["usual"] < expected["expensive"]
         more_folds = RuntimeModel(space_of(*MODELS), 10)
         assert more_folds.expected_seconds(Configuration("good")) == pytest.approx(
             2 * expected["good"]

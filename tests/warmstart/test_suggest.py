@@ -49,7 +49,7 @@ def test_stored_configurations_come_first_with_their_reasons(tmp_path, registry,
     assert found.roles == {"numeric": 3, "categorical": 1}
     assert found.folds == len(plan_splits(dataset).folds)
     first = found.configurations[0]
-    assert first.origin == "knowledge"
+    assert first.source == "knowledge"
     assert first.why.startswith("near the best on table ")
 
 
@@ -60,7 +60,7 @@ def test_values_that_are_no_defaults_are_told(tmp_path, registry, dataset) -> No
     )
     store = make_store(tmp_path / "k.db", (*given, *ADVISED[1:2]))
     found = suggest(dataset, registry, knowledge=store, include=["knn", "logistic"])
-    stored = [entry for entry in found.configurations if entry.origin == "knowledge"]
+    stored = [entry for entry in found.configurations if entry.source == "knowledge"]
     changes = {entry.configuration.model: dict(entry.changes) for entry in stored}
     assert next(iter(changes["knn"].items())) == ("n_neighbors", 9)
     assert changes["logistic"] == {}
@@ -70,7 +70,7 @@ def test_values_that_are_no_defaults_are_told(tmp_path, registry, dataset) -> No
 def test_scores_and_seconds_are_those_of_the_store(tmp_path, registry, dataset) -> None:
     store = make_store(tmp_path / "k.db", loss=lambda table, column: 0.1 + 0.1 * column)
     found = suggest(dataset, registry, knowledge=store, include=[c.model for c in ADVISED])
-    by_model = {e.configuration.model: e for e in found.configurations if e.origin == "knowledge"}
+    by_model = {e.configuration.model: e for e in found.configurations if e.source == "knowledge"}
     assert set(by_model) == {configuration.model for configuration in ADVISED}
     for column, configuration in enumerate(ADVISED):
         # A loss of 0.1 is an area of 0.9.
@@ -97,7 +97,7 @@ def test_without_knowledge_the_defaults_come_first(registry, dataset) -> None:
     for knowledge in (True, False):
         found = suggest(dataset, registry, knowledge=knowledge, top=3)
         assert (found.stores, found.similar, found.known_metric, found.known) == ({}, (), "", 0)
-        assert [entry.origin for entry in found.configurations] == ["portfolio"] * 3
+        assert [entry.source for entry in found.configurations] == ["portfolio"] * 3
         assert found.configurations[0].why == "default"
         assert found.configurations[0].changes == {}
 
@@ -125,7 +125,7 @@ def test_what_comes_with_metaauto_is_known_from_the_start(registry, dataset) -> 
     found = suggest(dataset, registry, top=3)
     assert list(found.stores) == [str(shipped_store())]
     assert found.datasets >= 50
-    assert {entry.origin for entry in found.configurations} == {"knowledge"}
+    assert {entry.source for entry in found.configurations} == {"knowledge"}
 
 
 def test_a_table_learns_nothing_from_itself(tmp_path, registry, dataset) -> None:
@@ -145,11 +145,11 @@ def test_a_table_learns_nothing_from_itself(tmp_path, registry, dataset) -> None
 
 
 def test_configurations_that_cannot_be_tried_are_counted(tmp_path, registry, dataset) -> None:
-    strangers = (Configuration("oracle", {"a": 1}), Configuration("oracle", {"a": 2}))
-    store = make_store(tmp_path / "k.db", (*ADVISED, *strangers))
+    unknown = (Configuration("oracle", {"a": 1}), Configuration("oracle", {"a": 2}))
+    store = make_store(tmp_path / "k.db", (*ADVISED, *unknown))
     found = suggest(dataset, registry, knowledge=store)
-    assert found.skipped == {"oracle is left out": 2}
-    assert found.unfit["ridge"] == "does not do binary"
+    assert found.skipped == {"oracle is excluded": 2}
+    assert found.unfit["ridge"] == "does not support binary"
 
 
 def test_it_can_be_told_as_json(tmp_path, registry, dataset) -> None:
@@ -171,9 +171,9 @@ def test_what_cannot_be_done_is_an_error(tmp_path, registry, dataset) -> None:
     with pytest.raises(KnowledgeError, match=r"no knowledge store .*gone\.db"):
         suggest(dataset, registry, knowledge=tmp_path / "gone.db")
     (tmp_path / "bad.db").write_text("a,b\n1,2\n")
-    with pytest.raises(KnowledgeError, match="is no SQLite database"):
+    with pytest.raises(KnowledgeError, match="is not an SQLite database"):
         suggest(dataset, registry, knowledge=tmp_path / "bad.db")
-    with pytest.raises(Refused, match="ridge does not do binary"):
+    with pytest.raises(Refused, match="ridge does not support binary"):
         suggest(dataset, registry, include=["ridge"])
     with pytest.raises(UnknownName, match="lda"):
         suggest(dataset, registry, include=["ldaa"])

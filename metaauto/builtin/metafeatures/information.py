@@ -1,4 +1,4 @@
-"""What single columns say about the target."""
+"""Information-theoretic metafeatures: mutual information of single columns with the target."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _BINS = 8
 
 
 def information(table: MetafeatureInput) -> dict[str, float]:
-    """Describe mutual information with the target, over 8 bins, of at most 150 columns.
+    """Compute the mutual information with the target, over 8 bins, of at most 150 columns.
 
-    Shares are parts of the target's entropy. What independent columns of the same bins would show
-    by chance is taken off (G. A. Miller, Note on the bias of information estimates, 1955).
+    Shares are relative to the entropy of the target. The bias of the estimate for independent
+    columns is subtracted (G. A. Miller, Note on the bias of information estimates, 1955).
     """
     values = dict.fromkeys(KEYS, float("nan"))
     n_rows, n_columns = table.X.shape
@@ -37,13 +37,13 @@ def information(table: MetafeatureInput) -> dict[str, float]:
     target_width = len(np.unique(target))
     for i, j in enumerate(columns):
         codes = bin_codes(table.X[:, j], _BINS)
-        chance = (len(np.unique(codes)) - 1) * (target_width - 1) / (2.0 * n_rows)
-        shared[i] = max(mutual_information(codes, target) - chance, 0.0)
+        bias = (len(np.unique(codes)) - 1) * (target_width - 1) / (2.0 * n_rows)
+        shared[i] = max(mutual_information(codes, target) - bias, 0.0)
         own[i] = entropy(codes)
     values["mean_share"] = float(shared.mean() / total)
     values["max_share"] = float(shared.max() / total)
     values["informative_share"] = float(np.mean(shared > 0.01 * total))
-    # One thousandth of a nat keeps a table of pure noise finite.
+    # Adding 0.001 nats keeps the ratio finite for a table of pure noise.
     noise = max(float(own.mean() - shared.mean()), 0.0)
     values["log_noise_to_signal"] = float(np.log((noise + 1e-3) / (shared.mean() + 1e-3)))
     return values

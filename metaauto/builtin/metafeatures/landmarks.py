@@ -1,4 +1,4 @@
-"""How well very simple models do: each in a few hundredths of a second, on at most 2,000 rows."""
+"""Landmarking metafeatures: scores of simple, fast models on at most 2,000 rows."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Fold = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def landmarks(table: MetafeatureInput) -> dict[str, float]:
-    """Score six simple models by 3-fold cross-validation beside a constant prediction.
+    """Score six simple models by 3-fold cross-validation, relative to a constant prediction.
 
-    1 is perfect and 0 as good as the constant: balanced accuracy above chance in classification,
-    R2 in regression, not below -1; NaN with fewer than four rows per class. At most 100 columns,
-    drawn at random, are used. In regression
-    ``bayes`` is the mean of one-column regressions weighted by their fit.
+    1 is perfect and 0 equals the constant prediction: balanced accuracy adjusted for chance in
+    classification, R2 in regression, at least -1. NaN with fewer than four rows per class. At most
+    100 randomly chosen columns are used. In regression ``bayes`` is the mean of one-column
+    regressions weighted by their R2.
 
     References
     ----------
@@ -36,7 +36,7 @@ def landmarks(table: MetafeatureInput) -> dict[str, float]:
     values = dict.fromkeys(KEYS, float("nan"))
     random = np.random.default_rng(table.seed)
     n_rows, n_columns = table.X.shape
-    if n_rows < 2 * _FOLDS or not n_columns or not _can_be_learned(table):
+    if n_rows < 2 * _FOLDS or not n_columns or not _has_enough_rows(table):
         return values
     columns = np.arange(n_columns)
     if n_columns > _MAX_COLUMNS:
@@ -44,21 +44,21 @@ def landmarks(table: MetafeatureInput) -> dict[str, float]:
     X = _standardised(table.X[:, columns])
     classes = table.kind != "regression"
     y = np.unique(table.y, return_inverse=True)[1] if classes else _standardised(table.y)
-    parts = _parts(y, classes, random)
+    fold_of = _folds(y, classes, random)
     models = _classifiers(table.seed) if classes else _regressors(table.seed)
     for name, predict in models.items():
         predictions = np.zeros(len(y), dtype=y.dtype)
-        for part in range(_FOLDS):
-            inside = parts == part
+        for number in range(_FOLDS):
+            inside = fold_of == number
             fold = X[~inside], y[~inside], X[inside], y[inside]
             predictions[inside] = predict(fold)
-        values[name] = _balanced(y, predictions) if classes else _r2(y, predictions)
+        values[name] = _balanced_accuracy(y, predictions) if classes else _r2(y, predictions)
     return values
 
 
-def _can_be_learned(table: MetafeatureInput) -> bool:
-    found = len(np.unique(table.y))
-    return found > 1 and (table.kind == "regression" or 4 * found <= len(table.y))
+def _has_enough_rows(table: MetafeatureInput) -> bool:
+    n_distinct = len(np.unique(table.y))
+    return n_distinct > 1 and (table.kind == "regression" or 4 * n_distinct <= len(table.y))
 
 
 def _standardised(values: np.ndarray) -> np.ndarray:
@@ -68,21 +68,21 @@ def _standardised(values: np.ndarray) -> np.ndarray:
     return (values - values.mean(axis=0)) / np.where(deviation > 1e-12, deviation, 1.0)
 
 
-def _parts(y: np.ndarray, classes: bool, random: np.random.Generator) -> np.ndarray:
-    """Fold of each row; classes are spread evenly."""
+def _folds(y: np.ndarray, classes: bool, random: np.random.Generator) -> np.ndarray:
+    """Return the fold of each row, stratified by class."""
     order = random.permutation(len(y))
     if classes:
         order = order[np.argsort(y[order], kind="stable")]
-    parts = np.empty(len(y), dtype=np.int64)
-    parts[order] = np.arange(len(y)) % _FOLDS
-    return parts
+    folds = np.empty(len(y), dtype=np.int64)
+    folds[order] = np.arange(len(y)) % _FOLDS
+    return folds
 
 
-def _balanced(y: np.ndarray, predictions: np.ndarray) -> float:
+def _balanced_accuracy(y: np.ndarray, predictions: np.ndarray) -> float:
     counts = np.bincount(y)
-    right = np.bincount(y[predictions == y], minlength=len(counts))
+    correct = np.bincount(y[predictions == y], minlength=len(counts))
     chance = 1.0 / len(counts)
-    return float(((right / counts).mean() - chance) / (1.0 - chance))
+    return float(((correct / counts).mean() - chance) / (1.0 - chance))
 
 
 def _r2(y: np.ndarray, predictions: np.ndarray) -> float:
@@ -98,9 +98,9 @@ def _classifiers(seed: int) -> dict[str, Callable[[Fold], np.ndarray]]:
         "nearest": _nearest,
         "bayes": _gaussian_bayes,
         "linear": _linear_classifier,
-        "stump": _by(Tree(max_depth=1, **balanced)),
-        "tree": _by(Tree(max_depth=6, min_samples_leaf=3, **balanced)),
-        "random_tree": _by(Tree(max_features=1, splitter="random", **balanced)),
+        "stump": _predictor(Tree(max_depth=1, **balanced)),
+        "tree": _predictor(Tree(max_depth=6, min_samples_leaf=3, **balanced)),
+        "random_tree": _predictor(Tree(max_features=1, splitter="random", **balanced)),
     }
 
 
@@ -110,15 +110,15 @@ def _regressors(seed: int) -> dict[str, Callable[[Fold], np.ndarray]]:
     state = seed % 2**32
     return {
         "nearest": _nearest,
-        "bayes": _mean_of_lines,
+        "bayes": _univariate_regressions,
         "linear": _linear,
-        "stump": _by(Tree(max_depth=1, random_state=state)),
-        "tree": _by(Tree(max_depth=6, min_samples_leaf=3, random_state=state)),
-        "random_tree": _by(Tree(max_features=1, splitter="random", random_state=state)),
+        "stump": _predictor(Tree(max_depth=1, random_state=state)),
+        "tree": _predictor(Tree(max_depth=6, min_samples_leaf=3, random_state=state)),
+        "random_tree": _predictor(Tree(max_features=1, splitter="random", random_state=state)),
     }
 
 
-def _by(estimator: Any) -> Callable[[Fold], np.ndarray]:
+def _predictor(estimator: Any) -> Callable[[Fold], np.ndarray]:
     def predict(fold: Fold) -> np.ndarray:
         X, y, X_new, _ = fold
         return np.asarray(estimator.fit(X, y).predict(X_new))
@@ -128,13 +128,13 @@ def _by(estimator: Any) -> Callable[[Fold], np.ndarray]:
 
 def _nearest(fold: Fold) -> np.ndarray:
     X, y, X_new, _ = fold
-    # The square of a new row is the same for all neighbours and may be left out.
+    # The squared norm of a new row is the same for all neighbours and is omitted.
     distances = (X**2).sum(axis=1)[None, :] - 2.0 * (X_new @ X.T)
     return np.asarray(y[distances.argmin(axis=1)])
 
 
 def _gaussian_bayes(fold: Fold) -> np.ndarray:
-    """Gaussian naive Bayes with equal priors and variances drawn a little towards the whole."""
+    """Gaussian naive Bayes with equal priors and smoothed variances."""
     X, y, X_new, _ = fold
     scores = np.full((len(X_new), int(y.max()) + 1), -np.inf)
     for label in np.unique(y):
@@ -147,7 +147,7 @@ def _gaussian_bayes(fold: Fold) -> np.ndarray:
 
 
 def _ridge(X: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Coefficients with the intercept last."""
+    """Return ridge coefficients; the intercept is last."""
     X = np.hstack([X, np.ones((len(X), 1))])
     weighted = X * weights[:, None]
     return np.linalg.solve(weighted.T @ X + np.eye(X.shape[1]), weighted.T @ targets)
@@ -158,7 +158,7 @@ def _apply(coefficients: np.ndarray, X: np.ndarray) -> np.ndarray:
 
 
 def _linear_classifier(fold: Fold) -> np.ndarray:
-    """Ridge regression on class indicators, every class weighing the same."""
+    """Ridge regression on class indicators with balanced class weights."""
     X, y, X_new, _ = fold
     labels, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
     labels = labels[:_MAX_CLASSES]
@@ -172,12 +172,13 @@ def _linear(fold: Fold) -> np.ndarray:
     return np.clip(_apply(_ridge(X, y, np.ones(len(y))), X_new), y.min(), y.max())
 
 
-def _mean_of_lines(fold: Fold) -> np.ndarray:
+def _univariate_regressions(fold: Fold) -> np.ndarray:
+    """Return the mean of one-column linear regressions, weighted by their R2."""
     X, y, X_new, _ = fold
-    centre, middle = X.mean(axis=0), y.mean()
+    centre, y_mean = X.mean(axis=0), y.mean()
     centred = X - centre
     squares = np.maximum((centred**2).sum(axis=0), 1e-12)
-    products = centred.T @ (y - middle)
-    fit = products**2 / (squares * max(float(((y - middle) ** 2).sum()), 1e-12))
-    weights = fit / max(float(fit.sum()), 1e-12)
-    return middle + (X_new - centre) @ (weights * products / squares)
+    products = centred.T @ (y - y_mean)
+    r2 = products**2 / (squares * max(float(((y - y_mean) ** 2).sum()), 1e-12))
+    weights = r2 / max(float(r2.sum()), 1e-12)
+    return y_mean + (X_new - centre) @ (weights * products / squares)

@@ -1,4 +1,4 @@
-"""Size, kinds of columns and shape of the target."""
+"""Simple metafeatures: size, column roles and distribution of the target."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ KEYS = (
 
 
 def simple(table: MetafeatureInput) -> dict[str, float]:
-    """Describe a table by what can be counted."""
+    """Compute counts and shares of rows, columns, classes and missing values."""
     values = dict.fromkeys(KEYS, float("nan"))
     n_rows, n_features = max(table.n_rows, 1), max(table.n_features, 1)
     values["log_rows"] = float(np.log(n_rows))
@@ -47,7 +47,7 @@ def simple(table: MetafeatureInput) -> dict[str, float]:
 
 
 def _categories(table: MetafeatureInput) -> dict[str, float]:
-    """Numbers of categories; log 1 where no column is categorical."""
+    """Return log numbers of categories; 0 if no column is categorical."""
     names = [name for name, role in table.roles.items() if role is Role.CATEGORICAL]
     counts = [max(len(table.frame[name].cat.categories), 1) for name in names] or [1]
     return {
@@ -67,16 +67,16 @@ def _classes(table: MetafeatureInput) -> dict[str, float]:
 
 
 def _target(table: MetafeatureInput) -> dict[str, float]:
-    """Skew bent to -1..1, heaviness of the tails, repeated values."""
+    """Return the quantile skewness (-1 to 1), tail weight and repeated values of the target."""
     y = table.y.astype(np.float64)
     scaled = y / max(float(np.abs(y).max()), 1e-280)
-    low, q1, middle, q3, high = np.quantile(scaled, (0.05, 0.25, 0.5, 0.75, 0.95))
-    spread, wide = q3 - q1, high - low
-    varies = wide > 1e-12
+    low, q1, median, q3, high = np.quantile(scaled, (0.05, 0.25, 0.5, 0.75, 0.95))
+    iqr, width = q3 - q1, high - low
+    varies = width > 1e-12
     return {
-        "target_skew": float((high + low - 2.0 * middle) / wide) if varies else 0.0,
-        # 0.89 in a normal distribution.
-        "target_tail": float(np.log(wide / spread)) if varies and spread > 1e-12 else float("nan"),
+        "target_skew": float((high + low - 2.0 * median) / width) if varies else 0.0,
+        # 0.89 for a normal distribution.
+        "target_tail": float(np.log(width / iqr)) if varies and iqr > 1e-12 else float("nan"),
         "target_distinct_share": len(np.unique(y)) / len(y),
         "target_zero_share": float(np.mean(y == 0.0)),
     }

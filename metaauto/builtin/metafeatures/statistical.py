@@ -1,4 +1,4 @@
-"""How the numeric columns are distributed and how they depend on each other."""
+"""Statistical metafeatures: distributions and correlations of the numeric columns."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _MAX_COLUMNS = 100
 
 
 def statistical(table: MetafeatureInput) -> dict[str, float]:
-    """Describe at most 100 numeric columns, constant ones left out."""
+    """Compute statistics of at most 100 numeric columns, without constant columns."""
     values = dict.fromkeys(KEYS, float("nan"))
     numeric = [role is Role.NUMERIC for role in table.roles.values()]
-    columns = _spread(np.flatnonzero(numeric), _MAX_COLUMNS)
+    columns = _evenly_spaced(np.flatnonzero(numeric), _MAX_COLUMNS)
     matrix = table.X[:, columns]
     matrix = matrix[:, matrix.max(axis=0, initial=-np.inf) > matrix.min(axis=0, initial=np.inf)]
     if len(matrix) < 3 or not matrix.shape[1]:
         return values
-    # Powers of large numbers overflow; the shape of a column does not depend on its scale.
+    # Powers of large numbers overflow; skewness and kurtosis do not depend on the scale.
     scaled = matrix / np.maximum(np.abs(matrix).max(axis=0), 1e-280)
     values.update(_shapes(scaled))
     values["zero_share"] = float(np.mean(matrix == 0.0))
@@ -42,7 +42,7 @@ def statistical(table: MetafeatureInput) -> dict[str, float]:
     return values
 
 
-def _spread(columns: np.ndarray, most: int) -> np.ndarray:
+def _evenly_spaced(columns: np.ndarray, most: int) -> np.ndarray:
     if len(columns) <= most:
         return columns
     return columns[np.linspace(0, len(columns) - 1, most).astype(np.int64)]
@@ -54,8 +54,8 @@ def _shapes(matrix: np.ndarray) -> dict[str, float]:
     z = centred / deviation
     skew, kurtosis = np.abs((z**3).mean(axis=0)), (z**4).mean(axis=0) - 3.0
     q1, q3 = np.quantile(matrix, (0.25, 0.75), axis=0)
-    reach = 1.5 * (q3 - q1)
-    outside = (matrix < q1 - reach) | (matrix > q3 + reach)
+    margin = 1.5 * (q3 - q1)
+    outside = (matrix < q1 - margin) | (matrix > q3 + margin)
     return {
         "skew": float(np.log1p(np.median(skew))),
         "tail": float(np.log1p(np.median(np.maximum(kurtosis, 0.0)))),
@@ -65,7 +65,7 @@ def _shapes(matrix: np.ndarray) -> dict[str, float]:
 
 
 def _dependence(matrix: np.ndarray) -> dict[str, float]:
-    """Mean and frequency of strong correlations; principal components for 95 % of the variance."""
+    """Return correlation statistics and the share of components for 95 % of the variance."""
     z = matrix - matrix.mean(axis=0)
     z = z / np.maximum(np.sqrt((z**2).sum(axis=0)), 1e-280)
     correlations = z.T @ z

@@ -1,4 +1,4 @@
-"""metaauto's own models, all over scikit-learn."""
+"""Built-in models, all based on scikit-learn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The baseline that every other model has to beat."""
+"""Constant prediction, the baseline."""
 
 from __future__ import annotations
 
@@ -26,7 +26,13 @@ DUMMY = Model(
     name="dummy",
     build=_build,
     space=_space,
-    tags=Tags(missing=True, categories=True, sparse=True, sample_weight=True, raw=True),
+    tags=Tags(
+        accepts_nan=True,
+        accepts_categories=True,
+        accepts_sparse=True,
+        accepts_sample_weight=True,
+        accepts_dataframe=True,
+    ),
     cost=0.001,
     priority=-10.0,
 )

@@ -1,4 +1,4 @@
-"""Naive Bayes with Gaussian columns, tempered."""
+"""Gaussian naive Bayes with temperature scaling."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["NAIVE_BAYES"]
 def _build(values: Mapping[str, Any], context: BuildContext) -> Any:
     from sklearn.naive_bayes import GaussianNB
 
-    from metaauto.builtin.models.temperature_scaling import TemperedClassifier
+    from metaauto.builtin.models.temperature_scaling import TemperatureScaledClassifier
 
-    return TemperedClassifier(GaussianNB(var_smoothing=values["var_smoothing"]))
+    return TemperatureScaledClassifier(GaussianNB(var_smoothing=values["var_smoothing"]))
 
 
 NAIVE_BAYES = Model(
@@ -23,8 +23,8 @@ NAIVE_BAYES = Model(
     build=_build,
     space={"var_smoothing": Float(1e-9, 10.0, 0.1, log=True)},
     tasks=("binary", "multiclass"),
-    tags=Tags(scaled=True, sample_weight=True),
-    trusted=("metaauto.builtin.models.temperature_scaling.TemperedClassifier",),
+    tags=Tags(needs_scaling=True, accepts_sample_weight=True),
+    trusted=("metaauto.builtin.models.temperature_scaling.TemperatureScaledClassifier",),
     cost=0.02,
     priority=1.0,
 )

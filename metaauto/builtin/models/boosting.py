@@ -13,7 +13,7 @@ from metaauto.builtin.models.fitting import CLASS_WEIGHT, affordable_rounds, val
 __all__ = ["HIST_GRADIENT_BOOSTING"]
 
 MAX_ROUNDS = 1000
-ROUNDS_UNWATCHED = 200
+ROUNDS_WITHOUT_VALIDATION = 200
 PATIENCE = 20
 
 
@@ -35,8 +35,8 @@ def _space(kind: str) -> dict[str, Range]:
 
 def _build(values: Mapping[str, Any], context: BuildContext) -> Any:
     from metaauto.builtin.models.compact_trees import (
-        PackedBoostingClassifier,
-        PackedBoostingRegressor,
+        CompactBoostingClassifier,
+        CompactBoostingRegressor,
     )
 
     settings = {
@@ -54,37 +54,37 @@ def _build(values: Mapping[str, Any], context: BuildContext) -> Any:
     }
     if context.is_classification:
         settings["class_weight"] = values.get("class_weight")
-        return PackedBoostingClassifier(**settings)
-    return PackedBoostingRegressor(loss=values.get("loss", "squared_error"), **settings)
+        return CompactBoostingClassifier(**settings)
+    return CompactBoostingRegressor(loss=values.get("loss", "squared_error"), **settings)
 
 
 def _fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
-    estimator.set_params(warm_start=True, categorical_features=_true_categories(estimator, X))
-    watched = validation_rows(y, context)
-    if watched is None:
-        wanted = ROUNDS_UNWATCHED
-        watch: Any = _Unwatched()
+    estimator.set_params(warm_start=True, categorical_features=_supported_categories(estimator, X))
+    validation = validation_rows(y, context)
+    if validation is None:
+        total = ROUNDS_WITHOUT_VALIDATION
+        stopping: Any = _FixedRounds()
     else:
-        wanted = MAX_ROUNDS
+        total = MAX_ROUNDS
         native = "X_val" in inspect.signature(estimator.fit).parameters
-        watch = _NativeWatch(watched) if native else _OwnWatch(watched)
+        stopping = _NativeEarlyStopping(validation) if native else _EarlyStopping(validation)
     began = time.monotonic()
-    # The first rounds tell the pace; their number depends on the table alone.
+    # The first rounds measure the time per round; their number depends on the table only.
     batch = 5 if len(y) * max(context.n_classes, 1) <= 100_000 else 1
-    grown = 0
+    done = 0
     while batch > 0:
-        batch = min(batch, watch.step)
-        estimator.set_params(max_iter=grown + batch)
-        watch.fit(estimator, X, y, context.sample_weight)
-        grown += batch
-        if watch.is_stale(estimator):
+        batch = min(batch, stopping.step)
+        estimator.set_params(max_iter=done + batch)
+        stopping.fit(estimator, X, y, context.sample_weight)
+        done += batch
+        if stopping.should_stop(estimator):
             break
-        batch = affordable_rounds(grown, wanted, time.monotonic() - began, context)
+        batch = affordable_rounds(done, total, time.monotonic() - began, context)
     return estimator.set_params(warm_start=False, max_iter=estimator.n_iter_)
 
 
-def _true_categories(estimator: Any, X: Any) -> list[int] | None:
-    """Columns of few enough categories; the others are taken as numbers."""
+def _supported_categories(estimator: Any, X: Any) -> list[int] | None:
+    """Return the columns with few enough categories; the others are treated as numeric."""
     import numpy as np
 
     columns = estimator.categorical_features
@@ -99,20 +99,20 @@ def _true_categories(estimator: Any, X: Any) -> list[int] | None:
     return kept or None
 
 
-class _Unwatched:
-    """No validation part: a fixed number of rounds."""
+class _FixedRounds:
+    """No early stopping, for fits without a validation part."""
 
     step = MAX_ROUNDS
 
     def fit(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
         estimator.fit(X, y, sample_weight=sample_weight)
 
-    def is_stale(self, estimator: Any) -> bool:
+    def should_stop(self, estimator: Any) -> bool:
         return False
 
 
-class _NativeWatch:
-    """scikit-learn 1.7 and later watch a validation part that is passed to `fit`."""
+class _NativeEarlyStopping:
+    """Early stopping by scikit-learn 1.7 and later, which accepts a validation part in `fit`."""
 
     step = MAX_ROUNDS
 
@@ -130,12 +130,12 @@ class _NativeWatch:
             sample_weight_val=self.weight,
         )
 
-    def is_stale(self, estimator: Any) -> bool:
+    def should_stop(self, estimator: Any) -> bool:
         return bool(estimator.n_iter_ < estimator.max_iter)
 
 
-class _OwnWatch:
-    """Before scikit-learn 1.7: look at the validation loss after every few rounds."""
+class _EarlyStopping:
+    """Early stopping for scikit-learn < 1.7: compute the validation loss after a few rounds."""
 
     step = PATIENCE // 2
 
@@ -147,17 +147,17 @@ class _OwnWatch:
     def fit(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
         estimator.fit(X, y, sample_weight=sample_weight)
 
-    def is_stale(self, estimator: Any) -> bool:
+    def should_stop(self, estimator: Any) -> bool:
         from sklearn import metrics
 
         if hasattr(estimator, "classes_"):
-            found = estimator.predict_proba(self.X)
+            predictions = estimator.predict_proba(self.X)
             loss = metrics.log_loss(
-                self.y, found, sample_weight=self.weight, labels=estimator.classes_
+                self.y, predictions, sample_weight=self.weight, labels=estimator.classes_
             )
         else:
-            measure = getattr(metrics, f"mean_{estimator.loss}")
-            loss = measure(self.y, estimator.predict(self.X), sample_weight=self.weight)
+            metric = getattr(metrics, f"mean_{estimator.loss}")
+            loss = metric(self.y, estimator.predict(self.X), sample_weight=self.weight)
         if loss < self.best:
             self.best, self.best_round = loss, estimator.n_iter_
         return bool(estimator.n_iter_ - self.best_round >= PATIENCE)
@@ -169,12 +169,12 @@ HIST_GRADIENT_BOOSTING = Model(
     fit=_fit,
     space=_space,
     tags=Tags(
-        missing=True,
-        categories=True,
-        sample_weight=True,
-        threads=True,
-        early_stopping=True,
-        deadline=True,
+        accepts_nan=True,
+        accepts_categories=True,
+        accepts_sample_weight=True,
+        uses_threads=True,
+        uses_early_stopping=True,
+        keeps_deadline=True,
     ),
     portfolio=(
         {"learning_rate": 0.1, "max_leaf_nodes": 6, "min_samples_leaf": 10, "max_features": 1.0},

@@ -1,8 +1,8 @@
-"""Forests and boosting whose many trees are stored as a few long arrays.
+"""Forests and gradient boosting whose trees are pickled as a few concatenated arrays.
 
-A forest of 200 trees is 200 Python objects of a dozen attributes each, and a model file holds one
-for every fold: writing and reading them one by one takes longer than fitting. Concatenated, they
-take a fraction of a second. Nothing else changes: they are scikit-learn's estimators.
+A forest of 200 trees is 200 Python objects with a dozen attributes each, and a model file contains
+one forest per fold: serialising the trees one by one takes longer than fitting. As concatenated
+arrays it takes a fraction of a second. Otherwise these are scikit-learn's estimators.
 """
 
 from __future__ import annotations
@@ -23,76 +23,76 @@ from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.tree._tree import Tree
 
 __all__ = [
-    "PackedBoostingClassifier",
-    "PackedBoostingRegressor",
-    "PackedExtraTreesClassifier",
-    "PackedExtraTreesRegressor",
-    "PackedRandomForestClassifier",
-    "PackedRandomForestRegressor",
+    "CompactBoostingClassifier",
+    "CompactBoostingRegressor",
+    "CompactExtraTreesClassifier",
+    "CompactExtraTreesRegressor",
+    "CompactRandomForestClassifier",
+    "CompactRandomForestRegressor",
 ]
 
 
-class _PackedForest:
-    """Stores ``estimators_`` as arrays."""
+class _CompactForest:
+    """Mixin that pickles ``estimators_`` as arrays."""
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())  # type: ignore[misc]
         trees = state.get("estimators_")
         if trees:
-            state["estimators_"] = _pack_trees(trees)
+            state["estimators_"] = _arrays_from_trees(trees)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
-        packed = state.get("estimators_")
-        if isinstance(packed, dict):
-            state["estimators_"] = _unpack_trees(packed)
+        arrays = state.get("estimators_")
+        if isinstance(arrays, dict):
+            state["estimators_"] = _trees_from_arrays(arrays)
         super().__setstate__(state)  # type: ignore[misc]
 
 
-class _PackedBoosting:
-    """Stores the predictors of all rounds as arrays."""
+class _CompactBoosting:
+    """Mixin that pickles the predictors of all rounds as arrays."""
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())  # type: ignore[misc]
         rounds = state.get("_predictors")
         if rounds:
-            state["_predictors"] = _pack_rounds(rounds)
+            state["_predictors"] = _arrays_from_rounds(rounds)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
-        packed = state.get("_predictors")
-        if isinstance(packed, dict):
-            state["_predictors"] = _unpack_rounds(packed)
+        arrays = state.get("_predictors")
+        if isinstance(arrays, dict):
+            state["_predictors"] = _rounds_from_arrays(arrays)
         super().__setstate__(state)  # type: ignore[misc]
 
 
-class PackedRandomForestClassifier(_PackedForest, RandomForestClassifier):
-    """scikit-learn's random forest, stored compactly."""
+class CompactRandomForestClassifier(_CompactForest, RandomForestClassifier):
+    """scikit-learn's random forest, pickled as arrays."""
 
 
-class PackedRandomForestRegressor(_PackedForest, RandomForestRegressor):
-    """scikit-learn's random forest, stored compactly."""
+class CompactRandomForestRegressor(_CompactForest, RandomForestRegressor):
+    """scikit-learn's random forest, pickled as arrays."""
 
 
-class PackedExtraTreesClassifier(_PackedForest, ExtraTreesClassifier):
-    """scikit-learn's extremely randomised trees, stored compactly."""
+class CompactExtraTreesClassifier(_CompactForest, ExtraTreesClassifier):
+    """scikit-learn's extremely randomised trees, pickled as arrays."""
 
 
-class PackedExtraTreesRegressor(_PackedForest, ExtraTreesRegressor):
-    """scikit-learn's extremely randomised trees, stored compactly."""
+class CompactExtraTreesRegressor(_CompactForest, ExtraTreesRegressor):
+    """scikit-learn's extremely randomised trees, pickled as arrays."""
 
 
-class PackedBoostingClassifier(_PackedBoosting, HistGradientBoostingClassifier):
-    """scikit-learn's histogram gradient boosting, stored compactly."""
+class CompactBoostingClassifier(_CompactBoosting, HistGradientBoostingClassifier):
+    """scikit-learn's histogram gradient boosting, pickled as arrays."""
 
 
-class PackedBoostingRegressor(_PackedBoosting, HistGradientBoostingRegressor):
-    """scikit-learn's histogram gradient boosting, stored compactly."""
+class CompactBoostingRegressor(_CompactBoosting, HistGradientBoostingRegressor):
+    """scikit-learn's histogram gradient boosting, pickled as arrays."""
 
 
-def _pack_trees(trees: list[Any]) -> dict[str, Any]:
+def _arrays_from_trees(trees: list[Any]) -> dict[str, Any]:
     template = copy.copy(trees[0])
     first = template.__dict__.pop("tree_")
     states = [tree.tree_.__getstate__() for tree in trees]
@@ -108,30 +108,30 @@ def _pack_trees(trees: list[Any]) -> dict[str, Any]:
     }
 
 
-def _unpack_trees(packed: dict[str, Any]) -> list[Any]:
-    n_features, n_outputs = packed["shape"]
+def _trees_from_arrays(arrays: dict[str, Any]) -> list[Any]:
+    n_features, n_outputs = arrays["shape"]
     trees = []
-    ends = np.cumsum(packed["sizes"])
+    ends = np.cumsum(arrays["sizes"])
     for seed, depth, size, end in zip(
-        packed["seeds"], packed["depths"], packed["sizes"], ends, strict=True
+        arrays["seeds"], arrays["depths"], arrays["sizes"], ends, strict=True
     ):
-        tree = Tree(n_features, packed["n_classes"], n_outputs)
+        tree = Tree(n_features, arrays["n_classes"], n_outputs)
         tree.__setstate__(
             {
                 "max_depth": int(depth),
                 "node_count": int(size),
-                "nodes": packed["nodes"][end - size : end],
-                "values": packed["values"][end - size : end],
+                "nodes": arrays["nodes"][end - size : end],
+                "values": arrays["values"][end - size : end],
             }
         )
-        member = copy.copy(packed["template"])
+        member = copy.copy(arrays["template"])
         member.random_state = int(seed)
         member.tree_ = tree
         trees.append(member)
     return trees
 
 
-def _pack_rounds(rounds: list[list[Any]]) -> dict[str, Any]:
+def _arrays_from_rounds(rounds: list[list[Any]]) -> dict[str, Any]:
     trees = [tree for group in rounds for tree in group]
     return {
         "width": len(rounds[0]),
@@ -143,19 +143,19 @@ def _pack_rounds(rounds: list[list[Any]]) -> dict[str, Any]:
     }
 
 
-def _unpack_rounds(packed: dict[str, Any]) -> list[list[Any]]:
+def _rounds_from_arrays(arrays: dict[str, Any]) -> list[list[Any]]:
     trees = []
-    ends, split_ends = np.cumsum(packed["sizes"]), np.cumsum(packed["splits"])
+    ends, split_ends = np.cumsum(arrays["sizes"]), np.cumsum(arrays["splits"])
     for size, end, splits, split_end in zip(
-        packed["sizes"], ends, packed["splits"], split_ends, strict=True
+        arrays["sizes"], ends, arrays["splits"], split_ends, strict=True
     ):
         categories = slice(split_end - splits, split_end)
         trees.append(
             TreePredictor(
-                packed["nodes"][end - size : end],
-                packed["binned"][categories],
-                packed["raw"][categories],
+                arrays["nodes"][end - size : end],
+                arrays["binned"][categories],
+                arrays["raw"][categories],
             )
         )
-    width = packed["width"]
+    width = arrays["width"]
     return [trees[start : start + width] for start in range(0, len(trees), width)]

@@ -1,4 +1,4 @@
-"""Discriminant analysis: one covariance for all classes, or one for each."""
+"""Linear and quadratic discriminant analysis."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metaauto.api import BuildContext, Choice, FitContext, Float, Model, Tags
-from metaauto.builtin.models.fitting import quiet
+from metaauto.builtin.models.fitting import ignore_solver_warnings
 
 __all__ = ["LDA", "QDA"]
 
@@ -30,7 +30,7 @@ LDA = Model(
         "strength": Float(1e-4, 1.0, 0.01, log=True, when={"shrinkage": ("manual",)}),
     },
     tasks=("binary", "multiclass"),
-    tags=Tags(scaled=True),
+    tags=Tags(needs_scaling=True),
     portfolio=({"shrinkage": "manual", "strength": 1e-3},),
     max_features=1000,
     cost=0.02,
@@ -41,23 +41,23 @@ LDA = Model(
 def _build_qda(values: Mapping[str, Any], context: BuildContext) -> Any:
     from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 
-    from metaauto.builtin.models.temperature_scaling import TemperedClassifier
+    from metaauto.builtin.models.temperature_scaling import TemperatureScaledClassifier
 
     if "solver" in inspect.signature(QuadraticDiscriminantAnalysis).parameters:
-        # Unlike "svd", it can take classes of fewer rows than columns.
-        machine = QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=values["shrinkage"])
+        # Unlike "svd", "eigen" supports classes with fewer rows than columns.
+        classifier = QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=values["shrinkage"])
     else:
-        machine = QuadraticDiscriminantAnalysis(reg_param=values["shrinkage"])
-    return TemperedClassifier(machine, least=2)
+        classifier = QuadraticDiscriminantAnalysis(reg_param=values["shrinkage"])
+    return TemperatureScaledClassifier(classifier, min_class_rows=2)
 
 
 def _fit_qda(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
-    """Leave out classes of one row, whose covariance nobody can estimate."""
+    """Fit without classes of one row, whose covariance cannot be estimated."""
     import numpy as np
 
     codes, counts = np.unique(y, return_counts=True)
     kept = np.isin(y, codes[counts > 1])
-    with quiet():
+    with ignore_solver_warnings():
         return estimator.fit(X[kept], np.asarray(y)[kept])
 
 
@@ -67,10 +67,10 @@ QDA = Model(
     fit=_fit_qda,
     space={"shrinkage": Float(1e-4, 1.0, 0.3, log=True)},
     tasks=("binary", "multiclass"),
-    tags=Tags(scaled=True),
+    tags=Tags(needs_scaling=True),
     portfolio=({"shrinkage": 0.02},),
     max_features=300,
-    trusted=("metaauto.builtin.models.temperature_scaling.TemperedClassifier",),
+    trusted=("metaauto.builtin.models.temperature_scaling.TemperatureScaledClassifier",),
     cost=0.1,
     priority=1.0,
 )

@@ -1,4 +1,4 @@
-"""What the models' own `fit` functions share: pace, quiet warnings, validation rows."""
+"""Helpers of the models' `fit` functions: rounds, solver warnings, validation rows."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from metaauto.api import FitContext
 __all__ = [
     "CLASS_WEIGHT",
     "affordable_rounds",
-    "quiet",
+    "ignore_solver_warnings",
     "training_rows",
     "validation_rows",
 ]
 
 CLASS_WEIGHT = (None, "balanced")
-"""Options of every model that can weigh its classes."""
+"""Options of every model that supports class weights."""
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Silence the warnings that a bounded optimiser gives by design."""
+def ignore_solver_warnings() -> Iterator[None]:
+    """Ignore warnings that are expected of solvers with limited iterations."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        # scipy's solvers say the same in their own words, or dislike how scikit-learn calls them.
+        # scipy's solvers warn about the same, and about options that scikit-learn passes.
         warnings.filterwarnings("ignore", message=".*`disp` and `iprint`")
         warnings.filterwarnings("ignore", message="The covariance matrix of class")
         warnings.filterwarnings("ignore", message="Variables are collinear")
@@ -38,25 +38,25 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def affordable_rounds(done: int, wanted: int, seconds: float, context: FitContext) -> int:
-    """How many more rounds to ask for now, so that the deadline is kept.
+def affordable_rounds(done: int, total: int, seconds: float, context: FitContext) -> int:
+    """Return the number of further rounds to run before the deadline is checked again.
 
     Parameters
     ----------
-    done, wanted : int
-        Rounds grown so far, and in the end.
+    done, total : int
+        Rounds completed so far, and in total.
     seconds : float
-        Seconds that the rounds so far took.
+        Seconds of the completed rounds.
     context : FitContext
-        Holds the deadline.
+        Contains the deadline.
 
     Returns
     -------
     int
-        All the rest if it fits with a margin, else a part of what fits (the pace is then measured
-        again), 0 if there is no time left.
+        All remaining rounds if they fit with a margin, else half of those that fit (the time per
+        round is then measured again), 0 if no time is left.
     """
-    rest = wanted - done
+    rest = total - done
     remaining = context.deadline.remaining()
     if math.isinf(remaining) or rest <= 0:
         return max(rest, 0)
@@ -65,7 +65,7 @@ def affordable_rounds(done: int, wanted: int, seconds: float, context: FitContex
 
 
 def training_rows(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
-    """The rows of positive weight, for solvers that cannot take a zero."""
+    """Return the rows of positive weight, for solvers that do not accept zero weights."""
     import numpy as np
 
     if sample_weight is None:
@@ -78,7 +78,7 @@ def training_rows(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
 
 
 def validation_rows(y: Any, context: FitContext) -> tuple[Any, Any, Any] | None:
-    """The validation part without the classes that the training part lacks; None if empty."""
+    """Return the validation part without classes missing in training; None if empty."""
     import numpy as np
 
     if context.X_validation is None or context.y_validation is None:

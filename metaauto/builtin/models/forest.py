@@ -1,4 +1,4 @@
-"""Random forest and extremely randomised trees, grown in batches until the deadline."""
+"""Random forest and extremely randomised trees, fitted in batches until the deadline."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from metaauto.builtin.models.fitting import CLASS_WEIGHT, affordable_rounds
 __all__ = ["EXTRA_TREES", "RANDOM_FOREST"]
 
 N_TREES = 200
-# The tables that costs were measured on have about so many columns.
-USUAL_COLUMNS = 20
+# Typical number of columns of the tables on which the costs were measured.
+TYPICAL_COLUMNS = 20
 
 
 def _space(features: Mapping[str, Any], leaf: Mapping[str, int]) -> Any:
@@ -32,10 +32,10 @@ def _space(features: Mapping[str, Any], leaf: Mapping[str, int]) -> Any:
 
 
 def _cost_factor(values: Mapping[str, Any], context: BuildContext) -> float:
-    """Trees that look at few of many columns take little longer the more there are."""
+    """Return a lower cost for wide tables if each split examines few columns."""
     if values.get("max_features") not in ("sqrt", "log2"):
         return 1.0
-    return min(1.0, (USUAL_COLUMNS / max(context.n_features, 1)) ** 0.5)
+    return min(1.0, (TYPICAL_COLUMNS / max(context.n_features, 1)) ** 0.5)
 
 
 def _settings(values: Mapping[str, Any], context: BuildContext) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def _settings(values: Mapping[str, Any], context: BuildContext) -> dict[str, Any
         "n_jobs": context.threads,
         "random_state": context.seed,
     }
-    # A bound on leaves grows trees best-first, which is slower: set it only where it binds.
+    # With max_leaf_nodes trees grow best-first, which is slower: set it only if it is binding.
     if values["max_leaf_nodes"] * values["min_samples_leaf"] < context.n_rows:
         settings["max_leaf_nodes"] = values["max_leaf_nodes"]
     if context.is_classification:
@@ -58,36 +58,35 @@ def _settings(values: Mapping[str, Any], context: BuildContext) -> dict[str, Any
 def _build_random_forest(values: Mapping[str, Any], context: BuildContext) -> Any:
     from metaauto.builtin.models import compact_trees
 
-    kind: Any = compact_trees.PackedRandomForestRegressor
+    kind: Any = compact_trees.CompactRandomForestRegressor
     if context.is_classification:
-        kind = compact_trees.PackedRandomForestClassifier
+        kind = compact_trees.CompactRandomForestClassifier
     return kind(**_settings(values, context))
 
 
 def _build_extra_trees(values: Mapping[str, Any], context: BuildContext) -> Any:
     from metaauto.builtin.models import compact_trees
 
-    kind: Any = compact_trees.PackedExtraTreesRegressor
+    kind: Any = compact_trees.CompactExtraTreesRegressor
     if context.is_classification:
-        kind = compact_trees.PackedExtraTreesClassifier
+        kind = compact_trees.CompactExtraTreesClassifier
     return kind(**_settings(values, context))
 
 
-def _grow(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
-    """Grow trees batch by batch; those grown do not depend on how they were batched."""
-    wanted = estimator.n_estimators
-    asked = getattr(estimator, "class_weight", None)
-    if asked == "balanced":
-        # scikit-learn warns about presets with warm_start; the numbers are the same.
+def _fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
+    """Fit trees batch by batch; the trees do not depend on the batch sizes."""
+    total = estimator.n_estimators
+    if getattr(estimator, "class_weight", None) == "balanced":
+        # scikit-learn warns about "balanced" with warm_start; these weights are the same.
         estimator.set_params(class_weight=_class_weight(y))
     estimator.set_params(warm_start=True)
     began = time.monotonic()
-    grown, batch = 0, min(max(context.threads, 1), wanted)
+    done, batch = 0, min(max(context.threads, 1), total)
     while batch > 0:
-        grown += batch
-        estimator.set_params(n_estimators=grown)
+        done += batch
+        estimator.set_params(n_estimators=done)
         estimator.fit(X, y, sample_weight=context.sample_weight)
-        batch = affordable_rounds(grown, wanted, time.monotonic() - began, context)
+        batch = affordable_rounds(done, total, time.monotonic() - began, context)
     return estimator.set_params(warm_start=False)
 
 
@@ -101,12 +100,12 @@ def _class_weight(y: Any) -> dict[int, float]:
 RANDOM_FOREST = Model(
     name="random_forest",
     build=_build_random_forest,
-    fit=_grow,
+    fit=_fit,
     space=_space(
         {"binary": "sqrt", "multiclass": "sqrt", "regression": 0.5},
         {"binary": 4, "multiclass": 2, "regression": 1},
     ),
-    tags=Tags(missing=True, sample_weight=True, threads=True, deadline=True),
+    tags=Tags(accepts_nan=True, accepts_sample_weight=True, uses_threads=True, keeps_deadline=True),
     portfolio=(
         {"max_features": 0.5, "min_samples_leaf": 5},
         {"max_features": 0.75, "min_samples_leaf": 1, "criterion": "entropy"},
@@ -120,12 +119,12 @@ RANDOM_FOREST = Model(
 EXTRA_TREES = Model(
     name="extra_trees",
     build=_build_extra_trees,
-    fit=_grow,
+    fit=_fit,
     space=_space(
         {"binary": "sqrt", "multiclass": 0.75, "regression": 1.0},
         {"binary": 4, "multiclass": 2, "regression": 2},
     ),
-    tags=Tags(missing=True, sample_weight=True, threads=True, deadline=True),
+    tags=Tags(accepts_nan=True, accepts_sample_weight=True, uses_threads=True, keeps_deadline=True),
     portfolio=(
         {"max_features": 1.0, "min_samples_leaf": 4, "criterion": "entropy"},
         {"max_features": 0.75, "min_samples_leaf": 1},

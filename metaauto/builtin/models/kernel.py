@@ -1,4 +1,4 @@
-"""Kernel methods for small tables: support vectors and Gaussian processes."""
+"""Kernel methods for small tables: support vector machines and Gaussian processes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from metaauto.api import BuildContext, Choice, FitContext, Float, Int, Model, Range, Tags
-from metaauto.builtin.models.fitting import CLASS_WEIGHT, quiet, training_rows
+from metaauto.builtin.models.fitting import CLASS_WEIGHT, ignore_solver_warnings, training_rows
 
 __all__ = ["GAUSSIAN_PROCESS", "SVM"]
 
-# Bounds the worst case (a huge C on noisy rows); normal fits need far fewer.
+# Limits the worst case (a large C on noisy rows); most fits need far fewer iterations.
 SVM_ITERATIONS = 300_000
-# The cost was measured on tables of about so many rows.
-USUAL_ROWS = 3_000
+# Typical number of rows of the tables on which the cost was measured.
+TYPICAL_ROWS = 3_000
 
 
 def _svm_space(kind: str) -> dict[str, Range]:
@@ -41,7 +41,7 @@ def _build_svm(values: Mapping[str, Any], context: BuildContext) -> Any:
     settings = {
         "C": values["C"],
         "kernel": values["kernel"],
-        # `fit` divides it by the spread of the columns, which is unknown here.
+        # `fit` divides it by the variance of the columns, which is unknown here.
         "gamma": values.get("gamma", 1.0),
         "degree": values.get("degree", 3),
         "coef0": 1.0 if values["kernel"] == "poly" else 0.0,
@@ -51,8 +51,8 @@ def _build_svm(values: Mapping[str, Any], context: BuildContext) -> Any:
     if not context.is_classification:
         regressor = SVR(epsilon=values["epsilon"], **settings)
         return TransformedTargetRegressor(regressor, transformer=StandardScaler())
-    machine = SVC(class_weight=values.get("class_weight"), random_state=context.seed, **settings)
-    return CalibratedClassifierCV(machine, method="sigmoid", cv=3, ensemble=False)
+    classifier = SVC(class_weight=values.get("class_weight"), random_state=context.seed, **settings)
+    return CalibratedClassifierCV(classifier, method="sigmoid", cv=3, ensemble=False)
 
 
 def _fit_svm(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
@@ -61,22 +61,22 @@ def _fit_svm(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
     X, y, weight = training_rows(X, y, context.sample_weight)
     inner = "estimator" if context.is_classification else "regressor"
     factor = estimator.get_params()[f"{inner}__gamma"]
-    estimator.set_params(**{f"{inner}__gamma": factor / _spread(X)})
+    estimator.set_params(**{f"{inner}__gamma": factor / _total_variance(X)})
     if context.is_classification:
         estimator = _set_calibration(estimator, X, y, weight)
-    # SVR draws a seed that it does not need from the global generator.
+    # SVR draws an unused seed from the global random generator.
     state = np.random.get_state()
     try:
-        with quiet():
+        with ignore_solver_warnings():
             estimator.fit(X, y, sample_weight=weight)
     finally:
         np.random.set_state(state)
-    # Splits may be lists of rows, which a fitted model has no use for.
+    # cv may contain lists of rows, which the fitted model must not keep.
     return estimator.set_params(cv=3) if context.is_classification else estimator
 
 
-def _spread(X: Any) -> float:
-    """Columns times variance, the scale on which distances in this table live."""
+def _total_variance(X: Any) -> float:
+    """Return the number of columns times the variance, the scale of squared distances."""
     if hasattr(X, "multiply"):
         variance = float(X.multiply(X).mean() - X.mean() ** 2)
     else:
@@ -85,7 +85,7 @@ def _spread(X: Any) -> float:
 
 
 def _set_calibration(estimator: Any, X: Any, y: Any, weight: Any) -> Any:
-    """Calibrate on the training rows themselves where a class is too rare to be split."""
+    """Set the calibration folds; calibrate on the training rows if a class has one row."""
     import numpy as np
 
     rarest = int(np.unique(y, return_counts=True)[1].min())
@@ -93,15 +93,15 @@ def _set_calibration(estimator: Any, X: Any, y: Any, weight: Any) -> Any:
         return estimator.set_params(cv=min(3, rarest))
     from sklearn.frozen import FrozenEstimator
 
-    with quiet():
-        machine = estimator.estimator.fit(X, y, sample_weight=weight)
+    with ignore_solver_warnings():
+        classifier = estimator.estimator.fit(X, y, sample_weight=weight)
     halves = np.array_split(np.arange(len(y)), 2)
-    return estimator.set_params(estimator=FrozenEstimator(machine), cv=[halves, halves[::-1]])
+    return estimator.set_params(estimator=FrozenEstimator(classifier), cv=[halves, halves[::-1]])
 
 
 def _svm_cost_factor(values: Mapping[str, Any], context: BuildContext) -> float:
-    """Kernels grow with the square of the rows, so few of them cost little."""
-    return min(1.0, context.n_rows / USUAL_ROWS)
+    """Return a lower cost for few rows, because kernel matrices grow quadratically."""
+    return min(1.0, context.n_rows / TYPICAL_ROWS)
 
 
 SVM = Model(
@@ -109,7 +109,7 @@ SVM = Model(
     build=_build_svm,
     fit=_fit_svm,
     space=_svm_space,
-    tags=Tags(sparse=True, scaled=True, sample_weight=True),
+    tags=Tags(accepts_sparse=True, needs_scaling=True, accepts_sample_weight=True),
     portfolio=(
         {"C": 30.0, "kernel": "rbf", "gamma": 0.1},
         {"C": 30.0, "kernel": "rbf", "gamma": 2.0},
@@ -161,17 +161,17 @@ def _build_gp(values: Mapping[str, Any], context: BuildContext) -> Any:
 
 
 def _fit_gp(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
-    """Tune the kernel until the deadline; each class of many gets its share of the time."""
+    """Optimise the kernel until the deadline; in multiclass every class gets an equal share."""
     problems = context.n_classes if context.n_classes > 2 else 1
-    pace = _Pace(context, problems)
-    estimator.set_params(optimizer=pace.minimise)
-    with quiet(), warnings.catch_warnings():
-        # The bounds are wide on purpose: a kernel at one of them has said all it can.
+    optimizer = _TimedOptimizer(context, problems)
+    estimator.set_params(optimizer=optimizer.minimise)
+    with ignore_solver_warnings(), warnings.catch_warnings():
+        # The bounds are wide on purpose: values at a bound are acceptable.
         warnings.filterwarnings("ignore", message=".*close to the specified.*bound.*")
         estimator.fit(X, y)
     fitted = getattr(estimator, "base_estimator_", None)
     template = getattr(fitted, "estimator", None)
-    # The optimiser holds the deadline: it must not travel with the model.
+    # The optimizer refers to the deadline and must not be pickled with the model.
     for part in (estimator, fitted, template, *getattr(fitted, "estimators_", ())):
         if part is not None and "optimizer" in part.get_params(deep=False):
             part.set_params(optimizer="fmin_l_bfgs_b")
@@ -179,11 +179,11 @@ def _fit_gp(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
 
 
 class _OutOfTime(Exception):
-    """The time for this kernel is up."""
+    """The time limit of an optimisation is reached."""
 
 
-class _Pace:
-    """An optimiser for kernels that keeps the best it has when its time is up."""
+class _TimedOptimizer:
+    """Kernel optimizer with a time limit; returns the best parameters found."""
 
     evaluations = 40
 
@@ -191,11 +191,11 @@ class _Pace:
         self.deadline = context.deadline
         self.left = problems
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> _Pace:
+    def __deepcopy__(self, memo: dict[int, Any]) -> _TimedOptimizer:
         return self
 
     def minimise(self, function: Any, initial: Any, bounds: Any) -> tuple[Any, float]:
-        """Minimise like scipy's L-BFGS-B, but within this problem's share of the time."""
+        """Minimise with scipy's L-BFGS-B within this problem's share of the time."""
         import time
 
         from scipy.optimize import minimize
@@ -205,7 +205,7 @@ class _Pace:
         self.left -= 1
         best: tuple[Any, float] = (initial, float("inf"))
 
-        def watched(theta: Any) -> Any:
+        def objective(theta: Any) -> Any:
             nonlocal best
             if time.monotonic() >= until and best[1] < float("inf"):
                 raise _OutOfTime
@@ -216,7 +216,9 @@ class _Pace:
 
         options = {"maxfun": self.evaluations}
         try:
-            minimize(watched, initial, method="L-BFGS-B", jac=True, bounds=bounds, options=options)
+            minimize(
+                objective, initial, method="L-BFGS-B", jac=True, bounds=bounds, options=options
+            )
         except _OutOfTime:
             return best
         return best
@@ -227,7 +229,7 @@ GAUSSIAN_PROCESS = Model(
     build=_build_gp,
     fit=_fit_gp,
     space=_gp_space,
-    tags=Tags(scaled=True, deadline=True),
+    tags=Tags(needs_scaling=True, keeps_deadline=True),
     portfolio=({"kernel": "rbf"},),
     max_rows=1_200,
     max_features=200,

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from metaauto.api import BuildContext, Choice, FitContext, Float, Model, Tags
-from metaauto.builtin.models.fitting import CLASS_WEIGHT, quiet
+from metaauto.builtin.models.fitting import CLASS_WEIGHT, ignore_solver_warnings
 
 __all__ = ["ELASTIC_NET", "LOGISTIC", "RIDGE"]
 
-# Iterations per call and calls at most; between calls the deadline is looked at.
+# Iterations per call and maximum number of calls; the deadline is checked between calls.
 LBFGS_STEPS = (100, 10)
 SAGA_STEPS = (20, 10)
 
@@ -42,7 +42,7 @@ def _fit_logistic(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
     estimator.set_params(warm_start=True, max_iter=_first_step(step, X, context))
     for _ in range(calls):
         began = time.monotonic()
-        with quiet():
+        with ignore_solver_warnings():
             estimator.fit(X, y, sample_weight=context.sample_weight)
         took = time.monotonic() - began
         converged = estimator.n_iter_.max() < estimator.max_iter
@@ -53,7 +53,7 @@ def _fit_logistic(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
 
 
 def _first_step(step: int, X: Any, context: FitContext) -> int:
-    """Fewer iterations at first where even one of them takes long."""
+    """Return the iterations of the first call, fewer for large tables."""
     cells = X.nnz if hasattr(X, "nnz") else X.shape[0] * X.shape[1]
     return step if cells * max(context.n_classes, 1) < 20_000_000 else max(step // 10, 2)
 
@@ -69,7 +69,9 @@ LOGISTIC = Model(
         "class_weight": Choice(CLASS_WEIGHT),
     },
     tasks=("binary", "multiclass"),
-    tags=Tags(sparse=True, scaled=True, sample_weight=True, deadline=True),
+    tags=Tags(
+        accepts_sparse=True, needs_scaling=True, accepts_sample_weight=True, keeps_deadline=True
+    ),
     portfolio=({"C": 0.02, "penalty": "l2"}, {"C": 0.1, "penalty": "l1"}, {"C": 100.0}),
     max_classes=1000,
     cost=0.03,
@@ -88,7 +90,7 @@ RIDGE = Model(
     build=_build_ridge,
     space={"alpha": Float(1e-4, 1e5, 1.0, log=True)},
     tasks=("regression",),
-    tags=Tags(sparse=True, scaled=True, sample_weight=True),
+    tags=Tags(accepts_sparse=True, needs_scaling=True, accepts_sample_weight=True),
     portfolio=({"alpha": 100.0},),
     cost=0.02,
     priority=9.0,
@@ -108,16 +110,16 @@ def _build_elastic_net(values: Mapping[str, Any], context: BuildContext) -> Any:
 
 
 def _fit_elastic_net(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
-    """Fit on a standardised target, so that alpha means the same for every table."""
+    """Fit on the standardised target, so that alpha does not depend on the target's scale."""
     import numpy as np
 
     target = np.asarray(y, dtype=float)
-    middle = float(np.average(target, weights=context.sample_weight))
-    spread = float(target.std()) or 1.0
-    with quiet():
-        estimator.fit(X, (target - middle) / spread, sample_weight=context.sample_weight)
-    estimator.coef_ = estimator.coef_ * spread
-    estimator.intercept_ = estimator.intercept_ * spread + middle
+    mean = float(np.average(target, weights=context.sample_weight))
+    scale = float(target.std()) or 1.0
+    with ignore_solver_warnings():
+        estimator.fit(X, (target - mean) / scale, sample_weight=context.sample_weight)
+    estimator.coef_ = estimator.coef_ * scale
+    estimator.intercept_ = estimator.intercept_ * scale + mean
     return estimator
 
 
@@ -130,7 +132,7 @@ ELASTIC_NET = Model(
         "l1_ratio": Float(0.05, 1.0, 0.5),
     },
     tasks=("regression",),
-    tags=Tags(sparse=True, scaled=True, sample_weight=True),
+    tags=Tags(accepts_sparse=True, needs_scaling=True, accepts_sample_weight=True),
     portfolio=({"alpha": 0.01, "l1_ratio": 1.0}, {"alpha": 0.03, "l1_ratio": 0.1}),
     cost=0.02,
     priority=2.0,

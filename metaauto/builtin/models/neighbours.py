@@ -1,4 +1,4 @@
-"""Nearest neighbours."""
+"""k-nearest neighbours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["KNN"]
 
 
 def _space(kind: str) -> dict[str, Range]:
-    # Distance weights make probabilities of 0 and 1 of every repeated row.
+    # With distance weights, duplicated rows get probabilities of 0 and 1.
     regression = kind == "regression"
     return {
         "n_neighbors": Int(1, 100, 10 if regression else 30, log=True),
@@ -36,7 +36,7 @@ KNN = Model(
     name="knn",
     build=_build,
     space=_space,
-    tags=Tags(sparse=True, scaled=True, threads=True),
+    tags=Tags(accepts_sparse=True, needs_scaling=True, uses_threads=True),
     portfolio=(
         {"n_neighbors": 15, "weights": "distance"},
         {"n_neighbors": 80, "weights": "uniform"},

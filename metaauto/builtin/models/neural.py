@@ -1,4 +1,4 @@
-"""A multilayer perceptron that keeps the weights of its best epoch."""
+"""Multilayer perceptron with early stopping that keeps the weights of the best epoch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metaauto.api import BuildContext, Choice, FitContext, Float, Int, Model, Tags
-from metaauto.builtin.models.fitting import quiet, validation_rows
+from metaauto.builtin.models.fitting import ignore_solver_warnings, validation_rows
 
 __all__ = ["MLP"]
 
@@ -17,9 +17,9 @@ MIN_UPDATES = 2_000
 # Epochs, or updates, without a better validation loss before training stops.
 PATIENCE = 12
 PATIENCE_UPDATES = 300
-# What counts as better, as a share of the loss after the first epoch.
-WORTHWHILE = 1e-3
-# Rows between two looks at the clock.
+# Smallest improvement that counts, as a share of the loss after the first epoch.
+MIN_IMPROVEMENT = 1e-3
+# Rows between two checks of the deadline.
 ROWS_PER_CALL = 8_192
 
 
@@ -39,33 +39,33 @@ def _build(values: Mapping[str, Any], context: BuildContext) -> Any:
     )
 
 
-def _batch_size(asked: Any, n_rows: int) -> int:
-    if asked == "auto":
-        asked = 32 if n_rows < 2_000 else 64 if n_rows < 10_000 else 128 if n_rows < 50_000 else 256
-    return max(1, min(asked, n_rows))
+def _batch_size(size: Any, n_rows: int) -> int:
+    if size == "auto":
+        size = 32 if n_rows < 2_000 else 64 if n_rows < 10_000 else 128 if n_rows < 50_000 else 256
+    return max(1, min(size, n_rows))
 
 
 def _fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
     import numpy as np
 
     target = np.asarray(y)
-    middle, spread = 0.0, 1.0
+    mean, scale = 0.0, 1.0
     if not context.is_classification:
         target = target.astype(float)
-        middle = float(np.average(target, weights=context.sample_weight))
-        spread = float(target.std()) or 1.0
-        target = (target - middle) / spread
+        mean = float(np.average(target, weights=context.sample_weight))
+        scale = float(target.std()) or 1.0
+        target = (target - mean) / scale
     training = _Training(estimator, X.astype(np.float32), target, context)
-    watched = validation_rows(y, context)
-    if watched is not None:
-        rows, answer, weight = watched
-        answer = (answer - middle) / spread if not context.is_classification else answer
-        watched = rows.astype(np.float32), answer, weight
-    training.run(watched)
+    validation = validation_rows(y, context)
+    if validation is not None:
+        rows, truth, weight = validation
+        truth = (truth - mean) / scale if not context.is_classification else truth
+        validation = rows.astype(np.float32), truth, weight
+    training.run(validation)
     if not context.is_classification:
-        # The output is linear: put the target's scale into the last layer.
-        estimator.coefs_[-1] = estimator.coefs_[-1] * spread
-        estimator.intercepts_[-1] = estimator.intercepts_[-1] * spread + middle
+        # The output layer is linear: fold the target's mean and scale into it.
+        estimator.coefs_[-1] = estimator.coefs_[-1] * scale
+        estimator.intercepts_[-1] = estimator.intercepts_[-1] * scale + mean
     return estimator
 
 
@@ -88,33 +88,33 @@ class _Training:
         self.epochs = max(MAX_EPOCHS, math.ceil(MIN_UPDATES / updates))
         self.patience = max(PATIENCE, math.ceil(PATIENCE_UPDATES / updates))
 
-    def run(self, watched: tuple[Any, Any, Any] | None) -> None:
-        """Train until nothing gets better or the time is up; leave the best weights."""
+    def run(self, validation: tuple[Any, Any, Any] | None) -> None:
+        """Train until early stopping or the deadline; restore the best weights."""
         best_loss, best = float("inf"), None
-        mark, mark_epoch, worthwhile = float("inf"), 0, 0.0
+        reference, reference_epoch, min_improvement = float("inf"), 0, 0.0
         for epoch in range(self.epochs):
             try:
-                with quiet():
+                with ignore_solver_warnings():
                     in_time = self._epoch()
             except ValueError:
                 # scikit-learn raises this when the weights overflow.
                 if best is None:
                     raise
                 break
-            loss = self._loss(watched)
+            loss = self._loss(validation)
             if loss < best_loss:
                 best_loss, best = loss, self._weights()
             if epoch == 0:
-                worthwhile = WORTHWHILE * loss if math.isfinite(loss) else 0.0
-            if loss < mark - worthwhile:
-                mark, mark_epoch = loss, epoch
-            if not in_time or epoch - mark_epoch >= self.patience:
+                min_improvement = MIN_IMPROVEMENT * loss if math.isfinite(loss) else 0.0
+            if loss < reference - min_improvement:
+                reference, reference_epoch = loss, epoch
+            if not in_time or epoch - reference_epoch >= self.patience:
                 break
         if best is not None:
             self.estimator.coefs_, self.estimator.intercepts_ = best
 
     def _epoch(self) -> bool:
-        """Go through the rows once; False if the deadline came on the way."""
+        """Train one epoch; return False if the deadline passed."""
         order = self._order()
         for start in range(0, len(order), ROWS_PER_CALL):
             rows = order[start : start + ROWS_PER_CALL]
@@ -127,14 +127,14 @@ class _Training:
         return True
 
     def _order(self) -> Any:
-        """Rows in the order of this epoch, without those of no weight."""
+        """Return the rows of this epoch in random order, without rows of weight zero."""
         n_rows = len(self.y)
         if self.weight is None:
             return self.random.permutation(n_rows)
         if self.takes_weight:
             order = self.random.permutation(n_rows)
             return order[self.weight[order] > 0]
-        # Before scikit-learn 1.7 rows cannot be weighed, but drawn as often as they weigh.
+        # scikit-learn < 1.7 has no sample weights here: sample rows in proportion to their weight.
         return self.random.choice(n_rows, n_rows, p=self.weight / self.weight.sum())
 
     def _weights(self) -> tuple[list[Any], list[Any]]:
@@ -143,18 +143,18 @@ class _Training:
             [layer.copy() for layer in self.estimator.intercepts_],
         )
 
-    def _loss(self, watched: tuple[Any, Any, Any] | None) -> float:
+    def _loss(self, validation: tuple[Any, Any, Any] | None) -> float:
         import numpy as np
 
-        if watched is None:
+        if validation is None:
             return float(self.estimator.loss_)
-        X, y, weight = watched
+        X, y, weight = validation
         if self.classes is None:
             losses = (self.estimator.predict(X) - y) ** 2
         else:
-            found = self.estimator.predict_proba(X)
-            own = found[np.arange(len(y)), np.searchsorted(self.classes, y)]
-            losses = -np.log(np.clip(own, 1e-7, 1.0))
+            proba = self.estimator.predict_proba(X)
+            true_class = proba[np.arange(len(y)), np.searchsorted(self.classes, y)]
+            losses = -np.log(np.clip(true_class, 1e-7, 1.0))
         loss = float(np.average(losses, weights=weight))
         return loss if math.isfinite(loss) else float("inf")
 
@@ -172,12 +172,12 @@ MLP = Model(
         "batch_size": Choice(("auto", 32, 128, 512), "auto"),
     },
     tags=Tags(
-        sparse=True,
-        scaled=True,
-        sample_weight=True,
-        threads=True,
-        early_stopping=True,
-        deadline=True,
+        accepts_sparse=True,
+        needs_scaling=True,
+        accepts_sample_weight=True,
+        uses_threads=True,
+        uses_early_stopping=True,
+        keeps_deadline=True,
     ),
     portfolio=(
         {"layers": 3, "width": 160, "alpha": 1e-4, "learning_rate": 1e-3},

@@ -1,4 +1,4 @@
-"""metaauto's own ways to prepare columns, one file per slot."""
+"""Built-in preprocessors, one file per slot."""
 
 from __future__ import annotations
 

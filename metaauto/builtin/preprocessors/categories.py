@@ -1,4 +1,4 @@
-"""Categorical columns."""
+"""Encoding of categorical columns."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ CATEGORICAL = (
             "max_categories": Int(8, 512, log=True, default=64),
         },
         default=True,
-        sparse=True,
+        outputs_sparse=True,
         trusted=(f"{_MODULE}.onehot.OneHotEncoder",),
     ),
     Preprocessor(
@@ -60,8 +60,8 @@ CATEGORICAL = (
         "categorical",
         _native,
         space={"min_count": Int(1, 50, log=True, default=2)},
-        keeps_missing=True,
-        native=True,
+        passes_nan=True,
+        outputs_categories=True,
         trusted=(f"{_MODULE}.categories.NativeEncoder",),
     ),
     Preprocessor(
@@ -69,7 +69,7 @@ CATEGORICAL = (
         "categorical",
         _ordinal,
         space={"order": Choice(("frequency", "value"))},
-        suits_scaled=False,
+        outputs_scaled=False,
         trusted=(f"{_MODULE}.categories.OrdinalEncoder",),
     ),
     Preprocessor(

@@ -1,4 +1,4 @@
-"""Date columns."""
+"""Numeric features from date columns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _parts(values: Mapping[str, Any], context: BuildContext) -> Any:
     return DateParts(**values)
 
 
-# A missing date is NaN behind this step, but not behind the branch: imputation follows.
+# A missing date is NaN after this step; the imputation that follows in the branch replaces it.
 DATETIME = (
     Preprocessor(
         "parts",

@@ -1,4 +1,4 @@
-"""Missing values of numeric columns."""
+"""Imputation of numeric columns."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from metaauto.api import BuildContext, Choice, Preprocessor
 __all__ = ["IMPUTE"]
 
 _SPACE = {"indicator": Choice((False, True), default=False)}
-_TRUSTED = ("metaauto.builtin.transformers.numeric.MissingFiller",)
+_TRUSTED = ("metaauto.builtin.transformers.numeric.NumericImputer",)
 
 
 def _median(values: Mapping[str, Any], context: BuildContext) -> Any:
-    from metaauto.builtin.transformers.numeric import MissingFiller
+    from metaauto.builtin.transformers.numeric import NumericImputer
 
-    return MissingFiller("median", **values)
+    return NumericImputer("median", **values)
 
 
 def _mean(values: Mapping[str, Any], context: BuildContext) -> Any:
-    from metaauto.builtin.transformers.numeric import MissingFiller
+    from metaauto.builtin.transformers.numeric import NumericImputer
 
-    return MissingFiller("mean", **values)
+    return NumericImputer("mean", **values)
 
 
 def _keep(values: Mapping[str, Any], context: BuildContext) -> Any:
-    from metaauto.builtin.transformers.numeric import MissingFiller
+    from metaauto.builtin.transformers.numeric import NumericImputer
 
-    return MissingFiller("keep", **values)
+    return NumericImputer("keep", **values)
 
 
 IMPUTE = (
     Preprocessor("median", "impute", _median, space=_SPACE, default=True, trusted=_TRUSTED),
     Preprocessor("mean", "impute", _mean, space=_SPACE, trusted=_TRUSTED),
-    Preprocessor("keep", "impute", _keep, space=_SPACE, keeps_missing=True, trusted=_TRUSTED),
+    Preprocessor("keep", "impute", _keep, space=_SPACE, passes_nan=True, trusted=_TRUSTED),
 )

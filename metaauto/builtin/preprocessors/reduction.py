@@ -1,4 +1,4 @@
-"""Fewer columns behind all branches."""
+"""Dimensionality reduction and feature selection on the joined matrix."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REDUCE = (
         "reduce",
         _pca,
         space={"variance": Float(0.5, 0.999, default=0.95)},
-        centers=True,
+        needs_dense=True,
         trusted=(f"{_MODULE}.PrincipalComponents",),
     ),
     Preprocessor(
@@ -46,7 +46,7 @@ REDUCE = (
             "share": Float(0.02, 0.9, log=True, default=0.5),
             "score": Choice(("variance_ratio", "mutual_information")),
         },
-        sparse=True,
+        outputs_sparse=True,
         trusted=(f"{_MODULE}.ColumnSelector",),
     ),
 )

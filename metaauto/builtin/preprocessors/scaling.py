@@ -1,4 +1,4 @@
-"""Scales of numeric columns."""
+"""Scaling of numeric columns."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def _none(values: Mapping[str, Any], context: BuildContext) -> None:
 
 
 SCALE = (
-    Preprocessor("standard", "scale", _standard, default=True, centers=True, trusted=_SCALER),
+    Preprocessor("standard", "scale", _standard, default=True, needs_dense=True, trusted=_SCALER),
     Preprocessor(
         "robust",
         "scale",
         _robust,
         space={"smooth_clip": Choice((True, False), default=True)},
-        centers=True,
+        needs_dense=True,
         trusted=_SCALER,
     ),
-    Preprocessor("quantile", "scale", _quantile, centers=True, trusted=_QUANTILE),
+    Preprocessor("quantile", "scale", _quantile, needs_dense=True, trusted=_QUANTILE),
     Preprocessor("none", "scale", _none),
 )

@@ -1,4 +1,4 @@
-"""Text columns, one at a time."""
+"""Vectorisation of text columns, one column at a time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TEXT = (
         "text",
         _tfidf,
         space={"max_features": Int(1_000, 50_000, log=True, default=20_000), "terms": _TERMS},
-        sparse=True,
+        outputs_sparse=True,
         trusted=(f"{_MODULE}.TextTerms",),
     ),
 )

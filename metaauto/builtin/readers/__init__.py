@@ -1,4 +1,4 @@
-"""Readers: delimited text, parquet, feather, JSON, ARFF, SQLite, scikit-learn's tables, OpenML."""
+"""Readers: delimited text, parquet, feather, JSON, ARFF, SQLite, scikit-learn datasets, OpenML."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from metaauto.builtin.readers.delimited import read_delimited, read_text
 
 __all__ = ["READERS"]
 
-PACKED = (".gz", ".zip", ".bz2", ".xz")
+COMPRESSED = (".gz", ".zip", ".bz2", ".xz")
 PREFIXES = ("openml:", "sklearn:", "sqlite:")
 DATABASES = (".sqlite", ".sqlite3", ".db")
 SKLEARN = {
@@ -31,20 +31,20 @@ SKLEARN = {
 }
 
 
-def _ends(*suffixes: str, packed: bool = False) -> Callable[[str], bool]:
-    """Match paths that end so; those of text may be compressed, too."""
-    every = suffixes
-    if packed:
-        every += tuple(suffix + pack for suffix in suffixes for pack in PACKED)
-    return lambda source: source.lower().endswith(every) and not source.startswith(PREFIXES)
+def _has_suffix(*suffixes: str, compressed: bool = False) -> Callable[[str], bool]:
+    """Return a function that matches paths with these suffixes, optionally compressed."""
+    accepted = suffixes
+    if compressed:
+        accepted += tuple(suffix + other for suffix in suffixes for other in COMPRESSED)
+    return lambda source: source.lower().endswith(accepted) and not source.startswith(PREFIXES)
 
 
-def _plain_file(source: str) -> None:
-    """Raise what `open` would, before a library says it less clearly."""
+def _check_file(source: str) -> None:
+    """Raise the errors of `open`, which are clearer than those of the libraries."""
     with open(source, "rb"):
         pass
     if os.path.getsize(source) == 0:
-        raise ReadError(f"{source!r} is empty.", hint="Check the path or how it was written.")
+        raise ReadError(f"{source!r} is empty.", hint="Check the path, or write the file again.")
 
 
 def read_parquet(source: str) -> Any:
@@ -52,13 +52,13 @@ def read_parquet(source: str) -> Any:
     import pandas as pd
     import pyarrow
 
-    _plain_file(source)
+    _check_file(source)
     try:
         return pd.read_parquet(source)
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise ReadError(
-            f"{source!r} is no intact parquet file: {_first_line(error)}.",
-            hint="Write or copy it again.",
+            f"{source!r} is not a valid parquet file: {_first_line(error)}.",
+            hint="Write or copy the file again.",
         ) from error
 
 
@@ -67,13 +67,13 @@ def read_feather(source: str) -> Any:
     import pandas as pd
     import pyarrow
 
-    _plain_file(source)
+    _check_file(source)
     try:
         return pd.read_feather(source)
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise ReadError(
-            f"{source!r} is no intact feather file: {_first_line(error)}.",
-            hint="Write or copy it again.",
+            f"{source!r} is not a valid feather file: {_first_line(error)}.",
+            hint="Write or copy the file again.",
         ) from error
 
 
@@ -82,7 +82,7 @@ def _first_line(error: Exception) -> str:
 
 
 def read_json_lines(source: str) -> Any:
-    """Read JSON lines: one object per line."""
+    """Read JSON Lines, one object per line."""
     import pandas as pd
 
     records = []
@@ -93,11 +93,12 @@ def read_json_lines(source: str) -> Any:
             record = json.loads(line)
         except json.JSONDecodeError as error:
             raise ReadError(
-                f"{source!r}: line {number} is no JSON: {error.msg}.", hint="Correct the line."
+                f"{source!r}: line {number} is not valid JSON: {error.msg}.",
+                hint="Correct the line.",
             ) from error
         if not isinstance(record, dict):
             raise ReadError(
-                f"{source!r}: line {number} is no object.",
+                f"{source!r}: expected a JSON object in line {number}.",
                 hint='Write each row as {"column": value, ...}.',
             )
         records.append(record)
@@ -114,7 +115,8 @@ def read_json(source: str) -> Any:
         if error.msg == "Extra data":
             return read_json_lines(source)
         raise ReadError(
-            f"{source!r} is no JSON: {error.msg} at line {error.lineno}.", hint="Check the file."
+            f"{source!r} is not valid JSON: {error.msg} in line {error.lineno}.",
+            hint="Check the file.",
         ) from error
     if isinstance(content, dict) and isinstance(content.get("data"), list):
         columns = content.get("columns")
@@ -131,16 +133,17 @@ def read_json(source: str) -> Any:
             return pd.DataFrame(content).reset_index(drop=True)
         except ValueError as error:
             raise ReadError(
-                f"{source!r}: the columns do not make a table: {error}.",
-                hint="Give every column the same number of values.",
+                f"{source!r}: the columns do not form a table: {error}.",
+                hint="Write the same number of values for every column.",
             ) from error
     raise ReadError(
-        f"{source!r} holds no table.", hint="Write a list of objects, or an object of columns."
+        f"{source!r} does not contain a table.",
+        hint="Write a list of objects, or an object of columns.",
     )
 
 
 def read_arff(source: str) -> Any:
-    """Read an ARFF file; its last attribute is taken for the target, as Weka does."""
+    """Read an ARFF file; the last attribute is the target, as in Weka."""
     frame = parse_arff(read_text(source), source)
     if frame.shape[1]:
         frame.attrs["target"] = str(frame.columns[-1])
@@ -149,7 +152,7 @@ def read_arff(source: str) -> Any:
 
 def _is_delimited(source: str) -> bool:
     suffixes = (".csv", ".tsv", ".tab", ".txt", ".dat", ".data")
-    return source == "-" or _ends(*suffixes, packed=True)(source)
+    return source == "-" or _has_suffix(*suffixes, compressed=True)(source)
 
 
 def _is_sqlite(source: str) -> bool:
@@ -162,24 +165,29 @@ def read_sqlite(source: str) -> Any:
     import pandas as pd
 
     path, _, options = source.removeprefix("sqlite:").partition("?")
-    asked = dict(urllib.parse.parse_qsl(options))
-    unknown = sorted(set(asked) - {"table", "query"})
-    if unknown or len(asked) > 1:
+    given = dict(urllib.parse.parse_qsl(options))
+    unknown = sorted(set(given) - {"table", "query"})
+    if unknown or len(given) > 1:
+        problem = (
+            f"unknown option {', '.join(unknown)}"
+            if unknown
+            else ("table and query are mutually exclusive")
+        )
         raise ReadError(
-            f"{source!r}: {', '.join(unknown) or 'table and query together'} is not understood.",
+            f"{source!r}: {problem}.",
             hint="Use sqlite:FILE?table=NAME or sqlite:FILE?query=SELECT...",
         )
-    _plain_file(path)
+    _check_file(path)
     address = f"{Path(path).resolve().as_uri()}?mode=ro"
     try:
         with closing(sqlite3.connect(address, uri=True)) as connection:
-            query = asked.get("query")
+            query = given.get("query")
             if query is None:
-                table = _table(connection, path, asked.get("table"))
+                table = _table(connection, path, given.get("table"))
                 query = 'SELECT * FROM "{}"'.format(table.replace('"', '""'))
             cursor = connection.execute(query)
             if cursor.description is None:
-                raise ReadError(f"{query!r} returns no rows.", hint="Use a SELECT.")
+                raise ReadError(f"{query!r} returns no rows.", hint="Use a SELECT statement.")
             names = [column[0] for column in cursor.description]
             return pd.DataFrame.from_records(cursor.fetchall(), columns=names, coerce_float=False)
     except sqlite3.Error as error:
@@ -189,39 +197,40 @@ def read_sqlite(source: str) -> Any:
         ) from error
 
 
-def _table(connection: sqlite3.Connection, path: str, asked: str | None) -> str:
+def _table(connection: sqlite3.Connection, path: str, requested: str | None) -> str:
     rows = connection.execute(
         "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') "
         "AND name NOT LIKE 'sqlite_%' ORDER BY name"
     )
     names = [str(name) for (name,) in rows]
     listed = ", ".join(names[:10])
-    if asked is not None:
-        same = [name for name in names if name.lower() == asked.lower()]
+    if requested is not None:
+        same = [name for name in names if name.lower() == requested.lower()]
         if not same:
             raise ReadError(
-                f"{path!r} has no table {asked!r}.", hint=f"Tables are {listed or 'none'}."
+                f"{path!r} has no table {requested!r}.",
+                hint=f"Available tables: {listed or 'none'}.",
             )
         return same[0]
     if not names:
-        raise ReadError(f"{path!r} holds no table.", hint="Name another database.")
+        raise ReadError(f"{path!r} contains no table.", hint="Choose another database.")
     if len(names) > 1:
         raise ReadError(
-            f"{path!r} holds {len(names)} tables: {listed}.",
-            hint=f"Name one: sqlite:{path}?table={names[0]}",
+            f"{path!r} contains {len(names)} tables: {listed}.",
+            hint=f"Choose one, such as sqlite:{path}?table={names[0]}",
         )
     return names[0]
 
 
 def read_sklearn(source: str) -> Any:
-    """Read one of scikit-learn's tables; the target is the column ``target``."""
+    """Read a scikit-learn dataset; the target is the column ``target``."""
     import sklearn.datasets
 
     name = source.removeprefix("sklearn:").strip()
     if name not in SKLEARN:
         raise ReadError(
-            f"scikit-learn has no table {name!r} that can be read here.",
-            hint=f"Tables are {', '.join(SKLEARN)}.",
+            f"Unknown scikit-learn dataset {name!r}.",
+            hint=f"Available datasets: {', '.join(SKLEARN)}.",
         )
     try:
         bunch = getattr(sklearn.datasets, SKLEARN[name])(as_frame=True)
@@ -239,28 +248,30 @@ def read_sklearn(source: str) -> Any:
 
 
 def read_openml(source: str) -> Any:
-    """Read an OpenML dataset by number or name; its default target becomes the last column."""
+    """Read an OpenML dataset by id or name; its default target becomes the last column."""
     import openml
 
     key = source.removeprefix("openml:").strip()
     if not key:
-        raise ReadError("openml: needs a number or a name.", hint="Such as openml:31.")
+        raise ReadError(
+            "openml: requires a dataset id or name.", hint="Use an address such as openml:31."
+        )
     dataset: Any
     try:
         dataset = openml.datasets.get_dataset(int(key) if key.isdigit() else key)
         frame: Any = dataset.get_data(dataset_format="dataframe")[0]
     except openml.exceptions.OpenMLServerException as error:
         raise ReadError(
-            f"OpenML does not give dataset {key!r}: {_first_line(error)}.",
-            hint="Look it up at https://www.openml.org/search?type=data.",
+            f"OpenML refused dataset {key!r}: {_first_line(error)}.",
+            hint="Check the id or name at https://www.openml.org/search?type=data.",
         ) from error
     except (openml.exceptions.PyOpenMLError, OSError) as error:
         raise ReadError(
             f"OpenML dataset {key!r} cannot be downloaded: {_first_line(error)}.",
-            hint="Check the network, or download the table and name the file.",
+            hint="Check the network, or download the table and pass the file.",
         ) from error
     target = dataset.default_target_attribute
-    if target and target in frame.columns:  # several targets are given as one text with commas
+    if target and target in frame.columns:  # several targets are one text with commas
         frame = frame[[*(name for name in frame.columns if name != target), target]]
         frame.attrs["target"] = str(target)
     frame.attrs["openml_id"] = int(dataset.dataset_id)
@@ -269,21 +280,22 @@ def read_openml(source: str) -> Any:
 
 READERS = (
     Reader("sklearn", lambda s: s.startswith("sklearn:"), read_sklearn,
-           "a table of scikit-learn, such as sklearn:iris", ("sklearn",)),
+           "a scikit-learn dataset, such as sklearn:iris", ("sklearn",)),
     Reader("openml", lambda s: s.startswith("openml:"), read_openml,
-           "a dataset of OpenML by number or name, such as openml:31", ("openml",)),
+           "an OpenML dataset by id or name, such as openml:31", ("openml",)),
     Reader("sqlite", _is_sqlite, read_sqlite,
            "a table of an SQLite database, such as sqlite:shop.db?table=orders"),
-    Reader("parquet", _ends(".parquet", ".pq"), read_parquet,
+    Reader("parquet", _has_suffix(".parquet", ".pq"), read_parquet,
            "a parquet file, such as data.parquet", ("pyarrow",)),
-    Reader("feather", _ends(".feather", ".arrow"), read_feather,
+    Reader("feather", _has_suffix(".feather", ".arrow"), read_feather,
            "a feather file, such as data.feather", ("pyarrow",)),
-    Reader("json-lines", _ends(".jsonl", ".ndjson", packed=True), read_json_lines,
+    Reader("json-lines", _has_suffix(".jsonl", ".ndjson", compressed=True), read_json_lines,
            "one JSON object per line, such as data.jsonl"),
-    Reader("json", _ends(".json", packed=True), read_json,
+    Reader("json", _has_suffix(".json", compressed=True), read_json,
            "a JSON list of objects or object of columns, such as data.json"),
-    Reader("arff", _ends(".arff", packed=True), read_arff, "an ARFF file, such as data.arff"),
+    Reader("arff", _has_suffix(".arff", compressed=True), read_arff,
+           "an ARFF file, such as data.arff"),
     Reader("delimited", _is_delimited, read_delimited,
-           "separated text, such as data.csv, data.tsv.gz, or - for the standard input"),
+           "delimited text, such as data.csv, data.tsv.gz, or - for the standard input"),
 )  # fmt: skip
-"""The readers, in the order in which they are asked."""
+"""The readers, in order of precedence."""

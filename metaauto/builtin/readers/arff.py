@@ -1,4 +1,4 @@
-"""ARFF, the format of Weka and OpenML: numbers, nominal values, strings and dates.
+"""Parser of ARFF, the format of Weka and OpenML: numbers, nominal values, strings and dates.
 
 See https://waikato.github.io/weka-wiki/formats_and_processing/arff_stable/.
 """
@@ -35,7 +35,7 @@ def parse_arff(text: str, source: str) -> Any:
         if len(row) == len(names) + 1 and row[-1] and row[-1].startswith("{"):
             row.pop()  # an instance weight
         if len(row) != len(names):
-            raise _broken(source, number, f"has {len(row)} values for {len(names)} attributes")
+            raise _invalid_line(source, number, f"expected {len(names)} values, got {len(row)}")
         for column, value in zip(columns, row, strict=True):
             column.append(value)
     table = {
@@ -54,15 +54,15 @@ def _header(text: str, source: str) -> tuple[list[str], list[Any], list[str], in
         keyword = line.split(None, 1)[0].lower() if line else ""
         if keyword == "@data":
             if len(set(names)) < len(names):
-                raise _broken(source, number, "follows attributes of the same name")
+                raise _invalid_line(source, number, "duplicate attribute names before @data")
             return names, types, lines[number:], number + 1
         if keyword == "@attribute":
             match = _ATTRIBUTE.match(line)
             if not match:
-                raise _broken(source, number, "is no attribute with a name and a type")
+                raise _invalid_line(source, number, "expected @attribute NAME TYPE")
             names.append(_unquoted(match[1]))
             types.append(_type(match[2].strip(), source, number))
-    raise ReadError(f"{source!r} has no @data line.", hint="Check that it is a whole ARFF file.")
+    raise ReadError(f"{source!r} has no @data line.", hint="Check that the file is complete.")
 
 
 def _type(words: str, source: str, number: int) -> Any:
@@ -73,12 +73,12 @@ def _type(words: str, source: str, number: int) -> Any:
         return "number"
     if kind in ("string", "date"):
         return kind
-    raise _broken(source, number, f"has the type {words!r}, which is not known")
+    raise _invalid_line(source, number, f"unknown attribute type {words!r}")
 
 
-def _broken(source: str, number: int, what: str) -> ReadError:
+def _invalid_line(source: str, number: int, problem: str) -> ReadError:
     return ReadError(
-        f"{source!r}: line {number} {what}.", hint="Check the line against the ARFF format."
+        f"{source!r}, line {number}: {problem}.", hint="Correct the line; see the ARFF format."
     )
 
 
@@ -93,24 +93,24 @@ def _fields(line: str) -> list[str | None]:
         fields = [field.strip() for field in line.replace("\t", ",").split(",")]
         return [None if field == "?" else field for field in fields]
     row: list[str | None] = []
-    place = 0
-    while place <= len(line):
-        match = _FIELD.match(line, place)
+    position = 0
+    while position <= len(line):
+        match = _FIELD.match(line, position)
         if match is None:
             break
         row.append(None if match[1] == "?" else _unquoted(match[1]))
         if match.end() == len(line) and not line[match.start() : match.end()].endswith((",", "\t")):
             break
-        place = match.end()
+        position = match.end()
     return row
 
 
 def _sparse(line: str, types: list[Any]) -> list[str | None]:
-    """Fill up a line such as ``{1 3.5, 4 yes}``: numbers left out are 0, nominals the first."""
+    """Expand a line such as ``{1 3.5, 4 yes}``; absent numbers are 0, absent nominals the first."""
     row: list[str | None] = ["0" if kind == "number" else "" for kind in types]
-    for place, kind in enumerate(types):
+    for position, kind in enumerate(types):
         if isinstance(kind, list):
-            row[place] = kind[0]
+            row[position] = kind[0]
     for field in re.findall(r"""(\d+)\s+('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,}]+)""", line[1:]):
         value = field[1].strip()
         row[int(field[0])] = None if value == "?" else _unquoted(value)
@@ -125,8 +125,8 @@ def _typed(values: list[str | None], kind: Any, name: str, source: str) -> Any:
             return pd.Series([math.nan if v is None else float(v) for v in values], dtype=float)
         except ValueError as error:
             raise ReadError(
-                f"{source!r}: attribute {name!r} is numeric, but {error}.",
-                hint="Correct the value or the attribute's type.",
+                f"{source!r}: the numeric attribute {name!r} has an invalid value: {error}.",
+                hint="Correct the value or the type of the attribute.",
             ) from error
     if kind == "date":
         return pd.to_datetime(pd.Series(values, dtype=object))
@@ -136,7 +136,7 @@ def _typed(values: list[str | None], kind: Any, name: str, source: str) -> Any:
     odd = next((v for v in values if v is not None and v not in known), None)
     if odd is not None:
         raise ReadError(
-            f"{source!r}: attribute {name!r} has the value {odd!r}, which it does not declare.",
-            hint="Add it to the attribute's list of values.",
+            f"{source!r}: attribute {name!r} has the undeclared value {odd!r}.",
+            hint="Add the value to the declaration of the attribute.",
         )
     return pd.Series(pd.Categorical(values, categories=list(known)))

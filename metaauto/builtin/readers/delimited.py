@@ -1,4 +1,4 @@
-"""Delimited text: its encoding, delimiter, decimal sign and header, and its reading."""
+"""Reader of delimited text; detects the encoding, delimiter, decimal sign and header."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ["read_bytes", "read_delimited", "read_text"]
 logger = logging.getLogger(__name__)
 
 SNIFFED = 200
-"""Lines looked at to tell the delimiter, the decimal sign and the header."""
+"""Number of lines used to detect the delimiter, the decimal sign and the header."""
 CHECKED_BYTES = 16_000_000
-"""Up to this size every line's fields are counted; pandas fills short lines up in silence."""
+"""Up to this size the fields of every line are counted; pandas pads short lines silently."""
 MISSING = ("?",)
-"""Read as missing, besides what pandas takes for missing ('', 'NA', 'null', 'nan', ...)."""
+"""Additional missing values, besides those of pandas ('', 'NA', 'null', 'nan', ...)."""
 CODECS = ("utf-8", "utf-8-sig", "cp1252")
 
 _POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
@@ -35,7 +35,7 @@ _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 
 @dataclass(frozen=True)
 class Layout:
-    """How a delimited file is written."""
+    """Format of a delimited file."""
 
     delimiter: str
     decimal: str
@@ -46,7 +46,7 @@ class Layout:
 
 
 def read_bytes(source: str) -> bytes:
-    """Read a whole file, unpacked if it is compressed; ``-`` is the standard input."""
+    """Read a file and decompress it if necessary; ``-`` is the standard input."""
     if source == "-":
         return sys.stdin.buffer.read()
     openers: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
@@ -58,7 +58,8 @@ def read_bytes(source: str) -> bytes:
             data: bytes = file.read()
     except (gzip.BadGzipFile, zipfile.BadZipFile, lzma.LZMAError, EOFError) as error:
         raise ReadError(
-            f"{source!r} is no intact {suffix} file: {error}.", hint="Fetch or pack it again."
+            f"{source!r} is not a valid {suffix} file: {error}.",
+            hint="Copy or compress the file again.",
         ) from error
     return data
 
@@ -69,17 +70,17 @@ def _unzipped(source: str) -> bytes:
         if len(names) != 1:
             listed = ", ".join(names[:5]) or "nothing"
             raise ReadError(
-                f"{source!r} holds {len(names)} files ({listed}).",
-                hint="Pack one file, or unpack it and name one.",
+                f"{source!r}: expected an archive with one file, got {len(names)} ({listed}).",
+                hint="Extract the archive and pass one of its files.",
             )
         return archive.read(names[0])
 
 
 def read_text(source: str) -> str:
-    """Read a whole text file: UTF-8, with or without byte order mark, else Windows-1252."""
+    """Read a text file as UTF-8 with or without byte order mark, else as Windows-1252."""
     data = read_bytes(source)
     if not data.strip():
-        raise ReadError(f"{source!r} is empty.", hint="Check the path or how it was written.")
+        raise ReadError(f"{source!r} is empty.", hint="Check the path, or write the file again.")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return _decoded(data, "utf-16", source)
     if b"\0" in data[:65536]:
@@ -89,7 +90,7 @@ def read_text(source: str) -> str:
     except UnicodeDecodeError as error:
         text = _decoded(data, "cp1252", source)
         logger.warning(
-            "%r is not UTF-8 (byte %d); it is read as Windows-1252. See whether letters are right.",
+            "%r is not UTF-8 (byte %d); it is read as Windows-1252. Check non-ASCII letters.",
             source,
             error.start,
         )
@@ -106,7 +107,7 @@ def _decoded(data: bytes, codec: str, source: str) -> str:
     except UnicodeDecodeError as error:
         tried = codec if codec == "utf-16" else ", ".join(CODECS)
         raise ReadError(
-            f"{source!r} is not text in a known encoding (tried {tried}; byte {error.start}).",
+            f"{source!r} is not text in a supported encoding (tried {tried}; byte {error.start}).",
             hint="Save it as UTF-8, or read it with pandas.read_csv(encoding=...) and pass the "
             "DataFrame.",
         ) from error
@@ -114,18 +115,20 @@ def _decoded(data: bytes, codec: str, source: str) -> str:
 
 def _binary_hint(head: bytes) -> str:
     kinds = {
-        b"PAR1": "It is a parquet file: name it .parquet.",
-        b"PK": "It is a zip archive, perhaps an Excel workbook: save it as .csv, or name it .zip.",
-        b"\x1f\x8b": "It is compressed: name it .gz.",
+        b"PAR1": "It is a parquet file: use the suffix .parquet.",
+        b"PK": "It is a zip archive or an Excel workbook: save it as .csv, or use the suffix .zip.",
+        b"\x1f\x8b": "It is compressed: use the suffix .gz.",
         b"SQLite": "It is an SQLite database: use sqlite:FILE?table=NAME.",
-        b"ARROW1": "It is a feather file: name it .feather.",
-        b"FEA1": "It is a feather file: name it .feather.",
+        b"ARROW1": "It is a feather file: use the suffix .feather.",
+        b"FEA1": "It is a feather file: use the suffix .feather.",
     }
-    return next((hint for start, hint in kinds.items() if head.startswith(start)), "Export text.")
+    return next(
+        (hint for start, hint in kinds.items() if head.startswith(start)), "Export it as text."
+    )
 
 
 def read_delimited(source: str) -> Any:
-    """Read comma, semicolon, tab, bar or blank separated text into a DataFrame."""
+    """Read text delimited by comma, semicolon, tab, bar or space into a DataFrame."""
     import pandas as pd
 
     text = read_text(source)
@@ -145,12 +148,12 @@ def read_delimited(source: str) -> Any:
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ReadError(
-            f"{source!r} is no table: {str(error).strip().rstrip('.')}.",
-            hint="Give every line the same number of fields, and quote fields that hold the "
+            f"{source!r} is not a valid table: {str(error).strip().rstrip('.')}.",
+            hint="Write the same number of fields in every line, and quote fields that contain the "
             f"delimiter {layout.delimiter!r}.",
         ) from error
     if layout.row_names:
-        logger.info("%r: the first column has no name; it is taken for row names.", source)
+        logger.info("%r: the first column has no name; it is used as row names.", source)
         frame = frame.reset_index(drop=True)
     if not layout.header:
         logger.info("%r has no header; its columns are named x0, x1, ...", source)
@@ -162,7 +165,7 @@ def read_delimited(source: str) -> Any:
 
 
 def sniff(text: str, source: str) -> Layout:
-    """Tell the layout from the first lines."""
+    """Detect the format from the first lines."""
     lines = [line for line in _head(text) if line.strip()]
     delimiter = _delimiter(lines, source)
     rows = [row for row in _rows(lines, delimiter) if row]
@@ -171,7 +174,7 @@ def sniff(text: str, source: str) -> Layout:
     extra = bool(body) and all(len(row) == width + 1 for row in body)
     trailing = extra and all(not row[-1].strip() for row in body)
     if extra and not trailing and len({row[0] for row in body}) < max(2, len(body)):
-        extra = False  # no row names: the check of the widths will refuse it
+        extra = False  # not row names: `_check_widths` raises an error
     named = extra or _has_header(header, body)
     decimal = "."
     if delimiter != ",":
@@ -185,10 +188,10 @@ def sniff(text: str, source: str) -> Layout:
 def _head(text: str) -> list[str]:
     end = 0
     for _ in range(SNIFFED):
-        found = text.find("\n", end)
-        if found < 0:
+        newline = text.find("\n", end)
+        if newline < 0:
             return text.splitlines()
-        end = found + 1
+        end = newline + 1
     return text[:end].splitlines()
 
 
@@ -199,26 +202,26 @@ def _rows(lines: list[str], delimiter: str) -> list[list[str]]:
 
 
 def _delimiter(lines: list[str], source: str) -> str:
-    """Find the delimiter that cuts most lines into as many fields, more than one, as the first."""
+    """Return the delimiter for which most lines have as many fields as the first line, > 1."""
     best, delimiter = (False, 0.0, 0), ","
-    # A blank cuts words anywhere: it must cut every line alike, and the name must not say CSV.
+    # Spaces also occur within text: all lines must agree, and the suffix must not be .csv.
     blanks = re.search(r"(^-|\.txt|\.dat|\.data)(\.\w+)?$", source.lower()) is not None
     for candidate in (",", ";", "\t", "|", *(" " if blanks else "")):
         widths = [len(row) for row in _rows(lines, candidate)]
-        usual = max(set(widths), key=widths.count)
-        if usual < 2 or widths[0] < usual - 1:
+        mode = max(set(widths), key=widths.count)
+        if mode < 2 or widths[0] < mode - 1:
             continue
-        agreeing = sum(width == usual for width in widths) / len(widths)
-        if candidate == " " and (agreeing < 1.0 or best[1] > 0.5):
+        agreement = sum(width == mode for width in widths) / len(widths)
+        if candidate == " " and (agreement < 1.0 or best[1] > 0.5):
             continue
-        score = (widths[0] == usual, round(agreeing, 1), usual)
+        score = (widths[0] == mode, round(agreement, 1), mode)
         if score > best:
             best, delimiter = score, candidate
     return delimiter
 
 
 def _has_header(first: list[str], body: list[list[str]]) -> bool:
-    """Whether the first line names columns rather than holding values."""
+    """Return whether the first line contains column names rather than values."""
     if not body:
         return True
     numeric = [bool(_NUMBER.fullmatch(cell.strip())) for cell in first]
@@ -227,7 +230,7 @@ def _has_header(first: list[str], body: list[list[str]]) -> bool:
     cells = [cell.strip() for cell in first]
     if all(cell.isdigit() for cell in cells):
         counted = [str(int(cells[0]) + i) for i in range(len(cells))]
-        if cells == counted and len(cells) > 1:  # 0, 1, 2, ... or years name columns
+        if cells == counted and len(cells) > 1:  # 0, 1, 2, ... or years are column names
             return True
     if len(set(cells)) < len(cells):
         return False
@@ -238,40 +241,42 @@ def _has_header(first: list[str], body: list[list[str]]) -> bool:
             for i in range(len(first))
         )
     ]
-    # A number above a column of numbers is a value; a word above one is a name.
+    # Above a column of numbers, a number is a value and a word is a name.
     return any(kind and not number for kind, number in zip(kinds, numeric, strict=True))
 
 
 def _check_widths(text: str, layout: Layout, source: str) -> None:
     if layout.delimiter == " ":
         return
-    wanted = layout.width + (layout.row_names or layout.trailing)
+    expected = layout.width + (layout.row_names or layout.trailing)
     reader = csv.reader(io.StringIO(text), delimiter=layout.delimiter, skipinitialspace=True)
     try:
         for number, row in enumerate(reader):
-            short = len(row) != wanted and (number > 0 or not (layout.row_names or layout.trailing))
+            short = len(row) != expected and (
+                number > 0 or not (layout.row_names or layout.trailing)
+            )
             if row and short:
                 raise ReadError(
-                    f"{source!r} is ragged: line {reader.line_num} has {len(row)} fields, "
-                    f"expected {wanted}.",
-                    hint=f"Give every line {wanted} fields separated by {layout.delimiter!r}, and "
-                    "quote fields that hold it.",
+                    f"{source!r}, line {reader.line_num}: expected {expected} fields, got "
+                    f"{len(row)}.",
+                    hint=f"Write {expected} fields separated by {layout.delimiter!r} in every "
+                    "line, and quote fields that contain the delimiter.",
                     line=reader.line_num,
                 )
     except csv.Error as error:
         raise ReadError(
             f"{source!r} cannot be read at line {reader.line_num}: {error}.",
-            hint="Look for an opening quote that is never closed.",
+            hint="Check for a quote that is not closed.",
         ) from error
 
 
 def _check_names(text: str, layout: Layout, source: str) -> None:
-    """Refuse names given twice, which pandas would rename in silence."""
+    """Raise an error for duplicate names, which pandas would rename silently."""
     first = next(row for row in _rows(_head(text), layout.delimiter) if row)
     names = [name.strip() for name in first if name.strip()]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
         raise ReadError(
-            f"{source!r} names columns twice: {', '.join(map(repr, twice[:5]))}.",
-            hint="Rename or drop the copies.",
+            f"{source!r} has duplicate column names: {', '.join(map(repr, duplicates[:5]))}.",
+            hint="Rename or drop the duplicates.",
         )

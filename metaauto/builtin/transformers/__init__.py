@@ -1,1 +1,1 @@
-"""scikit-learn transformers of metaauto's own preprocessors; state is arrays and plain values."""
+"""scikit-learn transformers of the built-in preprocessors; their state is arrays and scalars."""

@@ -1,4 +1,4 @@
-"""Encodings of categorical columns: each is a table of numbers per category, learned once."""
+"""Encoders of categorical columns; each stores one table of numbers per category."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ["CategoryTransform", "FrequencyEncoder", "NativeEncoder", "OrdinalEnc
 
 
 class CategoryTransform(ColumnTransform):
-    """Base of the encoders: turns columns of categories into their codes.
+    """Base class of the encoders: converts category columns to codes.
 
-    Codes count the categories of the training frame; the code of a missing value, and of a category
-    that the training frame's dtype does not know, is the number of categories.
+    Codes are the indices of the categories of the training frame. The code of a missing value, and
+    of a category that is not in the training frame's dtype, is the number of categories.
     """
 
     def _learn_codes(self, X: Any) -> list[np.ndarray]:
         frame = _as_frame(X)
-        self._remember(frame)
+        self._set_columns(frame)
         self.categories_ = []
         for j in range(frame.shape[1]):
             names = _as_categories(frame.iloc[:, j]).categories
@@ -41,7 +41,7 @@ class CategoryTransform(ColumnTransform):
 
 
 class _NumberEncoder(CategoryTransform):
-    """One number per category, in ``tables_``; the last entry is for missing values."""
+    """Base class of encoders with one number per category; the last entry is for missing values."""
 
     _suffix = ""
 
@@ -63,7 +63,7 @@ class _NumberEncoder(CategoryTransform):
         return result
 
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
-        """Names of the output columns."""
+        """Return the names of the output columns."""
         return np.asarray([n + self._suffix for n in self._names(input_features)], dtype=object)
 
     def _table(self, counts: np.ndarray, names: np.ndarray) -> np.ndarray:
@@ -71,17 +71,17 @@ class _NumberEncoder(CategoryTransform):
 
 
 class NativeEncoder(_NumberEncoder):
-    """Codes for models that split on categories themselves: 0 is the most frequent category.
+    """Encode categories as codes for models with native categorical splits.
 
-    Missing values are NaN. Rare categories share the last code; a category without a training row
-    gets that code too, or NaN where no category was rare.
+    Code 0 is the most frequent category. Missing values are NaN. Rare categories share the last
+    code; a category without training rows gets the same code, or NaN if no category is rare.
 
     Parameters
     ----------
     min_count : int
         Categories with fewer training rows are rare.
     max_categories : int
-        Distinct codes at most, the shared one included.
+        Maximum number of distinct codes, including the shared one.
     """
 
     def __init__(self, min_count: int = 2, max_categories: int = 254) -> None:
@@ -97,13 +97,13 @@ class NativeEncoder(_NumberEncoder):
 
 
 class OrdinalEncoder(_NumberEncoder):
-    """The rank of the category, from 0 for the first to 1 for the last; a missing value is -1.
+    """Encode categories by rank, from 0 (first) to 1 (last); a missing value is -1.
 
     Parameters
     ----------
     order : {'frequency', 'value'}
-        By falling number of training rows (categories without one come last), or by the value:
-        numbers by size, other categories as the schema orders them.
+        By falling number of training rows (categories without rows come last), or by value:
+        numbers in numeric order, other categories in the order of the schema.
     """
 
     def __init__(self, order: str = "frequency") -> None:
@@ -122,7 +122,7 @@ class OrdinalEncoder(_NumberEncoder):
 
 
 class FrequencyEncoder(_NumberEncoder):
-    """How frequent the category is in the training rows; 0 for a new one.
+    """Encode categories by their frequency in the training rows; an unseen category is 0.
 
     Parameters
     ----------
@@ -140,14 +140,14 @@ class FrequencyEncoder(_NumberEncoder):
 
 
 def frequent(counts: np.ndarray, min_count: int, most: int) -> tuple[np.ndarray, bool]:
-    """Choose the categories to keep, most frequent first; tell whether others share a code."""
+    """Return the categories to keep, most frequent first, and whether others share a code."""
     observed = int((counts > 0).sum())
     order = np.argsort(-counts, kind="stable")[:observed]
     n_kept = int((counts[order] >= min_count).sum())
     if n_kept >= most and observed > most:
         n_kept = most - 1
     if observed - n_kept == 1 and observed <= most:
-        n_kept = observed  # one rare category alone shares its code with nobody
+        n_kept = observed  # a single rare category gets its own code
     return order[:n_kept], n_kept < observed
 
 
@@ -160,8 +160,8 @@ def _as_categories(column: pd.Series) -> pd.Categorical:
         return column.array
     if column.dtype.kind in "mM":
         raise ColumnError(
-            f"Column {column.name!r} holds dates, not categories.",
-            hint="Send it through the datetime branch.",
+            f"Column {column.name!r} contains dates; expected categories.",
+            hint="Use a preprocessor of the datetime slot.",
         )
     return pd.Categorical(column.map(str, na_action="ignore"))
 

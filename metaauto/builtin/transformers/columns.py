@@ -1,4 +1,4 @@
-"""What all transformers share: reading the input and naming columns."""
+"""Base class of the transformers: input checks and column names."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from metaauto.api import DataError
 
 __all__ = ["LARGEST", "ColumnTransform", "as_matrix"]
 
-LARGEST = 3.0e38  # models that compute in float32 cannot hold more
+LARGEST = 3.0e38  # within the range of float32, in which some models compute
 
 
 def as_matrix(X: Any) -> np.ndarray:
-    """Read the input as a float64 matrix within the range of float32; NaN stays."""
+    """Convert the input to a float64 matrix clipped to the range of float32; NaN is kept."""
     matrix = np.asarray(X, dtype=np.float64)
     if matrix.ndim != 2:
         raise DataError(
-            f"Expected a table with rows and columns, got an array of shape {matrix.shape}.",
-            hint="Reshape one column with .reshape(-1, 1).",
+            f"Expected a two-dimensional array, got shape {matrix.shape}.",
+            hint="Reshape a single column with .reshape(-1, 1).",
         )
     return np.clip(matrix, -LARGEST, LARGEST)
 
 
 class ColumnTransform(TransformerMixin, BaseEstimator):
-    """Base of the transformers: remembers the columns it was fitted on."""
+    """Base class of the transformers: stores the columns of the training frame."""
 
-    def _remember(self, X: Any) -> None:
+    def _set_columns(self, X: Any) -> None:
         self.n_features_in_ = X.shape[1]
         if isinstance(X, pd.DataFrame):
             self.feature_names_in_ = np.asarray([str(c) for c in X.columns], dtype=object)
@@ -41,12 +41,12 @@ class ColumnTransform(TransformerMixin, BaseEstimator):
         if not hasattr(self, "n_features_in_"):
             from sklearn.exceptions import NotFittedError
 
-            raise NotFittedError(f"This {type(self).__name__} is not fitted yet: call fit first.")
+            raise NotFittedError(f"This {type(self).__name__} is not fitted. Call fit first.")
         if X.ndim != 2 or X.shape[1] != self.n_features_in_:
             raise DataError(
-                f"{type(self).__name__} was fitted on {self.n_features_in_} columns "
-                f"and got an array of shape {X.shape}.",
-                hint="Pass the columns it was fitted on, in the same order.",
+                f"{type(self).__name__}: expected {self.n_features_in_} columns, got an array of "
+                f"shape {X.shape}.",
+                hint="Pass the columns of the training table in the same order.",
             )
 
     def _names(self, input_features: Sequence[str] | None) -> list[str]:
@@ -54,8 +54,8 @@ class ColumnTransform(TransformerMixin, BaseEstimator):
             names = [str(name) for name in input_features]
             if len(names) != self.n_features_in_:
                 raise DataError(
-                    f"Got {len(names)} names for {self.n_features_in_} columns.",
-                    hint="Pass one name per column that it was fitted on.",
+                    f"Expected {self.n_features_in_} column names, got {len(names)}.",
+                    hint="Pass one name per training column.",
                 )
             return names
         if hasattr(self, "feature_names_in_"):

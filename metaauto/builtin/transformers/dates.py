@@ -1,4 +1,4 @@
-"""Numbers from dates."""
+"""Numeric features from dates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metaauto.builtin.transformers.columns import ColumnTransform
 
 __all__ = ["DateParts"]
 
-# Smallest value and length of the cycle of each part.
+# Smallest value and period of each part.
 _CYCLES = {
     "month": (1, 12.0),
     "day": (1, 31.0),
@@ -28,24 +28,24 @@ _MAX_PAIRED = 4
 
 
 class DateParts(ColumnTransform):
-    """Year, month, day, weekday, hour, minute, day of the year and days since the first date.
+    """Extract year, month, day, weekday, hour, minute, day of the year and days since the first.
 
-    Parts with one value in the training rows are left out. Up to 4 date columns also give the days
-    between each two of them. A missing date is NaN in every part.
+    Parts that are constant in the training rows are dropped. With up to 4 date columns, the
+    pairwise differences in days are added. A missing date is NaN in every part.
 
     Parameters
     ----------
     cyclical : bool
-        Sine and cosine of each repeating part instead of its number.
+        Encode periodic parts as sine and cosine.
     """
 
     def __init__(self, cyclical: bool = False) -> None:
         self.cyclical = cyclical
 
     def fit(self, X: Any, y: Any = None) -> DateParts:
-        """Learn first dates and varying parts from a frame of datetime columns."""
+        """Learn the first date and the varying parts of each datetime column."""
         frame = _as_dates(X)
-        self._remember(frame)
+        self._set_columns(frame)
         self.firsts_ = np.zeros(frame.shape[1], dtype=np.int64)
         self.parts_: list[list[str]] = []
         for j in range(frame.shape[1]):
@@ -57,7 +57,7 @@ class DateParts(ColumnTransform):
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """Turn a frame of datetime columns into float64 numbers."""
+        """Convert a frame of datetime columns to float64 features."""
         frame = _as_dates(X)
         self._check(frame)
         columns, elapsed = [], []
@@ -73,7 +73,7 @@ class DateParts(ColumnTransform):
         return np.stack(columns, axis=1)
 
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
-        """Names of the output columns."""
+        """Return the names of the output columns."""
         names = self._names(input_features)
         result = []
         for name, parts in zip(names, self.parts_, strict=True):

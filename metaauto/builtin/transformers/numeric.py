@@ -1,4 +1,4 @@
-"""Missing values and scales of numeric columns."""
+"""Imputation and scaling of numeric columns."""
 
 from __future__ import annotations
 
@@ -9,57 +9,57 @@ import numpy as np
 
 from metaauto.builtin.transformers.columns import ColumnTransform, as_matrix
 
-__all__ = ["MissingFiller", "NumericScaler", "QuantileScaler"]
+__all__ = ["NumericImputer", "NumericScaler", "QuantileScaler"]
 
 _SAMPLE_ROWS = 50_000
 
 
-class MissingFiller(ColumnTransform):
-    """Fill missing values with one number per column, and say where they were.
+class NumericImputer(ColumnTransform):
+    """Impute missing values with one number per column, optionally with missing indicators.
 
-    Values beyond the range of float32 are clipped to it. A column without any value in the training
-    rows becomes 0.
+    Values beyond the range of float32 are clipped. A column without values in the training rows is
+    imputed with 0.
 
     Parameters
     ----------
     strategy : {'median', 'mean', 'keep'}
-        What to fill with; 'keep' leaves NaN.
+        Imputed value; 'keep' keeps NaN.
     indicator : bool
-        Append a 0/1 column for each column that had missing values in the training rows.
+        Append a 0/1 column for each column with missing values in the training rows.
     """
 
     def __init__(self, strategy: str = "median", indicator: bool = False) -> None:
         self.strategy = strategy
         self.indicator = indicator
 
-    def fit(self, X: Any, y: Any = None) -> MissingFiller:
-        """Learn the fillings from numbers of shape (rows, columns)."""
-        self._remember(X if hasattr(X, "shape") else np.asarray(X))
+    def fit(self, X: Any, y: Any = None) -> NumericImputer:
+        """Learn the imputed values from numbers of shape (rows, columns)."""
+        self._set_columns(X if hasattr(X, "shape") else np.asarray(X))
         matrix = as_matrix(X)
         missing = np.isnan(matrix)
         self.missing_columns_ = np.flatnonzero(missing.any(axis=0))
-        self.fillings_ = np.zeros(matrix.shape[1])
+        self.fill_values_ = np.zeros(matrix.shape[1])
         if self.strategy != "keep":
             centre = np.median if self.strategy == "median" else np.mean
             for j in range(matrix.shape[1]):
                 values = matrix[~missing[:, j], j]
                 if len(values):
-                    self.fillings_[j] = centre(values)
+                    self.fill_values_[j] = centre(values)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """Fill numbers of shape (rows, columns); indicators come last."""
+        """Impute numbers of shape (rows, columns); indicators are the last columns."""
         matrix = as_matrix(X)
         self._check(matrix)
         missing = np.isnan(matrix)
         if self.strategy != "keep" and missing.any():
-            matrix = np.where(missing, self.fillings_, matrix)
+            matrix = np.where(missing, self.fill_values_, matrix)
         if self.indicator:
             matrix = np.hstack([matrix, missing[:, self.missing_columns_]])
         return matrix
 
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
-        """Names of the output columns."""
+        """Return the names of the output columns."""
         names = self._names(input_features)
         flags = [f"{names[j]}_missing" for j in self.missing_columns_] if self.indicator else []
         return np.asarray(names + flags, dtype=object)
@@ -67,20 +67,20 @@ class MissingFiller(ColumnTransform):
 
 class _Scaler(ColumnTransform):
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
-        """Names of the output columns: those of the input."""
+        """Return the names of the output columns: those of the input."""
         return np.asarray(self._names(input_features), dtype=object)
 
 
 class NumericScaler(_Scaler):
-    """Bring columns to one scale; NaN passes through.
+    """Centre and scale columns; NaN is kept.
 
     Parameters
     ----------
     method : {'standard', 'robust'}
-        Mean and standard deviation, or median and interquartile range (divided by 1.349; where
-        half of the values are equal, the standard deviation).
+        Mean and standard deviation, or median and interquartile range (divided by 1.349; the
+        standard deviation if the interquartile range is 0).
     smooth_clip : bool
-        Bend values z to ``z / sqrt(1 + (z / 3)^2)``, which stays between -3 and 3.
+        Transform values z to ``z / sqrt(1 + (z / 3)^2)``, which is between -3 and 3.
 
     References
     ----------
@@ -93,13 +93,13 @@ class NumericScaler(_Scaler):
         self.smooth_clip = smooth_clip
 
     def fit(self, X: Any, y: Any = None) -> NumericScaler:
-        """Learn centre and scale from numbers of shape (rows, columns)."""
-        self._remember(X if hasattr(X, "shape") else np.asarray(X))
+        """Learn the centre and scale of numbers of shape (rows, columns)."""
+        self._set_columns(X if hasattr(X, "shape") else np.asarray(X))
         matrix = as_matrix(X)
         self.center_, self.scale_ = np.zeros(matrix.shape[1]), np.ones(matrix.shape[1])
         missing = np.isnan(matrix).any(axis=0)
-        whole = np.flatnonzero(~missing)
-        self._learn(matrix[:, whole], whole)
+        complete = np.flatnonzero(~missing)
+        self._learn(matrix[:, complete], complete)
         for j in np.flatnonzero(missing):
             column = matrix[:, [j]]
             self._learn(column[~np.isnan(column[:, 0])], np.array([j]))
@@ -112,7 +112,7 @@ class NumericScaler(_Scaler):
         if self.method == "robust":
             low, center, high = np.percentile(matrix, (25, 50, 75), axis=0)
             scale = np.where(high - low > 1e-9 * scale, (high - low) / 1.349, scale)
-        # Rounding leaves a constant column a standard deviation just above zero.
+        # Rounding errors can make the standard deviation of a constant column positive.
         varies = scale > 1e-14 * np.maximum(np.abs(center), 1e-280)
         self.center_[columns] = center
         self.scale_[columns] = np.where(varies, scale, 1.0)
@@ -121,7 +121,7 @@ class NumericScaler(_Scaler):
         """Scale numbers of shape (rows, columns)."""
         matrix = as_matrix(X)
         self._check(matrix)
-        with np.errstate(over="ignore"):  # what overflows is clipped
+        with np.errstate(over="ignore"):  # overflow is clipped by as_matrix
             matrix = as_matrix((matrix - self.center_) / self.scale_)
         if self.smooth_clip:
             matrix /= np.sqrt(1.0 + (matrix / 3.0) ** 2)
@@ -129,7 +129,7 @@ class NumericScaler(_Scaler):
 
 
 class QuantileScaler(_Scaler):
-    """Map each column by its quantiles to a standard normal distribution; NaN passes through.
+    """Transform each column by its quantiles to a standard normal distribution; NaN is kept.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ class QuantileScaler(_Scaler):
 
     def fit(self, X: Any, y: Any = None) -> QuantileScaler:
         """Learn the quantiles of numbers of shape (rows, columns)."""
-        self._remember(X if hasattr(X, "shape") else np.asarray(X))
+        self._set_columns(X if hasattr(X, "shape") else np.asarray(X))
         matrix = as_matrix(X)
         if len(matrix) > _SAMPLE_ROWS:
             rows = np.random.default_rng(self.seed).choice(len(matrix), _SAMPLE_ROWS, replace=False)
@@ -155,12 +155,12 @@ class QuantileScaler(_Scaler):
         for j in range(matrix.shape[1]):
             values = matrix[~np.isnan(matrix[:, j]), j]
             if len(values):
-                # Interpolation may step back by one rounding error; np.interp needs order.
+                # Rounding errors may break the order that np.interp requires.
                 self.quantiles_[:, j] = np.maximum.accumulate(np.quantile(values, self.levels_))
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """Map numbers of shape (rows, columns); values are within about -5.2 and 5.2."""
+        """Transform numbers of shape (rows, columns) to values within about -5.2 and 5.2."""
         from scipy.special import ndtri
 
         matrix = as_matrix(X)
@@ -168,7 +168,7 @@ class QuantileScaler(_Scaler):
         result = np.empty_like(matrix)
         for j in range(matrix.shape[1]):
             column, quantiles = matrix[:, j], self.quantiles_[:, j]
-            # Averaging both directions puts a value that fills many quantiles in their middle.
+            # The mean of both directions maps a value that spans many quantiles to their middle.
             upper = np.interp(column, quantiles, self.levels_)
             lower = -np.interp(-column, -quantiles[::-1], -self.levels_[::-1])
             result[:, j] = (upper + lower) / 2.0

@@ -15,20 +15,20 @@ __all__ = ["OneHotEncoder"]
 
 
 class OneHotEncoder(CategoryTransform):
-    """One 0/1 column per frequent category, one for the rare ones, one for missing values.
+    """Encode categories as 0/1 columns: one per frequent category, one for rare, one for missing.
 
-    A category without a training row counts as rare; where none was rare, all its columns are 0.
-    Of a variable with two columns only the rarer one is kept.
+    A category without training rows counts as rare; if no category is rare, all its columns are 0.
+    Of two columns per variable only the rarer one is kept.
 
     Parameters
     ----------
     min_frequency : float
         Share of the training rows below which a category is rare.
     max_categories : int
-        Columns per variable at most, the one for missing values not counted.
+        Maximum number of columns per variable, without the one for missing values.
     sparse : bool or 'auto'
-        Return a scipy CSR matrix; 'auto' does where at most one value in ten is not 0 and the
-        matrix has more than 50 columns.
+        Return a scipy CSR matrix; 'auto' does so if at most 10 % of the values are non-zero and
+        the matrix has more than 50 columns.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class OneHotEncoder(CategoryTransform):
         return sp.csr_matrix((np.ones(len(indices)), indices, pointers), shape=(n_rows, width))
 
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
-        """Names of the output columns, ``column=category``."""
+        """Return the names of the output columns, ``column=category``."""
         names = self._names(input_features)
         return np.asarray(
             [

@@ -1,4 +1,4 @@
-"""Fewer columns: principal components and selection by the target."""
+"""Dimensionality reduction: principal components and univariate feature selection."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _MAX_EXACT = 1_500
 
 
 class PrincipalComponents(ColumnTransform):
-    """Principal components of the standardised columns, learned on at most 10,000 rows.
+    """Compute principal components of the standardised columns, fitted on at most 10,000 rows.
 
     Parameters
     ----------
     variance : float
         Share of the variance to keep, 0 to 1.
     max_components : int
-        Components at most.
+        Maximum number of components.
     seed : int
-        Seed of the row sample and of the randomised solver that matrices with more than 1,500 rows
-        and columns get.
+        Seed of the row sample and of the randomised solver, used for matrices with more than 1,500
+        rows and columns.
     """
 
     def __init__(self, variance: float = 0.95, max_components: int = 200, seed: int = 0) -> None:
@@ -40,7 +40,7 @@ class PrincipalComponents(ColumnTransform):
 
     def fit(self, X: Any, y: Any = None) -> PrincipalComponents:
         """Learn the components of a dense numeric matrix without NaN."""
-        self._remember(X if hasattr(X, "shape") else np.asarray(X))
+        self._set_columns(X if hasattr(X, "shape") else np.asarray(X))
         matrix = as_matrix(X)
         if len(matrix) > _SAMPLE_ROWS:
             rows = np.random.default_rng(self.seed).choice(len(matrix), _SAMPLE_ROWS, replace=False)
@@ -51,17 +51,17 @@ class PrincipalComponents(ColumnTransform):
         self.scale_ = np.where(constant, 1.0, scale)
         matrix = np.where(constant, 0.0, (matrix - self.center_) / self.scale_)
         total = float((matrix**2).sum())
-        strengths, directions = self._decompose(matrix)
-        kept = np.searchsorted(np.cumsum(strengths) / max(total, 1e-12), self.variance) + 1
+        variances, directions = self._decompose(matrix)
+        kept = np.searchsorted(np.cumsum(variances) / max(total, 1e-12), self.variance) + 1
         directions = directions[: min(kept, self.max_components, len(directions))]
         largest = np.argmax(np.abs(directions), axis=1)
         signs = np.where(directions[np.arange(len(directions)), largest] < 0, -1.0, 1.0)
-        # A column that was constant must not count, whatever it becomes later.
+        # A column that is constant in training must not contribute to predictions.
         self.components_ = np.where(constant[:, None], 0.0, directions.T * signs)
         return self
 
     def _decompose(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Squared singular values and right singular vectors, strongest first."""
+        """Return squared singular values and right singular vectors, largest first."""
         n_rows, n_columns = matrix.shape
         if min(n_rows, n_columns) > _MAX_EXACT:
             from sklearn.utils.extmath import randomized_svd
@@ -81,31 +81,31 @@ class PrincipalComponents(ColumnTransform):
         return values, directions / np.maximum(lengths, 1e-12)
 
     def transform(self, X: Any) -> np.ndarray:
-        """Project a dense numeric matrix."""
+        """Project a dense numeric matrix onto the components."""
         matrix = as_matrix(X)
         self._check(matrix)
         return ((matrix - self.center_) / self.scale_) @ self.components_
 
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
-        """Names of the output columns."""
+        """Return the names of the output columns."""
         return np.asarray(
             [f"component_{i}" for i in range(self.components_.shape[1])], dtype=object
         )
 
 
 class ColumnSelector(ColumnTransform):
-    """Keep the columns that say most about the target, one by one.
+    """Select columns by a univariate score against the target.
 
-    Takes dense and scipy sparse matrices. NaN passes through; a missing value counts as the
+    Accepts dense and scipy sparse matrices. NaN is kept; for the score it is replaced by the
     column's mean.
 
     Parameters
     ----------
     share : float
-        Share of the columns to keep, 0 to 1; at least one stays.
+        Share of the columns to keep, 0 to 1; at least one is kept.
     score : {'variance_ratio', 'mutual_information'}
-        Share of the variance between classes (regression: squared correlation), which orders as the
-        F statistic does; or mutual information over 10 bins of at most 2,000 rows.
+        Share of the variance between classes (regression: squared correlation), which gives the
+        same order as the F statistic; or mutual information over 10 bins of at most 2,000 rows.
     kind : {'binary', 'multiclass', 'regression'}
         Kind of task.
     seed : int
@@ -126,7 +126,7 @@ class ColumnSelector(ColumnTransform):
 
     def fit(self, X: Any, y: Any) -> ColumnSelector:
         """Score the columns of a matrix against a target of shape (rows,)."""
-        self._remember(X if hasattr(X, "shape") else np.asarray(X))
+        self._set_columns(X if hasattr(X, "shape") else np.asarray(X))
         matrix = X.tocsr() if sp.issparse(X) else as_matrix(X)
         y = np.asarray(y)
         if self.score == "mutual_information":
@@ -134,22 +134,22 @@ class ColumnSelector(ColumnTransform):
         else:
             self.scores_ = _variance_ratios(matrix, self._indicators(y))
         n_kept = max(1, ceil(self.share * matrix.shape[1]))
-        # Stable, so that of equal columns the first ones stay.
+        # Stable sort, so that of equal columns the first ones are kept.
         self.kept_ = np.sort(np.argsort(-self.scores_, kind="stable")[:n_kept])
         return self
 
     def transform(self, X: Any) -> Any:
-        """Pick the kept columns."""
+        """Return the selected columns."""
         matrix = X.tocsr() if sp.issparse(X) else np.asarray(X)
         self._check(matrix)
         return matrix[:, self.kept_]
 
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
-        """Names of the kept columns."""
+        """Return the names of the selected columns."""
         return np.asarray(self._names(input_features), dtype=object)[self.kept_]
 
     def _indicators(self, y: np.ndarray) -> np.ndarray:
-        """Columns that span the target: one per class, or the standardised number."""
+        """Return class indicators, or the centred and scaled numeric target."""
         if self.kind != "regression":
             return (y[:, None] == np.unique(y)[None, :]).astype(np.float64)
         y = y.astype(np.float64) - y.mean()
@@ -172,7 +172,7 @@ class ColumnSelector(ColumnTransform):
 
 
 def _variance_ratios(matrix: Any, indicators: np.ndarray) -> np.ndarray:
-    """Share of each column's sum of squares that the target's indicators explain."""
+    """Return the share of each column's sum of squares explained by the indicators."""
     if sp.issparse(matrix):
         scale = np.maximum(abs(matrix).max(axis=0).toarray().ravel(), 1e-280)
         matrix = matrix @ sp.diags(1.0 / scale)
@@ -189,6 +189,6 @@ def _variance_ratios(matrix: Any, indicators: np.ndarray) -> np.ndarray:
     sums = sums - indicators.sum(axis=0)[:, None] * means
     weights = np.maximum((indicators**2).sum(axis=0), 1e-280)[:, None]
     between = (sums**2 / weights).sum(axis=0)
-    # Below this, what is left of the sum of squares is rounding: the column is constant.
+    # A smaller sum of squares is rounding error: the column is constant.
     varies = total > 1e-12 * np.maximum(squares, 1e-280)
     return np.where(varies, between / np.where(varies, total, 1.0), 0.0)

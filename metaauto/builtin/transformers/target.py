@@ -1,4 +1,4 @@
-"""Target encoding, fitted across folds of the training rows."""
+"""Target encoding with cross-fitting on the training rows."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ __all__ = ["TargetEncoder"]
 
 
 class TargetEncoder(CategoryTransform):
-    """Mean target per category, drawn towards the overall mean where rows are few.
+    """Encode categories by their mean target, shrunk towards the overall mean.
 
     A category with n rows and mean m becomes ``(n m + smoothing M) / (n + smoothing)``, where M is
-    the overall mean; missing values are a category of their own and a new category becomes M.
+    the overall mean; missing values are a separate category and an unseen category becomes M.
     In regression the target is standardised first, so that the codes are on the scale of the other
     columns.
-    `fit_transform` encodes each fifth of the training rows by the other four, so that no row sees
-    its own target; it is therefore not the same as `fit` followed by `transform`.
+    `fit_transform` uses cross-fitting: each fifth of the training rows is encoded with the means of
+    the other four, so that no row uses its own target; the result therefore differs from `fit`
+    followed by `transform`.
 
     Parameters
     ----------
     kind : {'binary', 'multiclass', 'regression'}
         Kind of task; 'multiclass' gives one column per class.
     smoothing : float
-        Rows that the overall mean counts for.
+        Weight of the overall mean, in rows.
     max_classes : int
-        Only this many of the most frequent classes get a column.
+        Maximum number of classes with a column, the most frequent ones.
     folds : int
-        Parts that `fit_transform` cuts the rows into.
+        Number of folds of `fit_transform`.
     seed : int
-        Seed of the parts.
+        Seed of the folds.
 
     References
     ----------
@@ -62,7 +63,7 @@ class TargetEncoder(CategoryTransform):
         return self
 
     def fit_transform(self, X: Any, y: Any = None, **params: Any) -> np.ndarray:
-        """Learn the means and encode each part of the rows by the others."""
+        """Learn the means and encode each fold with the means of the other folds."""
         codes, targets = self._learn(X, y)
         n_rows = len(targets)
         parts = np.arange(n_rows) % max(2, min(self.folds, n_rows))
@@ -70,7 +71,7 @@ class TargetEncoder(CategoryTransform):
         result = np.empty((n_rows, len(codes) * targets.shape[1]))
         for part in np.unique(parts):
             inside, outside = parts == part, parts != part
-            # With a single row nothing lies outside; the overall mean says nothing then.
+            # With a single row the other folds are empty, and the prior is 0.
             tables = self._tables(
                 [c[outside] for c in codes], targets[outside] if outside.any() else targets[:0]
             )
@@ -82,7 +83,7 @@ class TargetEncoder(CategoryTransform):
         return self._encode(self._codes(X), self.tables_)
 
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
-        """Names of the output columns."""
+        """Return the names of the output columns."""
         ends = [""] if self.kind != "multiclass" else [f"_{c}" for c in self.classes_]
         names = [f"{n}_target{end}" for n in self._names(input_features) for end in ends]
         return np.asarray(names, dtype=object)
@@ -113,7 +114,7 @@ class TargetEncoder(CategoryTransform):
             sums = np.stack(
                 [np.bincount(column, weights=t, minlength=size) for t in targets.T], axis=1
             )
-            # Even without smoothing a category without rows needs a value.
+            # Without smoothing, a category without rows still needs a value.
             weight = max(self.smoothing, 1e-9)
             tables.append((sums + weight * prior) / (counts[:, None] + weight))
         return tables

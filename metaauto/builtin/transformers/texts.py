@@ -1,4 +1,4 @@
-"""Numbers from one column of texts."""
+"""Numeric features from one text column."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _STATISTICS = ("length", "words", "word_length", "digits", "capitals", "marks")
 
 
 class TextTerms(TransformerMixin, BaseEstimator):
-    """TF-IDF weights of words or character n-grams, with term counts taken logarithmically.
+    """Compute TF-IDF weights of words or character n-grams, with logarithmic term counts.
 
-    Of a text only the first 10,000 characters are read. Terms are learned on at most 20,000 rows;
-    where no text holds a term the output is one column of zeros.
+    Only the first 10,000 characters of a text are used. The vocabulary is learned on at most 20,000
+    rows; if no text contains a term, the output is one column of zeros.
 
     Parameters
     ----------
     terms : {'words', 'word_pairs', 'characters'}
-        Words; words and pairs of neighbours; runs of 2 or 3 characters inside words.
+        Words; words and bigrams of words; character 2-grams and 3-grams within words.
     max_features : int
-        Terms kept, the most frequent ones.
+        Maximum size of the vocabulary, the most frequent terms.
     seed : int
         Seed of the row sample.
     """
@@ -44,43 +44,43 @@ class TextTerms(TransformerMixin, BaseEstimator):
         self.seed = seed
 
     def fit(self, X: Any, y: Any = None) -> TextTerms:
-        """Learn the terms from a one-dimensional array of str."""
+        """Learn the vocabulary from a one-dimensional array of str."""
         self._learn(X)
         return self
 
     def fit_transform(self, X: Any, y: Any = None, **params: Any) -> sp.csr_matrix:
-        """Learn the terms and weigh them; where all rows are learned on, they are split once."""
+        """Learn the vocabulary and return the weights; tokenise once if all rows are used."""
         counts = self._learn(X)
         if counts is not None and counts.shape[0] == len(X):
-            return self._weigh(counts)
+            return self._tfidf(counts)
         return self.transform(X)
 
     def _learn(self, X: Any) -> Any:
-        """Learn the terms; give back their counts in the rows learned on, if there are any."""
+        """Learn the vocabulary; return the term counts of the sampled rows, or None."""
         texts = _as_texts(X)
         self.name_ = _column_name(X)
         rows = _sample(len(texts), _LEARN_ROWS, self.seed)
         counter = self._counter(min_df=2 if len(rows) >= 100 else 1)
         try:
             counts = counter.fit_transform(texts[rows])
-        except ValueError:  # scikit-learn's only way to say that no text holds a term
+        except ValueError:  # raised by scikit-learn if no text contains a term
             self.vocabulary_ = ""
             self.weights_ = np.ones(1)
             return None
-        # One string, because saving 20,000 strings one by one takes seconds.
+        # One string, because serialising 20,000 strings takes seconds.
         self.vocabulary_ = "\n".join(counter.get_feature_names_out())
         present = np.bincount(counts.indices, minlength=counts.shape[1])
         self.weights_ = np.log((1.0 + len(rows)) / (1.0 + present)) + 1.0
         return counts
 
     def transform(self, X: Any) -> sp.csr_matrix:
-        """Weigh the terms of a one-dimensional array of str, as CSR of shape (rows, terms)."""
+        """Return the TF-IDF weights of an array of str, as CSR of shape (rows, terms)."""
         texts = _as_texts(X)
         if not self.vocabulary_:
             return sp.csr_matrix((len(texts), 1))
-        return self._weigh(self._ready_counter().transform(texts))
+        return self._tfidf(self._loaded_counter().transform(texts))
 
-    def _weigh(self, counts: Any) -> sp.csr_matrix:
+    def _tfidf(self, counts: Any) -> sp.csr_matrix:
         from sklearn.preprocessing import normalize
 
         counts = sp.csr_matrix(counts, dtype=np.float64)
@@ -88,11 +88,11 @@ class TextTerms(TransformerMixin, BaseEstimator):
         return normalize(counts, copy=False)
 
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
-        """Names of the output columns, ``column:term``."""
+        """Return the names of the output columns, ``column:term``."""
         name = self.name_ if input_features is None else str(input_features[0])
         return np.asarray([f"{name}:{t}" for t in self.vocabulary_.split("\n")], dtype=object)
 
-    def _ready_counter(self) -> Any:
+    def _loaded_counter(self) -> Any:
         if not hasattr(self, "_loaded"):
             terms = self.vocabulary_.split("\n")
             self._loaded = self._counter(vocabulary={t: i for i, t in enumerate(terms)})
@@ -113,16 +113,16 @@ class TextTerms(TransformerMixin, BaseEstimator):
 
 
 class TextComponents(TransformerMixin, BaseEstimator):
-    """A few dense columns per text: latent components of its TF-IDF weights, and statistics.
+    """Compute latent semantic components of the TF-IDF weights, and text statistics.
 
-    Components come from a truncated singular value decomposition learned on at most 10,000 rows
-    and are divided by the deviation of the strongest one; statistics (length, words, mean length
-    of a word, shares of digits, capitals and punctuation, both of Latin-1) are standardised.
+    Components come from a truncated singular value decomposition fitted on at most 10,000 rows
+    and are divided by the standard deviation of the largest one. Statistics (length, words, mean
+    word length, shares of digits, capitals and punctuation of Latin-1) are standardised.
 
     Parameters
     ----------
     n_components : int
-        Components at most; fewer when there are few terms or rows.
+        Maximum number of components; limited by the number of terms and rows.
     terms, max_features, seed
         As in `TextTerms`.
     statistics : bool
@@ -148,12 +148,12 @@ class TextComponents(TransformerMixin, BaseEstimator):
         self.seed = seed
 
     def fit(self, X: Any, y: Any = None) -> TextComponents:
-        """Learn terms and components from a one-dimensional array of str."""
+        """Learn vocabulary and components from a one-dimensional array of str."""
         self.fit_transform(X)
         return self
 
     def fit_transform(self, X: Any, y: Any = None, **params: Any) -> np.ndarray:
-        """Learn from a one-dimensional array of str and turn it into numbers."""
+        """Fit on a one-dimensional array of str and return its float64 features."""
         texts = _as_texts(X)
         self.name_ = _column_name(X)
         self.terms_ = TextTerms(self.terms, self.max_features, self.seed)
@@ -168,13 +168,13 @@ class TextComponents(TransformerMixin, BaseEstimator):
         return self._join(scores, statistics)
 
     def transform(self, X: Any) -> np.ndarray:
-        """Turn a one-dimensional array of str into float64 numbers."""
+        """Convert a one-dimensional array of str to float64 features."""
         texts = _as_texts(X)
         scores = self.terms_.transform(texts) @ self.components_
         return self._join(scores, _statistics(texts) if self.statistics else None)
 
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
-        """Names of the output columns."""
+        """Return the names of the output columns."""
         name = self.name_ if input_features is None else str(input_features[0])
         names = [f"{name}_component_{i}" for i in range(self.components_.shape[1])]
         if self.statistics:
@@ -186,7 +186,7 @@ class TextComponents(TransformerMixin, BaseEstimator):
 
         weights = weights[_sample(weights.shape[0], _SVD_ROWS, self.seed)]
         n_components = min(self.n_components, *weights.shape)
-        if n_components == min(weights.shape):  # few enough to be exact
+        if n_components == min(weights.shape):  # small enough for the exact decomposition
             directions = np.linalg.svd(weights.toarray(), full_matrices=False)[2]
         else:
             directions = randomized_svd(
@@ -210,7 +210,7 @@ def _as_texts(X: Any) -> np.ndarray:
         values = values[:, 0]
     if values.ndim != 1:
         raise DataError(
-            f"A text transformer takes one column, got an array of shape {values.shape}.",
+            f"Expected a single text column, got an array of shape {values.shape}.",
             hint="Select a single column by its name.",
         )
     missing = pd.isna(values)
@@ -241,7 +241,7 @@ def _statistics(texts: np.ndarray) -> np.ndarray:
 
 
 def _count(texts: np.ndarray) -> np.ndarray:
-    """Characters of each text: all, and by kind those of Latin-1."""
+    """Return the number of characters per text, in total and by type (Latin-1)."""
     encoded = [text.encode("latin-1", "ignore") for text in texts]
     kinds = _KINDS[np.frombuffer(b"".join(encoded), dtype=np.uint8)]
     running = np.vstack([np.zeros((1, kinds.shape[1])), np.cumsum(kinds, axis=0)])

@@ -1,4 +1,4 @@
-"""Where jobs run: worker processes on this machine, or on a cluster."""
+"""Executors: run jobs in worker processes on this machine or on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DaskExecutor", "Executor", "LocalExecutor", "Setup"]
 
-# A worker process imports this package too, and needs none of it.
+# Lazy, because worker processes import this package too and need none of these names.
 _HOMES = {
     "DaskExecutor": "cluster",
     "Executor": "executor",
@@ -24,5 +24,5 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for, and no more."""
+    """Import an exported name on first access."""
     return attribute_of(__name__, _HOMES, name)

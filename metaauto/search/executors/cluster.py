@@ -1,4 +1,4 @@
-"""Jobs on the workers of a Dask cluster."""
+"""Run jobs on the workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -22,40 +22,41 @@ from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status
 __all__ = ["DaskExecutor"]
 
 _CONNECT_SECONDS = 15.0
-_LOOK_AGAIN = 1.0
-_ALONE_SECONDS = 60.0
-_MOST_ATTEMPTS = 3
-_MOST_LOST = 9
+_CHECK_SECONDS = 1.0
+_NO_WORKER_SECONDS = 60.0
+_MAX_ATTEMPTS = 3
+_MAX_LOST = 9
 
 
 @dataclass(frozen=True)
 class _Attempt:
-    """A job on the cluster, for the first time or again."""
+    """A submission of a job to the cluster; a lost job is submitted again."""
 
     future: Any
     job: Job | DescribeJob
     number: int
-    began: float
+    started: float
 
 
 class DaskExecutor:
     """Runs jobs on a Dask cluster, each in a process with hard limits of time and memory.
 
-    The table is sent to the workers, and predictions and models come back: no disk is shared. The
-    workers need the same versions of metaauto and its plugins. The jobs of a worker that is lost
-    are done by others, twice at most; workers that join later are used.
+    The table is sent to the workers, and predictions and models are sent back: no shared disk is
+    needed. The workers need the same versions of metaauto and its plugins. Jobs of a lost worker
+    run again on others, at most twice; workers that join later are used.
 
     Parameters
     ----------
     address : str
-        Of the scheduler, such as ``tcp://host:8786``.
+        Address of the scheduler, such as ``tcp://host:8786``.
     memory : float
         MiB that each job may use; infinite for no limit.
 
     Raises
     ------
     WorkerError
-        From `start`: if no scheduler answers, or its workers have no metaauto or another one.
+        From `start`: if no scheduler responds, or the workers lack metaauto or have another
+        version of it.
     """
 
     def __init__(self, address: str, memory: float = float("inf")) -> None:
@@ -65,18 +66,18 @@ class DaskExecutor:
         self._name = uuid.uuid4().hex
         self._client: Any = None
         self._setup: Setup | None = None
-        self._packed = b""
+        self._packed_table = b""
         self._data: Any = None
         self._table = -1
         self._cancelled: set[str] = set()
         self._numbers = itertools.count()
         self._running: dict[str, _Attempt] = {}
         self._ended: queue.Queue[str] = queue.Queue()
-        self._looked = self._had_workers = 0.0
+        self._last_check = self._last_worker_seen = 0.0
         self._lost = 0
 
     def start(self) -> None:
-        """Connect to the scheduler, and look what its workers have installed."""
+        """Connect to the scheduler and compare the versions of its workers."""
         if self._client is not None:
             return
         from distributed import Client
@@ -85,13 +86,13 @@ class DaskExecutor:
             self._client = Client(self.address, timeout=_CONNECT_SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError, ImportError) as error:
             raise WorkerError(
-                f"No Dask scheduler answers at {self.address!r}: {_first_line(error)}",
-                hint="Start one with `dask scheduler`, and give the address that it prints.",
+                f"No Dask scheduler responds at {self.address!r}: {_first_line(error)}",
+                hint="Start one with `dask scheduler` and pass the address that it prints.",
             ) from error
-        self._had_workers = time.monotonic()
+        self._last_worker_seen = time.monotonic()
         try:
             self._compare_versions()
-            self._look()
+            self._check_workers()
         except BaseException:
             self.close()
             raise
@@ -101,13 +102,13 @@ class DaskExecutor:
         self.start()
         self._setup = setup
         self._table += 1
-        self._packed = dask_worker.packed(Path(setup.folder) / "data")
-        self._spread()
+        self._packed_table = dask_worker.pack_folder(Path(setup.folder) / "data")
+        self._broadcast_table()
 
     def free(self) -> int:
-        """Number of jobs that could start at once."""
-        if time.monotonic() - self._looked > _LOOK_AGAIN:
-            self._look()
+        """Return the number of jobs that can start now."""
+        if time.monotonic() - self._last_check > _CHECK_SECONDS:
+            self._check_workers()
         return max(self.workers - len(self._running), 0) if self._data is not None else 0
 
     def submit(self, job: Job | DescribeJob) -> None:
@@ -116,13 +117,13 @@ class DaskExecutor:
 
     def _send(self, job: Job | DescribeJob, number: int) -> None:
         if self._setup is None or self._data is None:
-            raise WorkerError("The executor knows no table.", hint="Call set_up() first.")
+            raise WorkerError("The executor has no table.", hint="Call set_up() first.")
         if self._data.status != "finished":
-            self._spread()
+            self._broadcast_table()
         key = f"metaauto-{self._name}-{next(self._numbers)}"
-        order = dask_worker.Order(self._name, self._table, self._setup, job, self.memory)
+        remote = dask_worker.RemoteJob(self._name, self._table, self._setup, job, self.memory)
         future = self._client.submit(
-            dask_worker.run, order, self._data, key=key, pure=False, retries=0
+            dask_worker.run, remote, self._data, key=key, pure=False, retries=0
         )
         self._running[key] = _Attempt(future, job, number, time.monotonic())
         future.add_done_callback(lambda done: self._ended.put(done.key))
@@ -142,24 +143,24 @@ class DaskExecutor:
         return outcomes
 
     def cancel(self, trial: int) -> None:
-        """Stop the jobs of a trial; they yield no outcome."""
+        """Stop the jobs of a trial; they give no outcome."""
         attempts = [a for a in self._running.values() if a.job.trial == trial]
         if attempts:
             self._client.run(dask_worker.cancel, self._name, trial)
         for attempt in attempts:
-            # What has not begun never will; what has is stopped by its worker.
+            # A pending job is cancelled here; a running one is stopped by its worker.
             if attempt.future.status == "pending":
                 self._cancelled.add(attempt.future.key)
                 attempt.future.cancel()
 
     def ask(self, function: Callable[[], Any]) -> list[Any]:
-        """Call a function that workers can import on each of them; what they answer."""
+        """Call a function on every worker and return the results; workers must import it."""
         self.start()
-        self._await_workers()
+        self._wait_for_workers()
         return list(self._client.run(function).values())
 
     def close(self) -> None:
-        """Stop everything of this search; the cluster stays."""
+        """Stop all jobs of this search; the cluster keeps running."""
         client, self._client = self._client, None
         if client is None:
             return
@@ -169,7 +170,7 @@ class DaskExecutor:
         self._running = {}
         self._data = None
         try:
-            # A cluster that is gone has nothing left to stop.
+            # If the cluster has ended, there is nothing to stop.
             with contextlib.suppress(Exception):
                 client.run(dask_worker.close, self._name, on_error="ignore")
         finally:
@@ -194,70 +195,70 @@ class DaskExecutor:
         for worker, version in found.items():
             if version != own:
                 raise WorkerError(
-                    f"Worker {worker} of {self.address} has metaauto {version}, this is {own}.",
+                    f"Worker {worker} of {self.address} has metaauto {version}, expected {own}.",
                     hint="Install the same metaauto and plugins where they run.",
                 )
 
-    def _look(self) -> None:
-        """Count the workers' threads, and mind how long there was none."""
-        self._looked = time.monotonic()
+    def _check_workers(self) -> None:
+        """Count the workers' threads; raise if there has been no worker for too long."""
+        self._last_check = time.monotonic()
         self.workers = sum(self._client.nthreads().values())
         if self.workers:
-            self._had_workers = self._looked
-        elif self._looked - self._had_workers > _ALONE_SECONDS:
+            self._last_worker_seen = self._last_check
+        elif self._last_check - self._last_worker_seen > _NO_WORKER_SECONDS:
             raise WorkerError(
                 f"The Dask scheduler at {self.address} has had no worker for "
-                f"{_ALONE_SECONDS:.0f} s.",
+                f"{_NO_WORKER_SECONDS:.0f} s.",
                 hint=f"Start some with `dask worker {self.address}`.",
             )
 
-    def _spread(self) -> None:
-        """Have the table on every worker; it is lost when all that had it are."""
-        self._await_workers()
-        self._data = self._client.scatter(self._packed, broadcast=True, hash=False)
+    def _broadcast_table(self) -> None:
+        """Send the table to every worker; needed again when all workers that hold it are lost."""
+        self._wait_for_workers()
+        self._data = self._client.scatter(self._packed_table, broadcast=True, hash=False)
 
-    def _await_workers(self) -> None:
-        self._look()
+    def _wait_for_workers(self) -> None:
+        self._check_workers()
         while not self.workers:
-            time.sleep(_LOOK_AGAIN)
-            self._look()
+            time.sleep(_CHECK_SECONDS)
+            self._check_workers()
 
     def _outcome(self, key: str) -> list[Outcome | Description]:
-        """What came of a job, its files written; nothing if it was cancelled."""
+        """Write the files of a finished job and return its outcome; empty if cancelled."""
         attempt = self._running.pop(key)
         if key in self._cancelled:
             self._cancelled.discard(key)
             return []
         try:
-            parcel = attempt.future.result()
+            result = attempt.future.result()
         except Exception as error:
-            return self._lose(attempt, error)
-        if parcel is None or self._setup is None:
+            return self._retry_or_fail(attempt, error)
+        if result is None or self._setup is None:
             return []
         self._lost = 0
-        for name, content in parcel.files.items():
-            write_whole(Path(self._setup.folder) / name, partial(_fill, content))
-        return [parcel.outcome]
+        for name, content in result.files.items():
+            write_whole(Path(self._setup.folder) / name, partial(_write_bytes, content))
+        return [result.outcome]
 
-    def _lose(self, attempt: _Attempt, error: Exception) -> list[Outcome | Description]:
-        """Have a job done again whose worker could not tell of it, or give it up."""
+    def _retry_or_fail(self, attempt: _Attempt, error: Exception) -> list[Outcome | Description]:
+        """Submit a job whose worker was lost again, or return a failure after several attempts."""
         if isinstance(error, WorkerError):
             raise error
         self._lost += 1
-        if self._lost >= _MOST_LOST:
+        if self._lost >= _MAX_LOST:
             raise WorkerError(
                 f"Jobs are lost on the Dask cluster {self.address}: {_first_line(error)}",
-                hint="Look at the logs of its workers.",
+                hint="Check the logs of its workers.",
             ) from error
-        if attempt.number < _MOST_ATTEMPTS:
+        if attempt.number < _MAX_ATTEMPTS:
             self._send(attempt.job, attempt.number + 1)
             return []
-        cause = f"Its Dask worker did not answer: {_first_line(error)}"
-        seconds = time.monotonic() - attempt.began
+        cause = f"Its Dask worker did not respond: {_first_line(error)}"
+        seconds = time.monotonic() - attempt.started
         return [attempt.job.failed(Status.CRASHED, seconds, cause)]
 
 
-def _fill(content: bytes, file: IO[bytes]) -> None:
+def _write_bytes(content: bytes, file: IO[bytes]) -> None:
     file.write(content)
 
 

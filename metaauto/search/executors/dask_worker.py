@@ -1,7 +1,7 @@
-"""What a worker of a Dask cluster does for a search: jobs, in a process that they may ruin.
+"""Functions that the workers of a Dask cluster run for a search.
 
-Each thread of a Dask worker keeps a process of its own, so that jobs have the same hard limits of
-time and memory as on one machine, and none can harm the Dask worker.
+Each thread of a Dask worker runs its jobs in a separate process, so that jobs have the same time
+and memory limits as on one machine and a crash does not end the Dask worker.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from metaauto.search.executors.local import LocalExecutor
 from metaauto.search.executors.worker import Setup
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome
 
-__all__ = ["Order", "Parcel", "cancel", "close", "packed", "run", "version"]
+__all__ = ["RemoteJob", "RemoteResult", "cancel", "close", "pack_folder", "run", "version"]
 
 _POLL = 0.5
 
 
 @dataclass(frozen=True)
-class Order:
-    """A job and where it belongs.
+class RemoteJob:
+    """A job with the search and the table it belongs to.
 
     Parameters
     ----------
     search : str
-        Name of the executor that sends it, unlike that of any other.
+        Unique name of the executor that sends it.
     table : int
-        Number of the setup; a new table has a new one.
+        Number of the setup; each new table gets a new number.
     setup : Setup
-        What the process must know; its folder is replaced by one of this machine.
+        Setup of the process; its folder is replaced by one on this machine.
     job : Job or DescribeJob
-        What to do.
+        The job.
     memory : float
         MiB that the process may use.
     """
@@ -51,15 +51,15 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Parcel:
-    """An outcome and the files that it names, by their names in the run directory."""
+class RemoteResult:
+    """An outcome and the content of its files, by name in the run directory."""
 
     outcome: Outcome | Description
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
-class _Station:
-    """The process of one thread, and what it was told last."""
+class _WorkerProcess:
+    """The worker process of one thread, and the table it is set up for."""
 
     def __init__(self, memory: float) -> None:
         self.executor = LocalExecutor(1, threads=1, memory=memory)
@@ -67,7 +67,7 @@ class _Station:
         self.is_closed = False
 
     def prepare(self, number: int, setup: Setup) -> None:
-        """Have the process ready for a table."""
+        """Set the process up for a table and wait until it is ready."""
         if self.table != number:
             self.executor.set_up(setup)
             self.table = number
@@ -75,37 +75,37 @@ class _Station:
             self.executor.wait(_POLL)
 
     def close(self) -> None:
-        """End the process, and let the thread that waits for it go."""
+        """End the process and release the thread that waits for it."""
         self.is_closed = True
         self.executor.close()
 
 
 _lock = threading.Lock()
-_stations: dict[tuple[str, int], _Station] = {}
+_processes: dict[tuple[str, int], _WorkerProcess] = {}
 _tables: dict[tuple[str, int], Path] = {}
 _cancelled: dict[str, set[int]] = {}
 
 
-def run(order: Order, data: bytes) -> Parcel | None:
-    """Do a job; None if it was cancelled meanwhile, or its search closed.
+def run(remote: RemoteJob, data: bytes) -> RemoteResult | None:
+    """Run a job; return None if it is cancelled or its search is closed meanwhile.
 
     Parameters
     ----------
-    order : Order
+    remote : RemoteJob
         The job.
     data : bytes
-        The table, from `packed`.
+        The table, from `pack_folder`.
     """
-    folder = _unpacked(order, data)
-    station = _station(order)
-    station.prepare(order.table, replace(order.setup, folder=str(folder)))
-    if not station.is_closed:
-        station.executor.submit(order.job)
-    while not station.is_closed:
-        for outcome in station.executor.wait(_POLL):
-            return Parcel(outcome, _taken(folder, outcome))
-        if order.job.trial in _cancelled.get(order.search, ()):
-            station.executor.cancel(order.job.trial)
+    folder = _unpack_table(remote, data)
+    process = _process_for(remote)
+    process.prepare(remote.table, replace(remote.setup, folder=str(folder)))
+    if not process.is_closed:
+        process.executor.submit(remote.job)
+    while not process.is_closed:
+        for outcome in process.executor.wait(_POLL):
+            return RemoteResult(outcome, _read_files(folder, outcome))
+        if remote.job.trial in _cancelled.get(remote.search, ()):
+            process.executor.cancel(remote.job.trial)
             break
     return None
 
@@ -118,21 +118,21 @@ def cancel(search: str, trial: int) -> None:
 def close(search: str) -> None:
     """Stop the processes of a search and delete its tables."""
     with _lock:
-        for key in [key for key in _stations if key[0] == search]:
-            _stations.pop(key).close()
-        _forget_tables(search)
+        for key in [key for key in _processes if key[0] == search]:
+            _processes.pop(key).close()
+        _delete_tables(search)
     _cancelled.pop(search, None)
 
 
 def version() -> str:
-    """Of metaauto, as it is installed here."""
+    """Return the version of metaauto on this machine."""
     from metaauto import __version__
 
     return __version__
 
 
-def packed(folder: Path) -> bytes:
-    """The files of a folder as one."""
+def pack_folder(folder: Path) -> bytes:
+    """Return the files of a folder as a tar archive."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for path in sorted(folder.iterdir()):
@@ -140,14 +140,14 @@ def packed(folder: Path) -> bytes:
     return buffer.getvalue()
 
 
-def _unpacked(order: Order, data: bytes) -> Path:
-    """Folder of the table on this machine; those before it are deleted, for nobody wants them."""
-    key = (order.search, order.table)
+def _unpack_table(remote: RemoteJob, data: bytes) -> Path:
+    """Return the folder of the table on this machine; delete earlier tables of the search."""
+    key = (remote.search, remote.table)
     with _lock:
         if key in _tables:
             return _tables[key]
-        _forget_tables(order.search, order.table)
-        _cancelled.pop(order.search, None)
+        _delete_tables(remote.search, remote.table)
+        _cancelled.pop(remote.search, None)
         folder = _tables[key] = Path(tempfile.mkdtemp(prefix="metaauto-table-"))
         with tarfile.open(fileobj=io.BytesIO(data)) as archive:
             for member in archive:
@@ -159,22 +159,22 @@ def _unpacked(order: Order, data: bytes) -> Path:
         return folder
 
 
-def _forget_tables(search: str, before: float = float("inf")) -> None:
+def _delete_tables(search: str, before: float = float("inf")) -> None:
     for key in [key for key in _tables if key[0] == search and key[1] < before]:
         shutil.rmtree(_tables.pop(key), ignore_errors=True)
 
 
-def _station(order: Order) -> _Station:
-    key = (order.search, threading.get_ident())
+def _process_for(remote: RemoteJob) -> _WorkerProcess:
+    key = (remote.search, threading.get_ident())
     with _lock:
-        station = _stations.get(key)
-        if station is None:
-            station = _stations[key] = _Station(order.memory)
-    return station
+        process = _processes.get(key)
+        if process is None:
+            process = _processes[key] = _WorkerProcess(remote.memory)
+    return process
 
 
-def _taken(folder: Path, outcome: Outcome | Description) -> dict[str, bytes]:
-    """The files of an outcome, which leave this machine with it."""
+def _read_files(folder: Path, outcome: Outcome | Description) -> dict[str, bytes]:
+    """Read and delete the files of an outcome, which are sent with it."""
     if not isinstance(outcome, Outcome):
         return {}
     found = {}

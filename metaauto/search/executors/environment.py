@@ -1,4 +1,4 @@
-"""The environment that Python must be started in to become a worker."""
+"""The environment variables of worker processes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["thread_environment"]
 
 
 def thread_environment(threads: int) -> dict[str, str]:
-    """Environment that holds numerical libraries to some threads, and hashes to one order."""
+    """Return variables that limit the threads of numerical libraries and fix the hash seed."""
     names = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "BLIS")
     limits = {f"{name}_NUM_THREADS": str(threads) for name in names}
     limits["VECLIB_MAXIMUM_THREADS"] = str(threads)

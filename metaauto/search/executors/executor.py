@@ -1,4 +1,4 @@
-"""What the search asks of whoever runs its jobs."""
+"""The interface of executors, as the search uses it."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ class Executor(Protocol):
     workers: int
 
     def start(self) -> None:
-        """Start worker processes; may be called before the table is read."""
+        """Start the worker processes; may be called before the table is read."""
 
     def set_up(self, setup: Setup) -> None:
-        """Tell the workers what they will work on."""
+        """Send the workers the setup of a fit."""
 
     def free(self) -> int:
-        """Number of jobs that could start at once."""
+        """Return the number of jobs that can start now."""
 
     def submit(self, job: Job | DescribeJob) -> None:
-        """Start a job; only when `free` says so."""
+        """Start a job; requires that `free` is positive."""
 
     def wait(self, seconds: float) -> list[Outcome | Description]:
-        """Wait for outcomes, at most this long; kill what is over its limits."""
+        """Wait for outcomes, at most this long; kill jobs that exceed their limits."""
 
     def cancel(self, trial: int) -> None:
-        """Stop the jobs of a trial; they yield no outcome."""
+        """Stop the jobs of a trial; they give no outcome."""
 
     def close(self) -> None:
         """Stop everything."""

@@ -1,4 +1,4 @@
-"""A child that is forked from this process, which has imported already what it needs."""
+"""A child process that is forked from this one, so that it need not import modules again."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from metaauto.search.executors.process import kill_tree
 
 __all__ = ["Fork", "may_fork"]
 
-# The allocator of pyarrow has a thread, and stops and starts it around a fork by itself.
-_HARMLESS = {"jemalloc_bg_thd"}
+# The allocator of pyarrow stops and restarts its thread around a fork.
+_ALLOWED_THREADS = {"jemalloc_bg_thd"}
 
 
 def may_fork(threads: int) -> bool:
-    """Whether this process is as a fresh one for workers with so many threads, and has no other.
+    """Return whether workers with this number of threads may be forked from this process.
 
-    It was started in their environment, runs in one thread, and no library runs threads of its own,
-    which a fork would lose while they hold locks.
+    The process must have been started in the environment of workers and run a single thread. A fork
+    does not copy other threads, such as those of libraries, but does copy the locks they hold.
     """
     if not sys.platform.startswith("linux") or sys.flags.hash_randomization:
         return False
-    wanted = thread_environment(threads)
-    if any(os.environ.get(name) != value for name, value in wanted.items()):
+    expected = thread_environment(threads)
+    if any(os.environ.get(name) != value for name, value in expected.items()):
         return False
     if threading.active_count() > 1 or threading.current_thread() is not threading.main_thread():
         return False
@@ -39,36 +39,40 @@ def may_fork(threads: int) -> bool:
         tasks = [
             task for task in Path("/proc/self/task").iterdir() if int(task.name) != os.getpid()
         ]
-        return all((task / "comm").read_text().strip() in _HARMLESS for task in tasks)
+        return all((task / "comm").read_text().strip() in _ALLOWED_THREADS for task in tasks)
     except OSError:
         return False
 
 
 class Fork:
-    """A forked process with the ways of a `Child` that is listened to.
+    """A forked process with the interface of a `Child` whose output is captured.
 
     Parameters
     ----------
     run : callable
-        What it does; it reads its standard input and writes its standard output.
+        Function that the process runs; it reads standard input and writes standard output.
     """
 
     def __init__(self, run: Callable[[], None]) -> None:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        hears, self._commands = os.pipe()
-        listens, says = os.pipe()
-        self.output: Any = os.fdopen(listens, "rb")
+        stdin_read, self._commands = os.pipe()
+        stdout_read, stdout_write = os.pipe()
+        self.output: Any = os.fdopen(stdout_read, "rb")
         self._code: int | None = None
         self._lock = threading.Lock()
-        with _interrupts_wait():
+        with _interrupts_blocked():
             self.pid = os.fork()
             if self.pid == 0:
-                _live(run, (hears, says, self._errors.fileno()), (self._commands, listens))
-        os.close(hears)
-        os.close(says)
+                _run_child(
+                    run,
+                    (stdin_read, stdout_write, self._errors.fileno()),
+                    (self._commands, stdout_read),
+                )
+        os.close(stdin_read)
+        os.close(stdout_write)
 
-    def say(self, message: Any) -> bool:
-        """Send one JSON line to its standard input; False if it is gone."""
+    def send(self, message: Any) -> bool:
+        """Write one JSON line to its standard input; return False if the process has ended."""
         line = json.dumps(message).encode() + b"\n"
         try:
             while line:
@@ -77,37 +81,38 @@ class Fork:
             return False
         return True
 
-    def hang_up(self) -> None:
-        """Close its standard input, which tells it to end."""
+    def close_stdin(self) -> None:
+        """Close its standard input, on which the process ends."""
         if self._commands >= 0:
             os.close(self._commands)
             self._commands = -1
 
     def is_alive(self) -> bool:
-        """Whether it still runs."""
-        return self._ended(os.WNOHANG) is None
+        """Return whether the process is running."""
+        return self._wait(os.WNOHANG) is None
 
-    def complaint(self) -> str:
-        """The last line it wrote to its standard error."""
+    def last_stderr_line(self) -> str:
+        """Return the last line of its standard error, empty if there is none."""
         self._errors.seek(0)
         lines = self._errors.read()[-4000:].decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
 
     def kill(self) -> None:
-        """End it at once, with the processes it started."""
+        """Kill the process and the processes that it started."""
         if self.is_alive():
             kill_tree(self.pid)
-            self._ended(0)
-        self.hang_up()
+            self._wait(0)
+        self.close_stdin()
         with contextlib.suppress(OSError):
             self.output.close()
         self._errors.close()
 
-    def _ended(self, how: int) -> int | None:
+    def _wait(self, options: int) -> int | None:
+        """Return its exit code, or None while it runs (with ``os.WNOHANG``)."""
         with self._lock:
             if self._code is None:
                 try:
-                    pid, status = os.waitpid(self.pid, how)
+                    pid, status = os.waitpid(self.pid, options)
                 except ChildProcessError:
                     pid, status = self.pid, 0
                 self._code = os.waitstatus_to_exitcode(status) if pid else None
@@ -115,8 +120,8 @@ class Fork:
 
 
 @contextlib.contextmanager
-def _interrupts_wait() -> Iterator[None]:
-    """Let Ctrl-C reach a fork when it is somebody of its own."""
+def _interrupts_blocked() -> Iterator[None]:
+    """Block Ctrl-C until the forked child has set its own signal handling."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
@@ -124,10 +129,10 @@ def _interrupts_wait() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _live(
-    run: Callable[[], None], standard: tuple[int, int, int], foreign: tuple[int, int]
+def _run_child(
+    run: Callable[[], None], standard: tuple[int, int, int], parent_ends: tuple[int, int]
 ) -> None:
-    """Be the child, and end without returning into the parent's code."""
+    """Run the child and exit without returning into the parent's code."""
     status = 1
     try:
         os.setsid()
@@ -135,9 +140,9 @@ def _live(
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         import fcntl
 
-        # Where a standard stream was closed, one of these may have got its number.
+        # If a standard stream was closed, one of these descriptors may have its number.
         safe = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, 3) for descriptor in standard]
-        for descriptor in (*standard, *foreign):
+        for descriptor in (*standard, *parent_ends):
             os.close(descriptor)
         for number, descriptor in enumerate(safe):
             os.dup2(descriptor, number)

@@ -1,10 +1,10 @@
-"""A process that has imported everything once and forks workers from itself.
+"""The fork server: a process that imports the common modules once and forks workers.
 
-A forked worker is ready in milliseconds, so a killed one is replaced at no cost, and the imports
-(more than a second) are paid once and in the background while the table is read. It runs no
-numerical code and no thread, so that forking it is safe. Where the command line was started in the
-environment of workers, the nursery itself is forked from it, and imports nothing again. Only on
-Linux; elsewhere workers are started one by one.
+A forked worker is ready in milliseconds, so that a killed worker is replaced quickly. The imports
+(more than a second) run once, in the background, while the table is read. The fork server runs no
+numerical code and no thread, so that forking is safe. If the command line was started in the
+environment of workers, the fork server is forked from it and does not import again. Linux only; on
+other systems each worker is a new process.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
-from metaauto.search.executors.process import call_back
+from metaauto.search.executors.process import connect_to_parent
 from metaauto.search.executors.worker import import_common, serve
 
 __all__ = ["main"]
 
-# By number, since it may be forked from a process whose standard streams hold other things.
-_COMMANDS, _ANSWERS = 0, 1
+# By number, because the sys.stdin and sys.stdout of a forked process may be replaced.
+_COMMANDS, _EXIT_CODES = 0, 1
 
 
-def main(call: Mapping[str, Any]) -> None:
-    """Fork a worker for each line on standard input; tell on standard output how workers end."""
+def main(connect_info: Mapping[str, Any]) -> None:
+    """Fork a worker for each line of standard input; write exit codes to standard output."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     wake, waker = os.pipe()
     os.set_blocking(waker, False)
@@ -49,14 +49,14 @@ def main(call: Mapping[str, Any]) -> None:
         for line in lines:
             pid = os.fork()
             if pid == 0:
-                _become_worker({**call, **json.loads(line)}, (wake, waker))
+                _run_worker({**connect_info, **json.loads(line)}, (wake, waker))
             children.add(pid)
     for pid in children:
         _kill(pid)
 
 
-def _become_worker(call: Mapping[str, Any], pipes: tuple[int, int]) -> None:
-    """Live as a worker and end without returning into the parent's code."""
+def _run_worker(connect_info: Mapping[str, Any], pipes: tuple[int, int]) -> None:
+    """Run a worker and exit without returning into the parent's code."""
     status = 1
     try:
         os.setpgid(0, 0)
@@ -64,16 +64,17 @@ def _become_worker(call: Mapping[str, Any], pipes: tuple[int, int]) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for descriptor in pipes:
             os.close(descriptor)
-        silence = os.open(os.devnull, os.O_RDWR)
+        null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
-            os.dup2(silence, descriptor)
-        serve(call_back(call), call.get("memory"))
+            os.dup2(null, descriptor)
+        serve(connect_to_parent(connect_info), connect_info.get("memory"))
         status = 0
     finally:
         os._exit(status)
 
 
 def _reap(children: set[int]) -> None:
+    """Collect the exit codes of ended workers and report them."""
     while children:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -82,8 +83,8 @@ def _reap(children: set[int]) -> None:
         if pid == 0:
             return
         children.discard(pid)
-        ending = {"pid": pid, "code": os.waitstatus_to_exitcode(status)}
-        os.write(_ANSWERS, json.dumps(ending).encode() + b"\n")
+        ended = {"pid": pid, "code": os.waitstatus_to_exitcode(status)}
+        os.write(_EXIT_CODES, json.dumps(ended).encode() + b"\n")
 
 
 def _kill(pid: int) -> None:

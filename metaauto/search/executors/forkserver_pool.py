@@ -1,4 +1,4 @@
-"""Nursery processes that outlive an executor, so that a second fit need not wait for imports."""
+"""Fork servers that outlive an executor, so that a second fit does not wait for imports."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from metaauto.search.executors.environment import thread_environment
 from metaauto.search.executors.fork import Fork, may_fork
 from metaauto.search.executors.process import Child
 
-__all__ = ["Nursery", "fork_nursery", "lease"]
+__all__ = ["ForkServer", "fork_from_server", "lease"]
 
 IDLE_SECONDS = 60.0
-"""An unused nursery ends after so long; until then it costs memory alone."""
+"""An unused fork server ends after this time; until then it uses only memory."""
 
 
-class Nursery:
-    """A nursery process that any number of executors of this process may use at once.
+class ForkServer:
+    """A fork server that several executors of this process may use at the same time.
 
     Parameters
     ----------
@@ -31,52 +31,54 @@ class Nursery:
     """
 
     def __init__(self, child: Child | Fork) -> None:
-        self.endings: dict[int, int] = {}
+        self.exit_codes: dict[int, int] = {}
         self.users = 0
         self._lock = threading.Lock()
         self._child = child
-        self._listener = threading.Thread(target=self._hear, name="metaauto-endings", daemon=True)
-        self._listener.start()
+        self._reader = threading.Thread(
+            target=self._read_exit_codes, name="metaauto-exit-codes", daemon=True
+        )
+        self._reader.start()
 
-    def hire(self, line: Mapping[str, Any]) -> bool:
-        """Ask for a worker that calls back on this line; False if the process is gone."""
+    def start_worker(self, connect_info: Mapping[str, Any]) -> bool:
+        """Request a worker that connects by this information; False if the server has ended."""
         with self._lock:
-            return self._child.say(dict(line))
+            return self._child.send(dict(connect_info))
 
     def is_alive(self) -> bool:
-        """Whether the process runs."""
+        """Return whether the process is running."""
         return self._child.is_alive()
 
-    def complaint(self) -> str:
-        """The last line it wrote to its standard error."""
-        return self._child.complaint()
+    def last_stderr_line(self) -> str:
+        """Return the last line of its standard error, empty if there is none."""
+        return self._child.last_stderr_line()
 
     def kill(self) -> None:
-        """End the process."""
+        """Kill the process."""
         self._child.kill()
 
-    def hang_up(self) -> None:
-        """Tell the process to end its workers and itself."""
+    def shut_down(self) -> None:
+        """Request the process to end its workers and itself."""
         with self._lock:
-            self._child.hang_up()
+            self._child.close_stdin()
 
-    def _hear(self) -> None:
-        with contextlib.suppress(ValueError, OSError):  # its output is closed when it is killed
+    def _read_exit_codes(self) -> None:
+        with contextlib.suppress(ValueError, OSError):  # `kill` closes the output
             for line in self._child.output:
-                ending = json.loads(line)
-                self.endings[ending["pid"]] = ending["code"]
+                ended = json.loads(line)
+                self.exit_codes[ended["pid"]] = ended["code"]
 
 
-_kept: dict[tuple[Any, ...], Nursery] = {}
+_servers: dict[tuple[Any, ...], ForkServer] = {}
 _lock = threading.RLock()
 _timer: threading.Timer | None = None
 
 
-def fork_nursery(threads: int = 1) -> bool:
-    """Fork a nursery for the next fits, if this process is fit for it; whether it is.
+def fork_from_server(threads: int = 1) -> bool:
+    """Fork a fork server for the next fits if this process allows it; return whether it does.
 
-    It imports first what workers need, so that it is paid for once. This must come before any
-    thread starts and any number is computed.
+    This process first imports the modules that workers need, so that they are imported once. Call
+    it before any thread starts and any numerical code runs.
     """
     if not may_fork(threads):
         return False
@@ -85,55 +87,55 @@ def fork_nursery(threads: int = 1) -> bool:
 
     import_common()
     with _lock:
-        if _key(threads) in _kept or not may_fork(threads):
+        if _key(threads) in _servers or not may_fork(threads):
             return False
-        _kept[_key(threads)] = Nursery(Fork(lambda: forkserver.main({})))
+        _servers[_key(threads)] = ForkServer(Fork(lambda: forkserver.main({})))
     return True
 
 
 def _key(threads: int) -> tuple[Any, ...]:
-    """What two fits must have in common to use one nursery."""
-    surroundings = (os.getpid(), os.getcwd(), tuple(sys.path), frozenset(os.environ.items()))
-    return (threads, *surroundings)
+    """Return the key that fits must share to use the same fork server."""
+    environment = (os.getpid(), os.getcwd(), tuple(sys.path), frozenset(os.environ.items()))
+    return (threads, *environment)
 
 
-def _started(line: Mapping[str, Any], threads: int) -> Child:
-    """A process of its own that becomes a nursery."""
+def _start_child(connect_info: Mapping[str, Any], threads: int) -> Child:
+    """Start a fork server as a new process."""
     target = "metaauto.search.executors.forkserver:main"
-    return Child(target, line, thread_environment(threads), listen=True)
+    return Child(target, connect_info, thread_environment(threads), capture_output=True)
 
 
 @contextlib.contextmanager
-def lease(line: Mapping[str, Any], threads: int) -> Iterator[Nursery]:
-    """A nursery of this very environment: one that is kept from an earlier fit, or a new one."""
+def lease(connect_info: Mapping[str, Any], threads: int) -> Iterator[ForkServer]:
+    """Yield a fork server of this environment: one kept from an earlier fit, or a new one."""
     key = _key(threads)
     with _lock:
-        _forget(lambda kept, nursery: not nursery.is_alive() or kept[1] != os.getpid())
-        nursery = _kept.get(key)
-        if nursery is None:
-            _forget(lambda kept, nursery: not nursery.users)
-            nursery = _kept[key] = Nursery(_started(line, threads))
-        if not nursery.users:
-            nursery.endings.clear()
-        nursery.users += 1
+        _discard(lambda key, server: not server.is_alive() or key[1] != os.getpid())
+        server = _servers.get(key)
+        if server is None:
+            _discard(lambda key, server: not server.users)
+            server = _servers[key] = ForkServer(_start_child(connect_info, threads))
+        if not server.users:
+            server.exit_codes.clear()
+        server.users += 1
     try:
-        yield nursery
+        yield server
     finally:
         with _lock:
-            nursery.users -= 1
-            # An executor that nobody closed is forgotten when Python ends, and then no thread
-            # starts any more; the nursery ends by itself when this process is gone.
+            server.users -= 1
+            # While Python finalizes, no thread can start for an executor that was not closed; the
+            # server ends by itself when this process has ended.
             if not sys.is_finalizing():
                 _end_later()
 
 
-def _forget(unwanted: Any) -> None:
-    """End nurseries; those of a process that forked this one belong to it and are only dropped."""
-    for key, nursery in list(_kept.items()):
-        if unwanted(key, nursery):
-            del _kept[key]
+def _discard(unwanted: Any) -> None:
+    """Discard servers and kill them, except those that belong to the parent of this fork."""
+    for key, server in list(_servers.items()):
+        if unwanted(key, server):
+            del _servers[key]
             if key[1] == os.getpid():
-                nursery.kill()
+                server.kill()
 
 
 def _end_later() -> None:
@@ -147,14 +149,14 @@ def _end_later() -> None:
 
 def _end_idle() -> None:
     with _lock:
-        _forget(lambda key, nursery: not nursery.users)
+        _discard(lambda key, server: not server.users)
 
 
 @atexit.register
 def _end_all() -> None:
     with _lock:
-        # An executor that nobody closed: its nursery ends its workers before it ends itself.
-        for key, nursery in _kept.items():
-            if nursery.users and key[1] == os.getpid():
-                nursery.hang_up()
+        # The server of an executor that was not closed ends its workers before itself.
+        for key, server in _servers.items():
+            if server.users and key[1] == os.getpid():
+                server.shut_down()
         _end_idle()

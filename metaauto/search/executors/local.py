@@ -1,4 +1,4 @@
-"""Worker processes on this machine, with hard limits of time and memory from outside."""
+"""Worker processes on this machine, with time and memory limits enforced by the parent."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 
 from metaauto.errors import WorkerError
 from metaauto.search.executors.environment import thread_environment
-from metaauto.search.executors.forkserver_pool import Nursery, lease
-from metaauto.search.executors.process import Child, Switchboard, kill_tree
+from metaauto.search.executors.forkserver_pool import ForkServer, lease
+from metaauto.search.executors.process import Child, ConnectionListener, kill_tree
 from metaauto.search.executors.worker import Ready, Setup, SetupFailure
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status
 
@@ -40,18 +40,18 @@ class _Worker:
 
 
 class LocalExecutor:
-    """A pool of worker processes that a job can crash, hang or bloat without harm.
+    """A pool of worker processes; a job that crashes, hangs or exceeds memory ends only its worker.
 
     Parameters
     ----------
     workers : int
         Number of processes.
     threads : int
-        Threads each may use.
+        Number of threads of each process.
     memory : float
-        MiB each may use above what it starts with; infinite for no limit.
+        MiB that each process may use in addition to its memory at start; infinite for no limit.
     fork : bool, optional
-        Fork workers from a process that has imported everything; by default on Linux.
+        Fork workers from a fork server; by default on Linux.
     """
 
     def __init__(
@@ -68,38 +68,38 @@ class LocalExecutor:
         self._numbers = itertools.count()
         self._pool: list[_Worker] = []
         self._setup: Setup | None = None
-        self._switchboard: Switchboard | None = None
-        self._nursery: Nursery | None = None
+        self._listener: ConnectionListener | None = None
+        self._fork_server: ForkServer | None = None
         self._lease = contextlib.ExitStack()
         self._failed_starts = 0
         self._next_memory_check = 0.0
         self._is_newly_ready = False
 
     def start(self) -> None:
-        """Start the workers; they import while the caller goes on."""
-        if self._switchboard is not None:
+        """Start the workers; they import modules in the background."""
+        if self._listener is not None:
             return
-        self._switchboard = Switchboard()
+        self._listener = ConnectionListener()
         try:
             if self._fork:
-                line = self._line("nursery")
-                self._nursery = self._lease.enter_context(lease(line, self.threads))
+                connect_info = self._connect_info("fork-server")
+                self._fork_server = self._lease.enter_context(lease(connect_info, self.threads))
             while len(self._pool) < self.workers:
-                self._pool.append(self._hire())
+                self._pool.append(self._start_worker())
         except BaseException:
             self.close()
             raise
 
     def set_up(self, setup: Setup) -> None:
-        """Tell the workers what they will work on; idle ones can be told anew."""
+        """Send the workers the setup of a fit; idle workers can be set up again."""
         self.start()
         self._setup = setup
         for worker in self._pool:
             worker.set_up_at, worker.is_ready = None, False
 
     def free(self) -> int:
-        """Number of workers ready for a job."""
-        self._greet()
+        """Return the number of workers that are ready for a job."""
+        self._set_up_connected()
         return sum(1 for worker in self._pool if worker.is_ready and worker.job is None)
 
     def submit(self, job: Job | DescribeJob) -> None:
@@ -111,41 +111,46 @@ class LocalExecutor:
                 try:
                     worker.connection.send(job)
                 except (OSError, EOFError):
-                    # Its death is noticed, and the job failed, at the next wait.
+                    # The next wait detects that the worker has ended, and fails the job.
                     return
                 return
         raise WorkerError("No worker is free.", hint="Ask free() before submit().")
 
     def wait(self, seconds: float) -> list[Outcome | Description]:
-        """Wait for outcomes, at most this long; kill what is over its limits."""
+        """Wait for outcomes, at most this long; kill jobs that exceed their limits."""
         end = time.monotonic() + max(seconds, 0.0)
         while True:
             outcomes = self._collect()
-            if outcomes or self._greet() or self._has_news():
+            if outcomes or self._set_up_connected() or self._take_newly_ready():
                 return outcomes
             left = min(end, self._next_check()) - time.monotonic()
-            self._listen(max(left, 0.0))
+            self._wait_for_messages(max(left, 0.0))
             outcomes = self._collect() + self._enforce_limits()
-            if outcomes or time.monotonic() >= end or self._greet() or self._has_news():
+            if (
+                outcomes
+                or time.monotonic() >= end
+                or self._set_up_connected()
+                or self._take_newly_ready()
+            ):
                 return outcomes
 
     def cancel(self, trial: int) -> None:
-        """Stop the jobs of a trial; they yield no outcome."""
+        """Stop the jobs of a trial; they give no outcome."""
         for worker in list(self._pool):
             if worker.job is not None and worker.job.trial == trial:
                 self._replace(worker)
 
     def close(self) -> None:
-        """Stop everything at once."""
+        """Stop all workers immediately."""
         for worker in self._pool:
-            self._dismiss(worker)
+            self._stop_worker(worker)
         self._pool = []
-        if self._nursery is not None:
+        if self._fork_server is not None:
             self._lease.close()
-            self._nursery = None
-        if self._switchboard is not None:
-            self._switchboard.close()
-            self._switchboard = None
+            self._fork_server = None
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
 
     def __enter__(self) -> LocalExecutor:
         self.start()
@@ -154,80 +159,80 @@ class LocalExecutor:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _line(self, token: str) -> dict[str, Any]:
-        if self._switchboard is None:
+    def _connect_info(self, token: str) -> dict[str, Any]:
+        if self._listener is None:
             raise WorkerError("The executor is closed.", hint="Start a new one.")
         limit = None if self.memory == float("inf") else self.memory
-        return {**self._switchboard.line(token), "memory": limit}
+        return {**self._listener.connect_info(token), "memory": limit}
 
-    def _hire(self) -> _Worker:
+    def _start_worker(self) -> _Worker:
         token = f"worker-{next(self._numbers)}"
         worker = _Worker(token, time.monotonic())
-        if self._nursery is not None:
-            if not self._nursery.hire(self._line(token)):
-                complaint = self._nursery.complaint()
+        if self._fork_server is not None:
+            if not self._fork_server.start_worker(self._connect_info(token)):
+                reason = self._fork_server.last_stderr_line() or "no reason given"
                 raise WorkerError(
-                    f"The process that starts workers is gone: {complaint or 'no reason given'}.",
-                    hint="Check memory and the installation of scikit-learn.",
+                    f"The fork server of the workers has ended: {reason}.",
+                    hint="Check the free memory and the installation of scikit-learn.",
                 )
         else:
             worker.child = Child(
                 "metaauto.search.executors.worker:main",
-                self._line(token),
+                self._connect_info(token),
                 thread_environment(self.threads),
             )
         return worker
 
-    def _greet(self) -> bool:
-        """Set up workers that have called; whether there was one."""
-        if self._switchboard is None:
+    def _set_up_connected(self) -> bool:
+        """Set up workers that have connected; return whether there was one."""
+        if self._listener is None:
             return False
-        greeted = False
+        has_set_up = False
         for worker in list(self._pool):
             if worker.connection is None:
-                answer = self._switchboard.answered(worker.token)
-                if answer is None:
+                accepted = self._listener.accepted(worker.token)
+                if accepted is None:
                     self._check_start(worker)
                     continue
-                worker.connection, worker.pid = answer
+                worker.connection, worker.pid = accepted
             if self._setup is not None and worker.set_up_at is None:
                 worker.set_up_at = time.monotonic()
-                # If it is dead, that is noticed when its connection is read.
+                # Reading from the connection detects a worker that has ended.
                 with contextlib.suppress(OSError):
                     worker.connection.send(self._setup)
-                greeted = True
-        return greeted
+                has_set_up = True
+        return has_set_up
 
-    def _has_news(self) -> bool:
-        """Whether a worker has become ready since the last question."""
-        news, self._is_newly_ready = self._is_newly_ready, False
-        return news
+    def _take_newly_ready(self) -> bool:
+        """Return whether a worker has become ready since the last call."""
+        is_newly_ready, self._is_newly_ready = self._is_newly_ready, False
+        return is_newly_ready
 
     def _check_start(self, worker: _Worker) -> None:
-        carrier = worker.child or self._nursery
-        late = time.monotonic() - worker.started > _START_TIMEOUT
-        if carrier is not None and carrier.is_alive() and not late:
+        process = worker.child or self._fork_server
+        is_late = time.monotonic() - worker.started > _START_TIMEOUT
+        if process is not None and process.is_alive() and not is_late:
             return
-        self._fail_to_start(worker, carrier.complaint() if carrier is not None else "")
+        self._handle_failed_start(worker, process.last_stderr_line() if process is not None else "")
 
-    def _fail_to_start(self, worker: _Worker, complaint: str) -> None:
-        """Try another worker, unless nothing speaks for its faring better."""
+    def _handle_failed_start(self, worker: _Worker, reason: str) -> None:
+        """Replace the worker; raise after repeated failures or if the fork server has ended."""
         self._failed_starts += 1
-        gone = self._nursery is not None and not self._nursery.is_alive()
-        if gone or self._failed_starts >= _MAX_FAILED_STARTS:
+        has_ended = self._fork_server is not None and not self._fork_server.is_alive()
+        if has_ended or self._failed_starts >= _MAX_FAILED_STARTS:
             raise WorkerError(
-                f"Worker processes do not start: {complaint or 'no reason given'}.",
-                hint="Check memory and the installation of scikit-learn and plugins.",
+                f"Worker processes do not start: {reason or 'no reason given'}.",
+                hint="Check the free memory and the installation of scikit-learn and plugins.",
             )
         self._replace(worker)
 
-    def _listen(self, seconds: float) -> None:
-        if self._switchboard is None:
+    def _wait_for_messages(self, seconds: float) -> None:
+        if self._listener is None:
             return
-        lines: list[Any] = [w.connection for w in self._pool if w.connection is not None]
-        ready = wait([*lines, self._switchboard.wake], min(seconds, 1.0))
-        if self._switchboard.wake in ready:
-            self._switchboard.hush()
+        connections: list[Any] = [w.connection for w in self._pool if w.connection is not None]
+        ready = wait([*connections, self._listener.wake], min(seconds, 1.0))
+        if self._listener.wake in ready:
+            self._listener.clear_wake()
 
     def _collect(self) -> list[Outcome | Description]:
         outcomes: list[Outcome | Description] = []
@@ -241,16 +246,16 @@ class LocalExecutor:
                 outcome = connection.recv()
             except (EOFError, OSError):
                 if worker.job is not None:
-                    outcomes.append(self._obituary(worker))
+                    outcomes.append(self._crash_outcome(worker))
                 if worker.is_ready or worker.set_up_at is None:
                     self._replace(worker)
                 else:
-                    self._fail_to_start(worker, self._last_words(worker))
+                    self._handle_failed_start(worker, self._exit_message(worker))
                 continue
             if isinstance(outcome, SetupFailure):
                 raise WorkerError(
                     f"Workers cannot be set up: {outcome.cause}",
-                    hint="If a plugin or a component of yours is named, mend or exclude it.",
+                    hint="If the message names a plugin or component of yours, fix or exclude it.",
                 )
             if isinstance(outcome, Ready):
                 worker.is_ready, worker.memory = True, outcome.memory
@@ -261,41 +266,41 @@ class LocalExecutor:
             outcomes.append(outcome)
         return outcomes
 
-    def _obituary(self, worker: _Worker) -> Outcome | Description:
-        """The outcome of a job whose worker died."""
-        cause = self._last_words(worker)
+    def _crash_outcome(self, worker: _Worker) -> Outcome | Description:
+        """Return the outcome of a job whose worker process ended."""
+        cause = self._exit_message(worker)
         if "SIGKILL" in cause:
-            cause += ", as systems do when memory runs out"
-            return self._ended(worker, Status.MEMORY, f"{cause}.")
-        return self._ended(worker, Status.CRASHED, f"{cause}.")
+            cause += ", probably because the system ran out of memory"
+            return self._failed_outcome(worker, Status.MEMORY, f"{cause}.")
+        return self._failed_outcome(worker, Status.CRASHED, f"{cause}.")
 
-    def _last_words(self, worker: _Worker) -> str:
-        """How a worker ended."""
+    def _exit_message(self, worker: _Worker) -> str:
+        """Return a description of how a worker process ended."""
         code = self._exit_code(worker)
         if code is not None and code < 0:
-            return f"The worker was ended by {signal.Signals(-code).name}"
+            return f"The worker was killed by {signal.Signals(-code).name}"
         return "The worker ended" + ("" if code is None else f" with exit code {code}")
 
     def _exit_code(self, worker: _Worker) -> int | None:
         if worker.child is not None:
             try:
                 return worker.child.process.wait(timeout=1.0)
-            except Exception:  # a process that closed its line but still runs has no code yet
+            except Exception:  # the process has closed its connection but is still running
                 return None
         end = time.monotonic() + 0.5
         while time.monotonic() < end:
-            if self._nursery is not None and worker.pid in self._nursery.endings:
-                return self._nursery.endings.pop(worker.pid)
+            if self._fork_server is not None and worker.pid in self._fork_server.exit_codes:
+                return self._fork_server.exit_codes.pop(worker.pid)
             time.sleep(0.005)
         return None
 
-    def _ended(self, worker: _Worker, status: Status, error: str) -> Outcome | Description:
+    def _failed_outcome(self, worker: _Worker, status: Status, error: str) -> Outcome | Description:
         if worker.job is None:
-            raise WorkerError("A worker without a job cannot fail one.", hint="Report this.")
+            raise WorkerError("The worker has no job.", hint="Report this as a bug.")
         return worker.job.failed(status, time.monotonic() - worker.job_started, error)
 
     def _next_check(self) -> float:
-        """When limits must be looked at again."""
+        """Return the time at which limits must be checked again."""
         now = time.monotonic()
         ends = [w.job_started + w.job.hard_seconds for w in self._pool if w.job is not None]
         if ends and self.memory != float("inf"):
@@ -313,19 +318,19 @@ class LocalExecutor:
                 continue
             if now - worker.job_started >= worker.job.hard_seconds:
                 limit = worker.job.hard_seconds
-                cause = f"It took longer than its {limit:.1f} s and was stopped."
-                outcomes.append(self._ended(worker, Status.TIMEOUT, cause))
+                cause = f"Stopped: it exceeded the time limit of {limit:.1f} s."
+                outcomes.append(self._failed_outcome(worker, Status.TIMEOUT, cause))
                 self._replace(worker)
             elif check_memory and (used := _resident(worker.pid) - worker.memory) > self.memory:
                 cause = (
-                    f"It used {used:.0f} MiB; {self.memory:.0f} MiB are allowed a worker "
+                    f"It used {used:.0f} MiB; the limit is {self.memory:.0f} MiB per worker "
                     f"(raise --memory or lower --cores)."
                 )
-                outcomes.append(self._ended(worker, Status.MEMORY, cause))
+                outcomes.append(self._failed_outcome(worker, Status.MEMORY, cause))
                 self._replace(worker)
         return outcomes
 
-    def _dismiss(self, worker: _Worker) -> None:
+    def _stop_worker(self, worker: _Worker) -> None:
         if worker.child is not None:
             worker.child.kill()
         elif worker.pid:
@@ -334,12 +339,12 @@ class LocalExecutor:
             worker.connection.close()
 
     def _replace(self, worker: _Worker) -> None:
-        self._dismiss(worker)
-        self._pool[self._pool.index(worker)] = self._hire()
+        self._stop_worker(worker)
+        self._pool[self._pool.index(worker)] = self._start_worker()
 
 
 def _resident(pid: int) -> float:
-    """Resident memory of a process and what it started, MiB."""
+    """Return the resident memory of a process and its children, MiB."""
     import psutil
 
     total = 0

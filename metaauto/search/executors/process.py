@@ -1,4 +1,4 @@
-"""Child processes of ours, and the line on which they call back."""
+"""Child Python processes, and the connection between parent and child."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from typing import IO, Any
 
 from metaauto.errors import WorkerError
 
-__all__ = ["Child", "Switchboard", "call_back", "kill_tree"]
+__all__ = ["Child", "ConnectionListener", "connect_to_parent", "kill_tree"]
 
 # The child imports metaauto from where the parent did, and never runs the user's __main__ again.
 _BOOT = """
 import json, sys
-call = json.loads(open(0, "rb", buffering=0, closefd=False).readline())
-sys.path[:] = call["path"]
+connect_info = json.loads(open(0, "rb", buffering=0, closefd=False).readline())
+sys.path[:] = connect_info["path"]
 import importlib
-module, function = call["target"].split(":")
-getattr(importlib.import_module(module), function)(call)
+module, function = connect_info["target"].split(":")
+getattr(importlib.import_module(module), function)(connect_info)
 """
 
 
@@ -34,14 +34,14 @@ def _listener(authkey: bytes) -> Listener:
     try:
         return Listener(authkey=authkey)
     except OSError:
-        # The path of a socket may not be long, and temporary folders of clusters are.
+        # Socket paths are limited in length, and temporary folders of clusters can exceed it.
         return Listener(("127.0.0.1", 0), authkey=authkey)
 
 
-class Switchboard:
-    """Listens for children that call back; `wake` becomes readable when one has.
+class ConnectionListener:
+    """Accepts connections of child processes; `wake` becomes readable after each.
 
-    Calls are answered on a thread of its own, so that nothing here blocks the caller.
+    Connections are accepted on a separate thread, so that no method blocks the caller.
     """
 
     def __init__(self) -> None:
@@ -49,41 +49,43 @@ class Switchboard:
         self._listener = _listener(self._authkey)
         self._address = self._listener.address
         self._lock = threading.Lock()
-        self._calls: dict[str, tuple[Connection, int]] = {}
+        self._accepted: dict[str, tuple[Connection, int]] = {}
         self.wake, self._waker = Pipe(duplex=False)
         self._closed = False
-        threading.Thread(target=self._answer, name="metaauto-switchboard", daemon=True).start()
+        threading.Thread(
+            target=self._accept_connections, name="metaauto-connections", daemon=True
+        ).start()
 
-    def _answer(self) -> None:
+    def _accept_connections(self) -> None:
         with self._listener:
             while not self._closed:
                 try:
                     connection = self._listener.accept()
                     token, pid = connection.recv()
                 except Exception:
-                    # A child may die while it calls, and closing ends the wait; neither is our
-                    # error. Where the cause lasts, such as too many open files, do not spin.
+                    # A child may end while it connects, and `close` interrupts the wait. The pause
+                    # avoids a busy loop for lasting causes such as too many open files.
                     time.sleep(0.01)
                     continue
                 with self._lock:
                     if self._closed:
                         connection.close()
-                    self._calls[token] = (connection, pid)
-                self.ring()
+                    self._accepted[token] = (connection, pid)
+                self.notify()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Make `wake` readable."""
         with self._lock:
             if not self._closed:
                 self._waker.send_bytes(b"!")
 
-    def hush(self) -> None:
+    def clear_wake(self) -> None:
         """Empty `wake`."""
         while self.wake.poll():
             self.wake.recv_bytes()
 
-    def line(self, token: str) -> dict[str, Any]:
-        """What a child must know to call back."""
+    def connect_info(self, token: str) -> dict[str, Any]:
+        """Return the address and the keys that a child needs to connect."""
         return {
             "address": self._address,
             "authkey": self._authkey.hex(),
@@ -91,10 +93,10 @@ class Switchboard:
             "path": [os.getcwd() if part == "" else part for part in sys.path],
         }
 
-    def answered(self, token: str) -> tuple[Connection, int] | None:
-        """The connection and process number of a child, once it has called."""
+    def accepted(self, token: str) -> tuple[Connection, int] | None:
+        """Return the connection and process ID of a child, or None before it has connected."""
         with self._lock:
-            return self._calls.pop(token, None)
+            return self._accepted.pop(token, None)
 
     def close(self) -> None:
         """Stop listening."""
@@ -102,68 +104,71 @@ class Switchboard:
             if self._closed:
                 return
             self._closed = True
-            # Children that wait for an answer see the line go dead, and end.
-            for connection, _ in self._calls.values():
+            # Children whose connection is not yet in use see it closed, and end.
+            for connection, _ in self._accepted.values():
                 connection.close()
             self._waker.close()
             self.wake.close()
-        # On a thread, since a call is never answered if the listener has just stopped to.
-        threading.Thread(target=self._last_call, name="metaauto-last-call", daemon=True).start()
+        # On a thread, because connecting blocks if the listener has just stopped accepting.
+        threading.Thread(
+            target=self._unblock_accept, name="metaauto-unblock-accept", daemon=True
+        ).start()
 
-    def _last_call(self) -> None:
-        """Wake the thread that waits in accept."""
+    def _unblock_accept(self) -> None:
+        """Unblock the thread that waits in accept."""
         with contextlib.suppress(OSError, EOFError):
             Client(self._address, authkey=self._authkey).close()
 
 
-def call_back(call: Mapping[str, Any]) -> Connection:
-    """Called in a child: connect to the parent's switchboard."""
-    address = call["address"] if isinstance(call["address"], str) else tuple(call["address"])
-    connection = Client(address, authkey=bytes.fromhex(call["authkey"]))
-    connection.send((call["token"], os.getpid()))
+def connect_to_parent(connect_info: Mapping[str, Any]) -> Connection:
+    """Connect a child process to the parent's `ConnectionListener`."""
+    address = connect_info["address"]
+    address = address if isinstance(address, str) else tuple(address)
+    connection = Client(address, authkey=bytes.fromhex(connect_info["authkey"]))
+    connection.send((connect_info["token"], os.getpid()))
     return connection
 
 
 class Child:
-    """A Python process that runs ``module:function`` and calls back.
+    """A Python process that runs ``module:function`` and connects to this process.
 
     Parameters
     ----------
     target : str
-        ``module:function``; it receives the call as a dict.
-    line : mapping
-        From `Switchboard.line`.
+        ``module:function``; the function receives ``connect_info`` as a dict.
+    connect_info : mapping
+        From `ConnectionListener.connect_info`.
     environment : mapping
-        Added to this process's environment.
-    listen : bool
-        Whether its standard output is kept for `output`.
+        Variables added to the environment of this process.
+    capture_output : bool
+        Whether its standard output can be read from `output`.
     """
 
     def __init__(
         self,
         target: str,
-        line: Mapping[str, Any],
+        connect_info: Mapping[str, Any],
         environment: Mapping[str, str] | None = None,
-        listen: bool = False,
+        capture_output: bool = False,
     ) -> None:
         if not sys.executable:
             raise WorkerError(
-                "There is no Python executable to start worker processes with.",
+                "Worker processes cannot start: sys.executable is empty.",
                 hint="Run metaauto under a regular Python interpreter.",
             )
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
             [sys.executable, "-c", _BOOT],
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE if listen else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if capture_output else subprocess.DEVNULL,
             stderr=self._errors,
             env={**os.environ, **(environment or {})},
             start_new_session=os.name == "posix",
         )
-        self.say({**line, "target": target})
+        self.send({**connect_info, "target": target})
 
-    def say(self, message: Any) -> bool:
-        """Send one JSON line to its standard input; False if it is gone."""
+    def send(self, message: Any) -> bool:
+        """Write one JSON line to its standard input; return False if the process has ended."""
         if self.process.stdin is None:
             return False
         try:
@@ -173,29 +178,29 @@ class Child:
             return False
         return True
 
-    def hang_up(self) -> None:
-        """Close its standard input, which tells it to end."""
+    def close_stdin(self) -> None:
+        """Close its standard input, on which the process ends."""
         if self.process.stdin is not None:
             with contextlib.suppress(OSError):
                 self.process.stdin.close()
 
     @property
     def output(self) -> Any:
-        """Its standard output."""
+        """Return its standard output."""
         return self.process.stdout
 
     def is_alive(self) -> bool:
-        """Whether it still runs."""
+        """Return whether the process is running."""
         return self.process.poll() is None
 
-    def complaint(self) -> str:
-        """The last line it wrote to its standard error."""
+    def last_stderr_line(self) -> str:
+        """Return the last line of its standard error, empty if there is none."""
         self._errors.seek(0)
         lines = self._errors.read()[-4000:].decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
 
     def kill(self) -> None:
-        """End it at once, with the processes it started."""
+        """Kill the process and the processes that it started."""
         kill_tree(self.process.pid)
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout):
@@ -208,13 +213,13 @@ class Child:
 
 
 def kill_tree(pid: int) -> None:
-    """End a process and what it started."""
+    """Kill a process and the processes that it started."""
     import signal
 
     if os.name == "posix":
-        for end in (os.killpg, os.kill):
+        for kill in (os.killpg, os.kill):
             try:
-                end(pid, signal.SIGKILL)
+                kill(pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
                 continue
         return

@@ -1,4 +1,4 @@
-"""What a worker process does: take a job, run it, send its outcome."""
+"""The worker process: receive a job, run it, send its outcome."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from metaauto.plugins.manager import PluginSettings
-from metaauto.search.executors.process import call_back
+from metaauto.search.executors.process import connect_to_parent
 from metaauto.search.trial import Job
 
 __all__ = ["Ready", "Setup", "SetupFailure", "import_common", "main", "serve"]
@@ -21,7 +21,7 @@ __all__ = ["Ready", "Setup", "SetupFailure", "import_common", "main", "serve"]
 
 @dataclass(frozen=True)
 class Setup:
-    """What a worker needs before its first job.
+    """The setup that a worker receives before its first job.
 
     Parameters
     ----------
@@ -30,11 +30,11 @@ class Setup:
     plugins : PluginSettings
         Which plugins to load.
     objects : bytes
-        Further plugin objects, pickled by value; empty if there are none.
+        Additional plugin objects, pickled by value; empty if there are none.
     threads : int
-        Threads a model may use.
+        Number of threads a model may use.
     keeps_models : bool
-        Whether fitted models are written, or predictions alone.
+        Whether fitted models are written, or only predictions.
     """
 
     folder: str
@@ -46,7 +46,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class Ready:
-    """What a worker sends when it can take its first job."""
+    """Sent by a worker that is ready for its first job."""
 
     memory: float
     """Resident memory before the first job, MiB."""
@@ -54,13 +54,13 @@ class Ready:
 
 @dataclass(frozen=True)
 class SetupFailure:
-    """What a worker sends when it cannot begin."""
+    """Sent by a worker whose setup failed."""
 
     cause: str
 
 
 def import_common() -> None:
-    """Import what nearly every job uses, before the first job waits for it."""
+    """Import the modules that nearly every job uses, before the first job."""
     import numpy
     import pandas
     import pyarrow.feather
@@ -73,16 +73,16 @@ def import_common() -> None:
     del numpy, pandas, pyarrow, sklearn
 
 
-def main(call: Mapping[str, Any]) -> None:
-    """Entry of a worker that was started as a process of its own."""
+def main(connect_info: Mapping[str, Any]) -> None:
+    """Run a worker that was started as a separate process."""
     _ignore_interrupts()
-    threading.Thread(target=_follow_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_exit_with_parent, args=(os.getppid(),), daemon=True).start()
     import_common()
-    serve(call_back(call), call.get("memory"))
+    serve(connect_to_parent(connect_info), connect_info.get("memory"))
 
 
 def serve(connection: Connection, memory: float | None) -> None:
-    """Take jobs until the parent hangs up."""
+    """Run jobs until the parent closes the connection."""
     evaluator = None
     while True:
         try:
@@ -133,7 +133,7 @@ def _resident() -> float:
 
 
 def _limit_memory(memory: float | None) -> None:
-    """Let allocations beyond the limit (MiB) fail inside the process, where the system can."""
+    """Make allocations above the limit (MiB) fail inside the process (Linux only)."""
     if memory is None or memory == float("inf") or not sys.platform.startswith("linux"):
         return
     import resource
@@ -146,14 +146,14 @@ def _limit_memory(memory: float | None) -> None:
 
 
 def _ignore_interrupts() -> None:
-    """Ctrl-C is for the parent, which decides what becomes of the workers."""
+    """Ignore Ctrl-C: the parent handles it and stops the workers."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _follow_parent(parent: int) -> None:
-    """End when the parent is gone, even in the middle of a job."""
+def _exit_with_parent(parent: int) -> None:
+    """Exit when the parent process has ended, even during a job."""
     import psutil
 
     while psutil.pid_exists(parent) and os.getppid() in (parent, 0):

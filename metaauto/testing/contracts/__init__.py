@@ -1,1 +1,1 @@
-"""One contract a kind of component: pytest classes to subclass."""
+"""Contracts of the kinds of components: pytest classes to subclass."""

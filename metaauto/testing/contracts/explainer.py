@@ -1,4 +1,4 @@
-"""The contract of an explainer: what reports rely on."""
+"""Contract of explainers."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from metaauto.components.explainer import Explainer, ExplainerInput
-from metaauto.testing.global_state import heavy_imports_of, no_traces
+from metaauto.testing.global_state import heavy_imports_of, unchanged_global_state
 
-__all__ = ["ExplainerContract", "make_question"]
+__all__ = ["ExplainerContract", "make_explainer_input"]
 
 
 class ExplainerContract:
-    """Everything that an explainer promises.
+    """Contract tests of an explainer.
 
     Subclass it in a test module, under a name that starts with ``Test``, and set `explainer`.
 
@@ -24,7 +24,7 @@ class ExplainerContract:
     explainer : Explainer
         The component under test.
     tolerance : float
-        How far the contribution of a column that the prediction ignores may lie from zero.
+        Largest absolute contribution of a column that the prediction ignores.
 
     Examples
     --------
@@ -36,84 +36,88 @@ class ExplainerContract:
     explainer: Explainer
     tolerance: float = 1e-6
 
-    def explain(self, question: ExplainerInput) -> pd.DataFrame:
-        """Explain, and check the form of the answer."""
-        found = self.explainer.explain(question)
-        assert isinstance(found, pd.DataFrame), f"it returned a {type(found).__name__}"
-        assert list(found.columns) == list(question.X.columns), "a column for each column of X"
-        assert found.index.equals(question.X.index), "the index of X"
-        assert np.isfinite(found.to_numpy(dtype=np.float64)).all(), "no NaN and no infinity"
-        return found.astype(np.float64)
+    def explain(self, table: ExplainerInput) -> pd.DataFrame:
+        """Explain, and check the form of the result."""
+        result = self.explainer.explain(table)
+        assert isinstance(result, pd.DataFrame), (
+            f"expected a DataFrame, got a {type(result).__name__}"
+        )
+        assert list(result.columns) == list(table.X.columns), "the columns differ from those of X"
+        assert result.index.equals(table.X.index), "the index differs from that of X"
+        assert np.isfinite(result.to_numpy(dtype=np.float64)).all(), "the result is not finite"
+        return result.astype(np.float64)
 
-    def test_finds_what_matters(self) -> None:
-        """Columns that the prediction ignores add nothing, the one it rests on adds most."""
-        found = self.explain(make_question(12)).abs().mean()
-        ignored = found[["small", "note", "when", "flag"]]
-        assert (ignored <= self.tolerance).all(), f"columns that do nothing: {dict(ignored)}"
-        assert found["size"] == found.max()
-        assert found["tree"] > self.tolerance, "categories matter, too"
+    def test_relevant_columns(self) -> None:
+        """Ignored columns contribute nothing, the most important column contributes most."""
+        result = self.explain(make_explainer_input(12)).abs().mean()
+        ignored = result[["small", "note", "when", "flag"]]
+        assert (ignored <= self.tolerance).all(), (
+            f"contributions of ignored columns: {dict(ignored)}"
+        )
+        assert result["size"] == result.max()
+        assert result["tree"] > self.tolerance, "the categorical column has no contribution"
 
-    def test_tells_the_direction(self) -> None:
-        """What raises the prediction adds, what lowers it takes away."""
-        question = make_question(30)
-        added = self.explain(question)["size"].to_numpy()
-        size = question.X["size"].to_numpy()
+    def test_sign_of_contributions(self) -> None:
+        """Cells that raise the prediction have positive contributions."""
+        table = make_explainer_input(30)
+        contributions = self.explain(table)["size"].to_numpy()
+        size = table.X["size"].to_numpy()
         known = np.isfinite(size)
-        assert np.corrcoef(added[known], size[known])[0, 1] > 0.9
+        assert np.corrcoef(contributions[known], size[known])[0, 1] > 0.9
 
     def test_difficult_tables(self) -> None:
-        """No row, one row, one column, one row to compare with, categories that are missing."""
-        question = make_question(6)
-        self.explain(make_question(6, rows=slice(0, 0)))
-        self.explain(make_question(6, rows=slice(3, 4)))
-        self.explain(make_question(6, others=1))
+        """No row, one row, one background row, one column and missing categories are accepted."""
+        table = make_explainer_input(6)
+        self.explain(make_explainer_input(6, rows=slice(0, 0)))
+        self.explain(make_explainer_input(6, rows=slice(3, 4)))
+        self.explain(make_explainer_input(6, background_rows=1))
         first = ExplainerInput(
             lambda frame: frame["size"].fillna(0.0).to_numpy(),
-            question.X[["size"]],
-            question.background[["size"]],
+            table.X[["size"]],
+            table.background[["size"]],
         )
         self.explain(first)
 
-    def test_same_seed_same_answer(self) -> None:
-        """It repeats itself."""
-        first, second = (self.explain(make_question(6, seed=3)) for _ in range(2))
+    def test_same_seed_same_result(self) -> None:
+        """Two calls with the same seed give the same result."""
+        first, second = (self.explain(make_explainer_input(6, seed=3)) for _ in range(2))
         pd.testing.assert_frame_equal(first, second)
 
-    def test_manners(self) -> None:
-        """Neither the rows nor the process are changed."""
-        question = make_question(5)
-        X, background = pickle.loads(pickle.dumps((question.X, question.background)))
-        self.explain(question)
-        with no_traces():
-            self.explain(question)
-        pd.testing.assert_frame_equal(question.X, X)
-        pd.testing.assert_frame_equal(question.background, background)
+    def test_no_side_effects(self) -> None:
+        """Neither the input nor global state is changed."""
+        table = make_explainer_input(5)
+        X, background = pickle.loads(pickle.dumps((table.X, table.background)))
+        self.explain(table)
+        with unchanged_global_state():
+            self.explain(table)
+        pd.testing.assert_frame_equal(table.X, X)
+        pd.testing.assert_frame_equal(table.background, background)
 
-    def test_imports_nothing_heavy(self) -> None:
-        """The plugin's module is imported in every process: libraries wait until explain."""
+    def test_imports_no_heavy_library(self) -> None:
+        """Heavy libraries are imported in ``explain``, not when the plugin is loaded."""
         component = self.explainer
         heavy = heavy_imports_of(component.explain.__module__, component.requires)
         assert not heavy, f"Import {', '.join(heavy)} inside explain."
 
 
-def make_question(
-    n_rows: int, seed: int = 0, rows: slice = slice(None), others: int = 25
+def make_explainer_input(
+    n_rows: int, seed: int = 0, rows: slice = slice(None), background_rows: int = 25
 ) -> ExplainerInput:
-    """Rows with every kind of column, and a prediction that uses ``size`` and ``tree`` alone.
+    """Make rows with all kinds of columns; the prediction depends on ``size`` and ``tree`` only.
 
     Parameters
     ----------
     n_rows : int
-        Rows to explain, before `rows` selects some of them.
+        Number of rows before `rows` selects some of them.
     seed : int
-        Seed handed to the explainer; the rows are always the same.
+        Seed of the explainer; the rows do not depend on it.
     rows : slice
-        Which of them to explain.
-    others : int
-        Rows to compare with.
+        Rows to explain.
+    background_rows : int
+        Number of background rows.
     """
     random = np.random.default_rng(0)
-    total = n_rows + others
+    total = n_rows + background_rows
     trees = pd.Categorical.from_codes(random.integers(-1, 3, total), ["ash", "elm", "oak"])
     frame = pd.DataFrame(
         {

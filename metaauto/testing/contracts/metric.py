@@ -1,4 +1,4 @@
-"""The contract of a metric: what search, ensemble and leaderboard rely on."""
+"""Contract of metrics."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from metaauto.metrics import Metric
-from metaauto.testing.global_state import no_traces
+from metaauto.testing.global_state import unchanged_global_state
 
 __all__ = ["MetricContract"]
 
 
 class MetricContract:
-    """Everything that a metric promises.
+    """Contract tests of a metric.
 
     Subclass it in a test module, under a name that starts with ``Test``, and set `metric`.
 
@@ -25,7 +25,7 @@ class MetricContract:
     metric : Metric
         The component under test.
     tolerance : float
-        How far the value of a perfect prediction may lie from the optimum.
+        Absolute tolerance between the value of a perfect prediction and the optimum.
 
     Examples
     --------
@@ -41,12 +41,12 @@ class MetricContract:
     tolerance: float = 1e-6
 
     def pytest_generate_tests(self, metafunc: Any) -> None:
-        """Run the checks that ask for a ``kind`` once for each kind that is measured."""
+        """Parametrise the checks with a ``kind`` argument by the tasks of the metric."""
         if "kind" in metafunc.fixturenames:
-            metafunc.parametrize("kind", self.metric.kinds)
+            metafunc.parametrize("kind", self.metric.tasks)
 
     def rows(self, kind: str, n_rows: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """True values, a perfect prediction and a useless one."""
+        """Return true values, a perfect prediction and a constant prediction."""
         if kind == "regression":
             values = np.linspace(1.0, 9.0, n_rows)
             return values, values.copy(), np.full(n_rows, 5.0)
@@ -56,67 +56,67 @@ class MetricContract:
         return codes, perfect, np.full((n_rows, classes), 1.0 / classes)
 
     def blend(self, kind: str, quality: float) -> tuple[np.ndarray, np.ndarray]:
-        """True values, and a prediction between useless (0) and perfect (1), with noise."""
-        y, perfect, useless = self.rows(kind)
+        """Return true values and a noisy prediction of quality 0 (constant) to 1 (perfect)."""
+        y, perfect, constant = self.rows(kind)
         random = np.random.default_rng(0)
         if kind == "regression":
             return y, perfect + (1.0 - quality) * random.normal(size=len(y)) * 2.0
         wrong = np.roll(perfect, 1, axis=1)
         missed = random.random(len(y)) > quality
         return y, np.where(
-            missed[:, None], 0.6 * wrong + 0.4 * useless, 0.8 * perfect + 0.2 * useless
+            missed[:, None], 0.6 * wrong + 0.4 * constant, 0.8 * perfect + 0.2 * constant
         )
 
     def test_perfect_prediction_is_the_optimum(self, kind: str) -> None:
-        """A perfect prediction has the value that the metric names as its optimum."""
-        y, perfect, useless = self.rows(kind)
+        """The value of a perfect prediction is ``optimum``."""
+        y, perfect, constant = self.rows(kind)
         value = self.metric.score(y, perfect)
         if math.isinf(self.metric.optimum):
-            assert self.metric.loss(y, perfect) < self.metric.loss(y, useless)
+            assert self.metric.loss(y, perfect) < self.metric.loss(y, constant)
         else:
             assert value == pytest.approx(self.metric.optimum, abs=self.tolerance)
 
     def test_better_predictions_have_less_loss(self, kind: str) -> None:
-        """The direction that it states is the true one."""
+        """Better predictions have a lower loss, as ``greater_is_better`` states."""
         losses = [self.metric.loss(*self.blend(kind, quality)) for quality in (0.5, 0.8, 0.98)]
         assert losses == sorted(losses, reverse=True), f"losses of better predictions: {losses}"
         assert losses[0] > losses[-1]
 
     def test_constant_prediction_has_a_value(self, kind: str) -> None:
-        """A model that has learned nothing is measured, not refused."""
-        y, _, useless = self.rows(kind)
-        assert math.isfinite(self.metric.loss(y, useless))
+        """The loss of a constant prediction is finite."""
+        y, _, constant = self.rows(kind)
+        assert math.isfinite(self.metric.loss(y, constant))
 
     def test_order_of_rows_does_not_matter(self, kind: str) -> None:
-        """Shuffled rows have the same value."""
+        """The value does not depend on the order of the rows."""
         y, prediction = self.blend(kind, 0.7)
         order = np.random.default_rng(1).permutation(len(y))
         shuffled = self.metric.score(y[order], prediction[order])
         assert shuffled == pytest.approx(self.metric.score(y, prediction), rel=1e-9)
 
-    def test_a_weight_of_two_is_a_row_twice(self, kind: str) -> None:
-        """Metrics that are ``weighted`` count rows by their weights."""
+    def test_weights_equal_repeated_rows(self, kind: str) -> None:
+        """An integer weight in ``weighted`` metrics equals repeating the row."""
         if not self.metric.weighted:
             pytest.skip("not weighted")
         y, prediction = self.blend(kind, 0.7)
         weight = np.random.default_rng(2).integers(1, 5, len(y)).astype(float)
-        twice = np.repeat(np.arange(len(y)), weight.astype(int))
+        repeated = np.repeat(np.arange(len(y)), weight.astype(int))
         assert self.metric.score(y, prediction, weight) == pytest.approx(
-            self.metric.score(y[twice], prediction[twice]), rel=1e-6
+            self.metric.score(y[repeated], prediction[repeated]), rel=1e-6
         )
 
     def test_predictions_in_single_precision(self, kind: str) -> None:
-        """Predictions are kept in float32."""
+        """Predictions in float32, as the search stores them, give the same value."""
         y, prediction = self.blend(kind, 0.7)
         single = self.metric.score(y, prediction.astype(np.float32))
         assert single == pytest.approx(self.metric.score(y, prediction), rel=1e-3, abs=1e-4)
 
-    def test_manners(self, kind: str) -> None:
-        """It travels, and changes neither its arguments nor the process."""
+    def test_no_side_effects(self, kind: str) -> None:
+        """The metric can be pickled and changes neither its arguments nor global state."""
         y, prediction = self.blend(kind, 0.7)
         copies = y.copy(), prediction.copy()
         value = self.metric.score(y, prediction)
-        with no_traces():
+        with unchanged_global_state():
             again = pickle.loads(pickle.dumps(self.metric)).score(y, prediction)
         assert isinstance(value, float)
         assert again == value

@@ -1,4 +1,4 @@
-"""The contract of a model: what the search relies on."""
+"""Contract of models."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ import pytest
 
 from metaauto.components import Model
 from metaauto.plugins.registry import Registry
-from metaauto.testing.global_state import heavy_imports_of, no_traces
+from metaauto.testing.global_state import heavy_imports_of, unchanged_global_state
 from metaauto.testing.problems import (
     Problem,
     check_prediction,
-    disagreeing,
+    contradictory,
     fit_on,
     make_problem,
     predict_with,
 )
-from metaauto.testing.sampling import default_values, draw_values, faults_in
+from metaauto.testing.sampling import default_values, draw_values, invalid_values
 
 __all__ = ["ModelContract"]
 
 
 class ModelContract:
-    """Everything that a model promises, by itself and through its tags.
+    """Contract tests of a model and its tags.
 
     Subclass it in a test module, under a name that starts with ``Test``, and set `model`. Checks
-    of what a model does not claim (by its tags, tasks and limits) are skipped.
+    that do not apply to the model's tags, tasks and limits are skipped.
 
     Attributes
     ----------
@@ -42,15 +42,15 @@ class ModelContract:
     rows : int
         Training rows of the small problems.
     draws : int
-        Random configurations that are fitted, besides the default.
+        Number of random configurations that are fitted, besides the default.
     fit_seconds : float
-        Deadline of most fits, for models that keep one; shorten it to keep the suite fast.
+        Deadline of most fits, for models tagged ``keeps_deadline``; reduce it for faster tests.
     large_rows : int
-        Rows of the problem on which the deadline is tested.
+        Rows of the problem in the deadline test.
     deadline_seconds, deadline_bound : float
-        The deadline given there, and the seconds after which it counts as ignored.
+        Deadline of that fit, and the seconds after which the test fails.
     tolerance : float
-        How far predictions of one row may lie from those of the same row in a batch.
+        Absolute tolerance between the prediction of a single row and of the same row in a batch.
 
     Examples
     --------
@@ -73,19 +73,19 @@ class ModelContract:
     tolerance: float = 1e-4
 
     def pytest_generate_tests(self, metafunc: Any) -> None:
-        """Run the checks that ask for a ``kind`` once for each task of the model."""
+        """Parametrise the checks with a ``kind`` argument by the tasks of the model."""
         if "kind" in metafunc.fixturenames:
             metafunc.parametrize("kind", self.model.tasks)
 
-    # -- help for the checks ------------------------------------------------------------------
+    # -- helpers ------------------------------------------------------------------------------
 
     def problem(self, kind: str, **settings: Any) -> Problem:
-        """A small problem in the form that the model takes."""
+        """Make a small problem, with a typed frame if the model accepts one."""
         settings.setdefault("n_rows", self.rows)
-        return make_problem(kind, frame=self.model.tags.raw, **settings)
+        return make_problem(kind, frame=self.model.tags.accepts_dataframe, **settings)
 
     def first_kind(self) -> str:
-        """The kind of task for checks that need only one."""
+        """Return the first task of the model."""
         return self.model.tasks[0]
 
     def need(self, *tags: str) -> None:
@@ -95,11 +95,11 @@ class ModelContract:
                 pytest.skip(f"not tagged {tag}")
 
     def fitted(self, problem: Problem) -> Any:
-        """The default configuration, fitted."""
+        """Fit the default configuration."""
         return fit_on(self.model, problem, seconds=self.fit_seconds)
 
     def fits(self, problem: Problem, values: Any = None, **context: Any) -> np.ndarray:
-        """Fit, predict the validation rows, and check the prediction."""
+        """Fit, predict the validation rows and check the prediction."""
         context.setdefault("seconds", self.fit_seconds)
         estimator = fit_on(self.model, problem, values, **context)
         prediction = predict_with(estimator, problem)
@@ -109,21 +109,21 @@ class ModelContract:
     # -- every task ---------------------------------------------------------------------------
 
     def test_fits_and_predicts(self, kind: str) -> None:
-        """It learns from a fold and predicts its validation rows."""
+        """The model can be fitted on a fold and predicts its validation rows."""
         problem = self.problem(kind)
         estimator = self.fitted(problem)
         check_prediction(predict_with(estimator, problem), problem)
         if kind != "regression":
             raw = np.asarray(estimator.predict_proba(problem.X_validation), dtype=float)
-            assert np.allclose(raw.sum(axis=1), 1.0, atol=1e-4), "rows of probabilities sum to 1"
+            assert np.allclose(raw.sum(axis=1), 1.0, atol=1e-4), "probabilities must sum to 1"
             assert list(estimator.classes_) == list(range(problem.n_classes))
 
     def test_fits_without_a_validation_part(self, kind: str) -> None:
-        """The validation part is a help, not a need."""
+        """The model can be fitted without a validation part."""
         self.fits(self.problem(kind), validated=False)
 
     def test_random_configurations(self, kind: str) -> None:
-        """Whatever the search draws can be built and fitted."""
+        """Random configurations of the space can be built and fitted."""
         space = self.model.space_for(kind)
         for seed in range(self.draws if space else 0):
             values = draw_values(space, seed)
@@ -133,15 +133,15 @@ class ModelContract:
                 raise AssertionError(f"{values} fails: {error}") from error
 
     def test_portfolio_entries_fit(self, kind: str) -> None:
-        """Each recommended configuration can be fitted."""
+        """Each portfolio configuration can be fitted."""
         space = self.model.space_for(kind)
         for entry in self.model.portfolio:
             known = {key: value for key, value in entry.items() if key in space}
             values = {**default_values(space), **known}
             self.fits(self.problem(kind), values)
 
-    def test_says_nothing(self, kind: str, capfd: Any) -> None:
-        """Neither warnings nor output: workers are silent."""
+    def test_no_output(self, kind: str, capfd: Any) -> None:
+        """Fit and predict give no warnings and no output."""
         problem = self.problem(kind)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -154,15 +154,15 @@ class ModelContract:
     # -- difficult rows -----------------------------------------------------------------------
 
     def test_one_column(self, kind: str) -> None:
-        """A table of one column is a table."""
-        if self.model.tags.raw:
-            pytest.skip("takes typed frames")
+        """Tables with one column are accepted."""
+        if self.model.tags.accepts_dataframe:
+            pytest.skip("requires typed frames")
         self.fits(self.problem(kind, n_features=1))
 
     def test_constant_column(self, kind: str) -> None:
-        """A fold may hold a constant column."""
-        if self.model.tags.raw:
-            pytest.skip("takes typed frames")
+        """Constant columns are accepted."""
+        if self.model.tags.accepts_dataframe:
+            pytest.skip("requires typed frames")
 
         def with_constant(X: Any) -> Any:
             X = X.copy()
@@ -172,30 +172,30 @@ class ModelContract:
         self.fits(self.problem(kind).with_columns(with_constant))
 
     def test_tiny_fold(self, kind: str) -> None:
-        """Six rows can be all there are."""
+        """Six training rows are accepted."""
         self.fits(self.problem(kind, n_rows=6, n_features=3))
 
     def test_missing_values(self, kind: str) -> None:
-        """Models tagged ``missing`` take NaN, also where training had none."""
-        self.need("missing")
-        if self.model.tags.raw:
-            pytest.skip("takes typed frames")
+        """Models tagged ``accepts_nan`` accept NaN, also in columns without NaN in training."""
+        self.need("accepts_nan")
+        if self.model.tags.accepts_dataframe:
+            pytest.skip("requires typed frames")
         random = np.random.default_rng(1)
 
-        def with_holes(X: Any) -> Any:
+        def with_missing(X: Any) -> Any:
             X = X.copy()
             X[random.random(X.shape) < 0.2] = np.nan
             return X
 
         problem = self.problem(kind)
-        self.fits(problem.with_columns(with_holes))
-        self.fits(replace(problem, X_validation=with_holes(problem.X_validation)))
+        self.fits(problem.with_columns(with_missing))
+        self.fits(replace(problem, X_validation=with_missing(problem.X_validation)))
 
     def test_category_codes(self, kind: str) -> None:
-        """Models tagged ``categories`` take codes, NaN and the -1 of unseen categories."""
-        self.need("categories")
-        if self.model.tags.raw:
-            pytest.skip("takes typed frames")
+        """Models tagged ``accepts_categories`` accept codes, NaN and -1 for unseen categories."""
+        self.need("accepts_categories")
+        if self.model.tags.accepts_dataframe:
+            pytest.skip("requires typed frames")
         problem = self.problem(kind)
 
         def with_codes(X: Any) -> Any:
@@ -209,23 +209,23 @@ class ModelContract:
         self.fits(problem)
 
     def test_sparse_rows(self, kind: str) -> None:
-        """Models tagged ``sparse`` take sparse matrices and learn the same from them."""
-        self.need("sparse")
-        if self.model.tags.raw:
-            pytest.skip("takes typed frames")
+        """Models tagged ``accepts_sparse`` accept sparse matrices."""
+        self.need("accepts_sparse")
+        if self.model.tags.accepts_dataframe:
+            pytest.skip("requires typed frames")
         from scipy import sparse
 
         problem = self.problem(kind)
         dense = self.fits(problem)
-        thin = self.fits(problem.with_columns(sparse.csr_matrix))
-        assert dense.shape == thin.shape
+        sparse_prediction = self.fits(problem.with_columns(sparse.csr_matrix))
+        assert dense.shape == sparse_prediction.shape
 
     def test_sparse_rows_with_category_codes(self, kind: str) -> None:
-        """Words make rows sparse, and the other columns of the table may be categories."""
-        self.need("sparse")
-        self.need("categories")
-        if self.model.tags.raw:
-            pytest.skip("takes typed frames")
+        """Sparse matrices with category codes are accepted."""
+        self.need("accepts_sparse")
+        self.need("accepts_categories")
+        if self.model.tags.accepts_dataframe:
+            pytest.skip("requires typed frames")
         from scipy import sparse
 
         def with_codes(X: Any) -> Any:
@@ -237,23 +237,23 @@ class ModelContract:
 
         problem = replace(self.problem(kind).with_columns(with_codes), categorical=(0,))
         dense = self.fits(problem)
-        thin = self.fits(problem.with_columns(sparse.csr_matrix))
-        assert dense.shape == thin.shape
+        sparse_prediction = self.fits(problem.with_columns(sparse.csr_matrix))
+        assert dense.shape == sparse_prediction.shape
 
     def test_many_classes(self) -> None:
-        """Twelve classes, if it does so many."""
+        """Twelve classes are accepted unless ``max_classes`` is lower."""
         limit = self.model.max_classes
         if "multiclass" not in self.model.tasks or (limit is not None and limit < 12):
-            pytest.skip("does not do twelve classes")
+            pytest.skip("no support for twelve classes")
         self.fits(self.problem("multiclass", n_classes=12))
 
     def test_class_absent_from_the_training_part(self) -> None:
-        """``classes_`` tells which classes were there; the others get probability 0."""
+        """``classes_`` contains the training classes; other classes get probability 0."""
         if "multiclass" not in self.model.tasks:
-            pytest.skip("does not do multiclass")
+            pytest.skip("no support for multiclass")
         problem = self.problem("multiclass")
         kept = np.flatnonzero(problem.y != 1)
-        rows = problem.X.iloc[kept] if self.model.tags.raw else problem.X[kept]
+        rows = problem.X.iloc[kept] if self.model.tags.accepts_dataframe else problem.X[kept]
         lacking = replace(problem, X=rows, y=problem.y[kept])
         estimator = self.fitted(lacking)
         assert list(estimator.classes_) == [0, 2]
@@ -261,17 +261,17 @@ class ModelContract:
         check_prediction(prediction, lacking)
         assert (prediction[:, 1] == 0).all()
 
-    # -- promises of the tags -----------------------------------------------------------------
+    # -- tags ---------------------------------------------------------------------------------
 
     def test_same_seed_same_model(self, kind: str) -> None:
-        """Models tagged ``deterministic`` repeat themselves."""
+        """Models tagged ``deterministic`` give the same predictions for the same seed."""
         self.need("deterministic")
         problem = self.problem(kind)
         first, second = (self.fits(problem, seed=3, seconds=float("inf")) for _ in range(2))
         np.testing.assert_array_equal(first, second)
 
     def test_one_row_predicts_as_in_a_batch(self, kind: str) -> None:
-        """A row's prediction does not depend on its company."""
+        """The prediction of a row does not depend on the other rows."""
         problem = self.problem(kind)
         estimator = self.fitted(problem)
         batch = predict_with(estimator, problem)
@@ -281,54 +281,56 @@ class ModelContract:
             np.testing.assert_allclose(alone[0], batch[row], rtol=1e-3, atol=self.tolerance)
 
     def test_weights_matter(self, kind: str) -> None:
-        """Models tagged ``sample_weight`` believe the heavier of two rows that disagree."""
-        self.need("sample_weight")
-        problem = disagreeing(self.problem(kind))
+        """Sample weights change the predictions of models tagged ``accepts_sample_weight``."""
+        self.need("accepts_sample_weight")
+        problem = contradictory(self.problem(kind))
         half = len(problem.y) // 2
         means = []
         for heavy in (1.0, 9.0):
             weight = np.repeat([1.0, heavy], half)
             weighted = replace(problem, sample_weight=weight)
-            found = self.fits(weighted, validated=False, seconds=max(self.fit_seconds, 1.0))
-            means.append((found if kind == "regression" else found[:, -1]).mean())
-        assert means[1] > means[0] + 1e-3, f"heavier rows should pull: {means}"
+            predicted = self.fits(weighted, validated=False, seconds=max(self.fit_seconds, 1.0))
+            means.append((predicted if kind == "regression" else predicted[:, -1]).mean())
+        assert means[1] > means[0] + 1e-3, f"sample weights have no effect: {means}"
 
-    def test_rows_of_no_weight(self, kind: str) -> None:
-        """Weights may be zero."""
-        self.need("sample_weight")
+    def test_rows_of_weight_zero(self, kind: str) -> None:
+        """Sample weights of zero are accepted."""
+        self.need("accepts_sample_weight")
         problem = self.problem(kind)
         weight = (np.arange(len(problem.y)) % 5 > 0).astype(float)
         self.fits(replace(problem, sample_weight=weight))
 
     def test_deadline_is_kept(self, kind: str) -> None:
-        """Models tagged ``deadline`` stop by themselves and are usable then."""
-        self.need("deadline")
+        """Models tagged ``keeps_deadline`` stop in time and can predict."""
+        self.need("keeps_deadline")
         n_rows = min(self.large_rows, self.model.max_rows or self.large_rows)
         problem = self.problem(kind, n_rows=n_rows, n_features=10)
         began = time.monotonic()
         estimator = fit_on(self.model, problem, seconds=self.deadline_seconds)
         took = time.monotonic() - began
         check_prediction(predict_with(estimator, problem), problem)
-        assert took < self.deadline_bound, f"It took {took:.1f} s of {self.deadline_seconds} s."
+        assert took < self.deadline_bound, (
+            f"It took {took:.1f} s with a deadline of {self.deadline_seconds} s."
+        )
 
     def test_deadline_that_has_passed(self, kind: str) -> None:
-        """A deadline in the past still leaves a usable model."""
-        self.need("deadline")
+        """A fit with a deadline in the past returns a model that can predict."""
+        self.need("keeps_deadline")
         self.fits(self.problem(kind), seconds=-1.0)
 
     def test_validation_part_is_used(self, kind: str) -> None:
-        """Models tagged ``early_stopping`` stop elsewhere if the validation part is noise."""
-        self.need("early_stopping")
+        """The validation part changes models tagged ``uses_early_stopping``."""
+        self.need("uses_early_stopping")
         problem = self.problem(kind, n_rows=max(self.rows, 300))
         shuffled = np.random.default_rng(0).permutation(problem.y_validation)
-        good = self.fits(problem, seconds=60.0)
-        misled = self.fits(replace(problem, y_validation=shuffled), seconds=60.0)
-        assert not np.array_equal(good, misled), "the validation part changes nothing"
+        original = self.fits(problem, seconds=60.0)
+        changed = self.fits(replace(problem, y_validation=shuffled), seconds=60.0)
+        assert not np.array_equal(original, changed), "the validation part has no effect"
 
-    # -- shipping -----------------------------------------------------------------------------
+    # -- serialisation ------------------------------------------------------------------------
 
     def test_pickles(self, kind: str) -> None:
-        """A fitted model travels between processes."""
+        """A fitted model can be pickled."""
         problem = self.problem(kind)
         estimator = self.fitted(problem)
         again = pickle.loads(pickle.dumps(estimator))
@@ -337,7 +339,7 @@ class ModelContract:
         )
 
     def test_is_saved_and_loaded(self, kind: str) -> None:
-        """A saved model loads without trust in anything that it does not name."""
+        """A saved model can be loaded with the types in ``trusted`` only."""
         from metaauto.model.serialization import dump_estimator, load_estimator, trusted_types
 
         problem = self.problem(kind)
@@ -348,19 +350,19 @@ class ModelContract:
             predict_with(estimator, problem), predict_with(again, problem)
         )
 
-    # -- manners ------------------------------------------------------------------------------
+    # -- side effects -------------------------------------------------------------------------
 
-    def test_leaves_the_process_alone(self, kind: str) -> None:
-        """No global state is changed."""
+    def test_keeps_global_state(self, kind: str) -> None:
+        """Global state is not changed."""
         problem = self.problem(kind)
-        self.fits(problem)  # libraries may set themselves up once
-        with no_traces():
+        self.fits(problem)  # libraries may initialise themselves once
+        with unchanged_global_state():
             self.fits(problem)
 
-    def test_leaves_the_rows_alone(self, kind: str) -> None:
-        """Prepared rows are shared between trials and must not be changed."""
+    def test_keeps_input(self, kind: str) -> None:
+        """Prepared rows, which trials share, are not changed."""
         problem = self.problem(kind)
-        if self.model.tags.sample_weight:
+        if self.model.tags.accepts_sample_weight:
             problem = replace(problem, sample_weight=np.linspace(0.5, 2.0, len(problem.y)))
         copy = pickle.loads(pickle.dumps(problem))
         self.fits(problem)
@@ -369,25 +371,25 @@ class ModelContract:
             equal = before.equals if hasattr(before, "equals") else partial(np.array_equal, before)
             assert equal(after), f"It changed {name}."
 
-    def test_imports_nothing_heavy(self) -> None:
-        """The plugin's module is imported in every process: libraries wait until build."""
+    def test_imports_no_heavy_library(self) -> None:
+        """Heavy libraries are imported in ``build`` or ``fit``, not when the plugin is loaded."""
         heavy = heavy_imports_of(self.model.build.__module__, self.model.requires)
         assert not heavy, f"Import {', '.join(heavy)} inside build or fit."
 
     # -- the space ----------------------------------------------------------------------------
 
     def test_values_go_through_json(self, kind: str) -> None:
-        """Values come back from the knowledge store as they went in."""
+        """Values are unchanged by a JSON round trip, as in the knowledge store."""
         space = self.model.space_for(kind)
         for values in (default_values(space), *(draw_values(space, s) for s in range(20))):
             again = json.loads(json.dumps(values, allow_nan=False))
             assert again == values
-            assert not faults_in(space, again), faults_in(space, again)
+            assert not invalid_values(space, again), invalid_values(space, again)
 
     def test_portfolio_lies_in_the_space(self) -> None:
-        """Every portfolio entry is known and in range for at least one task."""
+        """Every portfolio value is in the space of at least one task."""
         spaces = [self.model.space_for(kind) for kind in self.model.tasks]
         for entry in self.model.portfolio:
             for key, value in entry.items():
-                faults = [faults_in(space, {key: value}) for space in spaces]
-                assert any(not f for f in faults), faults[0]
+                problems = [invalid_values(space, {key: value}) for space in spaces]
+                assert any(not found for found in problems), problems[0]

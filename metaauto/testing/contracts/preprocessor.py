@@ -1,4 +1,4 @@
-"""The contract of a preprocessor: what the preparation of a table relies on."""
+"""Contract of preprocessors."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 
 from metaauto.components import BuildContext, Preprocessor
 from metaauto.plugins.registry import Registry
-from metaauto.testing.global_state import heavy_imports_of, no_traces
-from metaauto.testing.sampling import default_values, draw_values, faults_in
+from metaauto.testing.global_state import heavy_imports_of, unchanged_global_state
+from metaauto.testing.sampling import default_values, draw_values, invalid_values
 
 __all__ = ["PreprocessorContract"]
 
@@ -23,11 +23,11 @@ _WORDS = ("red", "green", "blue", "late", "early", "good", "bad", "new", "old", 
 
 
 class PreprocessorContract:
-    """Everything that a preprocessor promises for its slot.
+    """Contract tests of a preprocessor in its slot.
 
     Subclass it in a test module, under a name that starts with ``Test``, and set `preprocessor`.
-    The input is made for the slot: numeric columns, category columns, dates, one text column, or
-    the whole matrix.
+    The input depends on the slot: numeric columns, category columns, dates, one text column, or
+    the complete matrix.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class PreprocessorContract:
     rows : int
         Training rows.
     draws : int
-        Random configurations that are fitted, besides the default.
+        Number of random configurations that are fitted, besides the default.
 
     Examples
     --------
@@ -54,24 +54,24 @@ class PreprocessorContract:
     draws: int = 5
 
     def pytest_generate_tests(self, metafunc: Any) -> None:
-        """Run the checks that ask for a ``kind`` once for each task of the preprocessor."""
+        """Parametrise the checks with a ``kind`` argument by the tasks of the preprocessor."""
         if "kind" in metafunc.fixturenames:
             metafunc.parametrize("kind", self.preprocessor.tasks)
 
-    # -- help for the checks ------------------------------------------------------------------
+    # -- helpers ------------------------------------------------------------------------------
 
     def columns(self, n_rows: int, seed: int = 0) -> Any:
-        """Input as the slot sees it."""
+        """Make an input of the slot."""
         return _MAKERS[self.preprocessor.slot](n_rows, np.random.default_rng(seed))
 
     def target(self, kind: str, n_rows: int) -> np.ndarray:
-        """A target with every class."""
+        """Make a target with all classes."""
         if kind == "regression":
             return np.linspace(-1.0, 1.0, n_rows)
         return np.arange(n_rows) % (2 if kind == "binary" else 3)
 
     def built(self, kind: str, X: Any, values: Any = None, seed: int = 0) -> Any:
-        """An unfitted transformer; skips the check if it is "leave as it is"."""
+        """Build an unfitted transformer; skip the check if ``build`` returns None."""
         width = X.shape[1] if getattr(X, "ndim", 1) == 2 else 1
         context = BuildContext(
             kind=kind,
@@ -84,45 +84,47 @@ class PreprocessorContract:
             values = default_values(self.preprocessor.space)
         transformer = self.preprocessor.build(values, context)
         if transformer is None:
-            pytest.skip("leaves the columns as they are")
+            pytest.skip("build returns None (columns are unchanged)")
         return transformer
 
     def fitted(self, kind: str, X: Any, values: Any = None, seed: int = 0) -> Any:
-        """A transformer fitted as the search does it, and the training rows it made."""
+        """Fit a transformer as the search does; return it and the transformed training rows."""
         transformer = self.built(kind, X, values, seed)
-        made = transformer.fit_transform(X, self.target(kind, len(X)))
-        self.check(made, len(X))
-        return transformer, made
+        output = transformer.fit_transform(X, self.target(kind, len(X)))
+        self.check(output, len(X))
+        return transformer, output
 
-    def check(self, made: Any, n_rows: int) -> None:
-        """Fail unless the output is a numeric matrix with the promised properties."""
-        sparse = hasattr(made, "tocsr")
-        assert not sparse or self.preprocessor.sparse, "sparse output needs sparse=True"
-        matrix = np.asarray(made.toarray() if sparse else made, dtype=np.float64)
+    def check(self, output: Any, n_rows: int) -> None:
+        """Assert that the output is a numeric matrix that agrees with the tags."""
+        sparse = hasattr(output, "tocsr")
+        assert not sparse or self.preprocessor.outputs_sparse, (
+            "sparse output requires outputs_sparse=True"
+        )
+        matrix = np.asarray(output.toarray() if sparse else output, dtype=np.float64)
         assert matrix.ndim == 2, f"the output has shape {matrix.shape}"
         assert matrix.shape[0] == n_rows
-        assert not np.isinf(matrix).any(), "the output holds infinity"
-        if self.preprocessor.native:
+        assert not np.isinf(matrix).any(), "the output contains infinite values"
+        if self.preprocessor.outputs_categories:
             codes = matrix[~np.isnan(matrix)]
-            assert (codes == np.round(codes)).all(), "category codes are whole numbers"
-            assert (codes >= -1).all(), "category codes are -1 or more"
-        elif self.preprocessor.slot != "datetime" and not self.preprocessor.keeps_missing:
-            # Dates that are missing are imputed behind their slot.
-            assert not np.isnan(matrix).any(), "NaN in the output needs keeps_missing=True"
+            assert (codes == np.round(codes)).all(), "category codes must be integers"
+            assert (codes >= -1).all(), "category codes must be >= -1"
+        elif self.preprocessor.slot != "datetime" and not self.preprocessor.passes_nan:
+            # Missing dates are imputed after the datetime slot.
+            assert not np.isnan(matrix).any(), "NaN in the output requires passes_nan=True"
 
-    # -- what it makes ------------------------------------------------------------------------
+    # -- output -------------------------------------------------------------------------------
 
     def test_fits_and_transforms(self, kind: str) -> None:
-        """New rows come out as wide as the training rows."""
+        """The output of new rows has as many columns as that of the training rows."""
         X = self.columns(self.rows)
-        transformer, made = self.fitted(kind, X)
+        transformer, training = self.fitted(kind, X)
         new = self.columns(17, seed=1)
         out = transformer.transform(new)
         self.check(out, 17)
-        assert out.shape[1] == made.shape[1]
+        assert out.shape[1] == training.shape[1]
 
     def test_random_configurations(self, kind: str) -> None:
-        """Whatever the search draws can be built and fitted."""
+        """Random configurations of the space can be built and fitted."""
         X = self.columns(self.rows)
         for seed in range(self.draws if self.preprocessor.space else 0):
             values = draw_values(self.preprocessor.space, seed)
@@ -132,8 +134,8 @@ class PreprocessorContract:
             except Exception as error:
                 raise AssertionError(f"{values} fails: {error}") from error
 
-    def test_one_row_comes_out_as_in_a_batch(self, kind: str) -> None:
-        """A row's output does not depend on its company."""
+    def test_one_row_is_transformed_as_in_a_batch(self, kind: str) -> None:
+        """The output of a row does not depend on the other rows."""
         X = self.columns(self.rows)
         transformer, _ = self.fitted(kind, X)
         new = self.columns(6, seed=1)
@@ -141,64 +143,64 @@ class PreprocessorContract:
         alone = _dense(transformer.transform(_take(new, slice(2, 3))))
         np.testing.assert_allclose(alone[0], batch[2], rtol=1e-5, atol=1e-8)
 
-    def test_names_its_columns(self, kind: str) -> None:
-        """``get_feature_names_out`` gives one name a column: importances are told by them."""
+    def test_feature_names_out(self, kind: str) -> None:
+        """``get_feature_names_out`` returns one unique name per output column."""
         X = self.columns(self.rows)
-        transformer, made = self.fitted(kind, X)
+        transformer, output = self.fitted(kind, X)
         names = [str(c) for c in X.columns] if hasattr(X, "columns") else None
-        found = list(transformer.get_feature_names_out(names))
-        assert len(found) == made.shape[1]
-        assert len(set(found)) == len(found), "two columns have one name"
+        names_out = list(transformer.get_feature_names_out(names))
+        assert len(names_out) == output.shape[1]
+        assert len(set(names_out)) == len(names_out), "output columns have duplicate names"
 
     # -- difficult columns --------------------------------------------------------------------
 
     def test_unseen_and_missing_cells(self, kind: str) -> None:
-        """Rows to predict hold what training never did."""
+        """Cells that are missing, or unseen at training, are accepted."""
         slot = self.preprocessor.slot
         transformer, _ = self.fitted(kind, self.columns(self.rows))
-        new = _spoiled(slot, self.columns(8, seed=3))
+        new = _with_unseen_cells(slot, self.columns(8, seed=3))
         self.check(transformer.transform(new), 8)
 
     def test_columns_without_information(self, kind: str) -> None:
-        """A fold may hold constant and, where the slot takes them, empty columns."""
-        X = _emptied(self.preprocessor.slot, self.columns(self.rows))
+        """Constant columns and, if the slot allows them, empty columns are accepted."""
+        X = _uninformative(self.preprocessor.slot, self.columns(self.rows))
         try:
-            transformer, made = self.fitted(kind, X)
+            transformer, output = self.fitted(kind, X)
         except ValueError as error:
             if self.preprocessor.slot == "text" and "vocabulary" in str(error):
-                raise AssertionError("a column of empty texts must not fail") from error
+                raise AssertionError("a column of empty texts must be accepted") from error
             raise
         out = transformer.transform(self.columns(5, seed=1))
-        assert out.shape == (5, made.shape[1])
+        assert out.shape == (5, output.shape[1])
 
     def test_few_rows(self, kind: str) -> None:
-        """Six rows can be all there are."""
+        """Six training rows are accepted."""
         self.fitted(kind, self.columns(6))
 
-    # -- manners ------------------------------------------------------------------------------
+    # -- side effects -------------------------------------------------------------------------
 
     def test_same_seed_same_output(self, kind: str) -> None:
-        """It repeats itself."""
+        """Two fits with the same seed give the same output."""
         X = self.columns(self.rows)
         first, second = (_dense(self.fitted(kind, X, seed=4)[1]) for _ in range(2))
         np.testing.assert_array_equal(first, second)
 
-    def test_travels(self, kind: str) -> None:
-        """It can be pickled, and saved and loaded without trust in what it does not name."""
+    def test_is_saved_and_loaded(self, kind: str) -> None:
+        """The transformer can be pickled, and loaded with the types in ``trusted`` only."""
         from metaauto.model.serialization import dump_estimator, load_estimator, trusted_types
 
         transformer, _ = self.fitted(kind, self.columns(self.rows))
         new = self.columns(9, seed=1)
-        wanted = _dense(transformer.transform(new))
+        expected = _dense(transformer.transform(new))
         trusted = {*trusted_types(Registry()), *self.preprocessor.trusted}
         for again in (
             pickle.loads(pickle.dumps(transformer)),
             load_estimator(dump_estimator(transformer), trusted),
         ):
-            np.testing.assert_array_equal(_dense(again.transform(new)), wanted)
+            np.testing.assert_array_equal(_dense(again.transform(new)), expected)
 
-    def test_leaves_its_input_alone(self, kind: str) -> None:
-        """Columns are shared between trials and must not be changed."""
+    def test_keeps_input(self, kind: str) -> None:
+        """Columns, which trials share, are not changed."""
         X = self.columns(self.rows)
         copy = pickle.loads(pickle.dumps(X))
         transformer, _ = self.fitted(kind, X)
@@ -206,36 +208,36 @@ class PreprocessorContract:
         same = X.equals(copy) if hasattr(X, "equals") else np.array_equal(X, copy)
         assert same, "the input was changed"
 
-    def test_leaves_the_process_alone(self, kind: str) -> None:
-        """No global state is changed, and nothing is said."""
+    def test_keeps_global_state(self, kind: str) -> None:
+        """Global state is not changed, and there are no warnings."""
         X = self.columns(self.rows)
         self.fitted(kind, X)
-        with no_traces(), warnings.catch_warnings(record=True) as caught:
+        with unchanged_global_state(), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             transformer, _ = self.fitted(kind, X)
             transformer.transform(X)
         assert not caught, f"It warns: {caught[0].message}"
 
-    def test_imports_nothing_heavy(self) -> None:
-        """The plugin's module is imported in every process: libraries wait until build."""
+    def test_imports_no_heavy_library(self) -> None:
+        """Heavy libraries are imported in ``build``, not when the plugin is loaded."""
         component = self.preprocessor
         heavy = heavy_imports_of(component.build.__module__, component.requires)
         assert not heavy, f"Import {', '.join(heavy)} inside build."
 
     def test_values_go_through_json(self) -> None:
-        """Values come back from the knowledge store as they went in."""
+        """Values are unchanged by a JSON round trip, as in the knowledge store."""
         space = self.preprocessor.space
         for values in (default_values(space), *(draw_values(space, s) for s in range(20))):
             again = json.loads(json.dumps(values, allow_nan=False))
             assert again == values
-            assert not faults_in(space, again)
+            assert not invalid_values(space, again)
 
 
 def _numbers(n_rows: int, random: np.random.Generator) -> pd.DataFrame:
     return pd.DataFrame(random.normal(size=(n_rows, 4)), columns=["a", "b", "c", "d"])
 
 
-def _numbers_with_holes(n_rows: int, random: np.random.Generator) -> pd.DataFrame:
+def _numbers_with_missing(n_rows: int, random: np.random.Generator) -> pd.DataFrame:
     frame = _numbers(n_rows, random)
     return frame.mask(random.random(frame.shape) < 0.15)
 
@@ -267,7 +269,7 @@ def _texts(n_rows: int, random: np.random.Generator) -> np.ndarray:
 
 
 _MAKERS: dict[str, Callable[[int, np.random.Generator], Any]] = {
-    "impute": _numbers_with_holes,
+    "impute": _numbers_with_missing,
     "scale": _numbers,
     "categorical": _categories,
     "datetime": _dates,
@@ -276,8 +278,8 @@ _MAKERS: dict[str, Callable[[int, np.random.Generator], Any]] = {
 }
 
 
-def _spoiled(slot: str, X: Any) -> Any:
-    """Rows with missing or unheard-of cells, as far as the slot can meet them."""
+def _with_unseen_cells(slot: str, X: Any) -> Any:
+    """Add missing and unseen cells that can occur in the slot."""
     if slot == "text":
         X = X.copy()
         X[:3] = ["", "nobody ever wrote this", "\N{SNOWMAN} \N{GREEK SMALL LETTER ALPHA}"]
@@ -296,7 +298,7 @@ def _spoiled(slot: str, X: Any) -> Any:
     return X
 
 
-def _emptied(slot: str, X: Any) -> Any:
+def _uninformative(slot: str, X: Any) -> Any:
     if slot == "text":
         return np.asarray([""] * len(X), dtype=object)
     X = X.copy()
@@ -314,5 +316,5 @@ def _take(X: Any, rows: slice) -> Any:
     return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
 
 
-def _dense(made: Any) -> np.ndarray:
-    return np.asarray(made.toarray() if hasattr(made, "toarray") else made, dtype=np.float64)
+def _dense(output: Any) -> np.ndarray:
+    return np.asarray(output.toarray() if hasattr(output, "toarray") else output, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""The contract of a reader: what reading a table relies on."""
+"""Contract of readers."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import pytest
 
 from metaauto.components import Reader
 from metaauto.errors import ReadError
-from metaauto.testing.global_state import heavy_imports_of, no_traces
+from metaauto.testing.global_state import heavy_imports_of, unchanged_global_state
 
 __all__ = ["ReaderContract"]
 
 
 class ReaderContract:
-    """Everything that a reader promises.
+    """Contract tests of a reader.
 
-    Subclass it in a test module, under a name that starts with ``Test``, set `reader`, and write
-    `source` (and `broken_source`, if there is such a thing as a broken one).
+    Subclass it in a test module, under a name that starts with ``Test``, set `reader`, and
+    implement `source` (and `broken_source`, if a source can be malformed).
 
     Attributes
     ----------
     reader : Reader
         The component under test.
     foreign : tuple of str
-        Sources that it must leave to others.
+        Sources that the reader must not match.
 
     Examples
     --------
@@ -44,67 +44,67 @@ class ReaderContract:
 
     def source(self, folder: Path) -> str:
         """Make a source with at least two rows and one column, and return its name."""
-        raise NotImplementedError("Write source(self, folder) in the subclass.")
+        raise NotImplementedError("Implement source(self, folder) in the subclass.")
 
     def broken_source(self, folder: Path) -> str | None:
-        """Make a source that the reader feels called to read but cannot; None if impossible."""
+        """Make a malformed source that the reader matches; None if there is none."""
         return None
 
     def missing_source(self, folder: Path) -> str | None:
-        """Name a source that the reader feels called to read but is not there."""
+        """Return a source that the reader matches but that does not exist."""
         source = Path(self.source(folder))
         if not source.is_file():
             return None
         return str(source.with_name(f"absent-{source.name}"))
 
-    def test_knows_its_sources(self, tmp_path: Path) -> None:
-        """It takes its own sources and leaves the others."""
+    def test_matches(self, tmp_path: Path) -> None:
+        """The reader matches its own sources and no others."""
         assert self.reader.matches(self.source(tmp_path)) is True
         for other in self.foreign:
-            assert self.reader.matches(other) is False, f"it would read {other!r}"
+            assert self.reader.matches(other) is False, f"it matches {other!r}"
 
     def test_reads_a_table(self, tmp_path: Path) -> None:
-        """What it reads is a table with named columns."""
+        """The result is a table with text column names."""
         frame = self.reader.read(self.source(tmp_path))
         assert isinstance(frame, pd.DataFrame)
         assert len(frame) >= 2
         assert frame.shape[1] >= 1
-        assert all(isinstance(name, str) for name in frame.columns), "columns are named by text"
-        assert frame.columns.is_unique, "two columns have one name"
+        assert all(isinstance(name, str) for name in frame.columns), "column names must be text"
+        assert frame.columns.is_unique, "column names must be unique"
         target = frame.attrs.get("target")
-        assert target is None or target in frame.columns, f"no column {target!r} is there"
+        assert target is None or target in frame.columns, f"there is no target column {target!r}"
 
-    def test_reads_it_again(self, tmp_path: Path) -> None:
-        """The same source gives the same table."""
+    def test_same_source_same_table(self, tmp_path: Path) -> None:
+        """Reading the same source twice gives the same table."""
         source = self.source(tmp_path)
         pd.testing.assert_frame_equal(self.reader.read(source), self.reader.read(source))
 
     def test_missing_source(self, tmp_path: Path) -> None:
-        """A source that is not there is one clear error."""
+        """A source that does not exist raises ReadError or FileNotFoundError."""
         source = self.missing_source(tmp_path)
         if source is None:
-            pytest.skip("its sources are no files")
+            pytest.skip("its sources are not files")
         with pytest.raises((ReadError, FileNotFoundError)) as caught:
             self.reader.read(source)
-        assert str(caught.value).strip(), "the error says nothing"
+        assert str(caught.value).strip(), "the error has no message"
 
     def test_broken_source(self, tmp_path: Path) -> None:
-        """A source that cannot be read is one clear error."""
+        """A malformed source raises ReadError."""
         source = self.broken_source(tmp_path)
         if source is None:
-            pytest.skip("no source is broken")
+            pytest.skip("broken_source returns None")
         with pytest.raises(ReadError) as caught:
             self.reader.read(source)
-        assert str(caught.value).strip(), "the error says nothing"
+        assert str(caught.value).strip(), "the error has no message"
 
-    def test_leaves_the_process_alone(self, tmp_path: Path) -> None:
-        """No global state is changed."""
+    def test_keeps_global_state(self, tmp_path: Path) -> None:
+        """Global state is not changed."""
         source = self.source(tmp_path)
         self.reader.read(source)
-        with no_traces():
+        with unchanged_global_state():
             self.reader.read(source)
 
-    def test_imports_nothing_heavy(self) -> None:
-        """The plugin's module is imported in every process: libraries wait until read."""
+    def test_imports_no_heavy_library(self) -> None:
+        """Heavy libraries are imported in ``read``, not when the plugin is loaded."""
         heavy = heavy_imports_of(self.reader.read.__module__, self.reader.requires)
         assert not heavy, f"Import {', '.join(heavy)} inside read."

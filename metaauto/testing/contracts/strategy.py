@@ -1,4 +1,4 @@
-"""The contract of a strategy: what a search relies on."""
+"""Contract of warm-start strategies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from metaauto.metafeatures import Metafeatures
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.space import SearchSpace
 from metaauto.task import reference_task
-from metaauto.testing.global_state import heavy_imports_of, no_traces
+from metaauto.testing.global_state import heavy_imports_of, unchanged_global_state
 from metaauto.warmstart import (
     DefaultPortfolio,
     KnowledgeStrategy,
@@ -36,7 +36,7 @@ _TABLES = 12
 
 
 class StrategyContract:
-    """Everything that a strategy promises.
+    """Contract tests of a strategy.
 
     Subclass it in a test module, under a name that starts with ``Test``, and set `strategy`.
 
@@ -54,74 +54,78 @@ class StrategyContract:
 
     strategy: Strategy
 
-    def start(self, kind: str = "binary", is_known: bool = True) -> WarmStart | None:
-        """Start it on a table of a kind, with some knowledge or none."""
-        return self.strategy.start(make_strategy_input(kind, is_known))
+    def start(self, kind: str = "binary", with_knowledge: bool = True) -> WarmStart | None:
+        """Start the strategy on a table of a kind, with or without knowledge."""
+        return self.strategy.start(make_strategy_input(kind, with_knowledge))
 
-    def test_recommends_what_can_be_tried(self) -> None:
-        """Configurations of models that are there, none twice, and an end."""
+    def test_recommendations_are_valid(self) -> None:
+        """Recommendations are finite in number, distinct and of models in the space."""
         for kind in ("binary", "multiclass", "regression"):
-            for is_known in (True, False):
-                space = make_strategy_input(kind, is_known).space
-                found = _drained(self.start(kind, is_known), math.inf)
-                assert all(one.configuration.model in space.ranges for one in found)
-                keys = [space.repair(one.configuration).configuration.key for one in found]
-                assert len(keys) == len(set(keys)), "a configuration comes twice"
-                assert all(one.origin and one.why for one in found), "origin and why are empty"
+            for with_knowledge in (True, False):
+                space = make_strategy_input(kind, with_knowledge).space
+                recommendations = _all_recommendations(self.start(kind, with_knowledge), math.inf)
+                assert all(one.configuration.model in space.ranges for one in recommendations)
+                keys = [
+                    space.repair(one.configuration).configuration.key for one in recommendations
+                ]
+                assert len(keys) == len(set(keys)), "a configuration is recommended twice"
+                assert all(one.source and one.why for one in recommendations), (
+                    "source or why is empty"
+                )
 
-    def test_learns_from_anything(self) -> None:
-        """Failures, strangers, results before the first question, metafeatures late or unknown."""
+    def test_accepts_any_observation(self) -> None:
+        """Failures, unseen models, early results and late or missing metafeatures are accepted."""
         warm = self.start()
         if warm is None:
             return
-        stranger = Configuration("never_heard_of", {"x": 1})
-        warm.observe(Observation(stranger, 0.5, 1.0))
-        warm.observe(Observation(stranger, None, 0.0, 0.0))
-        for place in range(20):
-            found = warm.recommend(math.inf)
-            if place == 3:
+        unseen = Configuration("unseen_model", {"x": 1})
+        warm.observe(Observation(unseen, 0.5, 1.0))
+        warm.observe(Observation(unseen, None, 0.0, 0.0))
+        for number in range(20):
+            recommendation = warm.recommend(math.inf)
+            if number == 3:
                 warm.inform(Metafeatures({"simple.log_rows": math.nan}))
-            if found is None:
+            if recommendation is None:
                 break
-            loss = None if place % 3 == 0 else 1.0 / (1 + place)
-            warm.observe(Observation(found.configuration, loss, 0.1 * place, 0.5))
+            loss = None if number % 3 == 0 else 1.0 / (1 + number)
+            warm.observe(Observation(recommendation.configuration, loss, 0.1 * number, 0.5))
 
-    def test_minds_the_time(self) -> None:
-        """Nothing is recommended when no time is left."""
+    def test_no_recommendation_without_time(self) -> None:
+        """``recommend(0)`` returns None."""
         warm = self.start()
         if warm is not None:
             assert warm.recommend(0.0) is None
 
     def test_same_results_same_recommendations(self) -> None:
-        """Where only trials count it repeats itself."""
+        """The same observations give the same recommendations."""
         orders = [_observed(self.start(), 15) for _ in range(2)]
         assert orders[0] == orders[1]
 
-    def test_manners(self) -> None:
-        """The process is as it was."""
-        with no_traces():
+    def test_keeps_global_state(self) -> None:
+        """Global state is not changed."""
+        with unchanged_global_state():
             _observed(self.start(), 5)
 
-    def test_imports_nothing_heavy(self) -> None:
-        """The plugin's module is imported in every process: libraries wait until start."""
+    def test_imports_no_heavy_library(self) -> None:
+        """Heavy libraries are imported in ``start``, not when the plugin is loaded."""
         heavy = heavy_imports_of(self.strategy.start.__module__, ())
         assert not heavy, f"Import {', '.join(heavy)} inside start."
 
 
-def make_strategy_input(kind: str = "binary", is_known: bool = True) -> StrategyInput:
-    """What a strategy starts from: a small table, the models over scikit-learn, some knowledge.
+def make_strategy_input(kind: str = "binary", with_knowledge: bool = True) -> StrategyInput:
+    """Make the input of a strategy: a small table, the built-in models and synthetic knowledge.
 
     Parameters
     ----------
     kind : {'binary', 'multiclass', 'regression'}
         Kind of task.
-    is_known : bool
-        Whether anything is known of other tables.
+    with_knowledge : bool
+        Whether to include knowledge of other datasets.
     """
     registry = load_plugins(PluginSettings(only=())).registry
     space = SearchSpace(registry, reference_task(kind))
     runtime = RuntimeModel(space, _FOLDS)
-    known = _knowledge(space, kind) if is_known else None
+    known = _knowledge(space, kind) if with_knowledge else None
 
     def from_knowledge() -> WarmStart | None:
         if known is None:
@@ -140,12 +144,12 @@ def make_strategy_input(kind: str = "binary", is_known: bool = True) -> Strategy
 
 
 def _knowledge(space: SearchSpace, kind: str) -> KnowledgeMatrix:
-    """Made-up losses of what the authors recommend, on tables of two sorts."""
+    """Make synthetic losses of the portfolio configurations on two groups of datasets."""
     configurations = [c for model in space.models for c in space.portfolio(model)]
     shape = (_TABLES, len(configurations))
     random = np.random.default_rng(0)
-    sort = np.arange(_TABLES) % 2
-    loss = 0.2 + 0.1 * random.random(shape) + 0.3 * (np.arange(shape[1]) % 2 != sort[:, None])
+    group = np.arange(_TABLES) % 2
+    loss = 0.2 + 0.1 * random.random(shape) + 0.3 * (np.arange(shape[1]) % 2 != group[:, None])
     seen = np.ones(shape, dtype=np.int64)
     classes = {"binary": 2, "multiclass": 3, "regression": 0}[kind]
     return KnowledgeMatrix(
@@ -165,28 +169,30 @@ def _knowledge(space: SearchSpace, kind: str) -> KnowledgeMatrix:
         timed_out=np.zeros(shape, dtype=bool),
         failed=np.zeros(shape, dtype=bool),
         speed=np.full(shape, np.nan),
-        metafeatures=np.where(sort, 9.0, 4.0)[:, None],
+        metafeatures=np.where(group, 9.0, 4.0)[:, None],
         metafeature_names=("simple.log_rows",),
         extractors={"simple": 1},
     )
 
 
-def _drained(warm: WarmStart | None, seconds: float) -> list[Recommendation]:
-    found: list[Recommendation] = []
+def _all_recommendations(warm: WarmStart | None, seconds: float) -> list[Recommendation]:
+    recommendations: list[Recommendation] = []
     while warm is not None and (one := warm.recommend(seconds)) is not None:
-        assert isinstance(one, Recommendation), f"it recommends a {type(one).__name__}"
-        found.append(one)
-        assert len(found) < _MOST, f"it goes on after {_MOST} recommendations"
-    return found
+        assert isinstance(one, Recommendation), (
+            f"expected a Recommendation, got a {type(one).__name__}"
+        )
+        recommendations.append(one)
+        assert len(recommendations) < _MOST, f"no end after {_MOST} recommendations"
+    return recommendations
 
 
 def _observed(warm: WarmStart | None, count: int) -> Sequence[str]:
     keys: list[str] = []
     while warm is not None and len(keys) < count:
-        found = warm.recommend(math.inf)
-        if found is None:
+        recommendation = warm.recommend(math.inf)
+        if recommendation is None:
             break
-        keys.append(found.configuration.key)
+        keys.append(recommendation.configuration.key)
         loss = 0.1 + 0.01 * (len(keys) * 7 % 5)
-        warm.observe(Observation(found.configuration, loss, 0.2))
+        warm.observe(Observation(recommendation.configuration, loss, 0.2))
     return keys

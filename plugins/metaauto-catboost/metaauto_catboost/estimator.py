@@ -1,7 +1,7 @@
 """scikit-learn estimators over CatBoost's native interface.
 
-The native interface is used because it can stop between any two rounds, takes folds that lack a
-class, and does not follow scikit-learn's internals from version to version.
+The native interface is used because it can stop between any two rounds, accepts folds with missing
+classes, and does not depend on scikit-learn's internals.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ MISSING = -2
 
 
 class CatBoostEstimator(BaseEstimator):
-    """What classifier and regressor share.
+    """Base class of the classifier and the regressor.
 
     Parameters
     ----------
     values : dict, optional
         CatBoost's parameters.
     categorical : tuple of int
-        Columns that hold category codes; NaN and negative codes are missing.
+        Columns with category codes; NaN and negative codes are missing values.
     random_state : int
-        Seed.
+        Random seed.
     n_jobs : int
-        Threads to fit and predict with.
+        Number of threads.
 
     Attributes
     ----------
     booster_ : catboost.Booster
-        The fitted booster, cut after its best round. A regressor's predicts ``(y - center_) /
-        scale_``: L1 and L2 then mean the same whatever the unit, and CatBoost's float32 targets
-        lose nothing when the mean is large.
+        The fitted booster, truncated after its best round. That of a regressor predicts
+        ``(y - center_) / scale_``: L1 and L2 then do not depend on the unit of the target, and
+        CatBoost's float32 targets lose no precision if the mean is large.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class CatBoostEstimator(BaseEstimator):
         self.n_jobs = n_jobs
 
     def _boost(self, loss: str, train: Any, validation: Any, deadline: Any) -> None:
-        """Boost until validation stops improving or the next round might end too late."""
+        """Boost until early stopping, or until the next round might exceed the deadline."""
         self.n_features_in_ = train[0].shape[1]
         values = {"learning_rate": 0.06, **(self.values or {})}
         rate = values["learning_rate"]
@@ -75,20 +75,20 @@ class CatBoostEstimator(BaseEstimator):
             }
         )
         data = self._pool(*train)
-        watch = None if validation is None else self._pool(*validation)
-        model.fit(data, eval_set=watch, callbacks=[Stopping(deadline)], **stop_early)
-        # Reading it back leaves the data and the training settings behind.
+        eval_set = None if validation is None else self._pool(*validation)
+        model.fit(data, eval_set=eval_set, callbacks=[Stopping(deadline)], **stop_early)
+        # Reloading the model drops the training data and settings.
         self.booster_ = catboost.CatBoost().load_model(blob=model._serialize_model())
 
     def _pool(self, X: Any, y: Any = None, weight: Any = None) -> Any:
-        """The rows as CatBoost reads them: its categories must be text or whole numbers."""
+        """Return a CatBoost pool; its categories must be text or integers."""
         if not self.categorical:
             return catboost.Pool(X, y, weight=weight, thread_count=self.n_jobs)
         frame = pd.DataFrame(np.asarray(X))
         for column in self.categorical:
             codes = frame[column].fillna(MISSING).astype(np.int64)
-            values, places = np.unique(codes, return_inverse=True)
-            frame[column] = pd.Categorical.from_codes(places, values.astype(str))
+            values, indices = np.unique(codes, return_inverse=True)
+            frame[column] = pd.Categorical.from_codes(indices, values.astype(str))
         categorical = list(self.categorical)
         return catboost.Pool(
             frame, y, weight=weight, cat_features=categorical, thread_count=self.n_jobs
@@ -111,25 +111,25 @@ class CatBoostEstimator(BaseEstimator):
 
 
 class Stopping:
-    """Ends training when the next round might end after the deadline."""
+    """Stops training if the next round might exceed the deadline."""
 
     def __init__(self, deadline: Deadline | None) -> None:
         self.deadline = deadline
         self.last, self.slowest = time.monotonic(), 0.0
 
     def after_iteration(self, info: Any) -> bool:
-        """Whether to go on."""
+        """Return whether to continue."""
         now = time.monotonic()
-        if info.iteration > 1:  # the first one is timed with the preparation of the data
+        if info.iteration > 1:  # the time of the first round includes data preparation
             self.slowest = max(self.slowest, now - self.last)
         self.last = now
         return self.deadline is None or self.deadline.remaining() >= 2 * self.slowest
 
 
 class CatBoostClassifier(ClassifierMixin, CatBoostEstimator):
-    """Gradient boosted trees for classes; stops early on log loss.
+    """Gradient-boosted trees for classification, with early stopping on the log loss.
 
-    Parameters are those of `CatBoostEstimator`.
+    The parameters are those of `CatBoostEstimator`.
 
     References
     ----------
@@ -144,27 +144,27 @@ class CatBoostClassifier(ClassifierMixin, CatBoostEstimator):
         validation: tuple[Any, Any, Any] | None = None,
         deadline: Deadline | None = None,
     ) -> CatBoostClassifier:
-        """Fit; ``validation`` is (X, y, weights or None), on which it stops early."""
+        """Fit; ``validation`` is (X, y, weights or None) for early stopping."""
         self.classes_, codes = np.unique(y, return_inverse=True)
         if validation is not None:
-            validation = _known(validation, self.classes_)
+            validation = _with_training_classes(validation, self.classes_)
         loss = "Logloss" if len(self.classes_) == 2 else "MultiClass"
         self._boost(loss, (X, codes, _scaled(sample_weight)), validation, deadline)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities of shape (rows, classes)."""
+        """Return probabilities of shape (rows, classes)."""
         return self._raw(X, "Probability")
 
     def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of each row."""
+        """Return the most probable class of each row."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
 class CatBoostRegressor(RegressorMixin, CatBoostEstimator):
-    """Gradient boosted trees for numbers; stops early on the squared error.
+    """Gradient-boosted trees for regression, with early stopping on the squared error.
 
-    Parameters are those of `CatBoostEstimator`.
+    The parameters are those of `CatBoostEstimator`.
     """
 
     def fit(
@@ -175,7 +175,7 @@ class CatBoostRegressor(RegressorMixin, CatBoostEstimator):
         validation: tuple[Any, Any, Any] | None = None,
         deadline: Deadline | None = None,
     ) -> CatBoostRegressor:
-        """Fit; ``validation`` is (X, y, weights or None), on which it stops early."""
+        """Fit; ``validation`` is (X, y, weights or None) for early stopping."""
         y = np.asarray(y, dtype=np.float64)
         self.center_, self.scale_ = float(y.mean()), float(y.std()) or 1.0
         if validation is not None:
@@ -188,17 +188,17 @@ class CatBoostRegressor(RegressorMixin, CatBoostEstimator):
         return (np.asarray(y, dtype=np.float64) - self.center_) / self.scale_
 
     def predict(self, X: Any) -> np.ndarray:
-        """A value for each row."""
+        """Return one value per row."""
         return self._raw(X, "RawFormulaVal") * self.scale_ + self.center_
 
 
 def _scaled(weight: Any) -> Any:
-    """Weights of mean 1, so that limits on a leaf's weight mean rows."""
+    """Scale weights to a mean of 1, so that limits on the weight of a leaf count rows."""
     return None if weight is None else np.asarray(weight, dtype=np.float64) / np.mean(weight)
 
 
-def _known(validation: tuple[Any, Any, Any], classes: np.ndarray) -> Any:
-    """The validation rows whose class was trained on, as class codes; None if there are none."""
+def _with_training_classes(validation: tuple[Any, Any, Any], classes: np.ndarray) -> Any:
+    """Return the validation rows of training classes, as class codes; None if there are none."""
     X, y, weight = validation
     rows = np.flatnonzero(np.isin(y, classes))
     if len(rows) == 0:

@@ -1,4 +1,4 @@
-"""metaauto-catboost keeps the contract of a model."""
+"""metaauto-catboost fulfils the contract of a model."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ MODEL = Model(
     name="example",
     build=build,
     space=SPACE,
-    tags=Tags(sample_weight=True),
+    tags=Tags(accepts_sample_weight=True),
     portfolio=({"trees": 100, "columns": 1.0, "leaf_rows": 1},),
 )
 

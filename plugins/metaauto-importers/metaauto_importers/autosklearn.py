@@ -42,7 +42,7 @@ from metaauto_importers.files import (
     source_commit,
     source_folders,
 )
-from metaauto_importers.proposals import CLASSIFICATION, REGRESSION, Proposal, Proposals
+from metaauto_importers.proposals import CLASSIFICATION, REGRESSION, Proposal, Proposer
 from metaauto_importers.provenance import AUTOSKLEARN_1, AUTOSKLEARN_2, PublishedSource
 from metaauto_importers.report import ImportReport
 from metaauto_importers.translation import NoEquivalent, Settings
@@ -75,7 +75,7 @@ def import_autosklearn(path: str | Path, store: KnowledgeStore) -> ImportReport:
     KnowledgeError
         If there are no such files, or one is malformed; then nothing is added.
     """
-    found: list[tuple[PublishedSource, str, Proposals]] = []
+    found: list[tuple[PublishedSource, str, Proposer]] = []
     for folder in source_folders(path, ["autosklearn1", "autosklearn2"]):
         tables = [file for file in sorted(folder.glob("configs_*.csv")) if _TABLE.match(file.stem)]
         if tables:
@@ -142,9 +142,9 @@ class _Dataset:
     n_classes: int = 0
 
 
-def _table_proposals(folder: Path, tables: list[Path]) -> Proposals:
+def _table_proposals(folder: Path, tables: list[Path]) -> Proposer:
     known = _datasets(folder)
-    proposals = Proposals()
+    proposals = Proposer()
     for path in tables:
         name, task = path.stem[len("configs_") :], _TABLE.match(path.stem)
         is_regression = task is not None and task.group(1) == "regression"
@@ -197,8 +197,8 @@ def _is_portfolio(document: Any) -> bool:
     return isinstance(document, dict) and "portfolio" in document and "cutoffs" in document
 
 
-def _portfolio_proposals(documents: list[tuple[Path, Any]]) -> Proposals:
-    proposals = Proposals()
+def _portfolio_proposals(documents: list[tuple[Path, Any]]) -> Proposer:
+    proposals = Proposer()
     table = Table(_MEDIAN_COLUMNS, False)
     for path, document in documents:
         for name, values in _entries(path, document):

@@ -39,7 +39,7 @@ from metaauto_importers.files import (
     source_commit,
     source_folders,
 )
-from metaauto_importers.proposals import CLASSIFICATION, REGRESSION, Proposal, Proposals
+from metaauto_importers.proposals import CLASSIFICATION, REGRESSION, Proposal, Proposer
 from metaauto_importers.provenance import AUTOGLUON, FLAML, TABREPO, PublishedSource
 from metaauto_importers.report import ImportReport
 from metaauto_importers.translation import (
@@ -78,14 +78,14 @@ def import_portfolio(path: str | Path, store: KnowledgeStore) -> ImportReport:
     KnowledgeError
         If there are no such files, or one is malformed; then nothing is added.
     """
-    found: dict[tuple[PublishedSource, str], Proposals] = {}
+    found: dict[tuple[PublishedSource, str], Proposer] = {}
     for place in source_folders(path, _FOLDERS):
         files = [place] if place.is_file() else sorted(place.rglob("*.json"))
         for file in files:
             document = json_document(file)
             source, entries = _detect_format(file, document)
             version = source_commit(file.parent if place.is_file() else place)
-            proposals = found.setdefault((source, version), Proposals())
+            proposals = found.setdefault((source, version), Proposer())
             for name, translate in entries(file, document):
                 with error_context(file, f"entry {name!r}"):
                     proposals.add(translate)

@@ -22,7 +22,7 @@ __all__ = [
     "DUPLICATE",
     "REGRESSION",
     "Proposal",
-    "Proposals",
+    "Proposer",
     "configuration_fact",
     "restrict_to_supported",
 ]
@@ -64,7 +64,7 @@ class Proposal:
         return Configuration(self.model, self.values)
 
 
-class Proposals:
+class Proposer:
     """The recommendations of one source, with counts of its entries."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""LightGBM for metaauto."""
+"""LightGBM model for metaauto."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PORTFOLIO = (
 
 
 def build(values: Mapping[str, Any], context: BuildContext) -> Any:
-    """A booster for the task, not yet fitted."""
+    """Build an unfitted estimator for the task."""
     from metaauto_lightgbm.estimator import LightGBMClassifier, LightGBMRegressor
 
     kind = LightGBMClassifier if context.is_classification else LightGBMRegressor
@@ -53,7 +53,7 @@ def build(values: Mapping[str, Any], context: BuildContext) -> Any:
 
 
 def fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
-    """Fit until the fold's validation part stops improving or the deadline comes."""
+    """Fit until early stopping on the fold's validation part or the deadline."""
     validation = None
     if context.X_validation is not None:
         validation = (context.X_validation, context.y_validation, context.validation_weight)
@@ -77,13 +77,13 @@ def register_models(register: Register) -> None:
             space=SPACE,
             portfolio=PORTFOLIO,
             tags=Tags(
-                missing=True,
-                categories=True,
-                sparse=True,
-                sample_weight=True,
-                threads=True,
-                early_stopping=True,
-                deadline=True,
+                accepts_nan=True,
+                accepts_categories=True,
+                accepts_sparse=True,
+                accepts_sample_weight=True,
+                uses_threads=True,
+                uses_early_stopping=True,
+                keeps_deadline=True,
             ),
             cost=1.0,
             priority=12.0,

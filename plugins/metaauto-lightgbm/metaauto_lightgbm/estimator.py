@@ -1,7 +1,7 @@
 """scikit-learn estimators over LightGBM's native interface.
 
-The native interface is used because it can stop between any two rounds, takes folds that lack a
-class, and does not follow scikit-learn's internals from version to version.
+The native interface is used because it can stop between any two rounds, accepts folds with missing
+classes, and does not depend on scikit-learn's internals.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ QUIET: dict[str, Any] = {"verbosity": -1}
 
 
 class LightGBMEstimator(BaseEstimator):
-    """What classifier and regressor share.
+    """Base class of the classifier and the regressor.
 
     Parameters
     ----------
     values : dict, optional
         LightGBM's parameters; ``bagging`` switches ``bagging_fraction`` on.
     categorical : tuple of int
-        Columns that hold category codes; NaN and negative codes are missing.
+        Columns with category codes; NaN and negative codes are missing values.
     random_state : int
-        Seed.
+        Random seed.
     n_jobs : int
-        Threads to fit and predict with.
+        Number of threads.
 
     Attributes
     ----------
     booster_ : lightgbm.Booster
-        The fitted booster, cut after its best round. A regressor's predicts ``(y - center_) /
-        scale_``: L1 and L2 then mean the same whatever the unit, and LightGBM's float32 targets
-        lose nothing when the mean is large.
+        The fitted booster, truncated after its best round. That of a regressor predicts
+        ``(y - center_) / scale_``: L1 and L2 then do not depend on the unit of the target, and
+        LightGBM's float32 targets lose no precision if the mean is large.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class LightGBMEstimator(BaseEstimator):
         }
 
     def _boost(self, params: dict[str, Any], train: Any, validation: Any, deadline: Any) -> None:
-        """Boost until validation stops improving or the next round might end too late."""
+        """Boost until early stopping, or until the next round might exceed the deadline."""
         X, y, weight = train
         self.n_features_in_ = X.shape[1]
         categorical = list(self.categorical)
@@ -91,7 +91,7 @@ class LightGBMEstimator(BaseEstimator):
             slowest = max(slowest, time.monotonic() - start)
             if deadline is not None and deadline.remaining() < 2 * slowest:
                 break
-        # Reading it back leaves the training data and the rounds after the best one behind.
+        # Reloading the model drops the training data and the rounds after the best one.
         text = booster.model_to_string(num_iteration=best or -1)
         self.booster_ = lightgbm.Booster(model_str=text)
 
@@ -112,9 +112,9 @@ class LightGBMEstimator(BaseEstimator):
 
 
 class LightGBMClassifier(ClassifierMixin, LightGBMEstimator):
-    """Gradient boosted trees for classes; stops early on log loss.
+    """Gradient-boosted trees for classification, with early stopping on the log loss.
 
-    Parameters are those of `LightGBMEstimator`.
+    The parameters are those of `LightGBMEstimator`.
 
     References
     ----------
@@ -129,10 +129,10 @@ class LightGBMClassifier(ClassifierMixin, LightGBMEstimator):
         validation: tuple[Any, Any, Any] | None = None,
         deadline: Deadline | None = None,
     ) -> LightGBMClassifier:
-        """Fit; ``validation`` is (X, y, weights or None), on which it stops early."""
+        """Fit; ``validation`` is (X, y, weights or None) for early stopping."""
         self.classes_, codes = np.unique(y, return_inverse=True)
         if validation is not None:
-            validation = _known(validation, self.classes_)
+            validation = _with_training_classes(validation, self.classes_)
         k = len(self.classes_)
         objective: dict[str, Any] = {"objective": "binary", "metric": "binary_logloss"}
         if k > 2:
@@ -146,19 +146,19 @@ class LightGBMClassifier(ClassifierMixin, LightGBMEstimator):
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities of shape (rows, classes)."""
+        """Return probabilities of shape (rows, classes)."""
         raw = self._raw(X)
         return raw if raw.ndim == 2 else np.column_stack([1.0 - raw, raw])
 
     def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of each row."""
+        """Return the most probable class of each row."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
 class LightGBMRegressor(RegressorMixin, LightGBMEstimator):
-    """Gradient boosted trees for numbers; stops early on the squared error.
+    """Gradient-boosted trees for regression, with early stopping on the squared error.
 
-    Parameters are those of `LightGBMEstimator`.
+    The parameters are those of `LightGBMEstimator`.
     """
 
     def fit(
@@ -169,7 +169,7 @@ class LightGBMRegressor(RegressorMixin, LightGBMEstimator):
         validation: tuple[Any, Any, Any] | None = None,
         deadline: Deadline | None = None,
     ) -> LightGBMRegressor:
-        """Fit; ``validation`` is (X, y, weights or None), on which it stops early."""
+        """Fit; ``validation`` is (X, y, weights or None) for early stopping."""
         y = np.asarray(y, dtype=np.float64)
         self.center_, self.scale_ = float(y.mean()), float(y.std()) or 1.0
         if validation is not None:
@@ -183,17 +183,17 @@ class LightGBMRegressor(RegressorMixin, LightGBMEstimator):
         return (np.asarray(y, dtype=np.float64) - self.center_) / self.scale_
 
     def predict(self, X: Any) -> np.ndarray:
-        """A value for each row."""
+        """Return one value per row."""
         return self._raw(X) * self.scale_ + self.center_
 
 
 def _scaled(weight: Any) -> Any:
-    """Weights of mean 1, so that limits on a leaf's weight mean rows."""
+    """Scale weights to a mean of 1, so that limits on the weight of a leaf count rows."""
     return None if weight is None else np.asarray(weight, dtype=np.float64) / np.mean(weight)
 
 
-def _known(validation: tuple[Any, Any, Any], classes: np.ndarray) -> Any:
-    """The validation rows whose class was trained on, as class codes; None if there are none."""
+def _with_training_classes(validation: tuple[Any, Any, Any], classes: np.ndarray) -> Any:
+    """Return the validation rows of training classes, as class codes; None if there are none."""
     X, y, weight = validation
     rows = np.flatnonzero(np.isin(y, classes))
     if len(rows) == 0:

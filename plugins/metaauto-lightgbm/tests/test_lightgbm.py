@@ -1,4 +1,4 @@
-"""metaauto-lightgbm keeps the contract of a model."""
+"""metaauto-lightgbm fulfils the contract of a model."""
 
 from __future__ import annotations
 

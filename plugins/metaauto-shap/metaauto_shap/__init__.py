@@ -1,4 +1,4 @@
-"""Shapley values for metaauto, by the columns of the table."""
+"""Explainer of Shapley values per table column."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ __all__ = ["EXPLAINER", "explain", "register_explainers"]
 
 EXACT_COLUMNS = 8
 BACKGROUND_ROWS = 25
-FEWEST_ROWS = 5
-WALKS = 4
+MIN_BACKGROUND_ROWS = 5
+PERMUTATIONS = 4
 ROW_PREDICTIONS = 25_000
-"""Predictions that one row may cost: wide tables get fewer walks, then a smaller background."""
+"""Maximum predictions per row: wide tables get fewer permutations, then fewer background rows."""
 
 
 def explain(table: ExplainerInput) -> Any:
-    """Shapley values of every cell, in the unit of the prediction."""
+    """Compute the Shapley value of every cell, in the unit of the prediction."""
     from metaauto_shap.values import shapley_values
 
-    walk = 2 * table.X.shape[1] + 1
-    background = min(max(ROW_PREDICTIONS // walk, FEWEST_ROWS), BACKGROUND_ROWS)
-    walks = min(max(ROW_PREDICTIONS // (walk * background), 1), WALKS)
-    return shapley_values(table, EXACT_COLUMNS, background, walks)
+    evaluations = 2 * table.X.shape[1] + 1
+    background = min(max(ROW_PREDICTIONS // evaluations, MIN_BACKGROUND_ROWS), BACKGROUND_ROWS)
+    permutations = min(max(ROW_PREDICTIONS // (evaluations * background), 1), PERMUTATIONS)
+    return shapley_values(table, EXACT_COLUMNS, background, permutations)
 
 
 EXPLAINER = Explainer(
     "shap",
     explain,
-    "Shapley value: what the column adds to the prediction, averaged over all orders of columns.",
+    "Shapley value: contribution of the column, averaged over the orders of the columns.",
     requires=("shap",),
 )
 

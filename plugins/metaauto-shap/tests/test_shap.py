@@ -1,4 +1,4 @@
-"""The explainer keeps its contract, and its values are Shapley values."""
+"""The explainer fulfils its contract, and its values are Shapley values."""
 
 from __future__ import annotations
 

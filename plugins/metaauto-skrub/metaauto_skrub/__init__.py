@@ -1,4 +1,4 @@
-"""skrub's encoders for metaauto: dates, texts and categories of many spellings."""
+"""skrub encoders for metaauto: dates, texts and high-cardinality categories."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Any
 
 from metaauto.api import BuildContext, Choice, Int, Preprocessor, Register, hookimpl
 
-HOME = "metaauto_skrub.encoders"
+MODULE = "metaauto_skrub.encoders"
 
 
 def build_categories(encoder: str, values: Mapping[str, Any], context: BuildContext) -> Any:
-    """An encoder of category columns."""
+    """Build an encoder of category columns."""
     from metaauto_skrub.encoders import DirtyCategories
 
     return DirtyCategories(encoder=encoder, random_state=context.seed, **values)
 
 
 def build_dates(values: Mapping[str, Any], context: BuildContext) -> Any:
-    """An encoder of date columns."""
+    """Build an encoder of date columns."""
     from metaauto_skrub.encoders import CalendarParts
 
     return CalendarParts(**values)
 
 
 def build_text(values: Mapping[str, Any], context: BuildContext) -> Any:
-    """An encoder of one text column."""
-    from metaauto_skrub.encoders import Spelling
+    """Build an encoder of one text column."""
+    from metaauto_skrub.encoders import TextEncoder
 
-    return Spelling(random_state=context.seed, **values)
+    return TextEncoder(random_state=context.seed, **values)
 
 
 @hookimpl
@@ -45,10 +45,10 @@ def register_preprocessors(register: Register) -> None:
                     "n_components": Int(4, 64, 16, log=True),
                     "few": Int(5, 50, 20, log=True),
                 },
-                # Topics of letters are found by many passes over the rows.
+                # GapEncoder makes many passes over the rows.
                 max_rows=50_000 if encoder == "gap" else None,
                 requires=("skrub",),
-                trusted=(f"{HOME}.DirtyCategories",),
+                trusted=(f"{MODULE}.DirtyCategories",),
             )
         )
     register.preprocessor(
@@ -62,7 +62,7 @@ def register_preprocessors(register: Register) -> None:
             },
             requires=("skrub",),
             trusted=(
-                f"{HOME}.CalendarParts",
+                f"{MODULE}.CalendarParts",
                 "skrub._datetime_encoder.DatetimeEncoder",
                 "skrub._datetime_encoder._CircularEncoder",
             ),
@@ -76,7 +76,7 @@ def register_preprocessors(register: Register) -> None:
             space={"n_components": Int(8, 128, 30, log=True)},
             requires=("skrub",),
             trusted=(
-                f"{HOME}.Spelling",
+                f"{MODULE}.TextEncoder",
                 "skrub._string_encoder.StringEncoder",
                 "skrub._to_str.ToStr",
             ),

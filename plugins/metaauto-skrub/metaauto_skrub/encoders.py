@@ -1,4 +1,4 @@
-"""Transformers over skrub's encoders that keep the contract of a preprocessor."""
+"""Transformers based on skrub's encoders that fulfil the contract of a preprocessor."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 
 class DirtyCategories(TransformerMixin, BaseEstimator):
-    """Encode categories by their spelling where there are many, one-hot where there are few.
+    """Encode high-cardinality columns by string similarity, other columns one-hot.
 
-    The encoding of every known category is computed once, in `fit`: what is kept, saved and used
-    to predict is a small table for each column. Missing and unknown categories are zeros.
+    The encoding of every known category is computed once, in `fit`, and stored as one small table
+    per column. Missing and unseen categories are zeros.
 
     Parameters
     ----------
     encoder : {'minhash', 'gap', 'string'}
-        skrub's encoder for columns of many categories.
+        skrub's encoder of high-cardinality columns.
     n_components : int
-        Columns that each of them becomes, at most.
+        Maximum number of output columns per encoded column.
     few : int
-        Columns of at most so many categories are one-hot encoded.
+        Columns with at most this many categories are one-hot encoded.
     random_state : int
-        Seed.
+        Random seed.
 
     References
     ----------
@@ -47,7 +47,7 @@ class DirtyCategories(TransformerMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> DirtyCategories:
-        """Learn a table for each column."""
+        """Compute the encoding table of each column."""
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         self.n_features_in_ = X.shape[1]
         self.categories_, self.tables_ = [], []
@@ -73,7 +73,7 @@ class DirtyCategories(TransformerMixin, BaseEstimator):
         return _encode(encoder, pd.Series(known, name="category", dtype=object))
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
-        """Look the categories up: a matrix of shape (rows, components)."""
+        """Encode categories by table lookup, with shape (rows, components)."""
         blocks = []
         for name, known, table in zip(
             self.feature_names_in_, self.categories_, self.tables_, strict=True
@@ -83,7 +83,7 @@ class DirtyCategories(TransformerMixin, BaseEstimator):
         return np.hstack(blocks)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """``column=category`` for few categories, else ``column_0``, ``column_1``, ..."""
+        """Return ``column=category`` for one-hot columns, else ``column_0``, ``column_1``, ..."""
         names = []
         for column, known, table in zip(
             self.feature_names_in_, self.categories_, self.tables_, strict=True
@@ -95,14 +95,14 @@ class DirtyCategories(TransformerMixin, BaseEstimator):
 
 
 class CalendarParts(TransformerMixin, BaseEstimator):
-    """Year, month, day, weekday and time of date columns, the repeating ones on a circle.
+    """Extract year, month, day, weekday and time of date columns, optionally as cyclical features.
 
     Parameters
     ----------
     resolution : {'day', 'hour', 'minute'}
         Finest part.
     periodic : {'none', 'circular'}
-        How parts that repeat are encoded.
+        Encoding of periodic parts.
     """
 
     def __init__(self, resolution: str = "hour", periodic: str = "circular") -> None:
@@ -110,7 +110,7 @@ class CalendarParts(TransformerMixin, BaseEstimator):
         self.periodic = periodic
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> CalendarParts:
-        """Find the parts of each column that vary."""
+        """Learn the varying parts of each column."""
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         self.n_features_in_ = X.shape[1]
         self.encoders_ = [self._encoder().fit(X[name]) for name in X.columns]
@@ -124,35 +124,35 @@ class CalendarParts(TransformerMixin, BaseEstimator):
         )
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
-        """A matrix of shape (rows, parts); NaN where the date is missing."""
+        """Return a matrix of shape (rows, parts); NaN for missing dates."""
         pairs = zip(self.feature_names_in_, self.encoders_, strict=True)
         return np.hstack(
             [np.asarray(encoder.transform(X[name]), dtype=np.float64) for name, encoder in pairs]
         )
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """``column_year``, ``column_month`` and so on."""
+        """Return ``column_year``, ``column_month`` and so on."""
         names = [name for encoder in self.encoders_ for name in encoder.get_feature_names_out()]
         return np.asarray(names, dtype=object)
 
 
-class Spelling(TransformerMixin, BaseEstimator):
-    """Texts as the main directions of their letter n-grams: robust to typing errors.
+class TextEncoder(TransformerMixin, BaseEstimator):
+    """Encode texts by the main components of character n-grams, robust to typing errors.
 
     Parameters
     ----------
     n_components : int
-        Columns to make, at most.
+        Maximum number of output columns.
     random_state : int
-        Seed.
+        Random seed.
     """
 
     def __init__(self, n_components: int = 30, random_state: int = 0) -> None:
         self.n_components = n_components
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> Spelling:
-        """Learn the n-grams and their directions from an array of str."""
+    def fit(self, X: Any, y: Any = None) -> TextEncoder:
+        """Learn the n-grams and their components from an array of str."""
         texts = _texts(X)
         self.encoder_ = None
         if texts.str.strip().nunique() > 1:
@@ -163,30 +163,30 @@ class Spelling(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """A matrix of shape (rows, components)."""
+        """Return a matrix of shape (rows, components)."""
         texts = _texts(X)
         if self.encoder_ is None:
             return np.zeros((len(texts), 1))
         return _encode(self.encoder_, texts)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """``text_0``, ``text_1`` and so on."""
+        """Return ``text_0``, ``text_1`` and so on."""
         name = "text" if input_features is None else next(iter(input_features))
         return np.asarray([f"{name}_{i}" for i in range(self.n_features_out_)], dtype=object)
 
 
 def _fit(encoder: Any, texts: pd.Series) -> Any:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        # It tells that a column has fewer n-grams than components were asked for.
+        # The encoder warns if a column has fewer n-grams than requested components.
         warnings.simplefilter("ignore")
         encoder.fit(texts)
     return encoder
 
 
 def _encode(encoder: Any, texts: pd.Series) -> np.ndarray:
-    with np.errstate(all="ignore"):  # it divides by a variance that can be zero
-        made = np.asarray(encoder.transform(texts), dtype=np.float64)
-    return np.where(np.isfinite(made), made, 0.0)
+    with np.errstate(all="ignore"):  # the encoder divides by a variance that may be zero
+        encoded = np.asarray(encoder.transform(texts), dtype=np.float64)
+    return np.where(np.isfinite(encoded), encoded, 0.0)
 
 
 def _texts(X: Any) -> pd.Series:

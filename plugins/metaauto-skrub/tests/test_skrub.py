@@ -1,4 +1,4 @@
-"""metaauto-skrub keeps the contract of a preprocessor in each of its slots."""
+"""metaauto-skrub fulfils the contract of a preprocessor in each of its slots."""
 
 from __future__ import annotations
 

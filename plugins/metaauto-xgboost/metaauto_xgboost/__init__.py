@@ -1,4 +1,4 @@
-"""XGBoost for metaauto."""
+"""XGBoost model for metaauto."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ SPACE = {
     "max_cat_to_onehot": Int(2, 100, 4, log=True),
 }
 
-# A row weighs 1 in regression, but only p (1 - p) where classes are learned.
-OF_KIND = {
+# The Hessian of a row is 1 in regression, but p (1 - p) in classification.
+SPACE_BY_KIND = {
     "multiclass": {"min_child_weight": Float(0.03, 30.0, 0.3, log=True)},
     "regression": {"min_child_weight": Float(0.5, 100.0, 4.0, log=True)},
 }
@@ -47,12 +47,12 @@ PORTFOLIO = (
 
 
 def space(kind: str) -> dict[str, Range]:
-    """The ranges for one kind of task."""
-    return {**SPACE, **OF_KIND.get(kind, {})}
+    """Return the hyperparameter ranges of a kind of task."""
+    return {**SPACE, **SPACE_BY_KIND.get(kind, {})}
 
 
 def build(values: Mapping[str, Any], context: BuildContext) -> Any:
-    """A booster for the task, not yet fitted."""
+    """Build an unfitted estimator for the task."""
     from metaauto_xgboost.estimator import XGBoostClassifier, XGBoostRegressor
 
     kind = XGBoostClassifier if context.is_classification else XGBoostRegressor
@@ -65,7 +65,7 @@ def build(values: Mapping[str, Any], context: BuildContext) -> Any:
 
 
 def fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
-    """Fit until the fold's validation part stops improving or the deadline comes."""
+    """Fit until early stopping on the fold's validation part or the deadline."""
     validation = None
     if context.X_validation is not None:
         validation = (context.X_validation, context.y_validation, context.validation_weight)
@@ -89,13 +89,13 @@ def register_models(register: Register) -> None:
             space=space,
             portfolio=PORTFOLIO,
             tags=Tags(
-                missing=True,
-                categories=True,
-                sparse=True,
-                sample_weight=True,
-                threads=True,
-                early_stopping=True,
-                deadline=True,
+                accepts_nan=True,
+                accepts_categories=True,
+                accepts_sparse=True,
+                accepts_sample_weight=True,
+                uses_threads=True,
+                uses_early_stopping=True,
+                keeps_deadline=True,
             ),
             cost=2.0,
             priority=8.0,

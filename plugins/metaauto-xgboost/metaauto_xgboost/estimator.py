@@ -1,7 +1,7 @@
 """scikit-learn estimators over XGBoost's native interface.
 
-The native interface is used because it can stop between any two rounds, takes folds that lack a
-class, and does not follow scikit-learn's internals from version to version.
+The native interface is used because it can stop between any two rounds, accepts folds with missing
+classes, and does not depend on scikit-learn's internals.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from metaauto.api import Deadline
 
 
 class XGBoostEstimator(BaseEstimator):
-    """What classifier and regressor share.
+    """Base class of the classifier and the regressor.
 
     Parameters
     ----------
     values : dict, optional
         XGBoost's parameters.
     categorical : tuple of int
-        Columns that hold category codes; NaN and negative codes are missing.
+        Columns with category codes; NaN and negative codes are missing values.
     random_state : int
-        Seed.
+        Random seed.
     n_jobs : int
-        Threads to fit and predict with.
+        Number of threads.
 
     Attributes
     ----------
     booster_ : xgboost.Booster
-        The fitted booster, cut after its best round. A regressor's predicts ``(y - center_) /
-        scale_``: L1 and L2 then mean the same whatever the unit, and XGBoost's float32 targets
-        lose nothing when the mean is large.
+        The fitted booster, truncated after its best round. That of a regressor predicts
+        ``(y - center_) / scale_``: L1 and L2 then do not depend on the unit of the target, and
+        XGBoost's float32 targets lose no precision if the mean is large.
     """
 
     def __init__(
@@ -52,12 +52,12 @@ class XGBoostEstimator(BaseEstimator):
         self.n_jobs = n_jobs
 
     def _params(self, objective: dict[str, Any]) -> dict[str, Any]:
-        grow = {"grow_policy": "depthwise", **(self.values or {})}
-        if grow["grow_policy"] == "lossguide":
-            grow["max_depth"] = 0
+        values = {"grow_policy": "depthwise", **(self.values or {})}
+        if values["grow_policy"] == "lossguide":
+            values["max_depth"] = 0
         return {
             "learning_rate": 0.05,
-            **grow,
+            **values,
             **objective,
             "tree_method": "hist",
             "seed": self.random_state,
@@ -66,20 +66,20 @@ class XGBoostEstimator(BaseEstimator):
         }
 
     def _boost(self, params: dict[str, Any], train: Any, validation: Any, deadline: Any) -> None:
-        """Boost until validation stops improving or the next round might end too late."""
+        """Boost until early stopping, or until the next round might exceed the deadline."""
         self.n_features_in_ = train[0].shape[1]
         data = self._matrix(xgboost.QuantileDMatrix, *train)
-        rate, watch = params["learning_rate"], []
+        rate, evals = params["learning_rate"], []
         stopping = Stopping(0, deadline)
         rounds = round(15 / rate)
         if validation is not None:
-            watch = [(self._matrix(xgboost.QuantileDMatrix, *validation, ref=data), "validation")]
+            evals = [(self._matrix(xgboost.QuantileDMatrix, *validation, ref=data), "validation")]
             stopping = Stopping(max(20, round(2.5 / rate)), deadline)
             rounds = round(100 / rate)
         booster = xgboost.train(
-            params, data, rounds, evals=watch, verbose_eval=False, callbacks=[stopping]
+            params, data, rounds, evals=evals, verbose_eval=False, callbacks=[stopping]
         )
-        self.booster_ = booster[: stopping.best + 1] if watch else booster
+        self.booster_ = booster[: stopping.best + 1] if evals else booster
         self.booster_.set_param({"nthread": self.n_jobs})
 
     def _matrix(self, kind: Any, X: Any, y: Any = None, weight: Any = None, **other: Any) -> Any:
@@ -115,9 +115,9 @@ class XGBoostEstimator(BaseEstimator):
 
 
 def _with_codes(X: Any, columns: list[int]) -> Any:
-    """Rows whose negative codes are missing.
+    """Replace negative category codes by missing values.
 
-    XGBoost takes what a sparse matrix does not hold for missing, so that its codes begin with 1.
+    XGBoost treats absent cells of a sparse matrix as missing, so codes begin with 1 there.
     """
     is_sparse = sparse.issparse(X)
     codes = X[:, columns].toarray() if is_sparse else np.asarray(X)[:, columns]
@@ -132,7 +132,7 @@ def _with_codes(X: Any, columns: list[int]) -> Any:
 
 
 class Stopping(xgboost.callback.TrainingCallback):
-    """Ends training when validation stops improving or the next round might end too late."""
+    """Early stopping by validation loss and deadline."""
 
     def __init__(self, patience: int, deadline: Deadline | None) -> None:
         self.patience = patience
@@ -141,12 +141,12 @@ class Stopping(xgboost.callback.TrainingCallback):
         self.start, self.slowest = time.monotonic(), 0.0
 
     def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-        """Note when the round started."""
+        """Record the start time of the round."""
         self.start = time.monotonic()
         return False
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-        """Whether to stop."""
+        """Return whether to stop."""
         for losses in evals_log.get("validation", {}).values():
             if losses[-1] < self.best_loss:
                 self.best, self.best_loss = epoch, losses[-1]
@@ -157,9 +157,9 @@ class Stopping(xgboost.callback.TrainingCallback):
 
 
 class XGBoostClassifier(ClassifierMixin, XGBoostEstimator):
-    """Gradient boosted trees for classes; stops early on log loss.
+    """Gradient-boosted trees for classification, with early stopping on the log loss.
 
-    Parameters are those of `XGBoostEstimator`.
+    The parameters are those of `XGBoostEstimator`.
 
     References
     ----------
@@ -175,10 +175,10 @@ class XGBoostClassifier(ClassifierMixin, XGBoostEstimator):
         validation: tuple[Any, Any, Any] | None = None,
         deadline: Deadline | None = None,
     ) -> XGBoostClassifier:
-        """Fit; ``validation`` is (X, y, weights or None), on which it stops early."""
+        """Fit; ``validation`` is (X, y, weights or None) for early stopping."""
         self.classes_, codes = np.unique(y, return_inverse=True)
         if validation is not None:
-            validation = _known(validation, self.classes_)
+            validation = _with_training_classes(validation, self.classes_)
         k = len(self.classes_)
         objective: dict[str, Any] = {"objective": "binary:logistic", "eval_metric": "logloss"}
         if k > 2:
@@ -192,19 +192,19 @@ class XGBoostClassifier(ClassifierMixin, XGBoostEstimator):
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities of shape (rows, classes)."""
+        """Return probabilities of shape (rows, classes)."""
         raw = self._raw(X)
         return raw if raw.ndim == 2 else np.column_stack([1.0 - raw, raw])
 
     def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of each row."""
+        """Return the most probable class of each row."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
 class XGBoostRegressor(RegressorMixin, XGBoostEstimator):
-    """Gradient boosted trees for numbers; stops early on the squared error.
+    """Gradient-boosted trees for regression, with early stopping on the squared error.
 
-    Parameters are those of `XGBoostEstimator`.
+    The parameters are those of `XGBoostEstimator`.
     """
 
     def fit(
@@ -215,7 +215,7 @@ class XGBoostRegressor(RegressorMixin, XGBoostEstimator):
         validation: tuple[Any, Any, Any] | None = None,
         deadline: Deadline | None = None,
     ) -> XGBoostRegressor:
-        """Fit; ``validation`` is (X, y, weights or None), on which it stops early."""
+        """Fit; ``validation`` is (X, y, weights or None) for early stopping."""
         y = np.asarray(y, dtype=np.float64)
         self.center_, self.scale_ = float(y.mean()), float(y.std()) or 1.0
         if validation is not None:
@@ -229,17 +229,17 @@ class XGBoostRegressor(RegressorMixin, XGBoostEstimator):
         return (np.asarray(y, dtype=np.float64) - self.center_) / self.scale_
 
     def predict(self, X: Any) -> np.ndarray:
-        """A value for each row."""
+        """Return one value per row."""
         return self._raw(X) * self.scale_ + self.center_
 
 
 def _scaled(weight: Any) -> Any:
-    """Weights of mean 1, so that limits on a leaf's weight mean rows."""
+    """Scale weights to a mean of 1, so that limits on the weight of a leaf count rows."""
     return None if weight is None else np.asarray(weight, dtype=np.float64) / np.mean(weight)
 
 
-def _known(validation: tuple[Any, Any, Any], classes: np.ndarray) -> Any:
-    """The validation rows whose class was trained on, as class codes; None if there are none."""
+def _with_training_classes(validation: tuple[Any, Any, Any], classes: np.ndarray) -> Any:
+    """Return the validation rows of training classes, as class codes; None if there are none."""
     X, y, weight = validation
     rows = np.flatnonzero(np.isin(y, classes))
     if len(rows) == 0:

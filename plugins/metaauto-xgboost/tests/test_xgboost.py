@@ -1,4 +1,4 @@
-"""metaauto-xgboost keeps the contract of a model."""
+"""metaauto-xgboost fulfils the contract of a model."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from search_jobs import PATIENCE, POSIX, await_free, job, outcomes_of, run, write_table
+from search_jobs import POSIX, TIMEOUT, await_free, job, outcomes_of, run, write_table
 
 from metaauto.errors import WorkerError
 from metaauto.search.executors import DaskExecutor, LocalExecutor, cluster, dask_worker
@@ -68,7 +68,7 @@ def test_the_table_is_described(pool):
 )
 def test_what_a_job_does_harms_no_worker(pool, dask, fault, status):
     before = set(dask.scheduler_info["workers"])
-    (outcome,) = run(pool, job(fault, 2, hard=1.0 if fault == "sleeps" else PATIENCE))
+    (outcome,) = run(pool, job(fault, 2, hard=1.0 if fault == "sleeps" else TIMEOUT))
     assert outcome.status is status
     (healthy,) = run(pool, job("naive_bayes", 3))
     assert healthy.status is Status.SUCCESS, healthy.detail
@@ -100,8 +100,8 @@ def test_nothing_of_a_search_is_left_on_the_workers(dask, setup):
     with DaskExecutor(dask.scheduler_address) as pool:
         pool.set_up(setup)
         run(pool, job("naive_bayes", 8), job("naive_bayes", 9))
-        stations, folders = zip(*pool.ask(left_over))
-        assert sum(stations) > 0
+        processes, folders = zip(*pool.ask(left_over))
+        assert sum(processes) > 0
         assert any(folders)
     with distributed.Client(dask, set_as_default=False) as client:
         # Idle processes that start workers faster are kept for a minute, as on this machine.
@@ -125,7 +125,7 @@ def test_closing_ends_what_runs_and_leaves_the_workers_free(dask, setup):
 
 def left_over():
     """Processes and folders of searches on a Dask worker."""
-    return len(dask_worker._stations), [str(folder) for folder in dask_worker._tables.values()]
+    return len(dask_worker._processes), [str(folder) for folder in dask_worker._tables.values()]
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_what_a_lost_worker_was_doing_is_done_again(frail):
 
 
 def test_what_loses_worker_after_worker_is_given_up(frail, monkeypatch):
-    monkeypatch.setattr(cluster, "_MOST_ATTEMPTS", 1)
+    monkeypatch.setattr(cluster, "_MAX_ATTEMPTS", 1)
     pool, strike = frail
     pool.submit(job("sleeps", 12))
     assert pool.wait(0.5) == []
@@ -174,21 +174,22 @@ def test_nobody_at_the_address(monkeypatch):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    with pytest.raises(WorkerError, match=f"No Dask scheduler answers at 'tcp://127.0.0.1:{port}'"):
+    scheduler = f"No Dask scheduler responds at 'tcp://127.0.0.1:{port}'"
+    with pytest.raises(WorkerError, match=scheduler):
         DaskExecutor(f"tcp://127.0.0.1:{port}").start()
-    with pytest.raises(WorkerError, match="No Dask scheduler answers at 'nonsense://x'"):
+    with pytest.raises(WorkerError, match="No Dask scheduler responds at 'nonsense://x'"):
         DaskExecutor("nonsense://x").start()
 
 
 def test_a_cluster_without_workers(monkeypatch, setup):
-    monkeypatch.setattr(cluster, "_ALONE_SECONDS", 1.0)
+    monkeypatch.setattr(cluster, "_NO_WORKER_SECONDS", 1.0)
     with distributed.LocalCluster(n_workers=0, dashboard_address=":0", silence_logs=50) as made:
         executor = DaskExecutor(made.scheduler_address)
         began = time.monotonic()
         with pytest.raises(WorkerError, match="has had no worker for"):
             executor.set_up(setup)
         executor.close()
-        assert time.monotonic() - began < PATIENCE
+        assert time.monotonic() - began < TIMEOUT
 
 
 def test_another_version_of_metaauto_on_the_workers(dask, monkeypatch):
@@ -196,5 +197,5 @@ def test_another_version_of_metaauto_on_the_workers(dask, monkeypatch):
     monkeypatch.setattr(
         distributed.Client, "run", lambda self, function, *_, **__: {"tcp://a:1": "0.0.1"}
     )
-    with pytest.raises(WorkerError, match="has metaauto 0.0.1, this is 9.9"):
+    with pytest.raises(WorkerError, match="has metaauto 0.0.1, expected 9.9"):
         DaskExecutor(dask.scheduler_address).start()

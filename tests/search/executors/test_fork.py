@@ -1,4 +1,4 @@
-"""Nurseries that are forked from a process that has imported already."""
+"""Fork servers that are forked from a process that has imported the modules already."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def ask(script: str, settled: bool = True, status: int = 0, **more: str) -> str:
-    """What a fresh process prints."""
+    """Return the output of a new process."""
     foreign = {"PYTHONHASHSEED", "PYTHONUNBUFFERED"}
     environment = {name: value for name, value in os.environ.items() if name not in foreign}
     done = subprocess.run(
@@ -89,14 +89,14 @@ def test_a_fork_hears_and_answers_and_ends() -> None:
         + """
     assert child.output.readline() == b"ready %d\\n" % child.pid
     assert child.is_alive()
-    assert child.say({"a": 1})
+    assert child.send({"a": 1})
     assert child.output.readline() == b'{"a": 1}\\n'
-    child.hang_up()
+    child.close_stdin()
     assert child.output.read() == b"end []\\n"
     while child.is_alive():
         time.sleep(0.01)
-    assert child.complaint() == "last words"
-    assert not child.say({})
+    assert child.last_stderr_line() == "last words"
+    assert not child.send({})
     child.kill()
     """
     )
@@ -130,7 +130,7 @@ def test_a_fork_that_fails_says_why() -> None:
     assert child.output.read() == b""
     while child.is_alive():
         pass
-    assert child.complaint() == "ValueError: out of order"
+    assert child.last_stderr_line() == "ValueError: out of order"
     child.kill()
     """
     )
@@ -143,52 +143,52 @@ def test_standard_streams_may_be_closed() -> None:
         + textwrap.dedent(
             """
     child.output.readline()
-    assert child.say(1) and child.output.readline() == b"1\\n"
+    assert child.send(1) and child.output.readline() == b"1\\n"
     child.kill()
     """
         )
     )
 
 
-def test_workers_come_from_a_forked_nursery() -> None:
+def test_workers_come_from_a_forked_server() -> None:
     told = ask(
         """
     import os, psutil
     from metaauto.search.executors import LocalExecutor
-    from metaauto.search.executors.forkserver_pool import fork_nursery
+    from metaauto.search.executors.forkserver_pool import fork_from_server
 
-    assert fork_nursery()
-    assert not fork_nursery(), "one is enough, and now there is a thread"
-    nursery, = psutil.Process().children()
+    assert fork_from_server()
+    assert not fork_from_server(), "one is enough, and now there is a thread"
+    server, = psutil.Process().children()
     with LocalExecutor(2) as pool:
         while not all(worker.pid for worker in pool._pool):
             pool.wait(0.1)
-        workers = {child.pid for child in nursery.children()}
+        workers = {child.pid for child in server.children()}
         assert {worker.pid for worker in pool._pool} == workers
-        assert psutil.Process().children() == [nursery]
-    os.kill(nursery.pid, 9)
-    os.waitid(os.P_PID, nursery.pid, os.WEXITED | os.WNOWAIT)
+        assert psutil.Process().children() == [server]
+    os.kill(server.pid, 9)
+    os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT)
     with LocalExecutor(1) as pool:
-        other, = (child for child in psutil.Process().children() if child.pid != nursery.pid)
-        print(other.pid != nursery.pid)
+        other, = (child for child in psutil.Process().children() if child.pid != server.pid)
+        print(other.pid != server.pid)
     """
     )
     assert told == "True"
 
 
 @pytest.mark.parametrize("end", ["", "os.kill(os.getpid(), 9)"])
-def test_a_forked_nursery_ends_with_its_parent(end: str) -> None:
+def test_a_forked_server_ends_with_its_parent(end: str) -> None:
     script = f"""
     import os, psutil
-    from metaauto.search.executors.forkserver_pool import fork_nursery
+    from metaauto.search.executors.forkserver_pool import fork_from_server
 
-    assert fork_nursery()
-    nursery, = psutil.Process().children()
-    os.write(1, b"%d" % nursery.pid)
+    assert fork_from_server()
+    server, = psutil.Process().children()
+    os.write(1, b"%d" % server.pid)
     {end}
     """
-    nursery = int(ask(script, status=-9 if end else 0))
+    server = int(ask(script, status=-9 if end else 0))
     deadline = time.monotonic() + 60
-    while psutil.pid_exists(nursery) and time.monotonic() < deadline:
+    while psutil.pid_exists(server) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not psutil.pid_exists(nursery)
+    assert not psutil.pid_exists(server)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from search_jobs import PATIENCE, PLUGINS, POSIX, await_free, job, outcomes_of, run, write_table
+from search_jobs import PLUGINS, POSIX, TIMEOUT, await_free, job, outcomes_of, run, write_table
 
 import metaauto
 from metaauto.errors import WorkerError
@@ -111,7 +111,7 @@ def test_processes_that_a_model_started_end_with_it(healthy):
     healthy.submit(job("leaves_a_child", 5, hard=4.0))
     busy = next(w.pid for w in healthy._pool if w.job is not None)
     children: list[psutil.Process] = []
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     found: list = []
     while not found:
         assert time.monotonic() < end
@@ -133,14 +133,14 @@ def test_what_takes_too_much_memory_is_stopped(healthy):
 @POSIX
 def test_memory_is_watched_from_outside_too(setup):
     """Where a process cannot be limited from inside, or its children take the memory."""
-    # A pool of its own: who is hired after the limit has changed has it from inside as well.
+    # A separate pool: workers that start after the limit has changed also apply it inside.
     with LocalExecutor(1) as unlimited:
         unlimited.set_up(setup)
         await_free(unlimited, 1)
         unlimited.memory = 0.01
         (outcome,) = run(unlimited, job("sleeps", 7))
     assert outcome.status is Status.MEMORY
-    assert "0 MiB are allowed" in outcome.error
+    assert "the limit is 0 MiB per worker" in outcome.error
     assert "--memory" in outcome.error
 
 
@@ -202,7 +202,7 @@ def test_closing_ends_every_process(fork, setup):
     executor.close()
     assert time.monotonic() - began < 10.0
     await_end(workers)
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while any(psutil.pid_exists(pid) for pid in workers):
         assert time.monotonic() < end, "a zombie was left behind"
         time.sleep(0.05)
@@ -213,7 +213,7 @@ def test_closing_before_the_workers_have_started_ends_them_too(setup):
     executor = LocalExecutor(3)
     executor.start()
     executor.close()
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while True:
         new = set(psutil.Process().children(recursive=True)) - before
         # The process that forks workers is kept for the next fit; only workers count here.
@@ -258,7 +258,7 @@ def test_workers_that_cannot_start_are_reported(monkeypatch, setup):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     for fork in (False, True):
         executor = LocalExecutor(1, fork=fork)
-        with pytest.raises(WorkerError, match="do not start|is gone"), executor:
+        with pytest.raises(WorkerError, match="do not start|has ended"), executor:
             executor.set_up(setup)
             await_free(executor, 1)
     monkeypatch.setattr(sys, "executable", "")
@@ -320,7 +320,7 @@ def test_workers_end_when_their_parent_is_killed(how, tmp_path):
 @pytest.mark.parametrize("ending", ["close", "forget to close"])
 def test_nothing_is_left_when_the_parent_ends(ending, tmp_path):
     process, workers, temporary = start_parent(tmp_path, "fork", ending)
-    assert process.wait(timeout=PATIENCE) == 0
+    assert process.wait(timeout=TIMEOUT) == 0
     process.stdout.close()
     await_end(workers)
     assert list(temporary.iterdir()) == []

@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from metaauto.collect import BuildPlan, build_knowledge, candidates, folder_sources
+from metaauto.configuration import Configuration
+from metaauto.knowledge import ConfigurationFact, KnowledgeStore, check, here
+from metaauto.plugins.manager import LoadedPlugins, PluginSettings, load_plugins
+from metaauto.search import DaskExecutor
+
+PLUGINS = load_plugins(PluginSettings(only=()))
+CHEAP = ("lda", "naive_bayes", "ridge", "knn")
+PLAN = BuildPlan(folds=2, rows=100, draws=1, waves=2, cores=2, memory=2048.0)
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("tables")
+    generator = np.random.default_rng(0)
+    for number in range(3):
+        rows = 90 + 30 * number
+        frame = pd.DataFrame(generator.normal(size=(rows, 4)), columns=list("abcd"))
+        frame["word"] = generator.choice(["x", "y", "z"], rows)
+        signal_ = frame["a"] + generator.normal(size=rows)
+        frame["target"] = signal_ if number == 2 else np.where(signal_ > 0, "yes", "no")
+        frame.to_csv(folder / f"table{number}.csv", index=False)
+    return folder
+
+
+def cheap() -> LoadedPlugins:
+    return replace(PLUGINS, registry=PLUGINS.registry.select(CHEAP, ()))
+
+
+def build(tables: Path, path: Path, plan: BuildPlan = PLAN) -> int:
+    with KnowledgeStore.create(path, exist_ok=True) as store:
+        return build_knowledge(folder_sources(tables), store, cheap(), plan, here("build"))
+
+
+def keys(path: Path) -> list:
+    with KnowledgeStore.open(path) as store:
+        assert check(store) == []
+        return [fact.key for fact in store.evaluations()]
+
+
+def expected_count() -> int:
+    registry = cheap().registry
+    sizes = {
+        kind: sum(c.wave < PLAN.waves for c in candidates(registry, kind, PLAN.draws))
+        for kind in ("binary", "regression")
+    }
+    return PLAN.folds * (2 * sizes["binary"] + sizes["regression"])
+
+
+def test_every_configuration_is_measured_once_and_a_second_build_adds_nothing(tables, tmp_path):
+    path = tmp_path / "k.db"
+    assert build(tables, path) == expected_count()
+    found = keys(path)
+    assert len(found) == len(set(found)) == expected_count()
+    assert build(tables, path) == 0
+    assert keys(path) == found
+    with KnowledgeStore.open(path) as store:
+        for fact in store.datasets():
+            assert fact.rows_used <= 100
+            assert fact.label.startswith("table")
+        matrix = store.matrix("binary", "roc_auc")
+        assert np.isfinite(matrix.loss).all()
+        assert (matrix.seconds > 0).all()
+
+
+def test_more_waves_are_added_to_what_is_there(tables, tmp_path):
+    path = tmp_path / "k.db"
+    first = build(tables, path, replace(PLAN, waves=1))
+    assert 0 < first < expected_count()
+    assert build(tables, path) == expected_count() - first
+
+
+def test_more_rows_are_measured_beside_what_is_there(tables, tmp_path):
+    path, fewer = tmp_path / "k.db", replace(PLAN, rows=60)
+    assert build(tables, path, fewer) == expected_count()
+    assert build(tables, path) == expected_count()
+    assert build(tables, path) == build(tables, path, fewer) == 0
+    with KnowledgeStore.open(path) as store:
+        assert [fact.rows_used for fact in store.datasets("binary")].count(100) == 1
+        matrix = store.matrix("binary", "roc_auc")
+    assert len(matrix.datasets) == 4
+    assert len(set(matrix.tables)) == 2
+    assert matrix.training_rows.min() == 30
+    assert matrix.training_rows.max() == 50
+    assert np.isfinite(matrix.loss).all()
+
+
+def test_running_out_of_time_on_more_rows_says_nothing_of_fewer(tables, tmp_path):
+    path, more, wanted = tmp_path / "k.db", replace(PLAN, waves=1), replace(PLAN, rows=60)
+    build(tables, path, more)
+    build(tables, path, replace(wanted, waves=1))
+    with KnowledgeStore.open(path, readonly=False) as store:
+        late = [
+            replace(fact, fold=fold, status="timeout", losses={})
+            for fact in store.evaluations()
+            if fact.protocol == PLAN.protocol
+            for fold in (7, 8)
+        ]
+        store.add_evaluations(late)
+    assert build(tables, path) == 0
+    assert build(tables, path, wanted) > 0
+
+
+def test_a_table_that_has_had_its_time_is_left(tables, tmp_path):
+    path = tmp_path / "k.db"
+    short = replace(PLAN, table_seconds=1e-6, cores=1)
+    assert 0 < build(tables, path, short) < expected_count()
+    assert build(tables, path, short) == 0
+    with KnowledgeStore.open(path) as store:
+        assert len({fact.fingerprint for fact in store.evaluations()}) == 3
+    missing = expected_count() - len(keys(path))
+    assert build(tables, path) == missing
+
+
+def test_models_that_are_slow_on_a_table_get_no_more_configurations(tables, tmp_path):
+    path = tmp_path / "k.db"
+    first = build(tables, path, replace(PLAN, waves=1))
+    assert build(tables, path, replace(PLAN, expected_seconds=1e-6)) == 0
+    assert build(tables, path, replace(PLAN, expected_seconds=1e3)) == expected_count() - first
+
+
+def test_a_build_on_a_cluster_measures_the_same(tables, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    plan = replace(PLAN, waves=1)
+    build(tables, tmp_path / "here.db", plan)
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, dashboard_address=":0", silence_logs=50
+        ) as cluster,
+        KnowledgeStore.create(tmp_path / "there.db") as store,
+    ):
+        executor = DaskExecutor(cluster.scheduler_address, memory=2048.0)
+        build_knowledge(
+            folder_sources(tables), store, cheap(), plan, here("build"), executor=executor
+        )
+    losses = []
+    for name in ("here.db", "there.db"):
+        with KnowledgeStore.open(tmp_path / name) as store:
+            losses.append({fact.key: fact.losses for fact in store.evaluations()})
+    assert losses[0] == losses[1]
+
+
+def test_a_table_that_cannot_be_read_is_named_and_left_out(tables, tmp_path):
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    for file in tables.glob("table0.csv"):
+        (folder / file.name).write_bytes(file.read_bytes())
+    (folder / "broken.csv").write_text("a,target\n")
+    said: list[str] = []
+    with KnowledgeStore.create(tmp_path / "k.db") as store:
+        fresh = build_knowledge(
+            folder_sources(folder), store, cheap(), replace(PLAN, waves=1), here("build"),
+            warn=said.append,
+        )  # fmt: skip
+    assert fresh > 0
+    assert len(said) == 1
+    assert said[0].startswith("broken is left out: ")
+
+
+def test_the_progress_comes_to_its_end(tables, tmp_path):
+    seen = []
+    with KnowledgeStore.create(tmp_path / "k.db") as store:
+        build_knowledge(
+            folder_sources(tables), store, cheap(), PLAN, here("build"), on_progress=seen.append
+        )
+    assert [p.done for p in seen] == sorted(p.done for p in seen)
+    assert seen[-1].done == expected_count()
+    assert seen[-1].fresh == expected_count()
+    assert seen[-1].total >= seen[-1].done
+    assert seen[0].seconds_left >= 0
+
+
+def test_published_configurations_that_were_imported_are_measured_too(tables, tmp_path):
+    path = tmp_path / "k.db"
+    published = Configuration("knn", {"n_neighbors": 13})
+    with KnowledgeStore.create(path) as store:
+        origin = store.add_provenance(here("import:flaml", licence="MIT"))
+        store.add_configuration(ConfigurationFact(published, origin, proposed_for=("binary",)))
+    assert build(tables, path) == expected_count() + 2 * PLAN.folds
+    with KnowledgeStore.open(path) as store:
+        neighbours = {
+            f.configuration.values["n_neighbors"]
+            for f in store.configurations("binary")
+            if f.model == "knn"
+        }
+    assert 13 in neighbours
+
+
+SCRIPT = textwrap.dedent(
+    """
+    import sys
+    sys.path.insert(0, sys.argv[3])
+    from pathlib import Path
+    from test_build import build
+    if __name__ == "__main__":
+        build(Path(sys.argv[1]), Path(sys.argv[2]))
+    """
+)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills by a signal")
+def test_killed_again_and_again_nothing_finished_is_lost_and_nothing_comes_twice(tables, tmp_path):
+    script, path = tmp_path / "build.py", tmp_path / "k.db"
+    script.write_text(SCRIPT)
+    command = [sys.executable, str(script), str(tables), str(path), str(Path(__file__).parent)]
+    dice = random.Random(0)
+    before: set = set()
+    for _ in range(4):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < end:
+            if path.exists() and dice.random() < 0.02:
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if path.exists():
+            now = set(keys(path))
+            assert before <= now
+            before = now
+    subprocess.run(command, check=True, timeout=120)
+    found = keys(path)
+    assert before <= set(found)
+    assert len(found) == len(set(found)) == expected_count()

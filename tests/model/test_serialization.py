@@ -1,0 +1,346 @@
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import os
+import re
+import sys
+import zipfile
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from skops.io._protocol import PROTOCOL
+
+from metaauto.api import Model, hookimpl
+from metaauto.errors import MissingPlugin, ModelFileError
+from metaauto.model import FinalModel, Member, archive, manifest
+from metaauto.model.archive import Entry
+from metaauto.model.serialization import (
+    TRUSTED_TYPES,
+    dump_estimator,
+    load_estimator,
+    modules_in,
+    trusted_types,
+)
+from metaauto.plugins.manager import PluginSettings, load_plugins
+
+RAN: list[str] = []
+
+
+class Loud(BaseEstimator):
+    """A plugin's estimator that tells when it is constructed."""
+
+    value = 4.0
+
+    def __setstate__(self, state):
+        RAN.append("setstate")
+        super().__setstate__(state)
+
+    def predict(self, X):
+        return np.full(len(X), self.value)
+
+
+def touch(path):
+    """Leave a trace that code of the file has run."""
+    Path(path).write_text("it ran")
+
+
+@pytest.fixture(autouse=True)
+def _forget():
+    RAN.clear()
+
+
+@pytest.fixture
+def loud_model(models):
+    member = Member("loud-1", "loud", {}, 1.0, [Loud()], "loud", "metaauto-loud", "0.3")
+    return FinalModel(**{**vars(models["regression"]), "members": [member]})
+
+
+def loud_plugin(*trusted):
+    class Plugin:
+        __name__ = "loud"
+
+        @hookimpl
+        def register_models(self, register):
+            register.model(Model("loud", lambda values, context: Loud(), trusted=trusted))
+
+    return load_plugins(PluginSettings(only=()), [Plugin()]).registry
+
+
+def with_blob(source: Path, target: Path, data: bytes) -> Path:
+    """A model file whose first fold model is replaced, with a manifest that agrees."""
+    with zipfile.ZipFile(source) as file:
+        record = json.loads(file.read("manifest.json"))
+        blobs = {name: file.read(name) for name in file.namelist()[1:]}
+    first = record["members"][0]["entries"][0]
+    blobs[first["path"]] = data
+    entry = Entry.of(first["path"], data)
+    first.update(sha256=entry.sha256, size=entry.size)
+    return archive.write_archive(target, record, blobs)
+
+
+@pytest.fixture(scope="module")
+def saved(models, tmp_path_factory):
+    return models["regression"].save(tmp_path_factory.mktemp("saved") / "model")
+
+
+def test_types_of_a_plugin_are_trusted_when_it_says_so(loud_model, new_rows, tmp_path):
+    path = loud_model.save(tmp_path / "model")
+    name = f"{Loud.__module__}.Loud"
+    RAN.clear()
+    loaded = FinalModel.load(path, registry=loud_plugin(name))
+    assert RAN == ["setstate"]
+    assert (loaded.predict(new_rows) == 4.0).all()
+
+
+def test_an_undeclared_type_is_named_and_not_constructed(loud_model, new_rows, tmp_path):
+    path = loud_model.save(tmp_path / "model")
+    RAN.clear()
+    with pytest.raises(ModelFileError, match=rf"'loud-1'.*{Loud.__module__}\.Loud") as caught:
+        FinalModel.load(path, registry=loud_plugin())
+    assert "trust=True" in caught.value.hint
+    assert "--trust" in caught.value.hint
+    assert caught.value.details["types"] == [f"{Loud.__module__}.Loud"]
+    assert RAN == []
+    loaded = FinalModel.load(path, trust=True, registry=loud_plugin())
+    assert (loaded.predict(new_rows) == 4.0).all()
+
+
+def test_a_plugin_that_is_not_loaded_is_named(loud_model, tmp_path, registry):
+    path = loud_model.save(tmp_path / "model")
+    RAN.clear()
+    with pytest.raises(MissingPlugin, match=r"metaauto-loud 0.3 \(model 'loud'\)"):
+        FinalModel.load(path, registry=registry)
+    assert RAN == []
+
+
+def test_what_the_file_says_of_itself_is_not_trusted(loud_model, tmp_path, registry):
+    path = loud_model.save(tmp_path / "model")
+    with zipfile.ZipFile(path) as file:
+        record = json.loads(file.read("manifest.json"))
+        blobs = {name: file.read(name) for name in file.namelist()[1:]}
+    record["members"][0].update(plugin="builtin", packages={}, trusted=[f"{Loud.__module__}.Loud"])
+    record["trusted"] = [f"{Loud.__module__}.Loud"]
+    archive.write_archive(tmp_path / "forged", record, blobs)
+    RAN.clear()
+    with pytest.raises(ModelFileError, match="untrusted types"):
+        FinalModel.load(tmp_path / "forged")
+    assert RAN == []
+
+
+_ids = itertools.count(1)
+
+
+def node(module: str, name: str, loader: str, **more) -> dict:
+    """One object in the JSON of skops."""
+    place = {"__module__": module, "__class__": name, "__loader__": loader, "__id__": next(_ids)}
+    return {**place, **more}
+
+
+def skops_bytes(schema: dict, **files: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for name, data in files.items():
+            file.writestr(name, data)
+        schema = {**schema, "protocol": PROTOCOL, "_skops_version": skops.__version__}
+        file.writestr("schema.json", json.dumps(schema))
+    return buffer.getvalue()
+
+
+def attack(trace: Path) -> dict[str, bytes]:
+    """Ways in which bytes may ask for code to be run."""
+    command = f"echo it ran > {trace}"
+    text = node("builtins", "str", "JsonNode", content=json.dumps(command), is_json=True)
+    arguments = node("builtins", "tuple", "TupleNode", content=[text])
+    system = node("os", "system", "FunctionNode")
+    nothing = node("builtins", "dict", "DictNode", content={}, key_types=listed())
+    tree = dump_estimator(Pipeline([("model", FunctionTransformer(partial(touch, str(trace))))]))
+    return {
+        "constructor": skops_bytes(
+            node("os", "system", "ConstructorFromReduceNode", content=arguments)
+        ),
+        "popen": skops_bytes(
+            node("subprocess", "Popen", "ConstructorFromReduceNode", content=arguments)
+        ),
+        "partial": skops_bytes(
+            node(
+                "functools",
+                "partial",
+                "PartialNode",
+                content={"func": system, "args": arguments, "kwds": nothing, "namespace": nothing},
+            )
+        ),
+        "key type": skops_bytes(
+            node("builtins", "dict", "DictNode", content={command: text}, key_types=listed(system))
+        ),
+        "operator": skops_bytes(node("operator", "methodcaller", "OperatorFuncNode", attrs=text)),
+        "method": skops_bytes(
+            node("builtins", "str", "MethodNode", content={"func": "format", "obj": text})
+        ),
+        "object": skops_bytes(node("os", "_wrap_close", "ObjectNode", content=nothing)),
+        "own function": skops_bytes(node("metaauto.builtin.models", "importlib", "FunctionNode")),
+        "own module": skops_bytes(node("metaauto.plugins.manager", "_import_file", "FunctionNode")),
+        "transformer": tree,
+        "pickle": b"cos\nsystem\n(S'" + command.encode() + b"'\ntR.",
+        "pickled array": skops_bytes(
+            node("numpy", "ndarray", "NdArrayNode", type="numpy", file="a.npy"),
+            **{"a.npy": pickled_array(command)},
+        ),
+    }
+
+
+def listed(*nodes: dict) -> dict:
+    return node("builtins", "list", "ListNode", content=list(nodes))
+
+
+class Shell:
+    def __init__(self, command):
+        self.command = command
+
+    def __reduce__(self):
+        return os.system, (self.command,)
+
+
+def pickled_array(command: str) -> bytes:
+    buffer = io.BytesIO()
+    array = np.empty(1, dtype=object)
+    array[0] = Shell(command)
+    np.save(buffer, array, allow_pickle=True)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("way", list(attack(Path("unused"))))
+def test_a_malicious_entry_runs_nothing(saved, tmp_path, registry, way):
+    trace = tmp_path / "trace"
+    path = with_blob(saved, tmp_path / "model", attack(trace)[way])
+    said = "untrusted types" if not way.startswith("pickle") else "cannot be read"
+    with pytest.raises(ModelFileError, match=f"'hist_gradient_boosting-1'.*{said}"):
+        FinalModel.load(path, registry=registry)
+    assert not trace.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the attack is for a POSIX shell")
+@pytest.mark.parametrize("way", ["constructor", "key type"])
+def test_the_attacks_are_real(saved, tmp_path, registry, way):
+    path = with_blob(saved, tmp_path / "model", attack(tmp_path / "trace")[way])
+    with pytest.raises(ModelFileError, match="without a predict method"):
+        FinalModel.load(path, trust=True, registry=registry)
+    assert (tmp_path / "trace").exists()
+
+
+def test_importing_what_a_file_names_is_an_attack_too(saved, tmp_path, registry, monkeypatch):
+    (tmp_path / "evil_import.py").write_text(f"open({str(tmp_path / 'trace')!r}, 'w')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for loader in ("ObjectNode", "FunctionNode", "TypeNode"):
+        data = skops_bytes(node("evil_import", "Thing", loader, content=None))
+        path = with_blob(saved, tmp_path / "model", data)
+        with pytest.raises(ModelFileError, match=r"evil_import\.Thing"):
+            FinalModel.load(path, registry=registry)
+    assert not (tmp_path / "trace").exists()
+
+
+def test_an_object_that_predicts_nothing_is_refused(saved, tmp_path, registry):
+    path = with_blob(saved, tmp_path / "model", dump_estimator([1, 2]))
+    with pytest.raises(ModelFileError, match="is a list, which without a predict method"):
+        FinalModel.load(path, registry=registry)
+
+
+@pytest.mark.parametrize("name", ["/tmp/evil", "../evil", "members/../../evil.skops", "evil.py"])
+def test_entries_outside_the_model_are_refused(saved, tmp_path, name):
+    path = tmp_path / "model"
+    path.write_bytes(saved.read_bytes())
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr(zipfile.ZipInfo(name), b"x")
+    with pytest.raises(ModelFileError, match="unexpected entry"):
+        FinalModel.load(path)
+
+
+def test_two_entries_of_one_name_are_refused(saved, tmp_path):
+    path = tmp_path / "model"
+    path.write_bytes(saved.read_bytes())
+    with zipfile.ZipFile(path, "a") as file, pytest.warns(UserWarning, match="Duplicate"):
+        file.writestr("members/0/fold-0.skops", b"x")
+    with pytest.raises(ModelFileError, match="same name"):
+        FinalModel.load(path)
+
+
+def test_bombs_are_not_unpacked(saved, tmp_path, monkeypatch):
+    zeros = bytes(2**20)
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+        file.writestr("schema.json", zeros * 3)
+    monkeypatch.setattr("metaauto.model.serialization.FREE_UNPACKED_BYTES", 2**20)
+    with pytest.raises(ModelFileError, match="claims to unpack"):
+        load_estimator(inner.getvalue(), TRUSTED_TYPES)
+
+    outer = tmp_path / "outer"
+    record = json.loads(zipfile.ZipFile(saved).read("manifest.json"))
+    name = "members/0/fold-0.skops"
+    entry = Entry.of(name, zeros * 3)
+    described = {"path": name, "sha256": entry.sha256, "size": entry.size}
+    record["members"] = [{**record["members"][0], "entries": [described]}]
+    with zipfile.ZipFile(outer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+        file.writestr("manifest.json", json.dumps(record))
+        file.writestr(name, zeros * 3)
+    monkeypatch.setattr(archive, "FREE_RATIO_BYTES", 2**20)
+    monkeypatch.setattr(archive, "MAX_RATIO", 100)
+    with pytest.raises(ModelFileError, match="claims to unpack"):
+        FinalModel.load(outer)
+
+
+def test_a_manifest_that_claims_too_much_is_not_read(saved, monkeypatch):
+    monkeypatch.setattr(archive, "MAX_MANIFEST_BYTES", 100)
+    with pytest.raises(ModelFileError, match="manifest claims"):
+        FinalModel.load(saved)
+
+
+def test_deep_nesting_is_a_model_file_error(saved, tmp_path, registry):
+    deep = "[" * 100_000
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("schema.json", deep)
+    path = with_blob(saved, tmp_path / "model", buffer.getvalue())
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        FinalModel.load(path, registry=registry)
+    with zipfile.ZipFile(tmp_path / "deep", "w") as file:
+        file.writestr("manifest.json", deep)
+    with pytest.raises(ModelFileError):
+        FinalModel.load(tmp_path / "deep")
+
+
+def test_trusted_types_are_classes_of_metaauto_and_what_plugins_declare(registry):
+    names = trusted_types(registry)
+    assert set(TRUSTED_TYPES) <= set(names)
+    own = [name for name in names if name.startswith("metaauto.")]
+    assert own
+    for name in own:
+        module, _, last = name.rpartition(".")
+        found = getattr(sys.modules[module], last)
+        assert issubclass(found, BaseEstimator)
+        assert found.__module__ == module
+    declared = set(names) - set(TRUSTED_TYPES) - set(own)
+    components = registry.models() + [e.component for e in registry.entries("preprocessor")]
+    assert declared <= {name for c in components for name in c.trusted}
+
+
+def test_nothing_that_runs_commands_is_trusted(registry):
+    dangerous = re.compile(r"^(os|posix|subprocess|builtins|sys|shutil|importlib|pickle|joblib)\b")
+    assert not [name for name in trusted_types(registry) if dangerous.match(name)]
+
+
+def test_modules_and_their_packages_are_recorded(loud_model, models):
+    data = dump_estimator(Loud())
+    assert Loud.__module__.split(".")[0] in modules_in(data)
+    data = dump_estimator(models["regression"].members[0].estimators[0])
+    assert {"sklearn", "metaauto", "builtins"} <= set(modules_in(data))
+    assert manifest.packages_of(modules_in(data)) == {}
+    known = manifest.packages_of(["pytest", "numpy", "json"])
+    assert list(known) == ["pytest"]
+    assert known["pytest"] == {"distribution": "pytest", "version": pytest.__version__}

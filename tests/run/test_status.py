@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from metaauto.errors import RunError
+from metaauto.run import RunDirectory, read_run
+
+TRIAL = {
+    "number": 0, "name": "dummy-0", "configuration": {"model": "dummy"}, "source": "baseline",
+    "why": "", "status": "success", "loss": 0.5, "started": 0.0, "finished": 1.0, "error": "",
+}  # fmt: skip
+
+
+def test_a_run_is_read_while_it_goes_on(tmp_path):
+    with RunDirectory.create(tmp_path / "run", {"metric_used": "roc_auc"}) as run:
+        run.record_trial(TRIAL)
+        before = {path.name for path in (tmp_path / "run").iterdir()}
+        record = read_run(tmp_path / "run")
+        assert (record.status, record.seconds, record.result) == ("running", 0.0, {})
+        assert record.settings == {"metric_used": "roc_auc"}
+        assert [trial["name"] for trial in record.trials] == ["dummy-0"]
+        run.record_result({"score": 0.75, "members": {"lda-1": 1.0}})
+        run.record_status("finished", 12.5)
+        record = read_run(tmp_path / "run")
+        assert (record.status, record.seconds) == ("finished", 12.5)
+        assert record.result == {"score": 0.75, "members": {"lda-1": 1.0}}
+        assert {path.name for path in (tmp_path / "run").iterdir()} == before
+
+
+def test_what_is_no_run_is_refused(tmp_path):
+    with pytest.raises(RunError, match="is not a run directory"):
+        read_run(tmp_path)
+    RunDirectory.create(tmp_path / "run", {}).close()
+    for name in ("run.db", "run.db-wal", "run.db-shm"):
+        (tmp_path / "run" / name).unlink(missing_ok=True)
+    with pytest.raises(RunError, match="cannot be read"):
+        read_run(tmp_path / "run")
+    assert not (tmp_path / "run" / "run.db").exists()
+
+
+def test_a_database_that_is_none_is_refused(tmp_path):
+    RunDirectory.create(tmp_path / "run", {}).close()
+    with sqlite3.connect(tmp_path / "run" / "run.db") as db:
+        db.execute("DROP TABLE trials")
+    db.close()
+    with pytest.raises(RunError, match="no such table"):
+        read_run(tmp_path / "run")

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import math
+from random import Random
+
+import pytest
+
+from metaauto.configuration import Configuration
+from metaauto.plugins.manager import PluginSettings, load_plugins
+from metaauto.search.proposer import Proposer
+from metaauto.search.trial import Outcome, Status, Trial
+from metaauto.space import SearchSpace
+from metaauto.task import Column, Role, Task
+from metaauto.warmstart import DefaultPortfolio, RuntimeModel
+
+COLUMNS = tuple(Column(f"c{i}", Role.NUMERIC, "float64", 9, 0.0) for i in range(5))
+TASK = Task("binary", "y", COLUMNS, "auc", 500, (0, 1))
+REGISTRY = load_plugins(PluginSettings(only=())).registry
+N_FOLDS = 2
+
+
+class FakeSmac:
+    """Stands for SMAC: proposes what the test wants."""
+
+    def __init__(self, ranges=None, seed=0) -> None:
+        self.told: list = []
+        self.queue: list[Configuration] = []
+        self.waiting = 0
+        self.failure = ""
+        self.is_closed = False
+        self.timeouts: list[float] = []
+
+    def tell(self, results) -> None:
+        self.told += list(results)
+
+    def ask(self) -> None:
+        self.waiting += 1
+
+    def ready(self, seconds: float = 0.0):
+        self.timeouts.append(seconds)
+        if not self.waiting or not self.queue:
+            return None
+        self.waiting -= 1
+        return self.queue.pop(0)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@pytest.fixture
+def smac(monkeypatch) -> FakeSmac:
+    made = FakeSmac()
+    monkeypatch.setattr("metaauto.search.proposer.SmacProposer", lambda ranges, seed: made)
+    return made
+
+
+def proposals(include=("logistic", "knn"), **more) -> Proposer:
+    space = SearchSpace(REGISTRY.select(include=list(include)), TASK)
+    runtime = RuntimeModel(space, N_FOLDS)
+    options = {"seed": 1, "reproducible": True, "use_smac": False, **more}
+    return Proposer(space, DefaultPortfolio(space, runtime), runtime, N_FOLDS, **options)
+
+
+def finished(number: int, configuration: Configuration, loss=0.3, status=Status.SUCCESS) -> Trial:
+    trial = Trial(number, configuration, "portfolio", status=status)
+    trial.loss = loss if status in (Status.SUCCESS, Status.DROPPED) else None
+    for fold in range(N_FOLDS):
+        trial.outcomes[fold] = Outcome(number, fold, status, seconds=0.2)
+    return trial
+
+
+def play(made: Proposer, n: int, status=Status.SUCCESS, seconds=math.inf) -> list:
+    """Propose, finish and observe, one after the other."""
+    found = []
+    for number in range(n):
+        proposal = made.next(seconds)
+        if proposal is None:
+            break
+        found.append(proposal)
+        made.mark_tried(proposal.configuration)
+        loss = 0.2 + (number * 37 % 11) / 50
+        made.observe(finished(number, proposal.configuration, loss, status))
+    return found
+
+
+def test_the_portfolio_first_then_neighbours_of_what_was_good():
+    made = proposals()
+    length = len(made._strategy)
+    found = play(made, length + 12)
+    assert [p.source for p in found[:length]] == ["portfolio"] * length
+    assert {p.source for p in found[length:]} == {"random"}
+    assert any(p.why.startswith("neighbour of ") for p in found[length:])
+    assert any(p.why == "random configuration" for p in found[length:]) or len(found) == length + 12
+
+
+def test_nothing_is_proposed_twice():
+    found = play(proposals(), 60)
+    keys = [p.configuration.key for p in found]
+    assert len(keys) == 60
+    assert len(set(keys)) == 60
+
+
+def test_the_same_seed_proposes_the_same():
+    assert play(proposals(), 30) == play(proposals(), 30)
+    assert play(proposals(), 30) != play(proposals(seed=2), 30)
+
+
+def test_a_model_that_failed_three_times_is_given_up():
+    made = proposals()
+    found = play(made, 40, status=Status.CRASHED)
+    for model in ("logistic", "knn"):
+        assert sum(p.configuration.model == model for p in found) == 3
+    assert made.next(math.inf) is None
+
+
+def test_a_success_in_between_is_forgiving():
+    made = proposals(include=["logistic"])
+    configuration = made.next(math.inf).configuration
+    for number, status in enumerate((Status.FAILED, Status.FAILED, Status.DROPPED, Status.FAILED)):
+        made.observe(finished(number, configuration, status=status))
+    assert made.next(math.inf) is not None
+
+
+def test_what_does_not_fit_into_the_time_is_not_proposed():
+    assert proposals().next(0.0) is None
+    found = play(proposals(), 200, seconds=0.5)
+    assert all(p.expected_seconds <= 0.5 for p in found)
+
+
+class TestSmac:
+    def test_it_starts_when_there_is_something_to_learn_from(self, smac):
+        made = proposals(include=["logistic", "knn", "svm", "lda", "extra_trees"], use_smac=True)
+        space = made._space
+        smac.queue = [space.sample(Random(i)) for i in range(50)]
+        found = play(made, 30)
+        first = [p.source for p in found].index("smac")
+        assert first >= 3
+        assert len(smac.told) >= first
+        for configuration, loss, seconds in smac.told:
+            assert configuration.model in space.models
+            assert math.isfinite(loss)
+            assert seconds == pytest.approx(0.4)
+        assert {p.source for p in found[first:]} <= {"smac", "portfolio"}
+
+    def test_failures_are_told_a_finite_loss_no_worse_than_the_baseline(self, smac):
+        made = proposals(use_smac=True)
+        made.penalty = 0.7
+        made._start_smac()
+        configuration = made._space.default("knn")
+        made.observe(finished(1, configuration, status=Status.CRASHED))
+        made.observe(finished(2, configuration, loss=99.0, status=Status.DROPPED))
+        made.observe(finished(3, configuration, loss=0.2))
+        assert [loss for _, loss, _ in smac.told] == [0.7, 0.7, 0.2]
+
+    def test_a_reproducible_search_waits_and_a_timed_one_does_not(self, smac):
+        for reproducible in (True, False):
+            smac.timeouts.clear()
+            made = proposals(include=["naive_bayes"], use_smac=True, reproducible=reproducible)
+            play(made, 4)
+            assert smac.timeouts
+            assert all((seconds > 10) is reproducible for seconds in smac.timeouts)
+
+    def test_while_it_thinks_something_else_is_tried(self, smac):
+        made = proposals(include=["naive_bayes"], use_smac=True, reproducible=False)
+        found = play(made, 8)
+        assert len(found) == 8
+        assert {p.source for p in found} == {"portfolio", "random"}
+
+    def test_what_it_repeats_is_passed_over(self, smac):
+        made = proposals(include=["naive_bayes"], use_smac=True)
+        first = made._space.default("naive_bayes")
+        new = Configuration("naive_bayes", {**first.values, "var_smoothing": 0.01})
+        smac.queue = [first, first, new]
+        found = play(made, 2)
+        assert [p.source for p in found] == ["portfolio", "smac"]
+        assert found[1].configuration.values["var_smoothing"] == 0.01
+
+    def test_with_little_time_left_it_is_not_started(self, smac, monkeypatch):
+        started = []
+        monkeypatch.setattr(
+            "metaauto.search.proposer.SmacProposer", lambda ranges, seed: started.append(1) or smac
+        )
+        play(proposals(include=["naive_bayes"], use_smac=True), 6, seconds=5.0)
+        assert not started
+
+    def test_its_failure_is_survived(self, smac):
+        smac.failure = "its process ended"
+        found = play(proposals(include=["naive_bayes"], use_smac=True), 6)
+        assert len(found) == 6
+        assert "smac" not in {p.source for p in found}
+
+    def test_closing_ends_it(self, smac):
+        made = proposals(include=["naive_bayes"], use_smac=True)
+        play(made, 3)
+        made.close()
+        made.close()
+        assert smac.is_closed
