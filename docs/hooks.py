@@ -16,7 +16,8 @@ PAGE = Path(__file__).with_name("hooks.md")
 COMPONENTS = (
     "Model", "Tags", "Preprocessor", "MetafeatureExtractor", "Metric", "Reader", "Explainer",
     "Strategy",
-    "BuildContext", "FitContext", "Deadline", "MetafeatureInput", "ExplainerInput", "StrategyInput",
+    "BuildContext", "FitContext", "Deadline", "MetafeatureInput", "ExplainerInput", "StrategyInput", "ConfigurationSpace", "RepairedConfiguration",
+    "RuntimePrediction",
     "WarmStart", "Recommendation", "Observation", "Configuration", "Float", "Int", "Choice",
     "PluginSettings", "ProvenanceFact", "DatasetFact", "MetafeatureFact",
     "ConfigurationFact", "EvaluationFact",

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,33 @@ def test_short_files_have_a_reason() -> None:
 def test_the_top_level_keeps_to_its_modules() -> None:
     modules = sorted(file.stem for file in PACKAGE.glob("*.py"))
     assert len(modules) <= MOST_TOP_LEVEL_MODULES, modules
+
+
+def module_imports() -> dict[str, set[str]]:
+    """Return the modules that each module imports at its top level, those for types included."""
+    files = {}
+    for file in PACKAGE.rglob("*.py"):
+        parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+        files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    graph: dict[str, set[str]] = {}
+    for module, file in files.items():
+        body = list(ast.parse(file.read_text("utf-8")).body)
+        for node in [n for n in body if isinstance(n, ast.If)]:
+            body += node.body
+        graph[module] = {
+            full if (full := f"{node.module}.{alias.name}") in files else str(node.module)
+            for node in body
+            if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("metaauto.")
+            for alias in node.names
+        } & set(files)
+    return graph
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    graph = module_imports()
+    assert len(graph) > 200
+    try:
+        order = list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(f"cyclic imports: {' -> '.join(error.args[1])}")
+    assert len(order) == len(graph)

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from metaauto.collect.candidates import Candidate, candidates
 from metaauto.collect.completed import CompletedEvaluations
+from metaauto.collect.plan import BuildPlan
 from metaauto.collect.published import published_candidates
 from metaauto.collect.sources import Source
 from metaauto.collect.table import TableEvaluator
@@ -22,56 +23,6 @@ from metaauto.search import Executor, LocalExecutor
 from metaauto.task import TASK_KINDS
 
 __all__ = ["BuildPlan", "Progress", "build_knowledge"]
-
-
-@dataclass(frozen=True)
-class BuildPlan:
-    """Settings of a build.
-
-    Parameters
-    ----------
-    folds : int
-        Folds per dataset.
-    rows : int
-        Maximum number of rows; larger datasets are subsampled at random.
-    soft_seconds, hard_seconds : float
-        Deadline of one fold for the model itself, and the time after which it is killed.
-    expected_seconds : float
-        If the mean seconds of a model's fits on a dataset exceed this, its other configurations are
-        skipped there.
-    draws : int
-        Random configurations per model, in addition to its default and its portfolio.
-    published : int
-        Maximum number of imported configurations per model.
-    waves : int, optional
-        Evaluate only the first waves of configurations.
-    seconds : float
-        Time limit of the build.
-    table_seconds : float
-        Worker seconds per dataset, including those of earlier builds; no fit is started after them.
-    cores : int
-        Worker processes.
-    memory : float
-        MiB per worker.
-    """
-
-    folds: int = 3
-    rows: int = 4000
-    soft_seconds: float = 8.0
-    hard_seconds: float = 20.0
-    expected_seconds: float = float("inf")
-    draws: int = 2
-    published: int = 4
-    waves: int | None = None
-    seconds: float = float("inf")
-    table_seconds: float = float("inf")
-    cores: int = 1
-    memory: float = 4096.0
-
-    @property
-    def protocol(self) -> str:
-        """Name of the evaluation protocol in the store."""
-        return f"{self.folds}-fold/seed0/rows<={self.rows}"
 
 
 @dataclass(frozen=True)

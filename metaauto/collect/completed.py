@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from metaauto.collect.candidates import Candidate
+from metaauto.collect.plan import BuildPlan
 from metaauto.collect.sources import Source
 from metaauto.collect.table import is_small, slow_models
 from metaauto.knowledge import DatasetFact, EvaluationFact, KnowledgeStore
-
-if TYPE_CHECKING:
-    from metaauto.collect.build import BuildPlan
 
 __all__ = ["CompletedEvaluations"]
 

@@ -6,12 +6,12 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metaauto.collect.candidates import Candidate
 from metaauto.collect.openml_splits import official_folds
+from metaauto.collect.plan import BuildPlan
 from metaauto.collect.sources import Source
 from metaauto.configuration import Configuration
 from metaauto.data import Dataset, plan_splits, prepare
@@ -29,9 +29,6 @@ from metaauto.metrics import Metric, resolve_metric
 from metaauto.plugins.manager import LoadedPlugins, pack_objects
 from metaauto.search import Executor, Inputs, Job, Outcome, Setup, Status, write_inputs
 from metaauto.space import SearchSpace
-
-if TYPE_CHECKING:
-    from metaauto.collect.build import BuildPlan
 
 __all__ = ["METRICS", "TableEvaluator", "is_small", "slow_models"]
 

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import Random
 from typing import TYPE_CHECKING, Protocol
 
+from metaauto.components.hyperparameters import Range
 from metaauto.components.validation import check_component
 from metaauto.configuration import Configuration
+from metaauto.task import Task
 
 if TYPE_CHECKING:
     from metaauto.knowledge import KnowledgeMatrix
     from metaauto.metafeatures import Metafeatures
-    from metaauto.space import SearchSpace
-    from metaauto.warmstart import RuntimeModel
 
-__all__ = ["Observation", "Recommendation", "Strategy", "StrategyInput", "WarmStart"]
+__all__ = [
+    "ConfigurationSpace",
+    "Observation",
+    "Recommendation",
+    "RepairedConfiguration",
+    "RuntimePrediction",
+    "Strategy",
+    "StrategyInput",
+    "WarmStart",
+]
 
 
 @dataclass(frozen=True)
@@ -85,16 +95,64 @@ class WarmStart(Protocol):
         """Receive the result of a finished trial from any source."""
 
 
+class RepairedConfiguration(Protocol):
+    """A configuration adapted to the installed space, with the list of changes."""
+
+    @property
+    def configuration(self) -> Configuration:
+        """The adapted configuration."""
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """Return the changes, one sentence each."""
+
+
+class ConfigurationSpace(Protocol):
+    """The search space of one table, as a strategy sees it."""
+
+    task: Task
+    ranges: dict[str, dict[str, Range]]
+
+    @property
+    def models(self) -> list[str]:
+        """Return the names of the models that support the task."""
+
+    def default(self, model: str) -> Configuration:
+        """Return the default configuration of a model."""
+
+    def portfolio(self, model: str) -> list[Configuration]:
+        """Return the default configuration and those that the author of a model recommends."""
+
+    def repair(self, configuration: Configuration) -> RepairedConfiguration:
+        """Adapt a configuration to the ranges and components of this space."""
+
+    def sample(self, random: Random, model: str | None = None) -> Configuration:
+        """Draw a configuration, by default of a random model."""
+
+    def neighbour(self, configuration: Configuration, random: Random) -> Configuration:
+        """Draw a configuration near another one."""
+
+
+class RuntimePrediction(Protocol):
+    """Predicted seconds of configurations, as a strategy sees them."""
+
+    def expected_seconds(self, configuration: Configuration) -> float:
+        """Return the expected worker seconds of all folds."""
+
+    def least_seconds(self, configuration: Configuration) -> float:
+        """Return the worker seconds below which a configuration is not worth starting."""
+
+
 @dataclass(frozen=True)
 class StrategyInput:
     """The input of a strategy.
 
     Parameters
     ----------
-    space : SearchSpace
+    space : ConfigurationSpace
         The search space of this table: `space.models`, `space.portfolio(model)`,
         `space.repair(configuration)`, and the task as `space.task`.
-    runtime : RuntimeModel
+    runtime : RuntimePrediction
         `runtime.expected_seconds(configuration)`: worker seconds of all its folds, corrected by
         observed times.
     known : KnowledgeMatrix or None
@@ -109,8 +167,8 @@ class StrategyInput:
         or from the portfolios of the models' authors, to extend it or as a fallback.
     """
 
-    space: SearchSpace
-    runtime: RuntimeModel
+    space: ConfigurationSpace
+    runtime: RuntimePrediction
     known: KnowledgeMatrix | None
     n_folds: int
     for_ensemble: bool
