@@ -15,12 +15,11 @@ from metaauto.plugins import hookspecs
 PAGE = Path(__file__).with_name("hooks.md")
 COMPONENTS = (
     "Model", "Tags", "Preprocessor", "MetafeatureExtractor", "Metric", "Reader", "Explainer",
-    "Strategy",
-    "BuildContext", "FitContext", "Deadline", "MetafeatureInput", "ExplainerInput", "StrategyInput", "ConfigurationSpace", "RepairedConfiguration",
-    "RuntimePrediction",
+    "Strategy", "BuildContext", "FitContext", "Deadline", "MetafeatureInput", "ExplainerInput",
+    "StrategyInput", "ConfigurationSpace", "RepairedConfiguration", "RuntimePrediction",
     "WarmStart", "Recommendation", "Observation", "Configuration", "Float", "Int", "Choice",
-    "PluginSettings", "ProvenanceFact", "DatasetFact", "MetafeatureFact",
-    "ConfigurationFact", "EvaluationFact",
+    "PluginSettings", "ProvenanceFact", "DatasetFact", "MetafeatureFact", "ConfigurationFact",
+    "EvaluationFact",
 )  # fmt: skip
 HEADER = """\
 # Hooks

@@ -96,7 +96,7 @@ class WarmStart(Protocol):
 
 
 class RepairedConfiguration(Protocol):
-    """A configuration adapted to the installed space, with the list of changes."""
+    """A configuration adapted to the installed space: ``configuration`` and its ``changes``."""
 
     @property
     def configuration(self) -> Configuration:
@@ -108,7 +108,12 @@ class RepairedConfiguration(Protocol):
 
 
 class ConfigurationSpace(Protocol):
-    """The search space of one table, as a strategy sees it."""
+    """The search space of one table, as a strategy sees it.
+
+    ``task``, ``models`` (names), ``ranges`` (by model and hyperparameter), ``default(model)``,
+    ``portfolio(model)`` (the default and the author's recommendations), ``repair(configuration)``,
+    ``sample(random, model=None)`` and ``neighbour(configuration, random)``.
+    """
 
     task: Task
     ranges: dict[str, dict[str, Range]]
@@ -134,7 +139,11 @@ class ConfigurationSpace(Protocol):
 
 
 class RuntimePrediction(Protocol):
-    """Predicted seconds of configurations, as a strategy sees them."""
+    """Predicted worker seconds of configurations, as a strategy sees them.
+
+    ``expected_seconds(configuration)`` of all folds, and ``least_seconds(configuration)``, below
+    which it is not worth starting.
+    """
 
     def expected_seconds(self, configuration: Configuration) -> float:
         """Return the expected worker seconds of all folds."""
