@@ -44,7 +44,7 @@ def test_an_estimator_starts_from_a_store_and_remembers(tmp_path, monkeypatch) -
     assert not own_store().exists()
     monkeypatch.delenv("METAAUTO_REMEMBER")
     cold = AutoClassifier(include=["knn"], knowledge=False, **TINY).fit(X, y)
-    assert "knowledge" not in set(cold.leaderboard_["origin"])
+    assert "knowledge" not in set(cold.leaderboard_["source"])
     with KnowledgeStore.open(own_store()) as remembered:
         assert remembered.info().datasets == {"binary": 1}
 
