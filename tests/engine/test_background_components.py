@@ -123,7 +123,7 @@ def test_the_ensemble_is_saved_without_it(tmp_path):
     assert found["members"] == ["centres", "lda"]
     assert found["saved"] == ["lda"]
     (warning,) = [line for line in done.stderr.splitlines() if "centres" in line]
-    assert "It is left out" in warning
+    assert "It is dropped" in warning
 
 
 def test_a_function_of_the_script_over_classes_of_libraries_can_be_saved(tmp_path):

@@ -598,7 +598,7 @@ class TestResume:
             metaauto.fit(None, resume=run, metric="accuracy", plugins=NO_PLUGINS)
 
     def test_no_run_is_no_run(self, tmp_path):
-        with pytest.raises(RunError, match="no run directory"):
+        with pytest.raises(RunError, match="not a run directory"):
             metaauto.fit(table(), "y", resume=tmp_path, plugins=NO_PLUGINS)
 
 

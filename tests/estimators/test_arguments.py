@@ -40,11 +40,11 @@ def test_an_estimator_starts_from_a_store_and_remembers(tmp_path, monkeypatch) -
     store = make_store(tmp_path / "k.db", neighbours(3))
     monkeypatch.setenv("METAAUTO_REMEMBER", "0")
     warm = AutoClassifier(include=["knn"], knowledge=store, **TINY).fit(X, y)
-    assert "knowledge" in set(warm.leaderboard_["origin"])
+    assert "knowledge" in set(warm.leaderboard_["source"])
     assert not own_store().exists()
     monkeypatch.delenv("METAAUTO_REMEMBER")
     cold = AutoClassifier(include=["knn"], knowledge=False, **TINY).fit(X, y)
-    assert "knowledge" not in set(cold.leaderboard_["origin"])
+    assert "knowledge" not in set(cold.leaderboard_["source"])
     with KnowledgeStore.open(own_store()) as remembered:
         assert remembered.info().datasets == {"binary": 1}
 
