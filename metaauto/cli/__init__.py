@@ -35,6 +35,24 @@ COMMANDS = {
 """metaauto's own commands in the order of use, and the modules that hold them."""
 
 
+@click.command("help", hidden=True)
+@click.argument("names", metavar="[COMMAND]...", nargs=-1)
+@click.pass_context
+def _help(ctx: click.Context, names: tuple[str, ...]) -> None:
+    """Show the help of a command."""
+    run_again = ctx.find_root()
+    run_again.command.main([*names, "--help"], prog_name="metaauto", standalone_mode=False)
+
+
+@click.command("version", hidden=True)
+def _version() -> None:
+    """Show the version."""
+    click.echo(f"metaauto {__version__}")
+
+
+_ALIASES = {"help": _help, "version": _version}
+
+
 class _Commands(click.Group):
     """Import a command's module on demand; load plugins only for unknown names."""
 
@@ -47,6 +65,8 @@ class _Commands(click.Group):
         if cmd_name in COMMANDS:
             found: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
             return found
+        if cmd_name in _ALIASES:
+            return _ALIASES[cmd_name]
         if cmd_name.startswith("-"):
             return None
         return plugin_command(cmd_name)
@@ -91,7 +111,9 @@ def _with_defaults(ctx: click.Context, command: click.Command | None, args: list
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=exit_status_help(),
 )
-@click.version_option(__version__, prog_name="metaauto", message="%(prog)s %(version)s")
+@click.version_option(
+    __version__, "-V", "--version", prog_name="metaauto", message="%(prog)s %(version)s"
+)
 @click.option(
     "--traceback", is_flag=True, expose_value=False, help="Print the traceback of an error."
 )

@@ -56,6 +56,11 @@ def _status(command: click.Command, arguments: list[str], with_traceback: bool) 
     except click.exceptions.Exit as ending:
         return ending.exit_code
     except click.UsageError as error:
+        # click 8.2 raises an error for a group without a subcommand; its text is the help.
+        is_help = isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ()))
+        if is_help and error.ctx is not None:
+            print_line(error.ctx.get_help())
+            return ExitStatus.DONE
         say(f"Error: {_usage(error)}")
         return error.exit_code
     except click.ClickException as error:

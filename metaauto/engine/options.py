@@ -11,6 +11,7 @@ from typing import Any
 
 from metaauto.budget import Budget, available_cores, available_memory, parse_seconds
 from metaauto.errors import SettingError
+from metaauto.plugins.hookspecs import has_hooks
 from metaauto.plugins.manager import Bundle, PluginSettings
 from metaauto.plugins.registry import COMPONENT_TYPES
 
@@ -142,6 +143,13 @@ class FitOptions:
         kinds = tuple(COMPONENT_TYPES.values())
         bare = [item for item in self.components if isinstance(item, kinds)]
         plugins = [item for item in self.components if not isinstance(item, kinds)]
+        for item in plugins:
+            if not has_hooks(item):
+                raise SettingError(
+                    f"{type(item).__name__} object is not a component: expected the name of a "
+                    "model, a metaauto.api component such as Model(...), or an object with hooks.",
+                    hint="Wrap an estimator: Model('mine', lambda values, context: MyEstimator()).",
+                )
         return [*plugins, Bundle(bare)] if bare else plugins
 
     def to_json(self) -> dict[str, Any]:

@@ -169,7 +169,7 @@ def _describe(
 ) -> dict[str, Any]:
     facts = dict(model.facts)
     if left_out:
-        facts["left_out"] = left_out
+        facts["dropped_members"] = left_out
     return {
         "format": words.FORMAT,
         "format_version": words.FORMAT_VERSION,

@@ -15,11 +15,17 @@ import pluggy
 if TYPE_CHECKING:
     from metaauto.plugins.registry import Register
 
-__all__ = ["PROJECT", "hookimpl", "hookspec"]
+__all__ = ["PROJECT", "has_hooks", "hookimpl", "hookspec"]
 
 PROJECT = "metaauto"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+def has_hooks(plugin: object) -> bool:
+    """Return whether an object has a function marked with ``@hookimpl``."""
+    parse = pluggy.PluginManager(PROJECT).parse_hookimpl_opts
+    return any(parse(plugin, name) is not None for name in dir(plugin))
 
 
 @hookspec

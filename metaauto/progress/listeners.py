@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import Protocol
 
 from metaauto.events import Event
 from metaauto.model import FinalModel
@@ -12,6 +13,12 @@ from metaauto.progress.notebook import NotebookView, in_kernel
 from metaauto.progress.summary import summary_lines
 
 __all__ = ["show_progress", "summary"]
+
+
+class FittedEstimator(Protocol):
+    """An estimator that holds its model."""
+
+    model_: FinalModel
 
 
 def show_progress(verbose: int = 1) -> Callable[[Event], None]:
@@ -50,13 +57,18 @@ def _print(line: str) -> None:
     print(line, file=sys.stdout, flush=True)  # noqa: T201
 
 
-def summary(model: FinalModel) -> str:
+def summary(model: FinalModel | FittedEstimator) -> str:
     """Return a summary of a fit: scores, ensemble, columns, trials, warnings and next steps.
 
     Parameters
     ----------
-    model : FinalModel
-        The result of a fit, or a loaded model.
+    model : FinalModel or fitted estimator
+        The result of a fit, a loaded model, or a fitted `AutoClassifier` or `AutoRegressor`.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        The estimator is not fitted.
 
     Examples
     --------
@@ -64,4 +76,9 @@ def summary(model: FinalModel) -> str:
     Score        rmse 2840, lower is better (95% interval 2610 to 3090, 1,460 out-of-fold rows)
     ...
     """
+    if not isinstance(model, FinalModel):
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(model, "model_")
+        model = model.model_
     return "\n".join(summary_lines(model))

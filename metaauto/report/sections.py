@@ -66,7 +66,7 @@ def summary(manifest: Json, examined: Json | None) -> dict[str, Any]:
     task = manifest["task"]
     if task.get("groups") or task.get("time"):
         notes.append("Intervals assume independent rows; with groups or time they are too narrow.")
-    notes += facts.get("left_out") or []
+    notes += facts.get("dropped_members") or []
     if facts.get("pruned"):
         notes.append("The model was pruned after these scores were computed.")
     direction = "higher" if facts.get("greater_is_better", True) else "lower"

@@ -113,3 +113,27 @@ def test_each_shell_gets_its_script(shell: str, quick_cli: Cli) -> None:
 
 def test_an_unknown_shell_is_refused(quick_cli: Cli) -> None:
     assert quick_cli("completion", "tcsh").returncode == ExitStatus.USAGE
+
+
+@pytest.mark.parametrize("arguments", [(), ("knowledge",), ("plugins",)])
+def test_a_group_without_a_command_is_never_an_error(
+    arguments: tuple[str, ...], quick_cli: Cli
+) -> None:
+    done = quick_cli(*arguments)
+    assert done.returncode == ExitStatus.DONE
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) > 1
+
+
+def test_no_arguments_show_the_help(quick_cli: Cli) -> None:
+    assert quick_cli().stdout.strip() == quick_cli("--help").stdout.strip()
+
+
+def test_usual_names_of_help_and_version_work(quick_cli: Cli) -> None:
+    version = quick_cli("--version").stdout
+    assert version == quick_cli("-V").stdout == quick_cli("version").stdout
+    assert quick_cli("help").stdout == quick_cli("--help").stdout
+    assert quick_cli("help", "knowledge", "merge").stdout == (
+        quick_cli("knowledge", "merge", "--help").stdout
+    )
+    assert quick_cli("help", "nonsense").returncode == ExitStatus.USAGE

@@ -6,7 +6,9 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 
+from metaauto.api import hookimpl
 from metaauto.budget import available_cores
 from metaauto.components import Model, Reader
 from metaauto.engine.options import FitOptions
@@ -27,8 +29,22 @@ def test_trials_alone_are_not_timed():
     assert clock.reserve == 0.0
 
 
+class Hooks:
+    @hookimpl
+    def fit_finished(self, model):
+        pass
+
+
+@pytest.mark.parametrize("item", [object(), Ridge(), Ridge, "ridge", 3])
+def test_an_object_without_hooks_is_refused_by_its_type(item):
+    options = FitOptions(components=[Model("mine", lambda values, context: None), item])
+    with pytest.raises(SettingError, match=type(item).__name__) as caught:
+        options.plugin_objects  # noqa: B018
+    assert "Model(" in caught.value.hint
+
+
 def test_bare_components_become_one_plugin_beside_the_others():
-    model, plugin = Model("mine", lambda values, context: None), object()
+    model, plugin = Model("mine", lambda values, context: None), Hooks()
     reader = Reader("r", bool, lambda source: None)
     objects = FitOptions(components=[model, plugin, reader]).plugin_objects
     assert objects[0] is plugin

@@ -258,7 +258,7 @@ def test_a_member_that_cannot_be_saved_is_left_out_aloud(models, new_rows, tmp_p
         loaded = FinalModel.load(model.save(tmp_path / "model"))
     assert "'odd-3'" in caplog.text
     assert "It is dropped" in caplog.text
-    assert "'odd-3'" in loaded.facts["left_out"][0]
+    assert "'odd-3'" in loaded.facts["dropped_members"][0]
     np.testing.assert_array_equal(loaded.predict_proba(new_rows), whole.predict_proba(new_rows))
 
 

@@ -3,7 +3,9 @@ from __future__ import annotations
 import sys
 from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 
 import metaauto
 from metaauto.events import Event
@@ -89,3 +91,15 @@ def test_an_interactive_shell_is_no_kernel(monkeypatch: pytest.MonkeyPatch) -> N
     assert not in_kernel()
     ipython.get_ipython = lambda: None
     assert not in_kernel()
+
+
+def test_a_summary_takes_a_fitted_estimator_as_well() -> None:
+    X = np.arange(80.0).reshape(40, 2)
+    estimator = metaauto.AutoRegressor(
+        budget="1 trial", include=["ridge"], n_jobs=1, knowledge=False, random_state=0
+    )
+    with pytest.raises(NotFittedError):
+        metaauto.summary(estimator)
+    estimator.fit(X, X[:, 0])
+    assert metaauto.summary(estimator) == metaauto.summary(estimator.model_)
+    assert "rmse" in metaauto.summary(estimator)
