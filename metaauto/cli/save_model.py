@@ -73,11 +73,13 @@ def save_and_summarize(
     """
     if not quiet:
         _sum_up(model)
+    is_replaced = place != STANDARD_STREAM and Path(place).exists()
     with _saved(model, place) as (path, problem):
         file = "MODEL" if place == STANDARD_STREAM else str(path)
         if not quiet:
             where = "the standard output" if place == STANDARD_STREAM else file
-            say(f"Saved        {where} ({path.stat().st_size / 1e6:.1f} MB)")
+            replaced = ", replaced" if is_replaced and problem is None else ""
+            say(f"Saved        {where} ({path.stat().st_size / 1e6:.1f} MB{replaced})")
             for line in _commands(file, data, plugin_folders):
                 say(f"  {line}")
     if as_json:

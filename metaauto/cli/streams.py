@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import is_zipfile
 
 import click
 
@@ -34,6 +35,8 @@ def model_file(model: str, data: str | None = None, background: str | None = Non
     ------
     click.UsageError
         More than one input is the standard input.
+    SettingError
+        The model and the table seem to be swapped.
     """
     sources = {"model": model, "table": data, "background": background}
     piped = [name for name, source in sources.items() if source == STANDARD_STREAM]
@@ -42,6 +45,16 @@ def model_file(model: str, data: str | None = None, background: str | None = Non
             f"The {piped[0]} and the {piped[1]} cannot both come from the standard input."
         )
     if model != STANDARD_STREAM:
+        if (
+            data is not None
+            and is_zipfile(data)
+            and not is_zipfile(model)
+            and Path(model).is_file()
+        ):
+            raise SettingError(
+                f"{model!r} is not a model file, but {data!r} may be one.",
+                hint="Give the model first, then the table.",
+            )
         yield model
         return
     with tempfile.TemporaryDirectory(prefix="metaauto-") as folder:

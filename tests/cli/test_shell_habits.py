@@ -137,3 +137,32 @@ def test_usual_names_of_help_and_version_work(quick_cli: Cli) -> None:
         quick_cli("knowledge", "merge", "--help").stdout
     )
     assert quick_cli("help", "nonsense").returncode == ExitStatus.USAGE
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "explain"])
+def test_a_table_in_place_of_the_model_is_named(
+    command: str, trained: Path, quick_cli: Cli
+) -> None:
+    done = quick_cli(command, str(trained / "people.csv"), str(trained / "buys.metaauto"))
+    assert done.returncode == ExitStatus.ERROR
+    assert "Give the model first, then the table." in done.stderr
+    assert "people.csv" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_replaced_model_is_mentioned(tmp_path: Path, quick_cli: Cli) -> None:
+    people().to_csv(tmp_path / "t.csv", index=False)
+    arguments = (
+        "fit",
+        "t.csv",
+        "--target",
+        "buys",
+        *QUICK,
+        "--include",
+        "lda",
+        "--out",
+        "m.metaauto",
+    )
+    first, second = quick_cli(*arguments), quick_cli(*arguments)
+    assert "MB)" in first.stderr
+    assert "MB, replaced)" in second.stderr
