@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import logging
@@ -68,6 +69,25 @@ def test_question_marks_are_missing_numbers(tmp_path):
     frame = read(written(tmp_path, "a.csv", "x,y\n1,?\n?,b\n"))
     assert frame["x"].tolist()[0] == 1
     assert np.isnan(frame["x"].iloc[1])
+
+
+@pytest.mark.parametrize("length", [131_073, 200_000])
+@pytest.mark.parametrize("line", [1, 300])
+def test_delimited_long_cells(tmp_path, length, line):
+    cells = ["short"] * 310
+    cells[line] = "x" * length
+    text = "text,y\n" + "".join(f'"{cell}",{i}\n' for i, cell in enumerate(cells))
+    limit = csv.field_size_limit()
+    assert read(written(tmp_path, "a.csv", text))["text"].tolist() == cells
+    assert csv.field_size_limit() == limit
+
+
+def test_delimited_many_columns(tmp_path):
+    names = [f"c{i}" for i in range(30_000)]
+    text = ",".join(names) + "\n" + ",".join("1" * 30_000) + "\n"
+    frame = read(written(tmp_path, "a.csv", text))
+    assert list(frame.columns) == names
+    assert (frame.to_numpy() == 1).all()
 
 
 def test_packed_and_standard_input(tmp_path, monkeypatch):

@@ -10,7 +10,11 @@ import logging
 import lzma
 import re
 import sys
+import threading
 import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +32,7 @@ MISSING = ("?",)
 """Additional missing values, besides those of pandas ('', 'NA', 'null', 'nan', ...)."""
 CODECS = ("utf-8", "utf-8-sig", "cp1252")
 
+_FIELD_SIZE_LIMIT = threading.Lock()
 _POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
@@ -195,6 +200,18 @@ def _head(text: str) -> list[str]:
     return text[:end].splitlines()
 
 
+@contextmanager
+def _any_field_size() -> Iterator[None]:
+    """Lift the limit of `csv` on the size of a field, which is a setting of the process."""
+    with _FIELD_SIZE_LIMIT:
+        limit = csv.field_size_limit(2**31 - 1)  # the largest C long on Windows
+        try:
+            yield
+        finally:
+            csv.field_size_limit(limit)
+
+
+@_any_field_size()
 def _rows(lines: list[str], delimiter: str) -> list[list[str]]:
     if delimiter == " ":
         return [line.split() for line in lines]
@@ -245,6 +262,7 @@ def _has_header(first: list[str], body: list[list[str]]) -> bool:
     return any(kind and not number for kind, number in zip(kinds, numeric, strict=True))
 
 
+@_any_field_size()
 def _check_widths(text: str, layout: Layout, source: str) -> None:
     if layout.delimiter == " ":
         return
@@ -274,7 +292,7 @@ def _check_names(text: str, layout: Layout, source: str) -> None:
     """Raise an error for duplicate names, which pandas would rename silently."""
     first = next(row for row in _rows(_head(text), layout.delimiter) if row)
     names = [name.strip() for name in first if name.strip()]
-    duplicates = sorted({name for name in names if names.count(name) > 1})
+    duplicates = sorted(name for name, count in Counter(names).items() if count > 1)
     if duplicates:
         raise ReadError(
             f"{source!r} has duplicate column names: {', '.join(map(repr, duplicates[:5]))}.",
