@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import logging
 import sqlite3
 import sys
@@ -12,6 +13,8 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from openml_server import OpenmlServer
 
 from metaauto.api import ReadError
@@ -21,6 +24,13 @@ from metaauto.data.read import read_table
 
 def read(source):
     return read_table(source, READERS)
+
+
+examples = settings(
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
 def written(tmp_path, name, content):
@@ -88,6 +98,45 @@ def test_delimited_many_columns(tmp_path):
     frame = read(written(tmp_path, "a.csv", text))
     assert list(frame.columns) == names
     assert (frame.to_numpy() == 1).all()
+
+
+# Characters at which `str.splitlines` splits, but which are no line ends in these formats.
+SEPARATORS = "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e"
+texts = st.text("xy " + SEPARATORS, max_size=5).map(lambda text: f"a{text}b")
+
+
+@examples
+@given(cells=st.lists(texts, min_size=2, max_size=5))
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.arff"])
+def test_read_unicode_separators(tmp_path, name, cells):
+    """Only line feeds and carriage returns end a line."""
+    frame = pd.DataFrame({"t": cells, "y": range(len(cells))})
+    if name == "a.jsonl":
+        rows = frame.to_dict("records")
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    elif name == "a.arff":
+        rows = "".join(f"'{cell}',{i}\n" for i, cell in enumerate(cells))
+        text = f"@attribute t string\n@attribute y numeric\n@data\n{rows}"
+    else:
+        text = frame.to_csv(index=False, sep="\t" if name == "a.tsv" else ",")
+    assert read(written(tmp_path, name, text))["t"].tolist() == cells
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_delimited_line_ends(tmp_path, end):
+    text = end.join(["", "", "x,y", "1,a", "", '2,"b\u2028c"', "3,d", ""])
+    frame = read(written(tmp_path, "a.csv", text))
+    assert frame.to_dict("list") == {"x": [1, 2, 3], "y": ["a", "b\u2028c", "d"]}
+
+
+def test_delimited_mixed_line_ends(tmp_path):
+    frame = read(written(tmp_path, "a.csv", "x,y\r\n1,a\r2,b\n3,c\r\n"))
+    assert frame.to_dict("list") == {"x": [1, 2, 3], "y": ["a", "b", "c"]}
+
+
+def test_delimited_after_many_blank_lines(tmp_path):
+    frame = read(written(tmp_path, "a.csv", "\n" * 300 + "x;y\n1;a\n2;b\n"))
+    assert frame.to_dict("list") == {"x": [1, 2], "y": ["a", "b"]}
 
 
 def test_packed_and_standard_input(tmp_path, monkeypatch):

@@ -86,7 +86,7 @@ def read_json_lines(source: str) -> Any:
     import pandas as pd
 
     records = []
-    for number, line in enumerate(read_text(source).splitlines(), 1):
+    for number, line in enumerate(read_text(source).split("\n"), 1):
         if not line.strip():
             continue
         try:

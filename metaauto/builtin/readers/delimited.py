@@ -171,7 +171,7 @@ def read_delimited(source: str) -> Any:
 
 def sniff(text: str, source: str) -> Layout:
     """Detect the format from the first lines."""
-    lines = [line for line in _head(text) if line.strip()]
+    lines = _head(text)
     delimiter = _delimiter(lines, source)
     rows = [row for row in _rows(lines, delimiter) if row]
     header, body = rows[0], rows[1:]
@@ -191,13 +191,15 @@ def sniff(text: str, source: str) -> Layout:
 
 
 def _head(text: str) -> list[str]:
-    end = 0
-    for _ in range(SNIFFED):
-        newline = text.find("\n", end)
-        if newline < 0:
-            return text.splitlines()
-        end = newline + 1
-    return text[:end].splitlines()
+    """Return the first lines that are not blank."""
+    lines: list[str] = []
+    start = 0
+    while len(lines) < SNIFFED and start < len(text):
+        end = text.find("\n", start) + 1 or len(text)
+        # Not `splitlines`, which also splits at characters that belong to a cell, such as U+2028.
+        lines += [line for line in io.StringIO(text[start:end], newline="") if line.strip()]
+        start = end
+    return lines
 
 
 @contextmanager
@@ -267,7 +269,9 @@ def _check_widths(text: str, layout: Layout, source: str) -> None:
     if layout.delimiter == " ":
         return
     expected = layout.width + (layout.row_names or layout.trailing)
-    reader = csv.reader(io.StringIO(text), delimiter=layout.delimiter, skipinitialspace=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=layout.delimiter, skipinitialspace=True
+    )
     try:
         for number, row in enumerate(reader):
             short = len(row) != expected and (
