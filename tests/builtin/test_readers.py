@@ -139,6 +139,30 @@ def test_delimited_after_many_blank_lines(tmp_path):
     assert frame.to_dict("list") == {"x": [1, 2], "y": ["a", "b"]}
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_delimited_one_column_blank_lines(tmp_path, end):
+    cells = ["" if i in (0, 3, 7, 250) else str(i / 10) for i in range(300)]
+    text = end.join(["", "x", *cells, "", ""])
+    frame = read(written(tmp_path, "a.csv", text))
+    assert frame["x"].fillna(-1).tolist() == [float(cell or -1) for cell in cells]
+
+
+@examples
+@given(
+    values=st.lists(st.none() | st.integers(0, 99) | st.sampled_from(["", " "]), min_size=1),
+    header=st.booleans(),
+    blank_lines=st.integers(0, 3),
+)
+def test_delimited_one_column_has_one_row_per_line(tmp_path, values, header, blank_lines):
+    """Blank lines are rows, except before the header and after the last value."""
+    values = [*values, 7, 8]
+    lines = ["x"] * header + ["" if value is None else str(value) for value in values]
+    text = "\n".join(["", *lines] if header else lines) + "\n" * blank_lines
+    frame = read(written(tmp_path, "a.csv", text))
+    expected = [np.nan if value in (None, "", " ") else value for value in values]
+    np.testing.assert_array_equal(frame.iloc[:, 0].to_numpy(dtype=float), expected)
+
+
 def test_packed_and_standard_input(tmp_path, monkeypatch):
     content = b"x,y\n1,2\n"
     plain = read(written(tmp_path, "p.csv", content))

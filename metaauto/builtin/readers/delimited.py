@@ -49,6 +49,11 @@ class Layout:
     row_names: bool = False
     trailing: bool = False
 
+    @property
+    def single(self) -> bool:
+        """Whether there is one field per line, so that a blank line is a row without a value."""
+        return self.width == 1 and not self.row_names and not self.trailing
+
 
 def read_bytes(source: str) -> bytes:
     """Read a file and decompress it if necessary; ``-`` is the standard input."""
@@ -140,16 +145,20 @@ def read_delimited(source: str) -> Any:
     layout = sniff(text, source)
     if len(text) <= CHECKED_BYTES:
         _check_widths(text, layout, source)
+    if layout.single:
+        text = _without_outer_blank_lines(text, layout)
     try:
         frame = pd.read_csv(
             io.StringIO(text),
             sep=r"\s+" if layout.delimiter == " " else layout.delimiter,
             decimal=layout.decimal,
             header=0 if layout.header else None,
+            names=None if layout.header else [f"x{i}" for i in range(layout.width)],
             index_col=0 if layout.row_names else False,
             na_values=list(MISSING),
             low_memory=False,
             skipinitialspace=True,
+            skip_blank_lines=not layout.single,
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ReadError(
@@ -162,11 +171,17 @@ def read_delimited(source: str) -> Any:
         frame = frame.reset_index(drop=True)
     if not layout.header:
         logger.info("%r has no header; its columns are named x0, x1, ...", source)
-        frame.columns = [f"x{i}" for i in range(frame.shape[1])]
     else:
         frame.columns = [str(name).strip() for name in frame.columns]
         _check_names(text, layout, source)
     return frame
+
+
+def _without_outer_blank_lines(text: str, layout: Layout) -> str:
+    """Remove the blank lines after the last row, and those before the header."""
+    end = text.find("\n", len(text.rstrip(" \t\r\n")))
+    start = len(text) - len(text.lstrip(" \t\r\n")) if layout.header else 0
+    return text[start:] if end < 0 else text[start : end + 1]
 
 
 def sniff(text: str, source: str) -> Layout:
