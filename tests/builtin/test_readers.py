@@ -66,6 +66,12 @@ def test_names_are_unique_and_every_source_has_one_reader():
         ("a.csv", "x,y\n1,2,\n3,4,\n", ["x", "y"], [1, 2]),
         ("a.dat", "x\ty\nr1\t1\t2\nr2\t3\t4\n", ["x", "y"], [1, 2]),
         ("a.csv", "x,y\r1,2\r3,4\r", ["x", "y"], [1, 2]),
+        ("a.csv", "sep=;\nx;y\n1;2\n3;4\n", ["x", "y"], [1, 2]),
+        ("a.csv", "\ufeffsep=,\r\n\r\nx,y\r\n1,2\r\n3,4\r\n", ["x", "y"], [1, 2]),
+        ("a.csv", '"SEP=;"\nx,z;y\n1,5;2\n', ["x,z", "y"], [1.5, 2]),
+        ("a.csv", "sep=\t\nx\ty\n1\t2\n3\t4\n", ["x", "y"], [1, 2]),
+        ("a.csv", "sep=^\nx^y\n1^2\n3^4\n", ["x", "y"], [1, 2]),
+        ("a.csv", "sep=;\nx\n1\n2\n", ["x"], [1]),
     ],
 )
 def test_delimited(tmp_path, name, text, columns, first):
@@ -73,6 +79,33 @@ def test_delimited(tmp_path, name, text, columns, first):
     assert list(frame.columns) == columns
     assert frame.iloc[0].tolist() == first
     assert isinstance(frame.index, pd.RangeIndex)
+
+
+@examples
+@given(
+    delimiter=st.sampled_from(";,|\t^:"),
+    rows=st.lists(st.tuples(*[st.sampled_from(["a;b", "c,d", "e|f", "g^h"])] * 2), min_size=1),
+)
+def test_delimited_declared_delimiter(tmp_path, delimiter, rows):
+    """The delimiter of a `sep=` line is not guessed."""
+    frame = pd.DataFrame(rows, columns=["x", "y"])
+    text = f"sep={delimiter}\n" + frame.to_csv(index=False, sep=delimiter)
+    pd.testing.assert_frame_equal(read(written(tmp_path, "a.csv", text)), frame, check_dtype=False)
+
+
+def test_zip_made_by_macos(tmp_path):
+    path = tmp_path / "b.csv.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("__MACOSX/", b"")
+        archive.writestr("__MACOSX/data/._b.csv", b"\0\5\x16\7")
+        archive.writestr("data/", b"")
+        archive.writestr("data/.DS_Store", b"\0")
+        archive.writestr("data/b.csv", b"x,y\n1,2\n")
+    assert read(path).to_dict("list") == {"x": [1], "y": [2]}
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("data/c.csv", b"x,y\n1,2\n")
+    with pytest.raises(ReadError, match=r"got 2 \(data/b.csv, data/c.csv\)"):
+        read(path)
 
 
 def test_question_marks_are_missing_numbers(tmp_path):
@@ -181,6 +214,12 @@ def test_packed_and_standard_input(tmp_path, monkeypatch):
     [
         ("a.csv", "", "is empty"),
         ("a.csv", " \n\n", "is empty"),
+        ("a.csv", b"\xef\xbb\xbf", "is empty"),
+        ("a.csv", b"\xef\xbb\xbf\r\n", "is empty"),
+        ("a.csv", b"\xff\xfe", "is empty"),
+        ("a.json", b"\xef\xbb\xbf", "is empty"),
+        ("a.csv", "sep=;\nx;y\n1;2\n3\n", "line 4: expected 2 fields, got 1"),
+        ("a.csv", "sep=;\n", "only a header"),
         ("a.csv", "x,y\n", "only a header: 'x', 'y'"),
         ("a.csv", "x,y\n1,2\n3\n4,5\n", "line 3: expected 2 fields, got 1"),
         ("a.csv", "x,y\n1,2\n3,4,5\n4,5\n", "line 3: expected 2 fields, got 3"),

@@ -33,6 +33,10 @@ MISSING = ("?",)
 CODECS = ("utf-8", "utf-8-sig", "cp1252")
 
 _FIELD_SIZE_LIMIT = threading.Lock()
+# macOS adds these members to the archives that it makes.
+_ARCHIVED_BY_MAC = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$)")
+# The first line by which a file tells Excel its delimiter.
+_SEP = re.compile(r'"?sep=([^\w\s]|[ \t])"?\r?\n(?=\s*\S)', re.IGNORECASE)
 _POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
@@ -48,6 +52,8 @@ class Layout:
     width: int
     row_names: bool = False
     trailing: bool = False
+    start: int = 0
+    """Position of the table in the text."""
 
     @property
     def single(self) -> bool:
@@ -76,7 +82,8 @@ def read_bytes(source: str) -> bytes:
 
 def _unzipped(source: str) -> bytes:
     with zipfile.ZipFile(source) as archive:
-        names = [name for name in archive.namelist() if not name.endswith("/")]
+        names = [name for name in archive.namelist() if not _ARCHIVED_BY_MAC.search(name)]
+        names = [name for name in names if not name.endswith("/")]
         if len(names) != 1:
             listed = ", ".join(names[:5]) or "nothing"
             raise ReadError(
@@ -88,15 +95,19 @@ def _unzipped(source: str) -> bytes:
 
 def read_text(source: str) -> str:
     """Read a text file as UTF-8 with or without byte order mark, else as Windows-1252."""
-    data = read_bytes(source)
-    if not data.strip():
+    text = _text(read_bytes(source), source)
+    if not text.strip():
         raise ReadError(f"{source!r} is empty.", hint="Check the path, or write the file again.")
+    return text.replace("\r", "\n") if "\r" in text and "\n" not in text else text
+
+
+def _text(data: bytes, source: str) -> str:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return _decoded(data, "utf-16", source)
     if b"\0" in data[:65536]:
         raise ReadError(f"{source!r} is a binary file, not text.", hint=_binary_hint(data[:8]))
     try:
-        return _with_newlines(data.decode("utf-8-sig"))
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         text = _decoded(data, "cp1252", source)
         logger.warning(
@@ -104,11 +115,7 @@ def read_text(source: str) -> str:
             source,
             error.start,
         )
-        return _with_newlines(text)
-
-
-def _with_newlines(text: str) -> str:
-    return text.replace("\r", "\n") if "\r" in text and "\n" not in text else text
+        return text
 
 
 def _decoded(data: bytes, codec: str, source: str) -> str:
@@ -145,6 +152,7 @@ def read_delimited(source: str) -> Any:
     layout = sniff(text, source)
     if len(text) <= CHECKED_BYTES:
         _check_widths(text, layout, source)
+    text = text[layout.start :]
     if layout.single:
         text = _without_outer_blank_lines(text, layout)
     try:
@@ -186,8 +194,10 @@ def _without_outer_blank_lines(text: str, layout: Layout) -> str:
 
 def sniff(text: str, source: str) -> Layout:
     """Detect the format from the first lines."""
-    lines = _head(text)
-    delimiter = _delimiter(lines, source)
+    declared = _SEP.match(text)
+    start = declared.end() if declared else 0
+    lines = _head(text, start)
+    delimiter = declared[1] if declared else _delimiter(lines, source)
     rows = [row for row in _rows(lines, delimiter) if row]
     header, body = rows[0], rows[1:]
     width = len(header)
@@ -202,13 +212,12 @@ def sniff(text: str, source: str) -> Layout:
         commas = sum(bool(_COMMA.fullmatch(cell)) for cell in cells)
         points = sum(bool(_POINT.fullmatch(cell)) for cell in cells)
         decimal = "," if commas > points else "."
-    return Layout(delimiter, decimal, named, width, extra and not trailing, trailing)
+    return Layout(delimiter, decimal, named, width, extra and not trailing, trailing, start)
 
 
-def _head(text: str) -> list[str]:
+def _head(text: str, start: int = 0) -> list[str]:
     """Return the first lines that are not blank."""
     lines: list[str] = []
-    start = 0
     while len(lines) < SNIFFED and start < len(text):
         end = text.find("\n", start) + 1 or len(text)
         # Not `splitlines`, which also splits at characters that belong to a cell, such as U+2028.
@@ -284,25 +293,25 @@ def _check_widths(text: str, layout: Layout, source: str) -> None:
     if layout.delimiter == " ":
         return
     expected = layout.width + (layout.row_names or layout.trailing)
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=layout.delimiter, skipinitialspace=True
-    )
+    skipped = text.count("\n", 0, layout.start)
+    file = io.StringIO(text[layout.start :], newline="")
+    reader = csv.reader(file, delimiter=layout.delimiter, skipinitialspace=True)
     try:
         for number, row in enumerate(reader):
             short = len(row) != expected and (
                 number > 0 or not (layout.row_names or layout.trailing)
             )
             if row and short:
+                line = skipped + reader.line_num
                 raise ReadError(
-                    f"{source!r}, line {reader.line_num}: expected {expected} fields, got "
-                    f"{len(row)}.",
+                    f"{source!r}, line {line}: expected {expected} fields, got {len(row)}.",
                     hint=f"Write {expected} fields separated by {layout.delimiter!r} in every "
                     "line, and quote fields that contain the delimiter.",
-                    line=reader.line_num,
+                    line=line,
                 )
     except csv.Error as error:
         raise ReadError(
-            f"{source!r} cannot be read at line {reader.line_num}: {error}.",
+            f"{source!r} cannot be read at line {skipped + reader.line_num}: {error}.",
             hint="Check for a quote that is not closed.",
         ) from error
 
