@@ -9,6 +9,7 @@ import sqlite3
 import sys
 import types
 import zipfile
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -314,6 +315,48 @@ def shop(tmp_path):
     connection.commit()
     connection.close()
     return path
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "ATTACH DATABASE '{new}' AS other",
+        "attach '{new}' as other",
+        "VACUUM INTO '{new}'",
+        "VACUUM main INTO '{new}'",
+        "VACUUM",
+        "DELETE FROM orders",
+        "CREATE TABLE other AS SELECT * FROM orders",
+        "INSERT INTO orders VALUES (3, 'c') RETURNING id",
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA user_version = 3",
+        "SELECT 1; ATTACH '{new}' AS other",
+        "SELECT load_extension('{new}')",
+        "EXPLAIN VACUUM INTO '{new}'",
+    ],
+)
+def test_sqlite_queries_write_no_file(shop, query):
+    before = {path: path.read_bytes() for path in shop.parent.iterdir()}
+    with suppress(ReadError):
+        read(f"sqlite:{shop}?query={query.format(new=shop.with_name('new.db'))}")
+    assert {path: path.read_bytes() for path in shop.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize("statement", ["ATTACH '{new}' AS other", "VACUUM INTO '{new}'"])
+def test_sqlite_other_files(shop, statement):
+    with pytest.raises(ReadError, match="can access only this file"):
+        read(f"sqlite:{shop}?query={statement.format(new=shop.with_name('new.db'))}")
+
+
+@pytest.mark.parametrize("module", ["fts5(x)", "rtree(x, low, high)"])
+def test_sqlite_virtual_tables(shop, module):
+    """Virtual tables prepare statements that write, also to be read."""
+    try:
+        run_sql(shop, f"CREATE VIRTUAL TABLE v USING {module}")
+    except sqlite3.OperationalError as error:
+        pytest.skip(str(error))
+    run_sql(shop, "INSERT INTO v (x) VALUES (7)")
+    assert read(f"sqlite:{shop}?table=v")["x"].astype(int).tolist() == [7]
 
 
 def run_sql(path, statement):
