@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import csv
 import gzip
 import io
+import json
 import logging
 import sqlite3
 import sys
 import types
 import zipfile
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from openml_server import OpenmlServer
 
 from metaauto.api import ReadError
@@ -20,6 +25,13 @@ from metaauto.data.read import read_table
 
 def read(source):
     return read_table(source, READERS)
+
+
+examples = settings(
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
 def written(tmp_path, name, content):
@@ -55,6 +67,12 @@ def test_names_are_unique_and_every_source_has_one_reader():
         ("a.csv", "x,y\n1,2,\n3,4,\n", ["x", "y"], [1, 2]),
         ("a.dat", "x\ty\nr1\t1\t2\nr2\t3\t4\n", ["x", "y"], [1, 2]),
         ("a.csv", "x,y\r1,2\r3,4\r", ["x", "y"], [1, 2]),
+        ("a.csv", "sep=;\nx;y\n1;2\n3;4\n", ["x", "y"], [1, 2]),
+        ("a.csv", "\ufeffsep=,\r\n\r\nx,y\r\n1,2\r\n3,4\r\n", ["x", "y"], [1, 2]),
+        ("a.csv", '"SEP=;"\nx,z;y\n1,5;2\n', ["x,z", "y"], [1.5, 2]),
+        ("a.csv", "sep=\t\nx\ty\n1\t2\n3\t4\n", ["x", "y"], [1, 2]),
+        ("a.csv", "sep=^\nx^y\n1^2\n3^4\n", ["x", "y"], [1, 2]),
+        ("a.csv", "sep=;\nx\n1\n2\n", ["x"], [1]),
     ],
 )
 def test_delimited(tmp_path, name, text, columns, first):
@@ -64,10 +82,119 @@ def test_delimited(tmp_path, name, text, columns, first):
     assert isinstance(frame.index, pd.RangeIndex)
 
 
+@examples
+@given(
+    delimiter=st.sampled_from(";,|\t^:"),
+    rows=st.lists(st.tuples(*[st.sampled_from(["a;b", "c,d", "e|f", "g^h"])] * 2), min_size=1),
+)
+def test_delimited_declared_delimiter(tmp_path, delimiter, rows):
+    """The delimiter of a `sep=` line is not guessed."""
+    frame = pd.DataFrame(rows, columns=["x", "y"])
+    text = f"sep={delimiter}\n" + frame.to_csv(index=False, sep=delimiter)
+    pd.testing.assert_frame_equal(read(written(tmp_path, "a.csv", text)), frame, check_dtype=False)
+
+
+def test_zip_made_by_macos(tmp_path):
+    path = tmp_path / "b.csv.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("__MACOSX/", b"")
+        archive.writestr("__MACOSX/data/._b.csv", b"\0\5\x16\7")
+        archive.writestr("data/", b"")
+        archive.writestr("data/.DS_Store", b"\0")
+        archive.writestr("data/b.csv", b"x,y\n1,2\n")
+    assert read(path).to_dict("list") == {"x": [1], "y": [2]}
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("data/c.csv", b"x,y\n1,2\n")
+    with pytest.raises(ReadError, match=r"got 2 \(data/b.csv, data/c.csv\)"):
+        read(path)
+
+
 def test_question_marks_are_missing_numbers(tmp_path):
     frame = read(written(tmp_path, "a.csv", "x,y\n1,?\n?,b\n"))
     assert frame["x"].tolist()[0] == 1
     assert np.isnan(frame["x"].iloc[1])
+
+
+@pytest.mark.parametrize("length", [131_073, 200_000])
+@pytest.mark.parametrize("line", [1, 300])
+def test_delimited_long_cells(tmp_path, length, line):
+    cells = ["short"] * 310
+    cells[line] = "x" * length
+    text = "text,y\n" + "".join(f'"{cell}",{i}\n' for i, cell in enumerate(cells))
+    limit = csv.field_size_limit()
+    assert read(written(tmp_path, "a.csv", text))["text"].tolist() == cells
+    assert csv.field_size_limit() == limit
+
+
+def test_delimited_many_columns(tmp_path):
+    names = [f"c{i}" for i in range(30_000)]
+    text = ",".join(names) + "\n" + ",".join("1" * 30_000) + "\n"
+    frame = read(written(tmp_path, "a.csv", text))
+    assert list(frame.columns) == names
+    assert (frame.to_numpy() == 1).all()
+
+
+# Characters at which `str.splitlines` splits, but which are no line ends in these formats.
+SEPARATORS = "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e"
+texts = st.text("xy " + SEPARATORS, max_size=5).map(lambda text: f"a{text}b")
+
+
+@examples
+@given(cells=st.lists(texts, min_size=2, max_size=5))
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.arff"])
+def test_read_unicode_separators(tmp_path, name, cells):
+    """Only line feeds and carriage returns end a line."""
+    frame = pd.DataFrame({"t": cells, "y": range(len(cells))})
+    if name == "a.jsonl":
+        rows = frame.to_dict("records")
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    elif name == "a.arff":
+        rows = "".join(f"'{cell}',{i}\n" for i, cell in enumerate(cells))
+        text = f"@attribute t string\n@attribute y numeric\n@data\n{rows}"
+    else:
+        text = frame.to_csv(index=False, sep="\t" if name == "a.tsv" else ",")
+    assert read(written(tmp_path, name, text))["t"].tolist() == cells
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_delimited_line_ends(tmp_path, end):
+    text = end.join(["", "", "x,y", "1,a", "", '2,"b\u2028c"', "3,d", ""])
+    frame = read(written(tmp_path, "a.csv", text))
+    assert frame.to_dict("list") == {"x": [1, 2, 3], "y": ["a", "b\u2028c", "d"]}
+
+
+def test_delimited_mixed_line_ends(tmp_path):
+    frame = read(written(tmp_path, "a.csv", "x,y\r\n1,a\r2,b\n3,c\r\n"))
+    assert frame.to_dict("list") == {"x": [1, 2, 3], "y": ["a", "b", "c"]}
+
+
+def test_delimited_after_many_blank_lines(tmp_path):
+    frame = read(written(tmp_path, "a.csv", "\n" * 300 + "x;y\n1;a\n2;b\n"))
+    assert frame.to_dict("list") == {"x": [1, 2], "y": ["a", "b"]}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_delimited_one_column_blank_lines(tmp_path, end):
+    cells = ["" if i in (0, 3, 7, 250) else str(i / 10) for i in range(300)]
+    text = end.join(["", "x", *cells, "", ""])
+    frame = read(written(tmp_path, "a.csv", text))
+    assert frame["x"].fillna(-1).tolist() == [float(cell or -1) for cell in cells]
+
+
+@examples
+@given(
+    values=st.lists(st.none() | st.integers(0, 99) | st.sampled_from(["", " "]), min_size=1),
+    header=st.booleans(),
+    blank_lines=st.integers(0, 3),
+)
+def test_delimited_one_column_has_one_row_per_line(tmp_path, values, header, blank_lines):
+    """Blank lines are rows, except before the header and after the last value."""
+    values = [*values, 7, 8]
+    lines = ["x"] * header + ["" if value is None else str(value) for value in values]
+    text = "\n".join(["", *lines] if header else lines) + "\n" * blank_lines
+    frame = read(written(tmp_path, "a.csv", text))
+    expected = [np.nan if value in (None, "", " ") else value for value in values]
+    np.testing.assert_array_equal(frame.iloc[:, 0].to_numpy(dtype=float), expected)
 
 
 def test_packed_and_standard_input(tmp_path, monkeypatch):
@@ -88,6 +215,12 @@ def test_packed_and_standard_input(tmp_path, monkeypatch):
     [
         ("a.csv", "", "is empty"),
         ("a.csv", " \n\n", "is empty"),
+        ("a.csv", b"\xef\xbb\xbf", "is empty"),
+        ("a.csv", b"\xef\xbb\xbf\r\n", "is empty"),
+        ("a.csv", b"\xff\xfe", "is empty"),
+        ("a.json", b"\xef\xbb\xbf", "is empty"),
+        ("a.csv", "sep=;\nx;y\n1;2\n3\n", "line 4: expected 2 fields, got 1"),
+        ("a.csv", "sep=;\n", "only a header"),
         ("a.csv", "x,y\n", "only a header: 'x', 'y'"),
         ("a.csv", "x,y\n1,2\n3\n4,5\n", "line 3: expected 2 fields, got 1"),
         ("a.csv", "x,y\n1,2\n3,4,5\n4,5\n", "line 3: expected 2 fields, got 3"),
@@ -182,6 +315,48 @@ def shop(tmp_path):
     connection.commit()
     connection.close()
     return path
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "ATTACH DATABASE '{new}' AS other",
+        "attach '{new}' as other",
+        "VACUUM INTO '{new}'",
+        "VACUUM main INTO '{new}'",
+        "VACUUM",
+        "DELETE FROM orders",
+        "CREATE TABLE other AS SELECT * FROM orders",
+        "INSERT INTO orders VALUES (3, 'c') RETURNING id",
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA user_version = 3",
+        "SELECT 1; ATTACH '{new}' AS other",
+        "SELECT load_extension('{new}')",
+        "EXPLAIN VACUUM INTO '{new}'",
+    ],
+)
+def test_sqlite_queries_write_no_file(shop, query):
+    before = {path: path.read_bytes() for path in shop.parent.iterdir()}
+    with suppress(ReadError):
+        read(f"sqlite:{shop}?query={query.format(new=shop.with_name('new.db'))}")
+    assert {path: path.read_bytes() for path in shop.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize("statement", ["ATTACH '{new}' AS other", "VACUUM INTO '{new}'"])
+def test_sqlite_other_files(shop, statement):
+    with pytest.raises(ReadError, match="can access only this file"):
+        read(f"sqlite:{shop}?query={statement.format(new=shop.with_name('new.db'))}")
+
+
+@pytest.mark.parametrize("module", ["fts5(x)", "rtree(x, low, high)"])
+def test_sqlite_virtual_tables(shop, module):
+    """Virtual tables prepare statements that write, also to be read."""
+    try:
+        run_sql(shop, f"CREATE VIRTUAL TABLE v USING {module}")
+    except sqlite3.OperationalError as error:
+        pytest.skip(str(error))
+    run_sql(shop, "INSERT INTO v (x) VALUES (7)")
+    assert read(f"sqlite:{shop}?table=v")["x"].astype(int).tolist() == [7]
 
 
 def run_sql(path, statement):

@@ -86,7 +86,7 @@ def read_json_lines(source: str) -> Any:
     import pandas as pd
 
     records = []
-    for number, line in enumerate(read_text(source).splitlines(), 1):
+    for number, line in enumerate(read_text(source).split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -181,6 +181,7 @@ def read_sqlite(source: str) -> Any:
     address = f"{Path(path).resolve().as_uri()}?mode=ro"
     try:
         with closing(sqlite3.connect(address, uri=True)) as connection:
+            connection.set_authorizer(_only_this_database)
             query = given.get("query")
             if query is None:
                 table = _table(connection, path, given.get("table"))
@@ -193,8 +194,14 @@ def read_sqlite(source: str) -> Any:
     except sqlite3.Error as error:
         raise ReadError(
             f"{path!r} cannot be read as an SQLite database: {error}.",
-            hint="Check the file and the query.",
+            hint="Check the file and the query, which can access only this file.",
         ) from error
+
+
+def _only_this_database(action: int, *_: str | None) -> int:
+    """Deny access to other files, which mode=ro does not make read-only."""
+    # VACUUM INTO attaches the file that it writes.
+    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
 
 
 def _table(connection: sqlite3.Connection, path: str, requested: str | None) -> str:

@@ -48,7 +48,7 @@ def parse_arff(text: str, source: str) -> Any:
 def _header(text: str, source: str) -> tuple[list[str], list[Any], list[str], int]:
     names: list[str] = []
     types: list[Any] = []
-    lines = text.splitlines()
+    lines = text.split("\n")
     for number, line in enumerate(lines, 1):
         line = line.strip()
         keyword = line.split(None, 1)[0].lower() if line else ""

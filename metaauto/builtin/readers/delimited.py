@@ -10,7 +10,11 @@ import logging
 import lzma
 import re
 import sys
+import threading
 import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +32,11 @@ MISSING = ("?",)
 """Additional missing values, besides those of pandas ('', 'NA', 'null', 'nan', ...)."""
 CODECS = ("utf-8", "utf-8-sig", "cp1252")
 
+_FIELD_SIZE_LIMIT = threading.Lock()
+# macOS adds these members to the archives that it makes.
+_ARCHIVED_BY_MAC = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$)")
+# The first line by which a file tells Excel its delimiter.
+_SEP = re.compile(r'"?sep=([^\w\s]|[ \t])"?\r?\n(?=\s*\S)', re.IGNORECASE)
 _POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
@@ -43,6 +52,13 @@ class Layout:
     width: int
     row_names: bool = False
     trailing: bool = False
+    start: int = 0
+    """Position of the table in the text."""
+
+    @property
+    def single(self) -> bool:
+        """Whether there is one field per line, so that a blank line is a row without a value."""
+        return self.width == 1 and not self.row_names and not self.trailing
 
 
 def read_bytes(source: str) -> bytes:
@@ -66,7 +82,8 @@ def read_bytes(source: str) -> bytes:
 
 def _unzipped(source: str) -> bytes:
     with zipfile.ZipFile(source) as archive:
-        names = [name for name in archive.namelist() if not name.endswith("/")]
+        names = [name for name in archive.namelist() if not _ARCHIVED_BY_MAC.search(name)]
+        names = [name for name in names if not name.endswith("/")]
         if len(names) != 1:
             listed = ", ".join(names[:5]) or "nothing"
             raise ReadError(
@@ -78,15 +95,19 @@ def _unzipped(source: str) -> bytes:
 
 def read_text(source: str) -> str:
     """Read a text file as UTF-8 with or without byte order mark, else as Windows-1252."""
-    data = read_bytes(source)
-    if not data.strip():
+    text = _text(read_bytes(source), source)
+    if not text.strip():
         raise ReadError(f"{source!r} is empty.", hint="Check the path, or write the file again.")
+    return text.replace("\r", "\n") if "\r" in text and "\n" not in text else text
+
+
+def _text(data: bytes, source: str) -> str:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return _decoded(data, "utf-16", source)
     if b"\0" in data[:65536]:
         raise ReadError(f"{source!r} is a binary file, not text.", hint=_binary_hint(data[:8]))
     try:
-        return _with_newlines(data.decode("utf-8-sig"))
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         text = _decoded(data, "cp1252", source)
         logger.warning(
@@ -94,11 +115,7 @@ def read_text(source: str) -> str:
             source,
             error.start,
         )
-        return _with_newlines(text)
-
-
-def _with_newlines(text: str) -> str:
-    return text.replace("\r", "\n") if "\r" in text and "\n" not in text else text
+        return text
 
 
 def _decoded(data: bytes, codec: str, source: str) -> str:
@@ -135,16 +152,21 @@ def read_delimited(source: str) -> Any:
     layout = sniff(text, source)
     if len(text) <= CHECKED_BYTES:
         _check_widths(text, layout, source)
+    text = text[layout.start :]
+    if layout.single:
+        text = _without_outer_blank_lines(text, layout)
     try:
         frame = pd.read_csv(
             io.StringIO(text),
             sep=r"\s+" if layout.delimiter == " " else layout.delimiter,
             decimal=layout.decimal,
             header=0 if layout.header else None,
+            names=None if layout.header else [f"x{i}" for i in range(layout.width)],
             index_col=0 if layout.row_names else False,
             na_values=list(MISSING),
             low_memory=False,
             skipinitialspace=True,
+            skip_blank_lines=not layout.single,
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ReadError(
@@ -157,17 +179,25 @@ def read_delimited(source: str) -> Any:
         frame = frame.reset_index(drop=True)
     if not layout.header:
         logger.info("%r has no header; its columns are named x0, x1, ...", source)
-        frame.columns = [f"x{i}" for i in range(frame.shape[1])]
     else:
         frame.columns = [str(name).strip() for name in frame.columns]
         _check_names(text, layout, source)
     return frame
 
 
+def _without_outer_blank_lines(text: str, layout: Layout) -> str:
+    """Remove the blank lines after the last row, and those before the header."""
+    end = text.find("\n", len(text.rstrip(" \t\r\n")))
+    start = len(text) - len(text.lstrip(" \t\r\n")) if layout.header else 0
+    return text[start:] if end < 0 else text[start : end + 1]
+
+
 def sniff(text: str, source: str) -> Layout:
     """Detect the format from the first lines."""
-    lines = [line for line in _head(text) if line.strip()]
-    delimiter = _delimiter(lines, source)
+    declared = _SEP.match(text)
+    start = declared.end() if declared else 0
+    lines = _head(text, start)
+    delimiter = declared[1] if declared else _delimiter(lines, source)
     rows = [row for row in _rows(lines, delimiter) if row]
     header, body = rows[0], rows[1:]
     width = len(header)
@@ -182,19 +212,32 @@ def sniff(text: str, source: str) -> Layout:
         commas = sum(bool(_COMMA.fullmatch(cell)) for cell in cells)
         points = sum(bool(_POINT.fullmatch(cell)) for cell in cells)
         decimal = "," if commas > points else "."
-    return Layout(delimiter, decimal, named, width, extra and not trailing, trailing)
+    return Layout(delimiter, decimal, named, width, extra and not trailing, trailing, start)
 
 
-def _head(text: str) -> list[str]:
-    end = 0
-    for _ in range(SNIFFED):
-        newline = text.find("\n", end)
-        if newline < 0:
-            return text.splitlines()
-        end = newline + 1
-    return text[:end].splitlines()
+def _head(text: str, start: int = 0) -> list[str]:
+    """Return the first lines that are not blank."""
+    lines: list[str] = []
+    while len(lines) < SNIFFED and start < len(text):
+        end = text.find("\n", start) + 1 or len(text)
+        # Not `splitlines`, which also splits at characters that belong to a cell, such as U+2028.
+        lines += [line for line in io.StringIO(text[start:end], newline="") if line.strip()]
+        start = end
+    return lines
 
 
+@contextmanager
+def _any_field_size() -> Iterator[None]:
+    """Lift the limit of `csv` on the size of a field, which is a setting of the process."""
+    with _FIELD_SIZE_LIMIT:
+        limit = csv.field_size_limit(2**31 - 1)  # the largest C long on Windows
+        try:
+            yield
+        finally:
+            csv.field_size_limit(limit)
+
+
+@_any_field_size()
 def _rows(lines: list[str], delimiter: str) -> list[list[str]]:
     if delimiter == " ":
         return [line.split() for line in lines]
@@ -245,27 +288,30 @@ def _has_header(first: list[str], body: list[list[str]]) -> bool:
     return any(kind and not number for kind, number in zip(kinds, numeric, strict=True))
 
 
+@_any_field_size()
 def _check_widths(text: str, layout: Layout, source: str) -> None:
     if layout.delimiter == " ":
         return
     expected = layout.width + (layout.row_names or layout.trailing)
-    reader = csv.reader(io.StringIO(text), delimiter=layout.delimiter, skipinitialspace=True)
+    skipped = text.count("\n", 0, layout.start)
+    file = io.StringIO(text[layout.start :], newline="")
+    reader = csv.reader(file, delimiter=layout.delimiter, skipinitialspace=True)
     try:
         for number, row in enumerate(reader):
             short = len(row) != expected and (
                 number > 0 or not (layout.row_names or layout.trailing)
             )
             if row and short:
+                line = skipped + reader.line_num
                 raise ReadError(
-                    f"{source!r}, line {reader.line_num}: expected {expected} fields, got "
-                    f"{len(row)}.",
+                    f"{source!r}, line {line}: expected {expected} fields, got {len(row)}.",
                     hint=f"Write {expected} fields separated by {layout.delimiter!r} in every "
                     "line, and quote fields that contain the delimiter.",
-                    line=reader.line_num,
+                    line=line,
                 )
     except csv.Error as error:
         raise ReadError(
-            f"{source!r} cannot be read at line {reader.line_num}: {error}.",
+            f"{source!r} cannot be read at line {skipped + reader.line_num}: {error}.",
             hint="Check for a quote that is not closed.",
         ) from error
 
@@ -274,7 +320,7 @@ def _check_names(text: str, layout: Layout, source: str) -> None:
     """Raise an error for duplicate names, which pandas would rename silently."""
     first = next(row for row in _rows(_head(text), layout.delimiter) if row)
     names = [name.strip() for name in first if name.strip()]
-    duplicates = sorted({name for name in names if names.count(name) > 1})
+    duplicates = sorted(name for name, count in Counter(names).items() if count > 1)
     if duplicates:
         raise ReadError(
             f"{source!r} has duplicate column names: {', '.join(map(repr, duplicates[:5]))}.",
