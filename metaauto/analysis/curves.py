@@ -73,9 +73,9 @@ def diagnose(
     }
 
 
-def _short(values: Any) -> list[float]:
+def _short(values: Any, digits: int = 5) -> list[float]:
     """Round numbers to five significant digits, enough for a plot."""
-    return [float(f"{value:.5g}") for value in np.asarray(values, dtype=np.float64)]
+    return [float(f"{value:.{digits}g}") for value in np.asarray(values, dtype=np.float64)]
 
 
 def _frequent(task: Task, y: np.ndarray, count: int) -> list[int]:
@@ -197,7 +197,8 @@ def _of_values(y: np.ndarray, prediction: np.ndarray, weights: np.ndarray | None
             dict(
                 zip(
                     ("stated", "low", "middle", "high"),
-                    _short([stated, low, middle, high]),
+                    # A large offset takes up the first digits.
+                    _short([stated, low, middle, high], digits=15),
                     strict=True,
                 )
             )

@@ -62,6 +62,8 @@ def partial_dependence(
     few = typed
     if len(typed) > _ROWS:
         few = typed.sample(_ROWS, random_state=seed).reset_index(drop=True)
+    # Values may have a large offset, which takes up the first digits.
+    digits = 6 if model.task.is_classification else 15
     found = []
     for name in columns:
         if deadline.passed():
@@ -81,9 +83,9 @@ def partial_dependence(
                 "curves": [
                     {
                         "class": label,
-                        "mean": _floats(predicted[:, :, place].mean(axis=1)),
-                        "low": _floats(np.quantile(predicted[:, :, place], 0.1, axis=1)),
-                        "high": _floats(np.quantile(predicted[:, :, place], 0.9, axis=1)),
+                        "mean": _floats(predicted[:, :, place].mean(axis=1), digits),
+                        "low": _floats(np.quantile(predicted[:, :, place], 0.1, axis=1), digits),
+                        "high": _floats(np.quantile(predicted[:, :, place], 0.9, axis=1), digits),
                     }
                     for place, label in _outputs(model)
                 ],
@@ -142,5 +144,5 @@ def boolean_names(column: Column) -> tuple[str, str]:
     return names.get(0, "no"), names.get(1, "yes")
 
 
-def _floats(values: np.ndarray) -> list[float]:
-    return [float(f"{value:.6g}") for value in values]
+def _floats(values: np.ndarray, digits: int = 6) -> list[float]:
+    return [float(f"{value:.{digits}g}") for value in values]

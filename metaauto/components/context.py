@@ -74,7 +74,9 @@ class FitContext(BuildContext):
     Parameters
     ----------
     X_validation, y_validation : array-like, optional
-        Validation part of the fold, prepared like the training rows.
+        Validation part of the fold, prepared like the training rows. The target of a regression
+        is standardised if its mean exceeds 1,000 standard deviations, or the standard deviation
+        is below 1e-6 or above 1e12.
     sample_weight, validation_weight : array of shape (n_rows,), optional
         Sample weights.
     deadline : Deadline

@@ -25,6 +25,8 @@ BALANCED_NUMBERS = 50
 BALANCE = 5
 """Largest ratio of the most frequent to the rarest value that counts as about equal."""
 MANY_CLASSES = 100
+LARGEST_TARGET = 1e100
+"""Limit of the size of regression targets, so that sums of squared errors do not overflow."""
 TASKS = ("auto", "classification", *TASK_KINDS)
 
 
@@ -226,6 +228,12 @@ def _numbers(name: str, levels: Levels, findings: list[Finding]) -> Target:
         raise TargetError(
             f"The target {name!r} contains {counted(infinite, 'infinite value')}.",
             hint="Drop these rows or clear their target.",
+        )
+    largest = y[np.argmax(np.abs(y))] if len(y) else 0.0
+    if abs(largest) > LARGEST_TARGET:
+        raise TargetError(
+            f"The target {name!r} contains {largest:g}; values must be within ±{LARGEST_TARGET:g}.",
+            hint="Divide the target by a constant, or take its logarithm.",
         )
     if not len(y) or y.min() == y.max():
         raise TargetError(

@@ -23,8 +23,9 @@ def blend(predictions: Iterable[np.ndarray], weights: Sequence[float] | None = N
 
     Returns
     -------
-    ndarray, float32
-        The mean, summed in float64. A single member is returned unchanged.
+    ndarray
+        The mean, summed in float64: float32 probabilities, or float64 values. A single member is
+        returned unchanged.
 
     Raises
     ------
@@ -36,7 +37,7 @@ def blend(predictions: Iterable[np.ndarray], weights: Sequence[float] | None = N
     >>> import numpy as np
     >>> from metaauto.ensemble import blend
     >>> blend([np.array([1.0, 2.0]), np.array([3.0, 6.0])], [3, 1])
-    array([1.5, 3. ], dtype=float32)
+    array([1.5, 3. ])
     """
     total: np.ndarray | None = None
     members, weight_sum = 0, 0.0
@@ -62,4 +63,6 @@ def blend(predictions: Iterable[np.ndarray], weights: Sequence[float] | None = N
             f"Got {members} predictions and {len(weights)} weights.",
             hint="Give one weight per prediction.",
         )
-    return (total / weight_sum).astype(np.float32)
+    mean = total / weight_sum
+    # Values may have a large offset, to which float32 would round them.
+    return mean if mean.ndim == 1 else mean.astype(np.float32)

@@ -180,7 +180,7 @@ def _synthetic_predictions(
 ) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(0)
     if kind == "regression":
-        return random.permutation(y).astype(np.float32), np.asarray(y, dtype=np.float64)
+        return random.permutation(y), np.asarray(y, dtype=np.float64)
     k = k or int(y.max()) + 1
     perfect = np.eye(k)[y]
     synthetic = (

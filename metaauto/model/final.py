@@ -180,14 +180,14 @@ class FinalModel:
         return np.concatenate(list(self._chunks(X, chunk_rows)))
 
     def predict_raw(self, X: Any, chunk_rows: int = CHUNK_ROWS) -> np.ndarray:
-        """Predict the input of metrics: float32 probabilities (n, classes), or values (n,)."""
-        return np.concatenate(list(self._chunks(X, chunk_rows))).astype(np.float32)
+        """Predict the input of metrics: float32 probabilities (n, k), or float64 values (n,)."""
+        return self._stored(np.concatenate(list(self._chunks(X, chunk_rows))))
 
     def predict_typed(self, frame: Any) -> np.ndarray:
         """Predict like `predict_raw` for a frame that is already encoded by the schema."""
         members = [(m.name, m.weight, m.estimators) for m in self.members]
         part = average(members, frame, self.task.n_classes, self._fallback())
-        return _calibrated(part, self.task.n_classes, self.calibrator).astype(np.float32)
+        return self._stored(_calibrated(part, self.task.n_classes, self.calibrator))
 
     def explain(self, X: Any, background: Any, explainer: str = "permutation", **more: Any) -> Any:
         """Return the contribution of each column to each prediction; see `metaauto.model.explain`.
@@ -323,6 +323,10 @@ class FinalModel:
             X,
             chunk_rows,
         )
+
+    def _stored(self, prediction: np.ndarray) -> np.ndarray:
+        """Convert a prediction to the type in which the search stores it."""
+        return prediction.astype(np.float32) if self.task.is_classification else prediction
 
     def _fallback(self) -> Any:
         if not self.task.is_classification:

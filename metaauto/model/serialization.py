@@ -89,6 +89,7 @@ TRUSTED_TYPES: tuple[str, ...] = (
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.compose._column_transformer._RemainderColsList",
     "sklearn.utils._bunch.Bunch",
+    "metaauto.search.rescaled_regressor.RescaledRegressor",
     "numpy.dtype",
     # Used by histogram gradient boosting with categories, to check an array.
     "functools.partial",

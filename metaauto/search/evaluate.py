@@ -20,12 +20,15 @@ from metaauto.metafeatures import describe
 from metaauto.plugins.registry import Registry
 from metaauto.search.dataset_io import Inputs
 from metaauto.search.pipeline import PreparationPlan, plan_preparation
+from metaauto.search.target_scaling import TargetScaling
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status
 from metaauto.space import SearchSpace
 
 __all__ = ["Evaluator", "align_probabilities", "predict_fold", "queued_seconds"]
 
 _CACHE_BYTES = 256 * 2**20
+# The squares of larger predictions overflow in the metrics.
+_LARGEST_VALUE = 1e150
 _SCHEDSTAT = Path("/proc/thread-self/schedstat")
 
 
@@ -168,9 +171,12 @@ class Evaluator:
         inputs = self.inputs
         model = self.registry.model(configuration.model)
         plan = plan_preparation(self.space, self.registry, configuration)
-        prepared = self._prepare(plan, fold, seed)
         train, validation = inputs.folds[fold]
         weights = inputs.weights
+        is_values = not inputs.task.is_classification
+        scaling = TargetScaling.of(inputs.y[train]) if is_values else TargetScaling()
+        y_train = scaling.apply(inputs.y[train])
+        prepared = self._prepare(plan, fold, y_train)
         context = FitContext(
             kind=inputs.task.kind,
             n_rows=prepared.X_train.shape[0],
@@ -181,16 +187,17 @@ class Evaluator:
             categorical=prepared.categorical,
             metric=inputs.task.metric,
             X_validation=prepared.X_validation,
-            y_validation=inputs.y[validation],
+            y_validation=scaling.apply(inputs.y[validation]),
             sample_weight=None if weights is None else np.asarray(weights[train]),
             validation_weight=None if weights is None else np.asarray(weights[validation]),
             deadline=deadline,
         )
         values = _model_values(model, configuration)
-        estimator = fit_model(model, values, prepared.X_train, inputs.y[train], context)
-        return Pipeline([*prepared.steps, ("model", estimator)]), prepared.X_validation
+        estimator = fit_model(model, values, prepared.X_train, y_train, context)
+        steps = [*prepared.steps, ("model", scaling.restored(estimator))]
+        return Pipeline(steps), prepared.X_validation
 
-    def _prepare(self, plan: PreparationPlan, fold: int, seed: int) -> _Prepared:
+    def _prepare(self, plan: PreparationPlan, fold: int, y: np.ndarray) -> _Prepared:
         key = (fold, plan.key)
         if key in self._cache:
             self._cache.move_to_end(key)
@@ -203,7 +210,7 @@ class Evaluator:
             steps: list[tuple[str, Any]] = [("preprocess", "passthrough")]
             prepared = _Prepared(steps, X_train, X_validation, (), time.monotonic() - started)
         else:
-            prepared = self._prepare_matrix(plan, X_train, X_validation, inputs.y[train], fold)
+            prepared = self._prepare_matrix(plan, X_train, X_validation, y, fold)
             prepared.seconds = time.monotonic() - started
         self._cache[key] = prepared
         while len(self._cache) > 1 and sum(p.size for p in self._cache.values()) > _CACHE_BYTES:
@@ -262,7 +269,7 @@ def fit_model(model: Model, values: dict[str, Any], X: Any, y: Any, context: Fit
 
 
 def predict_fold(estimator: Any, X: Any, task: Any) -> np.ndarray:
-    """Predict prepared rows; return checked float32 probabilities or values."""
+    """Predict prepared rows; return checked float32 probabilities or float64 values."""
     if task.is_classification:
         raw = np.asarray(estimator.predict_proba(X), dtype=np.float64)
     else:
@@ -272,13 +279,15 @@ def predict_fold(estimator: Any, X: Any, task: Any) -> np.ndarray:
             f"The model predicted {raw.shape[0] if raw.ndim else 0} rows; expected {X.shape[0]}.",
             hint="Return one prediction per row.",
         )
+    _check_finite(raw)
     if task.is_classification:
+        raw = align_probabilities(raw, estimator.classes_, task.n_classes).astype(np.float32)
         _check_finite(raw)
-        raw = align_probabilities(raw, estimator.classes_, task.n_classes)
-    with np.errstate(over="ignore"):
-        prediction = np.ascontiguousarray(raw, dtype=np.float32)
-    _check_finite(prediction)
-    return prediction
+    elif np.abs(raw).max(initial=0.0) > _LARGEST_VALUE:
+        raise ComponentError(
+            f"The model predicted a value beyond ±{_LARGEST_VALUE:g}.", hint="Scale the features."
+        )
+    return np.ascontiguousarray(raw)
 
 
 def _check_finite(prediction: np.ndarray) -> None:

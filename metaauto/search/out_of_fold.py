@@ -52,6 +52,7 @@ class OutOfFold:
 
     def _write(self, trial: Trial, path: Path) -> None:
         positions, predicted = self.of_folds(trial, sorted(trial.outcomes))
-        joined = np.full((len(self._evaluated), *predicted.shape[1:]), np.nan, dtype=np.float32)
+        shape = (len(self._evaluated), *predicted.shape[1:])
+        joined = np.full(shape, np.nan, dtype=predicted.dtype)
         joined[positions] = predicted
         write_whole(path, lambda file: np.save(file, joined))

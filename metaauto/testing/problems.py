@@ -189,8 +189,8 @@ def predict_with(estimator: Any, problem: Problem, X: Any = None) -> np.ndarray:
 
     Returns
     -------
-    ndarray of shape (rows, classes) or (rows,), float32
-        Probabilities in the order of the class codes, or values.
+    ndarray of shape (rows, classes) or (rows,)
+        float32 probabilities in the order of the class codes, or float64 values.
 
     Raises
     ------

@@ -99,6 +99,7 @@ def test_labels_of_mixed_types_become_words():
         ([1.5] * N, "value 1.5 in every row"),
         ([f"id{i}" for i in range(N)], "Every row .* its own class"),
         ([0.5, np.inf] * 30, "30 infinite values"),
+        ([0.5, -1e200] * 30, r"contains -1e\+200; values must be within ±1e\+100"),
         (pd.date_range("2020", periods=N), "contains dates"),
         ([None] * N, "empty in every row"),
         ([1, 2], r"one value per row \(60 rows\), got 2 values"),

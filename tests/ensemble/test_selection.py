@@ -374,13 +374,39 @@ def test_anytime_refuses_broken_predictions_and_other_rows():
 
 
 def test_blend():
-    a, b = np.array([1.0, 2.0], dtype=np.float32), np.array([3.0, 6.0], dtype=np.float32)
+    a, b = np.array([1.0, 2.0]), np.array([3.0, 6.0])
     assert blend([a, b]).tolist() == [2.0, 4.0]
     assert blend([a, b], [1.0, 0.0]).tolist() == [1.0, 2.0]
-    assert blend(iter([a])).dtype == np.float32
+    assert blend(iter([a])).dtype == np.float64
+    assert blend([np.full((2, 2), 0.5)]).dtype == np.float32
+    assert blend([a + 1.7e9 + 0.25, b + 1.7e9]).tolist() == [1.7e9 + 2.125, 1.7e9 + 4.125]
     for predictions, weights in (([], None), ([a], [1, 1]), ([a, b], [1]), ([a], [0])):
         with pytest.raises(SettingError, match=r"blend|weights"):
             blend(predictions, weights)
+
+
+@pytest.mark.parametrize("name", ["rmse", "mae", "r2"])
+@settings(deadline=None)
+@given(offset=st.floats(-1e12, 1e12), exponent=st.integers(-60, 60), seed=st.integers(0, 2**32 - 1))
+def test_losses_follow_the_offset_and_scale_of_values(name, offset, exponent, seed):
+    random = np.random.default_rng(seed)
+    y = random.normal(size=80)
+    predictions = [y + random.normal(size=80) * 0.3 for _ in range(3)]
+    scale = 10.0**exponent
+    unit = 1.0 if name == "r2" else scale
+    metric = METRICS[name]
+    # The values themselves are rounded to float64 when they are moved.
+    rounding = 1e-9 + 10 * np.finfo(np.float64).eps * abs(offset)
+    moved, truth = [(p + offset) * scale for p in predictions], (y + offset) * scale
+    for plain, other in zip(predictions, moved, strict=True):
+        expected = metric.loss(y, plain)
+        assert metric.loss(truth, other) / unit == pytest.approx(expected, rel=0, abs=rounding)
+    # The selection may differ within rounding, but its loss must be right.
+    selected = select_ensemble(moved, truth, metric)
+    mixed = blend([predictions[k] for k in selected.weights], list(selected.weights.values()))
+    expected = metric.loss(y, mixed)
+    assert selected.loss / unit == pytest.approx(expected, rel=0, abs=rounding)
+    assert len(selected.weights) > 1
 
 
 def test_folds_and_samples_of_rows():

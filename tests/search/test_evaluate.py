@@ -1,21 +1,25 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import scipy.sparse
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from metaauto.components import Deadline, Model, Preprocessor, Tags
 from metaauto.configuration import Configuration
 from metaauto.errors import ComponentError
+from metaauto.metrics import METRICS
 from metaauto.plugins.registry import Plugin, Registered, Registry
 from metaauto.search.evaluate import Evaluator, align_probabilities, predict_fold
-from metaauto.search.trial import Job, Status
+from metaauto.search.out_of_fold import OutOfFold
+from metaauto.search.trial import Job, Status, Trial
 from metaauto.space import SearchSpace
 from metaauto.testing.faults import FAULTS
 
@@ -59,7 +63,7 @@ def test_a_success_leaves_prediction_and_model(kind, evaluator, tmp_path):
     prediction = np.load(tmp_path / outcome.prediction)
     validation = made.inputs.folds[1][1]
     n_classes = made.inputs.task.n_classes
-    assert prediction.dtype == np.float32
+    assert prediction.dtype == (np.float32 if n_classes else np.float64)
     assert prediction.shape == ((len(validation), n_classes) if n_classes else (len(validation),))
     pipeline = pickle.loads((tmp_path / outcome.model).read_bytes())
     again = predict_fold(pipeline, made.inputs.X.iloc[validation], made.inputs.task)
@@ -402,15 +406,84 @@ def test_labels_of_any_number_type_are_codes():
     np.testing.assert_allclose(aligned, [[0.25, 0.0, 0.75]])
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e39])
-def test_predictions_beyond_float32_are_refused(value, make_inputs):
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e151, -1e200])
+def test_predictions_that_metrics_cannot_square_are_refused(value, make_inputs):
     class Wild:
         def predict(self, X):
             return np.where(np.arange(len(X)) == 1, value, 0.5)
 
     task = make_inputs("regression", ("numeric",)).task
-    with pytest.raises(ComponentError, match="NaN or infinity"):
+    with pytest.raises(ComponentError, match=r"NaN or infinity|beyond ±1e\+150"):
         predict_fold(Wild(), np.zeros((3, 1)), task)
+
+
+@pytest.mark.parametrize("value", [1.7e9 + 0.25, 1e12 + 0.5, 1e60])
+def test_values_are_predicted_in_double_precision(value, make_inputs):
+    class Constant:
+        def predict(self, X):
+            return np.full(len(X), value)
+
+    task = make_inputs("regression", ("numeric",)).task
+    assert predict_fold(Constant(), np.zeros((3, 1)), task).tolist() == [value] * 3
+
+
+def _score(inputs, registry, folder, model):
+    """Return the error of both folds in standard deviations, from the stored predictions."""
+    made = Evaluator(inputs, registry, folder)
+    trial = Trial(7, made.space.default(model), "test", "test")
+    for fold in range(2):
+        trial.outcomes[fold] = made.run(job(model, fold, **trial.configuration.values))
+        assert trial.outcomes[fold].status is Status.SUCCESS, trial.outcomes[fold].detail
+    rows = np.arange(len(inputs.y))
+    prediction = OutOfFold(folder, inputs.folds, rows).all_rows(trial)
+    assert prediction.dtype == np.float64
+    # Fold models, which the final model uses, predict the same.
+    validation = inputs.folds[0][1]
+    pipeline = pickle.loads((folder / trial.outcomes[0].model).read_bytes())
+    again = pipeline.predict(inputs.X.iloc[validation])
+    spread = inputs.y.std()
+    np.testing.assert_allclose((again - prediction[validation]) / spread, 0.0, atol=1e-6)
+    return METRICS["rmse"].score(inputs.y, prediction) / spread
+
+
+@pytest.mark.parametrize(
+    ("offset", "scale"), [(1.7e9, 1.0), (-1e12, 1.0), (0.0, 1e60), (3e70, 1e60), (0.0, 1e-60)]
+)
+@pytest.mark.parametrize(
+    "model", ["ridge", "random_forest", "hist_gradient_boosting", "knn", "mlp"]
+)
+def test_models_learn_targets_of_any_offset_and_scale(
+    model, offset, scale, make_inputs, registry, tmp_path
+):
+    inputs = make_inputs("regression", ("numeric", "categorical"), n_rows=100)
+    (tmp_path / "moved").mkdir()
+    plain = _score(inputs, registry, tmp_path, model)
+    moved = replace(inputs, y=inputs.y * scale + offset)
+    assert plain < 0.9
+    # Trees may break ties differently.
+    assert _score(moved, registry, tmp_path / "moved", model) == pytest.approx(plain, rel=0.05)
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    offset=st.floats(-1e12, 1e12),
+    exponent=st.integers(-60, 60),
+)
+def test_ridge_scores_follow_offset_and_scale(offset, exponent, make_inputs, registry, tmp_path):
+    inputs = make_inputs("regression", ("numeric",), n_rows=60)
+    scale = 10.0**exponent
+    moved = replace(inputs, y=(inputs.y + offset) * scale)
+    found = []
+    for number, given_inputs in enumerate((inputs, moved)):
+        folder = tmp_path / str(number)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        found.append(_score(given_inputs, registry, folder, "ridge"))
+    # The target itself is rounded to float64 when it is moved.
+    rounding = 1e-13 * max(abs(offset), 1.0)
+    assert found[1] == pytest.approx(found[0], rel=1e-9, abs=rounding)
 
 
 def test_one_nan_among_probabilities_is_refused(make_inputs):

@@ -230,7 +230,7 @@ class XGBoostRegressor(RegressorMixin, XGBoostEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Return one value per row."""
-        return self._raw(X) * self.scale_ + self.center_
+        return np.asarray(self._raw(X), dtype=np.float64) * self.scale_ + self.center_
 
 
 def _scaled(weight: Any) -> Any:
