@@ -248,7 +248,7 @@ class FitRunner:
             self.ensemble = new_ensemble(state, self.options, self.clock)
             on_start = self.report.trial_started
             search = new_search(state, self.options, self.clock, executor, on_start, self.ensemble)
-            self.restore_trials(search, state.run)
+            self.restore_trials(search, state)
             if not search.trials:
                 baseline = baseline_trial(state.inputs, state.registry, state.run.path, 0)
                 search.add_finished(baseline)
@@ -258,13 +258,14 @@ class FitRunner:
             search.stop()
         return search
 
-    def restore_trials(self, search: Search, run: RunDirectory) -> None:
+    def restore_trials(self, search: Search, state: FitState) -> None:
         """Restore the trials of an interrupted run, and subtract its seconds from the budget."""
-        stored = run.stored()
-        for trial in restored_trials(stored.trials, stored.outcomes, run.path):
+        stored, folder = state.run.stored(), state.run.path
+        for trial in restored_trials(stored.trials, stored.outcomes, folder):
             search.restore(trial)
+            models = trial.files(folder, "model")
             # Models outside of every ensemble were deleted to save disk space.
-            if all(path.is_file() for path in trial.files(run.path, "model")):
+            if len(models) == len(state.splits.folds) and all(path.is_file() for path in models):
                 self.update_ensemble(trial, search)
         self.clock.use_up(stored.seconds if self.clock.is_timed else 0.0)
 
@@ -312,7 +313,9 @@ class FitRunner:
         if current is not None and self.search is not None:
             self.clock.keep(holdout_seconds(current, self.search.trials, state))
         needed = self.ensemble.keys if self.ensemble is not None else frozenset()
-        if trial.is_over and trial.number not in needed:
+        # A resumed run continues a stopped trial with its finished folds.
+        is_done = trial.is_over and trial.status is not Status.STOPPED
+        if is_done and trial.number not in needed:
             state.run.forget_models(o.model for o in trial.outcomes.values() if o.model)
 
     def select_ensemble(self, search: Search) -> Selection:

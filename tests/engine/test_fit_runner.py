@@ -26,6 +26,7 @@ from metaauto.errors import Refused, RunError, SettingError, TargetError, Unknow
 from metaauto.metrics import METRICS
 from metaauto.plugins.hookspecs import hookimpl
 from metaauto.plugins.manager import PluginSettings
+from metaauto.run import RunDirectory
 
 HOME = Path(metaauto.__file__).parent.parent
 NO_PLUGINS = PluginSettings(only=())
@@ -565,6 +566,34 @@ class TestResume:
         model = metaauto.fit(None, resume=run, **options)
         assert model.facts["failures"] == {}
         assert model.predict(table(n_rows=3)).shape == (3,)
+
+    def test_a_fit_stopped_within_a_trial_resumes_to_a_model(self, tmp_path, monkeypatch):
+        record, runner = RunDirectory.record_outcome, FitRunner(
+            FitOptions(
+                trials=1, cores=1, cv=2, memory=2.0, include=["logistic"], plugins=NO_PLUGINS,
+                run_dir=str(tmp_path / "run"),
+            )
+        )  # fmt: skip
+
+        def record_and_stop(self, outcome):
+            record(self, outcome)
+            if outcome.trial == 1:
+                runner.stop()
+
+        table().to_csv(tmp_path / "t.csv", index=False)
+        os.environ.pop("PYTEST_CURRENT_TEST", None)
+        with monkeypatch.context() as patch:
+            patch.setattr(RunDirectory, "record_outcome", record_and_stop)
+            stopped = runner.run(str(tmp_path / "t.csv"), "y")
+        assert [row["status"] for row in stopped.leaderboard if row["name"] == "logistic-1"] == [
+            "stopped"
+        ]
+        assert (tmp_path / "run" / "models" / "00001-00.pkl").is_file()
+        model = metaauto.fit(None, resume=tmp_path / "run", cores=1, memory=2.0, plugins=NO_PLUGINS)
+        model.save(tmp_path / "m.metaauto")
+        loaded = metaauto.load(tmp_path / "m.metaauto")
+        assert [member.name for member in loaded.members] == ["logistic-1"]
+        assert loaded.predict(table(n_rows=3)).shape == (3,)
 
     def test_the_folds_stay_whatever_the_new_budget(self, killed, tmp_path):
         run = copy_of(killed, tmp_path)
