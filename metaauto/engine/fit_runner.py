@@ -34,6 +34,7 @@ from metaauto.ensemble import AnytimeEnsemble, Selection
 from metaauto.errors import KnowledgeError, NoModelFitted, Refused, RunError
 from metaauto.events import Event
 from metaauto.fit_state import FitState
+from metaauto.interrupts import stop_on_interrupt
 from metaauto.metrics import Metric
 from metaauto.model import FinalModel, Member, assemble_model, load_members
 from metaauto.plugins.manager import LoadedPlugins, PluginSettings, load_plugins, pack_objects
@@ -91,8 +92,8 @@ def fit(
     Raises
     ------
     MetaautoError
-        The data or an option is invalid, or no model could be fitted. Ctrl-C during the search is
-        not an error: the best model so far is returned.
+        The data or an option is invalid, or no model could be fitted. The first Ctrl-C after the
+        start of the search is not an error: the best model so far is returned.
 
     Examples
     --------
@@ -124,29 +125,39 @@ class FitRunner:
         self.search: Search | None = None
         self.ensemble: AnytimeEnsemble | None = None
         self._is_stopped = False
+        self._is_interrupted = False
 
     def run(self, data: Any, target: Any = None, resume: Any = None) -> FinalModel:
         """Run all stages: read, split, warm-start, search, assemble, remember."""
         self.clock.start()
         # The workers use all cores; further threads of this process would compete with them.
-        with threadpool_limits(limits=1), self.start_workers() as executor:
-            plugins = self.load_plugins()
-            run, dataset, metric = self.read(data, target, resume, plugins.registry)
-            # The workers must stop before their directory is removed.
-            with run, closing(executor):
-                splits = self.split(dataset, run)
-                space = self.search_space(plugins.registry, dataset)
-                runtime = RuntimeModel(space, len(splits.folds))
-                strategy = self.start_warm_start(dataset, space, runtime, len(splits.folds))
-                state = FitState(dataset, metric, splits, space, strategy, runtime, plugins, run)
-                search = self.prepare_search(state, executor)
-                self.run_trials(search, state)
-                executor.close()
-                model = self.assemble(search, state)
-                self.remember(search, state)
-        plugins.notify("fit_finished", model=model)
-        self.report("finished", "The model is ready.", score=model.facts["score"])
+        with ExitStack() as interrupts:
+            with threadpool_limits(limits=1), self.start_workers() as executor:
+                plugins = self.load_plugins()
+                run, dataset, metric = self.read(data, target, resume, plugins.registry)
+                # The workers must stop before their directory is removed.
+                with run, closing(executor):
+                    splits = self.split(dataset, run)
+                    space = self.search_space(plugins.registry, dataset)
+                    runtime = RuntimeModel(space, len(splits.folds))
+                    strategy = self.start_warm_start(dataset, space, runtime, len(splits.folds))
+                    parts = (dataset, metric, splits, space, strategy, runtime, plugins, run)
+                    state = FitState(*parts)
+                    search = self.prepare_search(state, executor)
+                    # From here on there is a model to return.
+                    interrupts.enter_context(stop_on_interrupt(self.interrupt))
+                    self.run_trials(search, state)
+                    executor.close()
+                    model = self.assemble(search, state)
+                    self.remember(search, state)
+            plugins.notify("fit_finished", model=model)
+            self.report("finished", "The model is ready.", score=model.facts["score"])
         return model
+
+    def interrupt(self) -> None:
+        """Stop the search on Ctrl-C, and report it when the search has ended."""
+        self._is_interrupted = True
+        self.stop()
 
     def stop(self) -> None:
         """Stop the search as soon as possible; thread-safe."""
@@ -277,11 +288,13 @@ class FitRunner:
                 self.update_ensemble(trial, search)
                 self.finish_trial(trial, state)
         except KeyboardInterrupt:
-            search.stop()
+            # The listener of the caller may raise it.
+            self.interrupt()
             search.stop_unfinished()
-            self.report("warning", "Interrupted: the best model so far is returned.")
         finally:
             search.close()
+        if self._is_interrupted:
+            self.report("warning", "Interrupted: the best model so far is returned.")
         state.run.record_status("finished", self.clock.elapsed())
 
     def update_ensemble(self, trial: Trial, search: Search) -> None:

@@ -464,6 +464,30 @@ class TestEnding:
         assert any("Interrupted" in text for text in story.messages("warning"))
         assert "running" not in {row["status"] for row in model.leaderboard}
 
+    @pytest.mark.parametrize("stage", ["run_trials", "assemble", "remember"])
+    def test_ctrl_c_in_any_stage_after_the_first_model_gives_a_model(self, stage, monkeypatch):
+        original = getattr(FitRunner, stage)
+
+        def interrupted(self, *arguments):
+            signal.raise_signal(signal.SIGINT)
+            return original(self, *arguments)
+
+        monkeypatch.setattr(FitRunner, stage, interrupted)
+        before = signal.getsignal(signal.SIGINT)
+        model = quick(trials=1, cores=1)
+        assert model.predict(table(n_rows=3)).shape == (3,)
+        assert signal.getsignal(signal.SIGINT) is before
+
+    def test_a_second_ctrl_c_while_assembling_ends_the_fit(self, monkeypatch, temporary):
+        def interrupted(self, *_):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(FitRunner, "assemble", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            quick(trials=1, cores=1)
+        assert run_directories(temporary) == []
+
     def test_an_error_of_the_caller_leaves_nothing_behind(self, temporary):
         workers: list[psutil.Process] = []
 
