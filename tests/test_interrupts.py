@@ -1,4 +1,4 @@
-"""Ctrl-C while Python still imports."""
+"""Ctrl-C while Python still imports, and while a fit has a model to return."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import metaauto
-from metaauto.interrupts import exit_on_interrupt
+from metaauto.interrupts import exit_on_interrupt, stop_on_interrupt
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
 
@@ -70,3 +72,28 @@ def test_who_handles_ctrl_c_already_goes_on_to() -> None:
     with exit_on_interrupt():
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@given(st.integers(0, 3))
+def test_stop_on_interrupt_stops_first_and_raises_afterwards(count: int) -> None:
+    calls: list[str] = []
+    before = signal.getsignal(signal.SIGINT)
+    with stop_on_interrupt(lambda: calls.append("stop")):
+        for _ in range(count):
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                calls.append("raise")
+    assert calls == ["stop", "raise", "raise"][:count]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_stop_on_interrupt_keeps_the_handler_of_the_caller() -> None:
+    received = []
+    before = signal.signal(signal.SIGINT, lambda *_: received.append(1))
+    try:
+        with stop_on_interrupt(lambda: pytest.fail("The caller handles Ctrl-C.")):
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert received == [1]

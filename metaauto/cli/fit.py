@@ -199,14 +199,16 @@ def command(
         # A misspelt file name must not wait for the imports of the workers.
         if data in (None, STANDARD_STREAM) or ":" in data or Path(data).exists():
             fork_from_server()
-    with progress_listener(quiet) as (listener, note):
-        runner = FitRunner(options, listener)
-        with stop_on_signal(runner, note):
-            model = runner.run(data, target, resume)
     folders = given["plugin_folders"]
-    save_and_summarize(
-        model, place, data=data, plugin_folders=folders, quiet=quiet, as_json=as_json
-    )
+    with contextlib.ExitStack() as signals:
+        with progress_listener(quiet) as (listener, note):
+            runner = FitRunner(options, listener)
+            # The first signal must not lose the model while it is saved either.
+            signals.enter_context(stop_on_signal(runner, note))
+            model = runner.run(data, target, resume)
+        save_and_summarize(
+            model, place, data=data, plugin_folders=folders, quiet=quiet, as_json=as_json
+        )
 
 
 def _resolve_conflicts(

@@ -24,6 +24,7 @@ __all__ = [
     "say",
     "say_wrapped",
     "redirect_messages",
+    "redirect_to_devnull",
     "write_error",
 ]
 
@@ -44,7 +45,7 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
         status = _status(command, given, with_traceback)
         sys.stdout.flush()
     except (OutputClosed, BrokenPipeError):
-        _redirect_to_devnull(sys.stdout, sys.stderr)
+        redirect_to_devnull(sys.stdout, sys.stderr)
         return ExitStatus.DONE
     _flush_standard_error()
     return status
@@ -107,10 +108,10 @@ def _flush_standard_error() -> None:
     try:
         sys.stderr.flush()
     except (OSError, ValueError):
-        _redirect_to_devnull(sys.stderr)
+        redirect_to_devnull(sys.stderr)
 
 
-def _redirect_to_devnull(*streams: TextIO) -> None:
+def redirect_to_devnull(*streams: TextIO) -> None:
     """Redirect closed streams, so that the interpreter exits without an error."""
     for stream in streams:
         with contextlib.suppress(OSError, ValueError):

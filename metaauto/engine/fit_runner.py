@@ -34,6 +34,7 @@ from metaauto.ensemble import AnytimeEnsemble, Selection
 from metaauto.errors import KnowledgeError, NoModelFitted, Refused, RunError
 from metaauto.events import Event
 from metaauto.fit_state import FitState
+from metaauto.interrupts import stop_on_interrupt
 from metaauto.metrics import Metric
 from metaauto.model import FinalModel, Member, assemble_model, load_members
 from metaauto.plugins.manager import LoadedPlugins, PluginSettings, load_plugins, pack_objects
@@ -91,8 +92,8 @@ def fit(
     Raises
     ------
     MetaautoError
-        The data or an option is invalid, or no model could be fitted. Ctrl-C during the search is
-        not an error: the best model so far is returned.
+        The data or an option is invalid, or no model could be fitted. The first Ctrl-C after the
+        start of the search is not an error: the best model so far is returned.
 
     Examples
     --------
@@ -124,29 +125,39 @@ class FitRunner:
         self.search: Search | None = None
         self.ensemble: AnytimeEnsemble | None = None
         self._is_stopped = False
+        self._is_interrupted = False
 
     def run(self, data: Any, target: Any = None, resume: Any = None) -> FinalModel:
         """Run all stages: read, split, warm-start, search, assemble, remember."""
         self.clock.start()
         # The workers use all cores; further threads of this process would compete with them.
-        with threadpool_limits(limits=1), self.start_workers() as executor:
-            plugins = self.load_plugins()
-            run, dataset, metric = self.read(data, target, resume, plugins.registry)
-            # The workers must stop before their directory is removed.
-            with run, closing(executor):
-                splits = self.split(dataset, run)
-                space = self.search_space(plugins.registry, dataset)
-                runtime = RuntimeModel(space, len(splits.folds))
-                strategy = self.start_warm_start(dataset, space, runtime, len(splits.folds))
-                state = FitState(dataset, metric, splits, space, strategy, runtime, plugins, run)
-                search = self.prepare_search(state, executor)
-                self.run_trials(search, state)
-                executor.close()
-                model = self.assemble(search, state)
-                self.remember(search, state)
-        plugins.notify("fit_finished", model=model)
-        self.report("finished", "The model is ready.", score=model.facts["score"])
+        with ExitStack() as interrupts:
+            with threadpool_limits(limits=1), self.start_workers() as executor:
+                plugins = self.load_plugins()
+                run, dataset, metric = self.read(data, target, resume, plugins.registry)
+                # The workers must stop before their directory is removed.
+                with run, closing(executor):
+                    splits = self.split(dataset, run)
+                    space = self.search_space(plugins.registry, dataset)
+                    runtime = RuntimeModel(space, len(splits.folds))
+                    strategy = self.start_warm_start(dataset, space, runtime, len(splits.folds))
+                    parts = (dataset, metric, splits, space, strategy, runtime, plugins, run)
+                    state = FitState(*parts)
+                    search = self.prepare_search(state, executor)
+                    # From here on there is a model to return.
+                    interrupts.enter_context(stop_on_interrupt(self.interrupt))
+                    self.run_trials(search, state)
+                    executor.close()
+                    model = self.assemble(search, state)
+                    self.remember(search, state)
+            plugins.notify("fit_finished", model=model)
+            self.report("finished", "The model is ready.", score=model.facts["score"])
         return model
+
+    def interrupt(self) -> None:
+        """Stop the search on Ctrl-C, and report it when the search has ended."""
+        self._is_interrupted = True
+        self.stop()
 
     def stop(self) -> None:
         """Stop the search as soon as possible; thread-safe."""
@@ -248,7 +259,7 @@ class FitRunner:
             self.ensemble = new_ensemble(state, self.options, self.clock)
             on_start = self.report.trial_started
             search = new_search(state, self.options, self.clock, executor, on_start, self.ensemble)
-            self.restore_trials(search, state.run)
+            self.restore_trials(search, state)
             if not search.trials:
                 baseline = baseline_trial(state.inputs, state.registry, state.run.path, 0)
                 search.add_finished(baseline)
@@ -258,13 +269,14 @@ class FitRunner:
             search.stop()
         return search
 
-    def restore_trials(self, search: Search, run: RunDirectory) -> None:
+    def restore_trials(self, search: Search, state: FitState) -> None:
         """Restore the trials of an interrupted run, and subtract its seconds from the budget."""
-        stored = run.stored()
-        for trial in restored_trials(stored.trials, stored.outcomes, run.path):
+        stored, folder = state.run.stored(), state.run.path
+        for trial in restored_trials(stored.trials, stored.outcomes, folder):
             search.restore(trial)
+            models = trial.files(folder, "model")
             # Models outside of every ensemble were deleted to save disk space.
-            if all(path.is_file() for path in trial.files(run.path, "model")):
+            if len(models) == len(state.splits.folds) and all(path.is_file() for path in models):
                 self.update_ensemble(trial, search)
         self.clock.use_up(stored.seconds if self.clock.is_timed else 0.0)
 
@@ -276,11 +288,13 @@ class FitRunner:
                 self.update_ensemble(trial, search)
                 self.finish_trial(trial, state)
         except KeyboardInterrupt:
-            search.stop()
+            # The listener of the caller may raise it.
+            self.interrupt()
             search.stop_unfinished()
-            self.report("warning", "Interrupted: the best model so far is returned.")
         finally:
             search.close()
+        if self._is_interrupted:
+            self.report("warning", "Interrupted: the best model so far is returned.")
         state.run.record_status("finished", self.clock.elapsed())
 
     def update_ensemble(self, trial: Trial, search: Search) -> None:
@@ -312,7 +326,9 @@ class FitRunner:
         if current is not None and self.search is not None:
             self.clock.keep(holdout_seconds(current, self.search.trials, state))
         needed = self.ensemble.keys if self.ensemble is not None else frozenset()
-        if trial.is_over and trial.number not in needed:
+        # A resumed run continues a stopped trial with its finished folds.
+        is_done = trial.is_over and trial.status is not Status.STOPPED
+        if is_done and trial.number not in needed:
             state.run.forget_models(o.model for o in trial.outcomes.values() if o.model)
 
     def select_ensemble(self, search: Search) -> Selection:

@@ -111,7 +111,10 @@ class LiveView:
 
     def note(self, line: str) -> None:
         """Show a line in the view at its next redraw; may be called by a signal handler."""
-        self.status.notice = line
+        if self._is_shown:
+            self.status.notice = line
+        else:
+            self.say(line)
 
     def _view(self) -> Any:
         from rich.console import Group

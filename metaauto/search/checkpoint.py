@@ -17,8 +17,8 @@ def restored_trials(
 ) -> list[Trial]:
     """Restore trials from the records of a run.
 
-    An unfinished trial continues with its missing folds. A fold whose prediction file is missing
-    runs again, unless the joined predictions of the trial exist.
+    An unfinished trial continues with its missing folds. A fold whose files are missing runs again.
+    A finished trial needs its predictions only: models outside of every ensemble were deleted.
     """
     found: list[Trial] = []
     by_trial: dict[int, list[Outcome]] = {}
@@ -37,21 +37,32 @@ def restored_trials(
         trial.error = row["error"] or ""
         trial.loss = row["loss"]
         trial.status = Status(row["status"])
-        if trial.status is Status.STOPPED:
+        recorded = by_trial.get(trial.number, [])
+        if trial.status is Status.STOPPED or _lacks_predictions(trial, recorded, folder):
             trial.status = Status.RUNNING
-        is_running = trial.status is Status.RUNNING
-        for outcome in by_trial.get(trial.number, []):
-            is_success = outcome.status is Status.SUCCESS
-            if is_success and not _has_prediction(outcome, folder):
-                if trial.status is Status.SUCCESS and not _has_joined_predictions(trial, folder):
-                    is_running = True
-            elif is_success or trial.status is not Status.RUNNING:
-                trial.outcomes[outcome.fold] = outcome
-        if is_running:
-            trial.status, trial.error, trial.finished = Status.RUNNING, "", None
-            trial.loss = None
+        if trial.is_over:
+            kept = [o for o in recorded if not _is_success(o) or _has_prediction(o, folder)]
+        else:
+            trial.error, trial.finished, trial.loss = "", None, None
+            kept = [o for o in recorded if _is_success(o) and _has_files(o, folder)]
+        trial.outcomes = {outcome.fold: outcome for outcome in kept}
         found.append(trial)
     return found
+
+
+def _lacks_predictions(trial: Trial, recorded: Iterable[Outcome], folder: Path) -> bool:
+    """Return whether a successful trial has neither joined predictions nor those of all folds."""
+    if trial.status is not Status.SUCCESS or _has_joined_predictions(trial, folder):
+        return False
+    return any(_is_success(o) and not _has_prediction(o, folder) for o in recorded)
+
+
+def _is_success(outcome: Outcome) -> bool:
+    return outcome.status is Status.SUCCESS
+
+
+def _has_files(outcome: Outcome, folder: Path) -> bool:
+    return _has_prediction(outcome, folder) and (folder / outcome.model).is_file()
 
 
 def _has_prediction(outcome: Outcome, folder: Path) -> bool:

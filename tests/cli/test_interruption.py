@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import signal
 import sqlite3
 import subprocess
@@ -12,12 +14,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import caller, command_line, environment, people
+from command_line import QUICK, Cli, caller, command_line, environment, people
 
 import metaauto
+from metaauto.engine.fit_runner import FitRunner
+from metaauto.model import FinalModel
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
 TIMEOUT = 120.0
+SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
 
 
 def _start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -53,7 +60,7 @@ def _finished(run: Path) -> int:
         connection.close()
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", SIGNALS)
 def test_ctrl_c_ends_the_search_and_saves_the_best_so_far(how: int, tmp_path: Path) -> None:
     people().to_csv(tmp_path / "t.csv", index=False)
     run = tmp_path / "run"
@@ -69,6 +76,69 @@ def test_ctrl_c_ends_the_search_and_saves_the_best_so_far(how: int, tmp_path: Pa
     assert "Traceback" not in err
     assert json.loads(out)["trials"] >= 2
     assert metaauto.load(tmp_path / "m.metaauto").predict(people(5)).shape == (5,)
+
+
+@pytest.mark.parametrize("kind", SIGNALS)
+@pytest.mark.parametrize(
+    ("owner", "step"), [(FitRunner, "assemble"), (FinalModel, "save")], ids=["assemble", "save"]
+)
+def test_a_first_signal_while_assembling_or_saving_keeps_the_model(
+    owner: type, step: str, kind: int, quick_cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = getattr(owner, step)
+
+    def interrupted(*arguments: object) -> object:
+        signal.raise_signal(kind)
+        return original(*arguments)
+
+    monkeypatch.setattr(owner, step, interrupted)
+    handlers = [signal.getsignal(each) for each in SIGNALS]
+    people().to_csv("t.csv", index=False)
+    arguments = ("--target", "buys", *QUICK, "--include", "lda", "--out", "m.metaauto")
+    done = quick_cli("fit", "t.csv", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "Stopping: saving the best model so far." in done.stderr
+    assert metaauto.load("m.metaauto").predict(people(5)).shape == (5,)
+    assert [signal.getsignal(each) for each in SIGNALS] == handlers
+
+
+def test_a_second_ctrl_c_while_saving_exits_without_the_model(
+    quick_cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(FinalModel, "save", interrupted)
+    people().to_csv("t.csv", index=False)
+    arguments = ("--target", "buys", *QUICK, "--include", "lda", "--out", "m.metaauto")
+    done = quick_cli("fit", "t.csv", *arguments)
+    assert done.returncode == 130
+    assert not Path("m.metaauto").exists()
+
+
+def test_a_closed_terminal_saves_the_best_so_far(tmp_path: Path) -> None:
+    import pty
+
+    people().to_csv(tmp_path / "t.csv", index=False)
+    arguments = ("--target", "buys", "--budget", "10m", "--run-dir", "run", "--include", "logistic")
+    command = command_line("fit", "t.csv", *arguments, "--cores", "1", "--memory", "2")
+    # The child of pty.fork leads a session whose terminal it is.
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(tmp_path)
+        os.execvpe(command[0], [*command, "--out", "m.metaauto"], environment(tmp_path))
+    end = time.monotonic() + TIMEOUT
+    while _finished(tmp_path / "run") < 1:
+        assert time.monotonic() < end
+        # A full buffer of the terminal would block the fit.
+        if select.select([terminal], [], [], 0.05)[0]:
+            os.read(terminal, 65536)
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert metaauto.load(tmp_path / "m.metaauto").predict(people(5)).shape == (5,)
+    assert not list((tmp_path / "temporary").glob("metaauto-*"))
 
 
 def test_ctrl_c_before_there_is_a_model_leaves_nothing(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from metaauto.errors import Refused, RunError, SettingError, TargetError, Unknow
 from metaauto.metrics import METRICS
 from metaauto.plugins.hookspecs import hookimpl
 from metaauto.plugins.manager import PluginSettings
+from metaauto.run import RunDirectory
 
 HOME = Path(metaauto.__file__).parent.parent
 NO_PLUGINS = PluginSettings(only=())
@@ -463,6 +464,30 @@ class TestEnding:
         assert any("Interrupted" in text for text in story.messages("warning"))
         assert "running" not in {row["status"] for row in model.leaderboard}
 
+    @pytest.mark.parametrize("stage", ["run_trials", "assemble", "remember"])
+    def test_ctrl_c_in_any_stage_after_the_first_model_gives_a_model(self, stage, monkeypatch):
+        original = getattr(FitRunner, stage)
+
+        def interrupted(self, *arguments):
+            signal.raise_signal(signal.SIGINT)
+            return original(self, *arguments)
+
+        monkeypatch.setattr(FitRunner, stage, interrupted)
+        before = signal.getsignal(signal.SIGINT)
+        model = quick(trials=1, cores=1)
+        assert model.predict(table(n_rows=3)).shape == (3,)
+        assert signal.getsignal(signal.SIGINT) is before
+
+    def test_a_second_ctrl_c_while_assembling_ends_the_fit(self, monkeypatch, temporary):
+        def interrupted(self, *_):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(FitRunner, "assemble", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            quick(trials=1, cores=1)
+        assert run_directories(temporary) == []
+
     def test_an_error_of_the_caller_leaves_nothing_behind(self, temporary):
         workers: list[psutil.Process] = []
 
@@ -565,6 +590,34 @@ class TestResume:
         model = metaauto.fit(None, resume=run, **options)
         assert model.facts["failures"] == {}
         assert model.predict(table(n_rows=3)).shape == (3,)
+
+    def test_a_fit_stopped_within_a_trial_resumes_to_a_model(self, tmp_path, monkeypatch):
+        record, runner = RunDirectory.record_outcome, FitRunner(
+            FitOptions(
+                trials=1, cores=1, cv=2, memory=2.0, include=["logistic"], plugins=NO_PLUGINS,
+                run_dir=str(tmp_path / "run"),
+            )
+        )  # fmt: skip
+
+        def record_and_stop(self, outcome):
+            record(self, outcome)
+            if outcome.trial == 1:
+                runner.stop()
+
+        table().to_csv(tmp_path / "t.csv", index=False)
+        os.environ.pop("PYTEST_CURRENT_TEST", None)
+        with monkeypatch.context() as patch:
+            patch.setattr(RunDirectory, "record_outcome", record_and_stop)
+            stopped = runner.run(str(tmp_path / "t.csv"), "y")
+        assert [row["status"] for row in stopped.leaderboard if row["name"] == "logistic-1"] == [
+            "stopped"
+        ]
+        assert (tmp_path / "run" / "models" / "00001-00.pkl").is_file()
+        model = metaauto.fit(None, resume=tmp_path / "run", cores=1, memory=2.0, plugins=NO_PLUGINS)
+        model.save(tmp_path / "m.metaauto")
+        loaded = metaauto.load(tmp_path / "m.metaauto")
+        assert [member.name for member in loaded.members] == ["logistic-1"]
+        assert loaded.predict(table(n_rows=3)).shape == (3,)
 
     def test_the_folds_stay_whatever_the_new_budget(self, killed, tmp_path):
         run = copy_of(killed, tmp_path)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from metaauto.configuration import Configuration
 from metaauto.run import RunDirectory
@@ -18,9 +21,11 @@ def outcome(trial: int, fold: int, status: Status = Status.SUCCESS, **more) -> O
 
 
 def touch(folder: Path, *outcomes: Outcome) -> None:
-    (folder / "predictions").mkdir(exist_ok=True)
+    for name in ("predictions", "models"):
+        (folder / name).mkdir(exist_ok=True)
     for each in outcomes:
         (folder / each.prediction).write_bytes(b"")
+        (folder / each.model).write_bytes(b"")
 
 
 def trial(number: int, status: Status, **more) -> Trial:
@@ -92,6 +97,55 @@ def test_a_fold_whose_prediction_is_gone_is_run_again(tmp_path):
     assert found.status is Status.RUNNING
     assert found.loss is None
     assert sorted(found.outcomes) == [0]
+
+
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.STOPPED])
+def test_an_unfinished_fold_without_its_model_runs_again(status, tmp_path):
+    done = [outcome(0, 0), outcome(0, 1)]
+    touch(tmp_path, *done)
+    (tmp_path / done[0].model).unlink()
+    rows = [trial(0, status).to_json()]
+    (found,) = restored_trials(rows, [dict(vars(o), status="success") for o in done], tmp_path)
+    assert sorted(found.outcomes) == [1]
+
+
+def test_a_finished_trial_keeps_its_outcomes_without_models(tmp_path):
+    """The models of trials outside of the ensemble are deleted during the search."""
+    done = [outcome(0, 0), outcome(0, 1)]
+    touch(tmp_path, *done)
+    for each in done:
+        (tmp_path / each.model).unlink()
+    rows = [trial(0, Status.SUCCESS, loss=0.1).to_json()]
+    (found,) = restored_trials(rows, [dict(vars(o), status="success") for o in done], tmp_path)
+    assert found.status is Status.SUCCESS
+    assert sorted(found.outcomes) == [0, 1]
+
+
+@given(
+    status=st.sampled_from(Status),
+    fold_statuses=st.lists(st.sampled_from([Status.SUCCESS, Status.TIMEOUT]), max_size=4),
+    lost=st.sets(st.tuples(st.integers(0, 3), st.sampled_from(["prediction", "model"]))),
+)
+def test_an_unfinished_trial_has_only_outcomes_with_all_files(status, fold_statuses, lost):
+    outcomes = [outcome(0, fold, each) for fold, each in enumerate(fold_statuses)]
+    successes = [each for each in outcomes if each.status is Status.SUCCESS]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        touch(folder, *successes)
+        for each in successes:
+            for kind in ("prediction", "model"):
+                if (each.fold, kind) in lost:
+                    (folder / getattr(each, kind)).unlink()
+        records = [dict(vars(each), status=str(each.status)) for each in outcomes]
+        (found,) = restored_trials([trial(0, status).to_json()], records, folder)
+        assert found.is_over or all(
+            each.status is Status.SUCCESS
+            and (folder / each.prediction).is_file()
+            and (folder / each.model).is_file()
+            for each in found.outcomes.values()
+        )
+        whole = {e.fold for e in successes} - {fold for fold, _ in lost}
+        assert whole <= set(found.outcomes)
 
 
 def test_the_prediction_of_the_whole_trial_is_enough(tmp_path):
