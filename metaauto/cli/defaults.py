@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from metaauto.errors import SettingError
+from metaauto.text import printable
 
 __all__ = [
     "ALLOWED",
@@ -179,6 +180,11 @@ def _one(where: str, option: click.Option, value: Any, ctx: click.Context) -> An
         raise SettingError(
             f"{where}: expected one number or text, got {value!r}.",
             hint="Write one number or text.",
+        )
+    # Help texts show defaults, as the only texts that do not pass through `metaauto.cli.terminal`.
+    if printable(str(value)) != str(value):
+        raise SettingError(
+            f"{where}: {value!r} holds a control character.", hint="Give it on the command line."
         )
     try:
         option.type.convert(str(value), option, ctx)
