@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
-__all__ = ["ENDINGS", "clock_time", "counted", "format_score", "shortened"]
+__all__ = ["ENDINGS", "clock_time", "counted", "format_score", "printable", "shortened"]
+
+# C0, DEL, C1, and the separators of lines and paragraphs.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 ENDINGS: Mapping[str, str] = {
     "success": "successful",
@@ -36,6 +40,24 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     ('1 table', '0 tables', '1,200 classes')
     """
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def printable(text: str) -> str:
+    r"""Write the control characters of a text as escapes, such as ``\n`` or ``\x1b``.
+
+    Names from data and files can hold sequences that change the terminal.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Examples
+    --------
+    >>> print(printable("red\x1b[31m"))
+    red\x1b[31m
+    """
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def shortened(text: object, width: int) -> str:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaauto.text import counted, shortened
+from metaauto.text import counted, printable, shortened
 
 
 @pytest.mark.parametrize(
@@ -38,3 +40,16 @@ def test_names_that_differ_at_the_end_still_do(width):
 def test_what_fits_is_left_alone():
     assert shortened("two\nwords", 9) == "two words"
     assert shortened(7, 3) == "7"
+
+
+@given(st.text())
+def test_printable_has_no_control_character(text):
+    shown = printable(text)
+    assert len(shown.splitlines()) <= 1
+    assert not any(unicodedata.category(letter) == "Cc" for letter in shown)
+    assert printable(shown) == shown
+
+
+def test_printable_keeps_other_characters():
+    assert printable("Größe [m²] \\ 日本 🙂") == "Größe [m²] \\ 日本 🙂"
+    assert printable("a\x1b]0;title\x07\x9b\x7f\nb") == r"a\x1b]0;title\x07\x9b\x7f\nb"

@@ -6,7 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from metaauto.cli.completers import COMPLETE_VARIABLE
-from metaauto.cli.terminal import print_line
+from metaauto.cli.terminal import print_document
 
 __all__ = ["command"]
 
@@ -32,4 +32,4 @@ def command(ctx: click.Context, shell: str) -> None:
     if found is None:
         raise click.UsageError(f"There is no completion for {shell!r}.")
     root = ctx.find_root().command
-    print_line(found(root, {}, "metaauto", COMPLETE_VARIABLE).source().rstrip())
+    print_document(found(root, {}, "metaauto", COMPLETE_VARIABLE).source().rstrip())

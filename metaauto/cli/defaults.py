@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,44 @@ import click
 from click.core import ParameterSource
 
 from metaauto.errors import SettingError
+from metaauto.text import printable
 
-__all__ = ["OWN_FILE", "PROJECT_FILE", "from_file", "options_from_file", "use_defaults"]
+__all__ = [
+    "ALLOWED",
+    "OWN_FILE",
+    "PROJECT_FILE",
+    "REFUSED",
+    "from_file",
+    "options_from_file",
+    "use_defaults",
+]
 
 OWN_FILE = "metaauto.toml"
 PROJECT_FILE = "pyproject.toml"
 _TABLE = "[tool.metaauto]"
 _SOURCE = "metaauto.defaults"
-_NEVER = {
+# An allow list: the file may come with somebody else's table. A new option is refused until it is
+# known to run no code, resume no run and overwrite no file.
+_NAMES = """
+    budget budget-per-dataset configurations cores cv dry-run exclude expected-seconds explainer
+    folder groups holdout include json knowledge label memory metric no-knowledge proba published
+    quiet remember role row rows run-dir seconds seconds-per-fit seed source store strategy suite
+    target task tasks time timeout top trials waves weights
+"""
+ALLOWED = frozenset(_NAMES.split())
+_READS_TABLE = "the address of a table can hold a query"
+_WRITES = "it names what is written"
+REFUSED = {
+    "background": _READS_TABLE,
+    "compact": "it rewrites a store",
+    "dask": "it connects to a cluster that can run code",
+    "data": _READS_TABLE,
+    "dir": _WRITES,
     "help": "it is an option of the command line only",
-    "plugins": "a file in the working directory must not run code; use --plugins or "
-    "METAAUTO_PLUGINS_DIR",
+    "out": _WRITES,
+    "output": _WRITES,
+    "plugins": "plugins run code",
+    "resume": "the models of a run directory can run code",
 }
 
 
@@ -104,7 +131,9 @@ def _translated(
     file: str, path: str, command: click.Command, table: Mapping[str, Any], ctx: click.Context
 ) -> dict[str, Any]:
     """Return the defaults in click's format, by parameter name."""
-    options = dict(_options(command))
+    options = {
+        _long(param): param for param in command.get_params(ctx) if isinstance(param, click.Option)
+    }
     found: dict[str, Any] = {}
     for key, value in table.items():
         inner = command.get_command(ctx, key) if isinstance(command, click.Group) else None
@@ -112,22 +141,17 @@ def _translated(
             found[key] = _translated(file, f"{path} {key}", inner, value, ctx)
             continue
         name = key.replace("_", "-")
-        if name in _NEVER:
-            raise SettingError(
-                f"{file}: {key!r} of {path!r} cannot be set in a file: {_NEVER[name]}.",
-                hint="Remove this key.",
-            )
         if name not in options:
-            raise _unknown(file, f"option of 'metaauto {path}'", key, [*options])
+            raise _unknown(file, f"option of 'metaauto {path}'", key, ALLOWED & set(options))
+        if name not in ALLOWED:
+            reason = REFUSED.get(name, "its effect is not known to be harmless")
+            raise SettingError(
+                f"{file}: {key!r} of {path!r} cannot be set in a file: {reason}.",
+                hint=f"Remove this key; give --{name} on the command line.",
+            )
         option = options[name]
         found[str(option.name)] = _checked(f"{file}: {key!r} of {path!r}", option, value, ctx)
     return found
-
-
-def _options(command: click.Command) -> Iterator[tuple[str, click.Option]]:
-    for param in command.params:
-        if isinstance(param, click.Option) and (name := _long(param)) and name not in _NEVER:
-            yield name, param
 
 
 def _long(param: click.Parameter) -> str:
@@ -156,6 +180,11 @@ def _one(where: str, option: click.Option, value: Any, ctx: click.Context) -> An
         raise SettingError(
             f"{where}: expected one number or text, got {value!r}.",
             hint="Write one number or text.",
+        )
+    # Help texts show defaults, as the only texts that do not pass through `metaauto.cli.terminal`.
+    if printable(str(value)) != str(value):
+        raise SettingError(
+            f"{where}: {value!r} holds a control character.", hint="Give it on the command line."
         )
     try:
         option.type.convert(str(value), option, ctx)

@@ -20,7 +20,7 @@ from metaauto.cli.options import (
 )
 from metaauto.cli.output import atomic_write
 from metaauto.cli.streams import STANDARD_STREAM, model_file
-from metaauto.cli.terminal import print_line, say
+from metaauto.cli.terminal import print_document, say
 
 __all__ = ["command"]
 
@@ -82,7 +82,7 @@ def command(
 
     text = report_html(manifest, examined)
     if place is None:
-        print_line(text)
+        print_document(text)
         return
     with atomic_write(place, os.path.realpath(place), "report") as part:
         part.write_text(text, encoding="utf-8", newline="\n")

@@ -1,4 +1,7 @@
-"""Terminal output of commands: lines, tables, JSON, and one line for each error."""
+"""Terminal output of commands: lines, tables, JSON, and one line for each error.
+
+Control characters, which names from data can hold, are written as escapes.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
@@ -14,9 +18,11 @@ import click
 
 from metaauto.cli.exit_status import ExitStatus
 from metaauto.errors import MetaautoError
+from metaauto.text import printable
 
 __all__ = [
     "OutputClosed",
+    "print_document",
     "print_json",
     "print_line",
     "print_table",
@@ -29,6 +35,7 @@ __all__ = [
 ]
 
 _TRACEBACK = "--traceback"
+_UNESCAPED = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
 class OutputClosed(Exception):
@@ -100,7 +107,8 @@ def _show_traceback(wanted: bool) -> None:
     if wanted:
         import traceback
 
-        say(traceback.format_exc().rstrip())
+        for line in traceback.format_exc().rstrip().split("\n"):
+            say(line)
 
 
 def _flush_standard_error() -> None:
@@ -142,36 +150,46 @@ def say(line: str) -> None:
 def write_error(line: str) -> None:
     """Write a line to the standard error, without the redirection of `say`."""
     try:
-        click.echo(line, err=True)
+        click.echo(printable(line), err=True)
     except (OSError, ValueError):
         return
 
 
 def say_wrapped(line: str, indent: int) -> None:
     """Write a line like `say`; wrap it on a terminal, continued at the column `indent`."""
+    lines = [line]
     with contextlib.suppress(AttributeError, OSError, ValueError):
         if sys.stderr.isatty():
             import textwrap
 
             bullet = 2 if line[indent:].startswith("- ") else 0
-            line = textwrap.fill(
-                line,
+            lines = textwrap.wrap(
+                printable(line),
                 max(os.get_terminal_size(sys.stderr.fileno()).columns, indent + 20),
                 subsequent_indent=" " * (indent + bullet),
                 break_long_words=False,
                 break_on_hyphens=False,
             )
-    say(line)
+    for part in lines:
+        say(part)
 
 
 def print_line(line: str) -> None:
     """Write a line to the standard output."""
-    click.echo(line)
+    click.echo(printable(line))
+
+
+def print_document(text: str) -> None:
+    """Write a text of several lines to the standard output."""
+    for line in text.split("\n"):
+        print_line(line)
 
 
 def print_json(value: Any) -> None:
     """Write a value to the standard output as JSON; non-finite numbers become null."""
-    click.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    # JSON itself escapes the control characters below the space only.
+    click.echo(_UNESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def _plain(value: Any) -> Any:
@@ -196,7 +214,10 @@ def _aligned(rows: Sequence[Mapping[str, str]], left: Sequence[str]) -> Iterator
     if not rows:
         return
     names = list(rows[0])
-    lines = [{name: name for name in names}, *rows]
+    lines = [
+        {name: printable(line[name]) for name in names}
+        for line in ({name: name for name in names}, *rows)
+    ]
     widths = {name: max(len(line[name]) for line in lines) for name in names}
     for line in lines:
         cells = [

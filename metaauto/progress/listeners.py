@@ -11,6 +11,7 @@ from metaauto.model import FinalModel
 from metaauto.progress.lines import Progress
 from metaauto.progress.notebook import NotebookView, in_kernel
 from metaauto.progress.summary import summary_lines
+from metaauto.text import printable
 
 __all__ = ["show_progress", "summary"]
 
@@ -54,7 +55,7 @@ def show_progress(verbose: int = 1) -> Callable[[Event], None]:
 
 
 def _print(line: str) -> None:
-    print(line, file=sys.stdout, flush=True)  # noqa: T201
+    print(printable(line), file=sys.stdout, flush=True)  # noqa: T201
 
 
 def summary(model: FinalModel | FittedEstimator) -> str:

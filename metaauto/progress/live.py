@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from metaauto.events import Event
 from metaauto.progress.lines import Progress, without_repeats
 from metaauto.progress.status import FitStatus, status_rows
+from metaauto.text import printable
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -97,7 +98,7 @@ class LiveView:
         style = {"Note": "dim", "Warning": "yellow"}.get(line.partition(":")[0], "")
         try:
             with self._drawing:
-                self._console.print(line, style=style)
+                self._console.print(printable(line), style=style)
         except (OSError, ValueError):
             return
 
@@ -132,6 +133,6 @@ def _line(label: str, text: str, style: str) -> Text:
     from rich.text import Text
 
     line = Text(no_wrap=True, overflow="ellipsis")
-    line.append(f"{label:<{_LABEL}} ", style="cyan")
-    line.append(text, style=style)
+    line.append(f"{printable(label):<{_LABEL}} ", style="cyan")
+    line.append(printable(text), style=style)
     return line

@@ -52,3 +52,20 @@ def test_no_warning_twice():
         for _ in range(2):
             view(Event("warning", 0.0, "a column is odd"))
     assert screen.getvalue().count("a column is odd") == 1
+
+
+def test_names_cannot_send_escape_sequences():
+    """Only rich itself may send sequences to the terminal."""
+    screen = Screen()
+    with live.LiveView(screen) as view:
+        view(Event("warning", 0.0, "the column 'a\x1b]0;title\x07b\nc' is odd"))
+        view.note("\x1b[5mnote")
+        view.say("\x9b5mline")
+        rows = live._line("\x1b[31mlabel", "\x1b[31mtext\n", "")
+    shown = screen.getvalue()
+    assert r"'a\x1b]0;title\x07b\nc' is odd" in shown
+    assert r"\x9b5mline" in shown
+    assert "\x07" not in shown
+    assert "\x9b" not in shown
+    assert "\x1b[5m" not in shown
+    assert rows.plain == r"\x1b[31mlabel \x1b[31mtext\n"
