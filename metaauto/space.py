@@ -59,7 +59,7 @@ class SearchSpace:
                 continue
             why = model.why_not(task.kind, task.n_rows, len(task.features), task.n_classes)
             if why is None and task.weighted and not model.tags.accepts_sample_weight:
-                why = "does not support sample weights"
+                why = "has no support for sample weights"
             if why is None and task.is_classification and not model.tags.outputs_probabilities:
                 why = "has no class probabilities"
             if why is None and not model.tags.accepts_dataframe:

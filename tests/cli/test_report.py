@@ -60,7 +60,7 @@ def test_training_rows_are_recognised(quick_cli, here):
         (["--data", "new.csv", "-o", "new.csv"], "replace the table"),
         (["-o", "nowhere/report.html"], "does not exist"),
         (["--target", "buys"], "requires --data"),
-        (["--data", "absent.csv"], "no file"),
+        (["--data", "absent.csv"], "absent.csv"),
         (["--data", "new.csv", "--target", "bys"], "Target column not found: 'bys'"),
         (["--data", "new.csv", "--budget", "soon"], "soon"),
     ],
