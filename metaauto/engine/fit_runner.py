@@ -59,6 +59,8 @@ __all__ = ["FitRunner", "fit"]
 
 _ENSEMBLE_SHARE = 0.03
 _MAX_OVERRUN = 0.5
+_LOCK_SHARE = 0.05
+_LOCK_SECONDS = 30.0
 
 
 def fit(
@@ -246,7 +248,10 @@ class FitRunner:
     ) -> WarmStart:
         """Load the knowledge and start the warm-start strategy."""
         with self.clock.stage("knowledge"):
-            loaded = knowledge_for_task(dataset, self.options.knowledge, space.registry)
+            timeout = self.lock_timeout(_LOCK_SHARE * self.clock.remaining())
+            loaded = knowledge_for_task(
+                dataset, self.options.knowledge, space.registry, timeout=timeout
+            )
             settings = (self.options.for_ensemble, self.options.strategy, self.report.warn)
             strategy = select_strategy(loaded, space, runtime, n_folds, *settings)
         self.report.warm_start(loaded, strategy)
@@ -354,6 +359,11 @@ class FitRunner:
             return Deadline()
         return Deadline.after(max(share * self.clock.remaining(), 0.0))
 
+    @staticmethod
+    def lock_timeout(seconds: float) -> float:
+        """Return how many of these seconds to wait for a locked knowledge store."""
+        return min(max(seconds, 0.0), _LOCK_SECONDS)
+
     def load_selected(
         self, selection: Selection, search: Search, state: FitState
     ) -> tuple[Selection, list[Member]]:
@@ -403,7 +413,8 @@ class FitRunner:
                 problem = "This fit is not added to the knowledge store: time limit reached."
             else:
                 try:
-                    remember(state, search)
+                    timeout = self.lock_timeout(self.clock.remaining() + _MAX_OVERRUN)
+                    remember(state, search, timeout=timeout)
                 except (KnowledgeError, OSError) as error:
                     problem = f"This fit is not added to the knowledge store: {error}"
         if problem:

@@ -35,7 +35,9 @@ _MAX_SEARCHED = 10
 _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "catboost")
 
 
-def remember(state: FitState, search: Search, store: str | Path | None = None) -> int:
+def remember(
+    state: FitState, search: Search, store: str | Path | None = None, *, timeout: float = 30.0
+) -> int:
     """Add a fit to the user's own store: metafeatures, configurations, losses, seconds.
 
     Rows, column names and values are not stored. Of the configurations proposed by SMAC or random
@@ -49,6 +51,8 @@ def remember(state: FitState, search: Search, store: str | Path | None = None) -
         The finished search.
     store : str or Path, optional
         Path of the store; by default the user's own store.
+    timeout : float, default=30.0
+        Seconds to wait for another writing process.
 
     Returns
     -------
@@ -70,7 +74,7 @@ def remember(state: FitState, search: Search, store: str | Path | None = None) -
     path.parent.mkdir(parents=True, exist_ok=True)
     provenance_fact = here("fit", libraries=_LIBRARIES, cores=1, speed=calibrate(1))
     originals = _originals(state)
-    with KnowledgeStore.create(path, exist_ok=True) as own, own.transaction():
+    with KnowledgeStore.create(path, exist_ok=True, timeout=timeout) as own, own.transaction():
         provenance = own.add_provenance(provenance_fact)
         dataset = _dataset_fact(state, search, provenance)
         own.add_dataset(dataset)

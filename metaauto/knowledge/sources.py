@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -92,6 +93,7 @@ def load_knowledge(
     without: str | None = None,
     without_openml_id: int | None = None,
     extractors: Mapping[str, int] | None = None,
+    timeout: float = 30.0,
 ) -> LoadedKnowledge:
     """Load the knowledge of a kind of task from stores; skip and report unreadable ones.
 
@@ -109,7 +111,10 @@ def load_knowledge(
         OpenML data id of a dataset to exclude; published results have no fingerprints.
     extractors : mapping of str to int, optional
         Version of each installed metafeature extractor.
+    timeout : float, default=30.0
+        Seconds to wait for stores that are locked by other processes, in total.
     """
+    deadline = time.monotonic() + timeout
     matrices: list[KnowledgeMatrix] = []
     used: dict[str, int] = {}
     problems: list[str] = []
@@ -117,7 +122,8 @@ def load_knowledge(
         if not path.exists():
             continue
         try:
-            with KnowledgeStore.open(path) as store:
+            left = max(deadline - time.monotonic(), 0.0)
+            with KnowledgeStore.open(path, timeout=left) as store:
                 similar = store.metrics_like(kind, metric)
                 if not similar:
                     continue

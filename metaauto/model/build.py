@@ -19,6 +19,7 @@ from metaauto.ensemble import (
     fit_calibrator,
     fit_decision,
 )
+from metaauto.errors import RunError
 from metaauto.metrics import Metric
 from metaauto.model.final import FinalModel, Member
 from metaauto.plugins.registry import Registry
@@ -136,6 +137,11 @@ def load_members(
     -------
     dict of int to Member
         By trial number, in the order of the selection; at least one.
+
+    Raises
+    ------
+    RunError
+        A model file is damaged or missing.
     """
     members: dict[int, Member] = {}
     best = min(selection.weights, key=lambda n: (_loss(trials[n]), n))
@@ -161,8 +167,16 @@ def _size(trial: Trial, folder: Path) -> int:
 def _load(trial: Trial, weight: float, registry: Registry, folder: Path) -> Member:
     estimators = []
     for path in trial.files(folder, "model"):
-        with open(path, "rb") as file:
-            estimators.append(pickle.load(file))
+        try:
+            with open(path, "rb") as file:
+                estimators.append(pickle.load(file))
+        except Exception as error:
+            # Unpickling a damaged file or a model of a plugin may raise anything.
+            raise RunError(
+                f"The fold model {str(path)!r} of {trial.name} cannot be loaded: "
+                f"{type(error).__name__}: {error}.",
+                hint="Delete this file and resume the run; the fit then ignores this trial.",
+            ) from error
     plugin = registry.entry("model", trial.configuration.model).plugin
     return Member(
         name=trial.name,

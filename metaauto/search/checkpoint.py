@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from metaauto.configuration import Configuration
+from metaauto.search.out_of_fold import is_readable
 from metaauto.search.trial import Outcome, Status, Trial
 
 __all__ = ["restored_trials"]
@@ -17,8 +18,9 @@ def restored_trials(
 ) -> list[Trial]:
     """Restore trials from the records of a run.
 
-    An unfinished trial continues with its missing folds. A fold whose files are missing runs again.
-    A finished trial needs its predictions only: models outside of every ensemble were deleted.
+    An unfinished trial continues with its missing folds. A fold whose files are missing or whose
+    predictions are damaged runs again. A finished trial needs its predictions only: models outside
+    of every ensemble were deleted.
     """
     found: list[Trial] = []
     by_trial: dict[int, list[Outcome]] = {}
@@ -66,8 +68,8 @@ def _has_files(outcome: Outcome, folder: Path) -> bool:
 
 
 def _has_prediction(outcome: Outcome, folder: Path) -> bool:
-    return (folder / outcome.prediction).is_file()
+    return is_readable(folder / outcome.prediction)
 
 
 def _has_joined_predictions(trial: Trial, folder: Path) -> bool:
-    return (folder / "predictions" / f"{trial.number:05d}.npy").is_file()
+    return is_readable(folder / "predictions" / f"{trial.number:05d}.npy")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from metaauto.errors import RunError
 from metaauto.task import Role, Task
 
 if TYPE_CHECKING:
@@ -96,19 +97,32 @@ def read_inputs(folder: Path) -> Inputs:
 
 
 def read_folds(folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Read the folds that `write_inputs` wrote; an empty list if there are none."""
+    """Read the folds that `write_inputs` wrote; an empty list if there are none.
+
+    Raises
+    ------
+    RunError
+        The files are damaged.
+    """
     import numpy as np
 
     written = folder / "inputs.json"
     if not written.is_file():
         return []
-    return [
-        (
-            np.load(folder / f"train-{number:02d}.npy"),
-            np.load(folder / f"validation-{number:02d}.npy"),
-        )
-        for number in range(json.loads(written.read_text(encoding="utf-8"))["folds"])
-    ]
+    try:
+        return [
+            (
+                np.load(folder / f"train-{number:02d}.npy"),
+                np.load(folder / f"validation-{number:02d}.npy"),
+            )
+            for number in range(json.loads(written.read_text(encoding="utf-8"))["folds"])
+        ]
+    except Exception as error:
+        # Which error a damaged file raises depends on its bytes.
+        raise RunError(
+            f"The folds in {str(folder)!r} are damaged: {type(error).__name__}: {error}.",
+            hint="Restore a copy of the run directory, or start a new run.",
+        ) from error
 
 
 def _number_columns(task: Task) -> np.ndarray:

@@ -10,7 +10,17 @@ import numpy as np
 from metaauto.files import write_whole
 from metaauto.search.trial import Trial
 
-__all__ = ["OutOfFold"]
+__all__ = ["OutOfFold", "is_readable"]
+
+
+def is_readable(path: Path) -> bool:
+    """Return whether a file exists and holds a whole array."""
+    try:
+        np.load(path, mmap_mode="r")
+    except Exception:
+        # Which error a damaged file raises depends on its bytes.
+        return False
+    return True
 
 
 class OutOfFold:
@@ -46,7 +56,7 @@ class OutOfFold:
     def all_rows(self, trial: Trial) -> np.ndarray:
         """Return a successful trial's predictions of all evaluated rows, memory-mapped."""
         path = self.folder / "predictions" / f"{trial.number:05d}.npy"
-        if not path.exists():
+        if not is_readable(path):
             self._write(trial, path)
         return np.load(path, mmap_mode="r")
 

@@ -28,7 +28,7 @@ _log = logging.getLogger("metaauto.warmstart")
 
 
 def knowledge_for_task(
-    dataset: Dataset, knowledge: bool | str | Path, registry: Registry
+    dataset: Dataset, knowledge: bool | str | Path, registry: Registry, timeout: float = 30.0
 ) -> LoadedKnowledge:
     """Load the knowledge of a kind of task, without the dataset itself.
 
@@ -41,6 +41,8 @@ def knowledge_for_task(
         store only; False loads nothing.
     registry : Registry
         Installed components, with the versions of the metafeature extractors.
+    timeout : float, default=30.0
+        Seconds to wait for stores that are locked by other processes, in total.
 
     Raises
     ------
@@ -60,6 +62,7 @@ def knowledge_for_task(
         without=dataset.fingerprint,
         without_openml_id=dataset.openml_id,
         extractors={extractor.name: extractor.version for extractor in registry.metafeatures()},
+        timeout=timeout,
     )
     if named is not None and loaded.problems:
         raise KnowledgeError(loaded.problems[0])

@@ -262,7 +262,8 @@ class TestNotes:
         assert watching is bool(model.facts["notes"])
         alone = quick(trials=1, include=["hist_gradient_boosting"])
         (note,) = alone.facts["notes"]
-        assert note.startswith("hist_gradient_boosting stopped training")
+        assert note.startswith("hist_gradient_boosting")
+        assert "early stopping" in note
         assert "optimistic" in note
 
     def test_others_need_no_note(self):
@@ -590,6 +591,28 @@ class TestResume:
         model = metaauto.fit(None, resume=run, **options)
         assert model.facts["failures"] == {}
         assert model.predict(table(n_rows=3)).shape == (3,)
+
+    def test_truncated_predictions_are_made_again(self, killed, tmp_path):
+        run = copy_of(killed, tmp_path)
+        for path in (run / "predictions").glob("*.npy"):
+            path.write_bytes(path.read_bytes()[:-9])
+        options = {"memory": 2.0, "cores": 2, "plugins": NO_PLUGINS}
+        model = metaauto.fit(None, resume=run, **options)
+        assert model.facts["failures"] == {}
+        assert model.predict(table(n_rows=3)).shape == (3,)
+
+    def test_a_damaged_fold_model_is_named_and_can_be_deleted(self, killed, tmp_path):
+        run = copy_of(killed, tmp_path)
+        options = {"memory": 2.0, "cores": 2, "plugins": NO_PLUGINS}
+        model = metaauto.fit(None, resume=run, **options)
+        number = int(model.members[0].name.rpartition("-")[2])
+        damaged = run / "models" / f"{number:05d}-00.pkl"
+        damaged.write_bytes(b"garbage")
+        with pytest.raises(RunError, match=damaged.name):
+            metaauto.fit(None, resume=run, **options)
+        damaged.unlink()
+        again = metaauto.fit(None, resume=run, **options)
+        assert model.members[0].name not in [member.name for member in again.members]
 
     def test_a_fit_stopped_within_a_trial_resumes_to_a_model(self, tmp_path, monkeypatch):
         record, runner = RunDirectory.record_outcome, FitRunner(

@@ -1,17 +1,25 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import metaauto
+from metaauto.engine.fit_runner import FitRunner
 from metaauto.errors import KnowledgeError
 from metaauto.knowledge import KnowledgeStore, check, own_store
 from metaauto.plugins.manager import PluginSettings
 
+NOISE = 10.0
+"""Seconds that a busy machine may add to a budget."""
 SECRETS = ("Zanzibar", "Quetzalcoatl", "income_of_mister_x", "purchased_secretly")
 
 
@@ -125,8 +133,28 @@ def test_a_damaged_own_store_is_named_and_the_fit_goes_on(caplog):
         model = fit(0)
     assert model.facts["score"] > 0.5
     said = [record.getMessage() for record in caplog.records]
-    assert any("own.db" in text and "left out" in text for text in said)
+    assert any("own.db" in text and "ignored" in text for text in said)
     assert any("not added to the knowledge store" in text for text in said)
+
+
+def test_a_locked_store_does_not_exceed_the_budget():
+    fit(0)
+    events: list = []
+    # WAL allows one writer at a time; readers do not wait.
+    with closing(sqlite3.connect(own_store(), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        fit(1, events, trials=1, budget=4.0)
+        assert time.monotonic() - began < 4.0 + NOISE
+    warnings = [event.message for event in events if event.kind == "warning"]
+    assert any("is being written by another process" in text for text in warnings)
+
+
+@given(st.floats(-1e9, float("inf")))
+def test_lock_timeout_is_at_most_the_given_seconds(seconds: float):
+    timeout = FitRunner.lock_timeout(seconds)
+    assert 0 <= timeout <= 30
+    assert timeout <= max(seconds, 0)
 
 
 def test_a_store_that_was_named_must_be_usable(tmp_path: Path):

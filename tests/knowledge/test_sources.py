@@ -1,9 +1,16 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+import tempfile
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from metaauto.knowledge import KnowledgeStore, load_knowledge, own_store, stores, writable_store
 
@@ -37,6 +44,24 @@ def test_a_table_of_openml_learns_nothing_from_what_others_published_of_it(two_s
     found = load_knowledge(two_stores, "binary", "log_loss", without_openml_id=known.openml_id)
     assert known.openml_id not in {fact.openml_id for fact in found.matrix.datasets}
     assert len(found.matrix.datasets) < 6
+
+
+@settings(max_examples=10, deadline=None)
+@given(count=st.integers(1, 3), timeout=st.sampled_from([0.0, 0.1, 0.3]))
+def test_the_timeout_covers_all_locked_stores(count, timeout):
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as locks:
+        paths = [Path(folder) / f"{number}.db" for number in range(count)]
+        for path in paths:
+            with KnowledgeStore.create(path) as opened:
+                opened.compact()
+            other = locks.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
+            # Without WAL, an exclusive lock blocks readers too.
+            other.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        found = load_knowledge(paths, "binary", "log_loss", timeout=timeout)
+        assert time.monotonic() - began < timeout + 2
+        assert len(found.problems) == count
+        assert all("is being written by another process" in text for text in found.problems)
 
 
 def test_an_unknown_metric_takes_the_nearest(two_stores):

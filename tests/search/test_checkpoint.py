@@ -3,6 +3,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ def touch(folder: Path, *outcomes: Outcome) -> None:
     for name in ("predictions", "models"):
         (folder / name).mkdir(exist_ok=True)
     for each in outcomes:
-        (folder / each.prediction).write_bytes(b"")
+        np.save(folder / each.prediction, np.zeros(2))
         (folder / each.model).write_bytes(b"")
 
 
@@ -148,11 +149,25 @@ def test_an_unfinished_trial_has_only_outcomes_with_all_files(status, fold_statu
         assert whole <= set(found.outcomes)
 
 
+@given(st.data())
+def test_a_fold_with_truncated_predictions_runs_again(data):
+    with tempfile.TemporaryDirectory() as name:
+        folder, done = Path(name), [outcome(0, 0), outcome(0, 1)]
+        touch(folder, *done)
+        path = folder / done[1].prediction
+        whole = path.read_bytes()
+        path.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
+        records = [dict(vars(each), status="success") for each in done]
+        (found,) = restored_trials([trial(0, Status.SUCCESS).to_json()], records, folder)
+        assert found.status is Status.RUNNING
+        assert sorted(found.outcomes) == [0]
+
+
 def test_the_prediction_of_the_whole_trial_is_enough(tmp_path):
     rows = [trial(0, Status.SUCCESS, loss=0.1).to_json()]
     notes = [dict(vars(outcome(0, 0)), status="success")]
     (tmp_path / "predictions").mkdir()
-    (tmp_path / "predictions" / "00000.npy").write_bytes(b"")
+    np.save(tmp_path / "predictions" / "00000.npy", np.zeros(2))
     (found,) = restored_trials(rows, notes, tmp_path)
     assert found.status is Status.SUCCESS
     assert found.loss == 0.1

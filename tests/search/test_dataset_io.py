@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metaauto.search.dataset_io import Inputs, read_inputs, write_inputs
+from metaauto.errors import RunError
+from metaauto.search.dataset_io import Inputs, read_folds, read_inputs, write_inputs
 from metaauto.task import Column, Role, Task
 
 
@@ -127,3 +128,17 @@ def test_writing_does_not_touch_the_frame(tmp_path):
 def test_large_arrays_are_mapped_not_copied(tmp_path):
     write_inputs(tmp_path, numbers(["a"]))
     assert isinstance(read_inputs(tmp_path).y, np.memmap)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_truncated_folds_raise_one_error(data, tmp_path):
+    inputs = numbers(["a"])
+    inputs.folds = [(np.arange(2), np.arange(2, 4))]
+    write_inputs(tmp_path, inputs)
+    names = ["inputs.json", "train-00.npy", "validation-00.npy"]
+    path = tmp_path / data.draw(st.sampled_from(names))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
+    with pytest.raises(RunError, match="damaged"):
+        read_folds(tmp_path)
