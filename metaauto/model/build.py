@@ -21,6 +21,8 @@ from metaauto.ensemble import (
 )
 from metaauto.metrics import Metric
 from metaauto.model.final import FinalModel, Member
+from metaauto.model.serialization import declared_types
+from metaauto.plugins.manager import SESSION
 from metaauto.plugins.registry import Registry
 from metaauto.search import Trial
 from metaauto.task import Task
@@ -164,6 +166,8 @@ def _load(trial: Trial, weight: float, registry: Registry, folder: Path) -> Memb
         with open(path, "rb") as file:
             estimators.append(pickle.load(file))
     plugin = registry.entry("model", trial.configuration.model).plugin
+    # The types of objects passed in Python are not declared by any plugin on loading.
+    trusted = None if plugin.name == SESSION else declared_types(registry)
     return Member(
         name=trial.name,
         model=trial.configuration.model,
@@ -173,4 +177,5 @@ def _load(trial: Trial, weight: float, registry: Registry, folder: Path) -> Memb
         plugin=plugin.name,
         distribution=plugin.distribution,
         version=plugin.version,
+        trusted=trusted,
     )
