@@ -66,9 +66,10 @@ class Model:
     name : str
         Unique short name, such as ``"lightgbm"``.
     build : callable
-        ``build(values, context) -> estimator``: a scikit-learn style estimator (fit, predict,
-        predict_proba, get_params) from a dict of hyperparameter values and a `BuildContext`.
-        Class labels arrive as 0..k-1, features as float arrays of shape (rows, features).
+        ``build(values, context) -> estimator``: a scikit-learn estimator (fit, predict,
+        predict_proba) from a dict of hyperparameter values and a `BuildContext`. Own classes
+        inherit ``sklearn.base.BaseEstimator`` and are listed in `trusted`. Class labels arrive as
+        0..k-1, features as float arrays of shape (rows, features).
     space : mapping or callable
         Ranges by hyperparameter name, or ``space(kind) -> mapping``. A `Choice` named like a slot
         (``"categorical"``) lists the suitable preprocessors of that slot and the default.
@@ -98,7 +99,8 @@ class Model:
     requires : tuple of str
         Modules that must be importable, such as ``("lightgbm",)``.
     trusted : tuple of str
-        Full names of classes in a saved model, except those of scikit-learn and numpy.
+        Full names of classes in a saved model, except those of scikit-learn and numpy. A model
+        with other classes cannot be saved.
     """
 
     name: str

@@ -23,6 +23,11 @@ _CAUSES = (
     ("closed database", "is closed", "Open it again."),
     ("disk i/o", "cannot be accessed: disk error", "Check the disk; restore a copy."),
 )
+# A value of a damaged store can have any type, size and depth.
+_UNREADABLE = (
+    *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
+    *(MemoryError, RecursionError),
+)
 _DAMAGED = "Restore a copy, or delete the store; metaauto then starts without this knowledge."
 
 
@@ -47,7 +52,7 @@ def store_errors(path: Path | None) -> Iterator[None]:
         message = f"{name} cannot be used: {error.strerror or error}."
         hint = "Check the path and its permissions."
         raise KnowledgeError(message, hint=hint, path=path) from error
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except _UNREADABLE as error:
         message = f"{name} is damaged: {type(error).__name__}: {error}."
         raise KnowledgeError(message, hint=_DAMAGED, path=path) from error
 

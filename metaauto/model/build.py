@@ -22,6 +22,8 @@ from metaauto.ensemble import (
 from metaauto.errors import RunError
 from metaauto.metrics import Metric
 from metaauto.model.final import FinalModel, Member
+from metaauto.model.serialization import declared_types
+from metaauto.plugins.manager import SESSION
 from metaauto.plugins.registry import Registry
 from metaauto.search import Trial
 from metaauto.task import Task
@@ -178,6 +180,8 @@ def _load(trial: Trial, weight: float, registry: Registry, folder: Path) -> Memb
                 hint="Delete this file and resume the run; the fit then ignores this trial.",
             ) from error
     plugin = registry.entry("model", trial.configuration.model).plugin
+    # The types of objects passed in Python are not declared by any plugin on loading.
+    trusted = None if plugin.name == SESSION else declared_types(registry)
     return Member(
         name=trial.name,
         model=trial.configuration.model,
@@ -187,4 +191,5 @@ def _load(trial: Trial, weight: float, registry: Registry, folder: Path) -> Memb
         plugin=plugin.name,
         distribution=plugin.distribution,
         version=plugin.version,
+        trusted=trusted,
     )

@@ -43,6 +43,9 @@ class Member:
         Fold models, which take typed frames; a fold may lack a class.
     plugin, distribution, version : str
         Source of the component: plugin, distribution (pip name) and version.
+    trusted : tuple of str, optional
+        Types that plugins declare as trusted. A member with another type cannot be saved, since
+        its file could not be loaded. By default any type can be saved.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Member:
     plugin: str = "builtin"
     distribution: str = ""
     version: str = ""
+    trusted: tuple[str, ...] | None = field(default=None, repr=False)
 
 
 @dataclass

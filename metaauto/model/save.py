@@ -120,7 +120,7 @@ def _pack(member: Member, number: int, probe: Any) -> tuple[dict[str, Any], Blob
                 hint="Move the class to a module or a plugin file (--plugins FOLDER); fit again.",
             )
         if fold == 0:
-            _check_loads(estimator, data, probe)
+            _check_loads(estimator, _load_again(member, data), probe)
         path = f"members/{number}/fold-{fold}.skops"
         packed[path] = data
         modules.update(found)
@@ -140,9 +140,30 @@ def _pack(member: Member, number: int, probe: Any) -> tuple[dict[str, Any], Blob
     return record, packed
 
 
-def _check_loads(estimator: Any, data: bytes, probe: Any) -> None:
+def _load_again(member: Member, data: bytes) -> Any:
+    """Load a fold model as `load_model` will; raise `ModelFileError` for undeclared types."""
+    if member.trusted is None:
+        return load_estimator(data, TRUSTED_TYPES, trust=True)
+    # Not all classes of the plugin's package: a file could then construct those that execute what
+    # they are given. Their author has to declare the ones that only hold data.
+    trusted = {*trusted_types(Registry()), *member.trusted}
+    try:
+        return load_estimator(data, trusted)
+    except ModelFileError as error:
+        types = error.details.get("types")
+        if not types:
+            raise
+        names = ", ".join(types)
+        raise ModelFileError(
+            f"plugin {member.plugin!r} does not declare types as trusted: {names}.",
+            hint="Add to its Model or Preprocessor: "
+            f"trusted=({' '.join(f'{name!r},' for name in types)}). Then fit again.",
+            types=types,
+        ) from error
+
+
+def _check_loads(estimator: Any, copy: Any, probe: Any) -> None:
     """Raise `ModelFileError` unless the loaded estimator gives the same predictions."""
-    copy = load_estimator(data, TRUSTED_TYPES, trust=True)
     method = "predict_proba" if hasattr(estimator, "predict_proba") else "predict"
     try:
         expected = np.asarray(getattr(estimator, method)(probe), dtype=np.float64)

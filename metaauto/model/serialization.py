@@ -24,7 +24,14 @@ from metaauto.errors import ModelFileError
 from metaauto.model.array_checks import check_indices
 from metaauto.plugins.registry import Registry
 
-__all__ = ["TRUSTED_TYPES", "dump_estimator", "load_estimator", "modules_in", "trusted_types"]
+__all__ = [
+    "TRUSTED_TYPES",
+    "declared_types",
+    "dump_estimator",
+    "load_estimator",
+    "modules_in",
+    "trusted_types",
+]
 
 _NEIGHBOURS = tuple(
     f"sklearn.neighbors.{module}.{name}{bits}"
@@ -112,11 +119,17 @@ _PLACES = "_transformer_to_input_indices"
 
 def trusted_types(registry: Registry) -> list[str]:
     """Return the names of all types that are loaded as trusted here."""
-    names = set(TRUSTED_TYPES) | set(_own_types())
-    for kind in ("model", "preprocessor"):
-        for entry in registry.entries(kind):
-            names.update(entry.component.trusted)
-    return sorted(names)
+    return sorted({*TRUSTED_TYPES, *_own_types(), *declared_types(registry)})
+
+
+def declared_types(registry: Registry) -> tuple[str, ...]:
+    """Return the names of the types that components declare as trusted."""
+    return tuple(
+        name
+        for kind in ("model", "preprocessor")
+        for entry in registry.entries(kind)
+        for name in entry.component.trusted
+    )
 
 
 def _own_types() -> list[str]:
@@ -216,8 +229,8 @@ def _construct(data: bytes, trusted: Collection[str], trust: bool) -> Any:
 def _untrusted(types: list[str]) -> ModelFileError:
     return ModelFileError(
         f"it holds untrusted types: {', '.join(types)}.",
-        hint="If you trust its source, load it with trust=True (--trust); it may then run "
-        "arbitrary code.",
+        hint="If you trust its source, load it in Python with metaauto.load(FILE, trust=True); it "
+        "may then run arbitrary code.",
         types=types,
     )
 

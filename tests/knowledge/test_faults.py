@@ -9,6 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from metaauto.errors import KnowledgeError
 from metaauto.knowledge import KnowledgeStore, check, export_text, merge
@@ -205,6 +207,46 @@ def test_the_check_names_the_problem(shipped, statement, problem):
     with KnowledgeStore.open(shipped) as store:
         problems = check(store)
     assert problem in problems[0]
+
+
+NESTED = "[" * 200_000
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"UPDATE configuration SET hyperparameters = '{NESTED}'",
+        f"UPDATE configuration SET proposed_for = '{NESTED}'",
+        f"UPDATE metric_set SET names = '{NESTED}' WHERE id = (SELECT min(id) FROM metric_set)",
+    ],
+    ids=["hyperparameters", "proposed_for", "metric_set"],
+)
+def test_nested_values_are_one_clear_error(shipped, store, statement):
+    with closing(sqlite3.connect(shipped)) as connection, connection:
+        connection.execute(statement)
+    with pytest.raises(KnowledgeError, match="is damaged: RecursionError"):
+        read_all(shipped)
+    empty = digest(store)
+    with KnowledgeStore.open(shipped) as opened:
+        assert "damaged: RecursionError" in check(opened)[0]
+        with pytest.raises(KnowledgeError, match="is damaged: RecursionError"):
+            merge(store, opened)
+    assert digest(store) == empty
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(depth=st.integers(0, 100_000), opening=st.sampled_from(["[", '{"a":']))
+def test_a_value_of_any_depth_is_read_or_one_clear_error(shipped, depth, opening):
+    closing_mark = "]" if opening == "[" else "}"
+    text = opening * depth + "1" + closing_mark * depth
+    with closing(sqlite3.connect(shipped)) as connection, connection:
+        connection.execute("UPDATE configuration SET hyperparameters = ?", (text,))
+    with KnowledgeStore.open(shipped) as opened:
+        check(opened)
+        try:
+            digest(opened)
+        except KnowledgeError as error:
+            assert error.hint
 
 
 def test_opening_for_reading_changes_no_file(shipped):

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,55 @@ def test_the_folder_may_lie_elsewhere(place, tmp_path):
     shutil.copy(place / "m.metaauto", tmp_path)
     done = call(tmp_path, "predict", "m.metaauto", "sklearn:diabetes", "--plugins", "other")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def undeclared(tmp_path_factory):
+    """A folder with a plugin file that does not declare its class."""
+    folder = tmp_path_factory.mktemp("undeclared")
+    (folder / "mine").mkdir()
+    text = PLUGIN.replace('trusted=(f"{__name__}.Plane",)', "")
+    assert text != PLUGIN
+    (folder / "mine" / "my-plane.py").write_text(text)
+    return folder
+
+
+def test_a_model_that_could_not_be_loaded_is_not_reported_as_saved(undeclared):
+    done = call(
+        undeclared,
+        *("fit", "sklearn:diabetes", "--trials", 1, "--cores", 1, "--include", "plane"),
+        *("--plugins", "mine", "--out", "m.metaauto"),
+    )
+    assert done.returncode == 1
+    assert "Saved" not in done.stderr
+    error = done.stderr.splitlines()[-1]
+    assert error.startswith("Error: Member 'plane-1' cannot be saved: plugin 'my-plane' does not")
+    assert "trusted=('metaauto_plugin_my_plane.Plane',)" in error
+    assert not (undeclared / "m.metaauto").exists()
+
+
+def test_the_ensemble_is_saved_without_undeclared_types(undeclared):
+    code = """
+        import metaauto
+        from metaauto.model import FinalModel
+        both = [
+            metaauto.fit("sklearn:diabetes", include=[name], trials=1, cores=1)
+            for name in ("plane", "ridge")
+        ]
+        members = [member for model in both for member in model.members]
+        model = FinalModel(both[1].task, both[1].schema, members, both[1].metric_name)
+        print([m.model for m in metaauto.load(model.save("b.metaauto")).members])
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        cwd=undeclared,
+        env={**os.environ, "PYTHONPATH": str(HOME), "METAAUTO_PLUGINS_DIR": "mine"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "['ridge']\n"
+    assert "metaauto_plugin_my_plane.Plane" in done.stderr
+    assert "It is dropped" in done.stderr

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skops.io
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -106,11 +108,29 @@ def test_an_undeclared_type_is_named_and_not_constructed(loud_model, new_rows, t
     with pytest.raises(ModelFileError, match=rf"'loud-1'.*{Loud.__module__}\.Loud") as caught:
         FinalModel.load(path, registry=loud_plugin())
     assert "trust=True" in caught.value.hint
-    assert "--trust" in caught.value.hint
+    assert "--trust" not in caught.value.hint, "there is no such option"
     assert caught.value.details["types"] == [f"{Loud.__module__}.Loud"]
     assert RAN == []
     loaded = FinalModel.load(path, trust=True, registry=loud_plugin())
     assert (loaded.predict(new_rows) == 4.0).all()
+
+
+@given(others=st.sets(st.sampled_from(["other.A", "other.B"])), declares=st.booleans())
+def test_what_is_saved_can_be_loaded(models, tmp_path_factory, others, declares):
+    """A member of a plugin is saved only with types that its plugin declares."""
+    name = f"{Loud.__module__}.Loud"
+    declared = (*others, name) if declares else tuple(others)
+    member = Member("loud-1", "loud", {}, 1.0, [Loud()], "loud", trusted=declared)
+    model = FinalModel(**{**vars(models["regression"]), "members": [member]})
+    path = tmp_path_factory.mktemp("declared") / "model"
+    if declares:
+        loaded = FinalModel.load(model.save(path), registry=loud_plugin(*declared))
+        assert [member.name for member in loaded.members] == ["loud-1"]
+        return
+    with pytest.raises(ModelFileError, match=r"plugin 'loud' does not declare types") as caught:
+        model.save(path)
+    assert f"trusted=({name!r},)" in caught.value.hint
+    assert not path.exists()
 
 
 def test_a_plugin_that_is_not_loaded_is_named(loud_model, tmp_path, registry):

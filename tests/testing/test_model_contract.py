@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import warnings
 
 import numpy as np
@@ -67,6 +68,9 @@ class TestAModelOfTypedFrames(ModelContract):
     def test_is_saved_and_loaded(self):
         pytest.skip("this test module cannot be imported by name")
 
+    def test_model_file_predicts_in_a_new_process(self):
+        pytest.skip("this test module cannot be imported by name")
+
 
 def contract(build=bayes, fit=None, **settings):
     settings.setdefault("tasks", CLASSES)
@@ -121,6 +125,46 @@ def test_traces_are_found(act, monkeypatch):
         with pytest.raises(AssertionError, match="It changed"):
             checks.test_keeps_global_state("binary")
     np.random.set_state(state)
+
+
+def test_undeclared_types_are_found():
+    checks = contract(lambda values, context: Raw())
+    with pytest.raises(
+        ModelFileError, match=r"does not declare types as trusted: .*Raw\."
+    ) as caught:
+        checks.test_model_file_predicts_in_a_new_process()
+    assert "trusted=('" in caught.value.hint
+
+
+def test_a_class_that_another_process_cannot_import_is_found(monkeypatch):
+    monkeypatch.setattr(Raw, "__module__", "gone")
+    monkeypatch.setitem(sys.modules, "gone", sys.modules[__name__])
+    checks = contract(lambda values, context: Raw(), trusted=("gone.Raw",))
+    with pytest.raises(
+        AssertionError, match="In a new process the model file fails: .*MissingPlugin"
+    ):
+        checks.test_model_file_predicts_in_a_new_process()
+
+
+class Bare:
+    """A classifier that does not inherit BaseEstimator."""
+
+    def fit(self, X, y):
+        self.bayes = GaussianNB().fit(X, y)
+        self.classes_ = self.bayes.classes_
+        return self
+
+    def predict(self, X):
+        return self.bayes.predict(X)
+
+    def predict_proba(self, X):
+        return self.bayes.predict_proba(X)
+
+
+def test_a_missing_base_class_is_found():
+    checks = contract(lambda values, context: Bare(), trusted=(f"{__name__}.Bare",))
+    with pytest.raises(AssertionError, match=r"must inherit sklearn\.base\.BaseEstimator"):
+        checks.test_model_file_predicts_in_a_new_process()
 
 
 def test_warnings_are_heard(capfd):

@@ -16,6 +16,7 @@ import pytest
 from metaauto.components import Model
 from metaauto.plugins.registry import Registry
 from metaauto.testing.global_state import heavy_imports_of, unchanged_global_state
+from metaauto.testing.model_file import check_model_file
 from metaauto.testing.problems import (
     Problem,
     check_prediction,
@@ -349,6 +350,14 @@ class ModelContract:
         np.testing.assert_array_equal(
             predict_with(estimator, problem), predict_with(again, problem)
         )
+
+    def test_model_file_predicts_in_a_new_process(self) -> None:
+        """A model file can be loaded in a new process, and predicts the same there."""
+        problem = self.problem(self.first_kind())
+        assert hasattr(self.fitted(problem), "__sklearn_tags__"), (
+            "Its estimator must inherit sklearn.base.BaseEstimator."
+        )
+        check_model_file(self.model, problem, self.fit_seconds)
 
     # -- side effects -------------------------------------------------------------------------
 
