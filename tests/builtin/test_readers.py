@@ -194,6 +194,18 @@ def test_missing_column_of_a_file_without_header(tmp_path):
         read_table(path, READERS, columns=["label", "x1"])
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("delimiter", [";", "\t", " "])
+@pytest.mark.parametrize("decimal", [",", "."])
+@pytest.mark.parametrize("whole", [2, 200, 500])
+def test_delimited_decimal_sign_after_whole_numbers(tmp_path, end, delimiter, decimal, whole):
+    values = [1.0] * whole + [0.5, -2.25]
+    cells = [f"{value:g}".replace(".", decimal) for value in values]
+    lines = [f"x{delimiter}y", *(f"{cell}{delimiter}{cell}" for cell in cells), ""]
+    frame = read(written(tmp_path, "a.txt", end.join(lines)))
+    assert frame["x"].tolist() == frame["y"].tolist() == values
+
+
 def test_question_marks_are_missing_numbers(tmp_path):
     frame = read(written(tmp_path, "a.csv", "x,y\n1,?\n?,b\n"))
     assert frame["x"].tolist()[0] == 1

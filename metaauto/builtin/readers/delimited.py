@@ -229,8 +229,18 @@ def sniff(text: str, source: str, columns: Sequence[str] = ()) -> Layout:
         cells = [cell.strip() for row in body for cell in row]
         commas = sum(bool(_COMMA.fullmatch(cell)) for cell in cells)
         points = sum(bool(_POINT.fullmatch(cell)) for cell in cells)
+        if commas == points == 0:  # the first fractions may stand further down
+            commas = _count_fields(_COMMA, text, delimiter)
+            points = _count_fields(_POINT, text, delimiter)
         decimal = "," if commas > points else "."
     return Layout(delimiter, decimal, named, width, extra and not trailing, trailing, start)
+
+
+def _count_fields(pattern: re.Pattern[str], text: str, delimiter: str) -> int:
+    """Count the fields of the whole text that match a pattern."""
+    end = r"[ \t]" if delimiter == " " else re.escape(delimiter)
+    field = rf'(?:^|{end})[ "]*{pattern.pattern}[ "]*(?={end}|\r?$)'
+    return sum(1 for _ in re.finditer(field, text, re.MULTILINE))
 
 
 def _head(text: str, start: int = 0) -> list[str]:
