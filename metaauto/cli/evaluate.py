@@ -59,7 +59,7 @@ def command(
     registry = load_plugins(settings).registry
     with model_file(model, data) as path:
         loaded = FinalModel.load(path, registry=registry)
-    frame = read_table(data, registry.readers())
+    frame = read_table(data, registry.readers(), columns=loaded.feature_names)
     found = evaluate(loaded, frame, target=target, metrics=metrics, registry=registry)
     if as_json:
         print_json(

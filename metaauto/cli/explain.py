@@ -120,7 +120,7 @@ def command(
     registry = load_plugins(settings).registry
     with model_file(model, data, given["background"]) as path:
         loaded = FinalModel.load(path, registry=registry)
-    frame = read_table(data, registry.readers())
+    frame = read_table(data, registry.readers(), columns=loaded.feature_names)
     if by_row:
         _rows(loaded, frame, registry, output, as_json, given)
     else:
@@ -232,7 +232,9 @@ def _rows(
                 hint="Rows are counted from 0.",
             )
     place = given["background"]
-    background = frame if place is None else read_table(place, registry.readers())
+    background = frame
+    if place is not None:
+        background = read_table(place, registry.readers(), columns=model.feature_names)
     installed = registry.names("explainer")
     name = given["explainer"] or preferred(installed)
     found = explain_rows(

@@ -169,9 +169,10 @@ def read_dataset(data: str, target: str | None, registry: Registry, **options: A
     from metaauto.engine.options import FitOptions
     from metaauto.engine.setup import prepare_task
 
-    frame = read_table(data, registry.readers())
+    given = FitOptions(**options)
+    frame = read_table(data, registry.readers(), columns=given.named_columns(target))
     target = frame.attrs.get("target") if target is None else target
-    dataset, _ = prepare_task(frame, target, FitOptions(**options), registry)
+    dataset, _ = prepare_task(frame, target, given, registry)
     return dataset
 
 

@@ -60,7 +60,8 @@ def command(
         loaded = FinalModel.load(path, registry=registry)
     if proba and not loaded.task.is_classification:
         raise Refused("A regression model has no class probabilities.", hint="Remove --proba.")
-    write_table(_predictions(loaded, read_table(data, registry.readers()), proba), output)
+    frame = read_table(data, registry.readers(), columns=loaded.feature_names)
+    write_table(_predictions(loaded, frame, proba), output)
 
 
 def _predictions(model: FinalModel, frame: pd.DataFrame, proba: bool) -> pd.DataFrame:

@@ -116,5 +116,5 @@ def _examined(
     seconds = parse_seconds(budget)
     registry = load_plugins(settings).registry
     loaded = FinalModel.load(model, registry=registry)
-    frame = read_table(data, registry.readers())
+    frame = read_table(data, registry.readers(), columns=loaded.feature_names)
     return examine(loaded, frame, target=target, registry=registry, seconds=seconds, seed=seed)

@@ -120,7 +120,7 @@ def _source(
     size = float(rows) * float(features) if rows and features else float(file.stat().st_size)
     return Source(
         label=file.stem,
-        load=lambda: read_table(file, readers()),
+        load=lambda: read_table(file, readers(), columns=(target,)),
         target=target,
         kind=str(metadata.get("task") or "auto"),
         group=str(metadata.get("group") or file.stem),

@@ -28,13 +28,17 @@ class Reader:
         Supported sources, one line, with an example.
     requires : tuple of str
         Modules that must be importable.
+    accepts_columns : bool
+        Whether ``read`` also accepts ``columns``, a tuple of names of columns that the caller
+        expects. They help to tell a header from values.
     """
 
     name: str
     matches: Callable[[str], bool]
-    read: Callable[[str], Any]
+    read: Callable[..., Any]
     description: str = ""
     requires: tuple[str, ...] = ()
+    accepts_columns: bool = False
 
     def __post_init__(self) -> None:
         check_component(self, "read")

@@ -22,7 +22,9 @@ logger = logging.getLogger(__name__)
 _DATABASE = "sqlite:"
 
 
-def read_table(source: Any, readers: Iterable[Reader] = ()) -> pd.DataFrame:
+def read_table(
+    source: Any, readers: Iterable[Reader] = (), *, columns: Iterable[str] = ()
+) -> pd.DataFrame:
     """Read a table as a pandas DataFrame.
 
     Parameters
@@ -32,6 +34,8 @@ def read_table(source: Any, readers: Iterable[Reader] = ()) -> pd.DataFrame:
         reader that matches.
     readers : iterable of Reader, default=()
         The readers, in order of precedence.
+    columns : iterable of str, default=()
+        Names of columns that the table is expected to have; they help to detect a header.
 
     Returns
     -------
@@ -62,7 +66,7 @@ def read_table(source: Any, readers: Iterable[Reader] = ()) -> pd.DataFrame:
             hint=f"Run: pip install {' '.join(missing)}",
             source=address,
         )
-    frame = _read(reader, address)
+    frame = _read(reader, address, tuple(columns))
     if not isinstance(frame, pd.DataFrame):
         raise ReadError(
             f"Reader {reader.name!r} returned a {type(frame).__name__} for {address!r}.",
@@ -160,8 +164,10 @@ def _reader_for(address: str, readers: tuple[Reader, ...]) -> Reader:
     )
 
 
-def _read(reader: Reader, address: str) -> Any:
+def _read(reader: Reader, address: str, columns: tuple[str, ...]) -> Any:
     try:
+        if reader.accepts_columns:
+            return reader.read(address, columns=columns)
         return reader.read(address)
     except MetaautoError:
         raise

@@ -113,7 +113,7 @@ def plan_fit(data: Any, target: Any = None, options: FitOptions | None = None) -
     clock = options.clock()
     settings = options.plugins or PluginSettings.from_environment()
     registry = load_plugins(settings, options.plugin_objects).registry
-    frame = read_table(data, registry.readers())
+    frame = read_table(data, registry.readers(), columns=options.named_columns(target))
     target = frame.attrs.get("target") if target is None else target
     dataset, _ = prepare_task(frame, target, options, registry)
     splits = plan_splits(

@@ -198,7 +198,8 @@ class FitRunner:
                 data, target = self.restore_options(stored, data, target)
             if data is None:
                 raise RunError("No data given.", hint="Give a table or its address.")
-            frame = read_table(data, registry.readers())
+            columns = self.options.named_columns(target)
+            frame = read_table(data, registry.readers(), columns=columns)
             target = frame.attrs.get("target") if target is None else target
             dataset, metric = prepare_task(frame, target, self.options, registry)
             run = stored or new_run(data, target, dataset, self.options, registry)

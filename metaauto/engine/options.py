@@ -119,6 +119,11 @@ class FitOptions:
             return float(self.budget)
         return math.inf if self.trials is not None else _DEFAULT_BUDGET
 
+    def named_columns(self, target: Any = None) -> tuple[str, ...]:
+        """Return the columns named by these options, and the target if it is a name."""
+        named = (target, self.groups, self.time, self.weights, *self.roles)
+        return tuple(name for name in named if isinstance(name, str))
+
     @property
     def for_ensemble(self) -> bool:
         """Whether an ensemble is built, rather than the best single model selected."""

@@ -109,6 +109,103 @@ def test_zip_made_by_macos(tmp_path):
         read(path)
 
 
+def floats(rows, columns):
+    return np.random.default_rng(0).normal(size=(rows, columns)).round(4)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame(floats(300, 4)).assign(label=["cat", "dog"] * 150),
+        pd.DataFrame(floats(30, 4)).assign(label=[True, False, False] * 10),
+        pd.DataFrame(floats(300, 3), columns=[2019, 2021, 2022]).assign(region=list("abc") * 100),
+        pd.DataFrame(floats(30, 4), columns=[5, 25, 50, 95], index=[f"g{i}" for i in range(30)])
+        .rename_axis("id").reset_index(),
+        pd.DataFrame({"x": ["u", "v", "w"], "1": ["r", "s", "t"], "y": ["k", "l", "m"]}),
+        pd.DataFrame(floats(30, 3)).reset_index().rename(columns={"index": ""}),
+    ],
+)  # fmt: skip
+def test_header_of_numbers(tmp_path, frame):
+    names = [str(name) for name in frame.columns]
+    path = written(tmp_path, "a.csv", frame.to_csv(index=False))
+    again = read(path)
+    assert len(again) == len(frame)
+    assert list(again.columns)[1:] == names[1:]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5.1,3.5,Iris-setosa\n4.9,3.0,Iris-setosa\n6.3,3.3,Iris-virginica\n" * 5,
+        "39,State-gov,2,a1\n50,Private,3,a2\n38,Private,4,a3\n28,Local-gov,5,a4\n",
+        "2020-01-01,5,1.5\n2020-01-02,6,2.5\n2020-01-03,7,3.5\n",
+        "?,1,2.5\n3,4,5.5\n6,7,8.5\n",
+        "1,,2.5\n3,4,5.5\n6,7,8.5\n",
+    ],
+)
+def test_no_header(tmp_path, text):
+    frame = read(written(tmp_path, "a.csv", text))
+    assert list(frame.columns) == [f"x{i}" for i in range(frame.shape[1])]
+    assert len(frame) == text.count("\n")
+
+
+@examples
+@given(
+    names=st.lists(st.integers(0, 3000).map(str), min_size=1, max_size=4, unique=True),
+    labels=st.lists(st.sampled_from("abcd"), min_size=1, max_size=30),
+    header=st.booleans(),
+    data=st.data(),
+)
+def test_header_above_labels(tmp_path, names, labels, header, data):
+    """A word that is not among repeated labels is a name, one that is among them is a value."""
+    labels = data.draw(st.permutations(labels * 2))
+    cells = st.floats(-9, 9).map(lambda value: f"{value:.2f}")
+    frame = pd.DataFrame({name: [data.draw(cells) for _ in labels] for name in names})
+    frame["label"] = labels
+    text = frame.to_csv(index=False, header=header)
+    again = read(written(tmp_path, "a.csv", text))
+    assert len(again) == len(labels)
+    assert list(again.columns) == ([*names, "label"] if header else [*again.columns])
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "names"),
+    [
+        ("3,1,0\n1,2,3\n4,5,6\n", ["0", "1", "3"], ["3", "1", "0"]),
+        ("0.1,0.5\n1,2\n", ["0.1", "0.5"], ["0.1", "0.5"]),
+        ("7,8,label\n1,2,a\n3,4,b\n", ["label"], ["7", "8", "label"]),
+        ("7,8,label\n1,2,a\n3,4,b\n", ["typo", "label"], ["7", "8", "label"]),
+        ("0,1,2\n5,6,7\n", ["x0", "x2"], ["x0", "x1", "x2"]),
+        ("5,7,6\n5,6,7\n", ["x0", "x2"], ["x0", "x1", "x2"]),
+        ("a,b\n1,2\n", ["x0"], ["a", "b"]),
+    ],
+)
+def test_expected_columns_decide_about_the_header(tmp_path, text, columns, names):
+    path = written(tmp_path, "a.csv", text)
+    frame = read_table(path, READERS, columns=columns)
+    assert list(frame.columns) == names
+    assert len(frame) == text.count("\n") - (names[0] != "x0")
+
+
+def test_missing_column_of_a_file_without_header(tmp_path):
+    path = written(tmp_path, "a.csv", "7,8,b1\n1,2,a1\n3,4,c1\n")
+    assert list(read(path).columns) == ["x0", "x1", "x2"]
+    with pytest.raises(ReadError, match="no column 'label': its first line, '7, 8, b1'.*header"):
+        read_table(path, READERS, columns=["label", "x1"])
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("delimiter", [";", "\t", " "])
+@pytest.mark.parametrize("decimal", [",", "."])
+@pytest.mark.parametrize("whole", [2, 200, 500])
+def test_delimited_decimal_sign_after_whole_numbers(tmp_path, end, delimiter, decimal, whole):
+    values = [1.0] * whole + [0.5, -2.25]
+    cells = [f"{value:g}".replace(".", decimal) for value in values]
+    lines = [f"x{delimiter}y", *(f"{cell}{delimiter}{cell}" for cell in cells), ""]
+    frame = read(written(tmp_path, "a.txt", end.join(lines)))
+    assert frame["x"].tolist() == frame["y"].tolist() == values
+
+
 def test_question_marks_are_missing_numbers(tmp_path):
     frame = read(written(tmp_path, "a.csv", "x,y\n1,?\n?,b\n"))
     assert frame["x"].tolist()[0] == 1

@@ -124,6 +124,24 @@ def test_predictions_are_written_in_the_order_of_the_rows(
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [file.name]
 
 
+def test_number_names_are_known_by_target_and_model(cli: Cli, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.integers(0, 99, size=(60, 3)), columns=["3", "1", "0.5"])
+    frame["label"] = frame["3"] + 0.5
+    frame.to_csv(tmp_path / "train.csv", index=False)
+    frame[["3", "1", "0.5"]].to_csv(tmp_path / "new.csv", index=False)
+    arguments = (*QUICK, "--include", "ridge", "--out", "m.metaauto")
+    done = cli("fit", "train.csv", "--target", "label", *arguments)
+    assert done.returncode == 0, done.stderr
+    done = cli("predict", "m.metaauto", "new.csv", "-o", "predictions.csv")
+    assert done.returncode == 0, done.stderr
+    assert len(pd.read_csv(tmp_path / "predictions.csv")) == 60
+    (tmp_path / "values.csv").write_text("5,7,9\n1,2,3\n")
+    done = cli("predict", "m.metaauto", "values.csv", "-o", "predictions.csv")
+    assert done.returncode == 1
+    assert "its first line, '5, 7, 9', was read as values" in " ".join(done.stderr.split())
+
+
 def test_probabilities_and_standard_streams(trained: Path, tmp_path: Path) -> None:
     call = caller(tmp_path)
     text = (trained / "new.csv").read_text()

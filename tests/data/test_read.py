@@ -55,6 +55,16 @@ def test_the_first_reader_that_matches_reads(tmp_path):
     assert read_table(str(path), [first, reader(lambda source: FRAME)])["a"].tolist() == [2, 4]
 
 
+def test_expected_columns_are_passed_to_readers_that_accept_them(tmp_path):
+    def named(source, columns):
+        return pd.DataFrame([[1] * len(columns)], columns=columns)
+
+    path = tmp_path / "x.test"
+    frame = read_table(path, [reader(named, accepts_columns=True)], columns=["b", "a"])
+    assert list(frame.columns) == ["b", "a"]
+    assert read_table(path, [reader(lambda source: FRAME)], columns=["b"]) is FRAME
+
+
 def test_paths_that_are_no_files(tmp_path):
     known = [reader(open)]
     (tmp_path / "near.test").touch()

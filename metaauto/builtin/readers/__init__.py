@@ -303,6 +303,7 @@ READERS = (
     Reader("arff", _has_suffix(".arff", compressed=True), read_arff,
            "an ARFF file, such as data.arff"),
     Reader("delimited", _is_delimited, read_delimited,
-           "delimited text, such as data.csv, data.tsv.gz, or - for the standard input"),
+           "delimited text, such as data.csv, data.tsv.gz, or - for the standard input",
+           accepts_columns=True),
 )  # fmt: skip
 """The readers, in order of precedence."""

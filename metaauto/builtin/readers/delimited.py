@@ -13,7 +13,7 @@ import sys
 import threading
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +28,8 @@ SNIFFED = 200
 """Number of lines used to detect the delimiter, the decimal sign and the header."""
 CHECKED_BYTES = 16_000_000
 """Up to this size the fields of every line are counted; pandas pads short lines silently."""
+DECIMALS = 10
+"""From this number of decimal fractions on, a whole number above them is a name."""
 MISSING = ("?",)
 """Additional missing values, besides those of pandas ('', 'NA', 'null', 'nan', ...)."""
 CODECS = ("utf-8", "utf-8-sig", "cp1252")
@@ -39,6 +41,7 @@ _ARCHIVED_BY_MAC = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$)")
 _SEP = re.compile(r'"?sep=([^\w\s]|[ \t])"?\r?\n(?=\s*\S)', re.IGNORECASE)
 _POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?\d+,\d+")
+_DECIMAL = re.compile(r"[+-]?\d*[.,]\d+([eE][+-]?\d+)?")
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 
 
@@ -144,12 +147,26 @@ def _binary_hint(head: bytes) -> str:
     )
 
 
-def read_delimited(source: str) -> Any:
-    """Read text delimited by comma, semicolon, tab, bar or space into a DataFrame."""
+def read_delimited(source: str, columns: Sequence[str] = ()) -> Any:
+    """Read text delimited by comma, semicolon, tab, bar or space into a DataFrame.
+
+    Parameters
+    ----------
+    source : str
+        Path, or ``-`` for the standard input.
+    columns : sequence of str, default=()
+        Names of columns that the table is expected to have. A first line with one of them is a
+        header.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns are named ``x0``, ``x1``, ... if the file has no header.
+    """
     import pandas as pd
 
     text = read_text(source)
-    layout = sniff(text, source)
+    layout = sniff(text, source, columns)
     if len(text) <= CHECKED_BYTES:
         _check_widths(text, layout, source)
     text = text[layout.start :]
@@ -179,6 +196,7 @@ def read_delimited(source: str) -> Any:
         frame = frame.reset_index(drop=True)
     if not layout.header:
         logger.info("%r has no header; its columns are named x0, x1, ...", source)
+        _check_expected(text, layout, source, [name for name in columns if name not in frame])
     else:
         frame.columns = [str(name).strip() for name in frame.columns]
         _check_names(text, layout, source)
@@ -192,7 +210,7 @@ def _without_outer_blank_lines(text: str, layout: Layout) -> str:
     return text[start:] if end < 0 else text[start : end + 1]
 
 
-def sniff(text: str, source: str) -> Layout:
+def sniff(text: str, source: str, columns: Sequence[str] = ()) -> Layout:
     """Detect the format from the first lines."""
     declared = _SEP.match(text)
     start = declared.end() if declared else 0
@@ -205,14 +223,24 @@ def sniff(text: str, source: str) -> Layout:
     trailing = extra and all(not row[-1].strip() for row in body)
     if extra and not trailing and len({row[0] for row in body}) < max(2, len(body)):
         extra = False  # not row names: `_check_widths` raises an error
-    named = extra or _has_header(header, body)
+    named = extra or _has_header(header, body, columns)
     decimal = "."
     if delimiter != ",":
         cells = [cell.strip() for row in body for cell in row]
         commas = sum(bool(_COMMA.fullmatch(cell)) for cell in cells)
         points = sum(bool(_POINT.fullmatch(cell)) for cell in cells)
+        if commas == points == 0:  # the first fractions may stand further down
+            commas = _count_fields(_COMMA, text, delimiter)
+            points = _count_fields(_POINT, text, delimiter)
         decimal = "," if commas > points else "."
     return Layout(delimiter, decimal, named, width, extra and not trailing, trailing, start)
+
+
+def _count_fields(pattern: re.Pattern[str], text: str, delimiter: str) -> int:
+    """Count the fields of the whole text that match a pattern."""
+    end = r"[ \t]" if delimiter == " " else re.escape(delimiter)
+    field = rf'(?:^|{end})[ "]*{pattern.pattern}[ "]*(?={end}|\r?$)'
+    return sum(1 for _ in re.finditer(field, text, re.MULTILINE))
 
 
 def _head(text: str, start: int = 0) -> list[str]:
@@ -263,29 +291,58 @@ def _delimiter(lines: list[str], source: str) -> str:
     return delimiter
 
 
-def _has_header(first: list[str], body: list[list[str]]) -> bool:
+def _has_header(first: list[str], body: list[list[str]], expected: Sequence[str] = ()) -> bool:
     """Return whether the first line contains column names rather than values."""
-    if not body:
+    names = [cell.strip() for cell in first]
+    found = [name for name in expected if name in names]
+    if found and (len(found) == len(expected) or not all(map(_NUMBER.fullmatch, found))):
         return True
-    numeric = [bool(_NUMBER.fullmatch(cell.strip())) for cell in first]
-    if not any(numeric):
+    numeric = [bool(_NUMBER.fullmatch(name)) for name in names]
+    if not body or not any(numeric):
         return True
-    cells = [cell.strip() for cell in first]
-    if all(cell.isdigit() for cell in cells):
-        counted = [str(int(cells[0]) + i) for i in range(len(cells))]
-        if cells == counted and len(cells) > 1:  # 0, 1, 2, ... or years are column names
-            return True
-    if len(set(cells)) < len(cells):
+    if all(name.isdigit() for name in names):
+        counted = [str(int(names[0]) + i) for i in range(len(names))]
+        if names == counted and len(names) > 1:  # 0, 1, 2, ... or years are column names
+            return not expected or not set(expected) <= {f"x{i}" for i in range(len(names))}
+    if len(set(names)) < len(names):
         return False
-    kinds = [
-        bool(filled) and sum(map(bool, map(_NUMBER.fullmatch, filled))) > len(filled) / 2
-        for filled in (
-            [row[i].strip() for row in body if i < len(row) and row[i].strip()]
-            for i in range(len(first))
+    cells = [
+        [row[i].strip() for row in body if i < len(row) and row[i].strip() not in ("", *MISSING)]
+        for i in range(len(names))
+    ]
+    return _differs(names, numeric, cells)
+
+
+def _differs(names: list[str], numeric: list[bool], cells: list[list[str]]) -> bool:
+    """Return whether the first line differs in kind from the cells of its columns."""
+    numbers = [sum(bool(_NUMBER.fullmatch(cell)) for cell in column) for column in cells]
+    words = [
+        (name, column, count)
+        for i, (name, number, column, count) in enumerate(
+            zip(names, numeric, cells, numbers, strict=True)
         )
+        # Only a column of row names, the first one, has an empty name.
+        if not number and name not in MISSING and (name or i == 0)
     ]
     # Above a column of numbers, a number is a value and a word is a name.
-    return any(kind and not number for kind, number in zip(kinds, numeric, strict=True))
+    if any(count > len(column) / 2 for _, column, count in words):
+        return True
+    if any(name in column for name, column, _ in words):
+        return False
+    # A value of the first row would seldom be the only one that occurs once.
+    if any(column and min(Counter(column).values()) > 1 for _, column, _ in words):
+        return True
+    if any(
+        number and len(column) > 1 and count == 0
+        for number, column, count in zip(numeric, cells, numbers, strict=True)
+    ):
+        return True
+    decimals = [
+        name.isdigit()
+        for name, column in zip(names, cells, strict=True)
+        if len(column) >= DECIMALS and all(map(_DECIMAL.fullmatch, column))
+    ]
+    return bool(words) and bool(decimals) and all(decimals)
 
 
 @_any_field_size()
@@ -314,6 +371,20 @@ def _check_widths(text: str, layout: Layout, source: str) -> None:
             f"{source!r} cannot be read at line {skipped + reader.line_num}: {error}.",
             hint="Check for a quote that is not closed.",
         ) from error
+
+
+def _check_expected(text: str, layout: Layout, source: str, missing: Sequence[str]) -> None:
+    """Raise an error if expected columns are missing because the first line contains values."""
+    if not missing:
+        return
+    first = next(row for row in _rows(_head(text), layout.delimiter) if row)
+    raise ReadError(
+        f"{source!r} has no column {missing[0]!r}: its first line, {', '.join(first)[:100]!r}, "
+        "was read as values, not as a header.",
+        hint="Write a line of column names before the values. The columns of a file without them "
+        "are named x0, x1, ...",
+        missing=list(missing),
+    )
 
 
 def _check_names(text: str, layout: Layout, source: str) -> None:
