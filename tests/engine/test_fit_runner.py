@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 import metaauto
+from metaauto.analysis.evaluation import evaluate
 from metaauto.api import Recommendation, Strategy
 from metaauto.components import Model
 from metaauto.engine.fit_runner import FitRunner
@@ -149,6 +150,24 @@ def test_scores_of_the_leaderboard_are_out_of_fold(tmp_path):
         (row,) = [r for n, r in by_name.items() if n.endswith(f"-{number}")]
         score = METRICS["log_loss"].score(y, np.load(path).astype(float))
         assert row["score"] == pytest.approx(score, rel=1e-6)
+
+
+@pytest.mark.parametrize("offset", [1.7e9, -1e12])
+def test_scores_of_targets_with_a_large_offset(tmp_path, offset):
+    frame = table("regression")
+    ordinary = quick(frame, "regression")
+    moved = frame.assign(y=frame["y"] + offset)
+    run = tmp_path / "run"
+    quick(moved, "regression", trials=2, run_dir=run)
+    # Resuming reads the stored predictions.
+    model = metaauto.fit(moved, resume=run, trials=4, cores=2, memory=2.0, plugins=NO_PLUGINS)
+    assert model.facts["score"] == pytest.approx(ordinary.facts["score"], rel=1e-3)
+    model.save(tmp_path / "model")
+    loaded = metaauto.load(tmp_path / "model")
+    shown = evaluate(loaded, moved).scores["rmse"]
+    assert shown == pytest.approx(evaluate(ordinary, frame).scores["rmse"], rel=1e-3)
+    error = loaded.predict(moved) - moved["y"].to_numpy()
+    assert shown == pytest.approx(np.sqrt(np.mean(error**2)), rel=1e-9)
 
 
 def test_weights_decide_what_is_learned():

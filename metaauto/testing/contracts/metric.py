@@ -106,7 +106,7 @@ class MetricContract:
         )
 
     def test_predictions_in_single_precision(self, kind: str) -> None:
-        """Predictions in float32, as the search stores them, give the same value."""
+        """Predictions in float32, as the search stores probabilities, give the same value."""
         y, prediction = self.blend(kind, 0.7)
         single = self.metric.score(y, prediction.astype(np.float32))
         assert single == pytest.approx(self.metric.score(y, prediction), rel=1e-3, abs=1e-4)
