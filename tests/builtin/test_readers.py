@@ -206,6 +206,68 @@ def test_delimited_decimal_sign_after_whole_numbers(tmp_path, end, delimiter, de
     assert frame["x"].tolist() == frame["y"].tolist() == values
 
 
+@pytest.mark.parametrize(
+    "above",
+    [
+        "# made by hand\n",
+        "# made by hand\n#\n\n# on Monday, at noon; in a hurry\n",
+        "Sales report\n",
+        "Sales report\n\nof 2020\n\n",
+        "Sales report,,\n,,\n",
+        '"Sales, in thousands"\n',
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_delimited_lines_above_the_header(tmp_path, caplog, above, end):
+    text = (above + "x,y,z\n1,2,a\n3,4,b\n").replace("\n", end)
+    with caplog.at_level(logging.WARNING, "metaauto"):
+        frame = read(written(tmp_path, "a.csv", text))
+    assert frame.to_dict("list") == {"x": [1, 3], "y": [2, 4], "z": ["a", "b"]}
+    assert "above the header" in caplog.text
+    line = text.count("\n") + 1
+    with pytest.raises(ReadError, match=f"line {line}: expected 3 fields, got 2"):
+        read(written(tmp_path, "a.csv", f"{text}5,6{end}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "rows"),
+    [
+        ("#id,x,y\n1,2,3\n4,5,6\n", ["#id", "x", "y"], 2),
+        ("# by hand\n#id,x,y\n1,2,3\n4,5,6\n", ["#id", "x", "y"], 2),
+        ("x\nr1,1\nr2,2\n", ["x"], 2),
+        ("x,y\nr1,1,a\nr2,2,b\n", ["x", "y"], 2),
+        ("#\n1\n2\n", ["#"], 2),
+        ("some words\nother words\n", ["some words"], 1),
+        ('text\n"a, b, c"\nhello\n"d, e, f"\n"g, h, i"\n', ["text"], 4),
+    ],
+)
+def test_delimited_headers_that_are_no_titles(tmp_path, caplog, text, columns, rows):
+    frame = read(written(tmp_path, "a.csv", text))
+    assert list(frame.columns) == columns
+    assert len(frame) == rows
+    assert ("above the header" in caplog.text) == text.startswith("# by hand")
+
+
+def test_delimited_words_are_no_titles(tmp_path):
+    """Few lines with commas do not make titles of the lines above them."""
+    text = "text\n" + "some words\n" * 50 + "a, b, c\nd, e, f\n"
+    with pytest.raises(ReadError, match="line 52: expected 1 fields, got 3"):
+        read(written(tmp_path, "a.csv", text))
+
+
+@examples
+@given(
+    above=st.lists(st.text("ab #", min_size=1).map(lambda text: f"# {text}"), max_size=3),
+    rows=st.lists(st.tuples(st.integers(0, 9), st.sampled_from("ab")), min_size=2, max_size=9),
+    delimiter=st.sampled_from(",;\t|"),
+)
+def test_delimited_comments_above_the_header(tmp_path, above, rows, delimiter):
+    frame = pd.DataFrame(rows, columns=["x", "y"])
+    text = "\n".join([*above, frame.to_csv(index=False, sep=delimiter)])
+    again = read(written(tmp_path, "a.csv", text))
+    assert again.to_dict("list") == frame.to_dict("list")
+
+
 def test_question_marks_are_missing_numbers(tmp_path):
     frame = read(written(tmp_path, "a.csv", "x,y\n1,?\n?,b\n"))
     assert frame["x"].tolist()[0] == 1

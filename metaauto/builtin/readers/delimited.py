@@ -13,7 +13,7 @@ import sys
 import threading
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -215,8 +215,16 @@ def sniff(text: str, source: str, columns: Sequence[str] = ()) -> Layout:
     declared = _SEP.match(text)
     start = declared.end() if declared else 0
     lines = _head(text, start)
-    delimiter = declared[1] if declared else _delimiter(lines, source)
+    # Comments and titles have other delimiters, or none.
+    table = lines[_leading(lines, lambda line: line.startswith("#")) :] or lines
+    table = table[_leading(table, lambda line: not _delimiters_in(line, source)) :] or table
+    delimiter = declared[1] if declared else _delimiter(table, source)
     rows = [row for row in _rows(lines, delimiter) if row]
+    above = _lines_above(rows, len(_rows(table[:1], delimiter)[0]), columns)
+    if above:
+        logger.warning("%r: skipped %d comment or title lines above the header", source, above)
+        rows = rows[above:]
+        start = _after_lines(text, start, above)
     header, body = rows[0], rows[1:]
     width = len(header)
     extra = bool(body) and all(len(row) == width + 1 for row in body)
@@ -234,6 +242,40 @@ def sniff(text: str, source: str, columns: Sequence[str] = ()) -> Layout:
             points = _count_fields(_POINT, text, delimiter)
         decimal = "," if commas > points else "."
     return Layout(delimiter, decimal, named, width, extra and not trailing, trailing, start)
+
+
+def _leading(items: Sequence[Any], condition: Callable[[Any], bool]) -> int:
+    """Count the first items that satisfy a condition."""
+    return next((i for i, item in enumerate(items) if not condition(item)), len(items))
+
+
+def _lines_above(rows: list[list[str]], width: int, columns: Sequence[str]) -> int:
+    """Count the comments and titles above the header of a table with several columns."""
+    if width < 2:
+        return 0
+    comments = _leading(rows, lambda row: row[0].startswith("#") and len(row) != width)
+    # One field above rows of two may be a header above row names.
+    titles = _leading(rows[comments:], lambda row: width > 2 and _is_title(row))
+    table = rows[comments + titles :]
+    agreeing = sum(len(row) == width for row in table)
+    if titles and titles < len(table) < 2 * agreeing:
+        return comments + titles * _has_header(table[0], table[1:], columns)
+    return comments if comments < len(rows) else 0
+
+
+def _is_title(row: list[str]) -> bool:
+    """Return whether a row has words in one field at most."""
+    filled = [cell for cell in row if cell]
+    return len(filled) < 2 and not any(map(_NUMBER.fullmatch, filled))
+
+
+def _after_lines(text: str, start: int, count: int) -> int:
+    """Return the position after a number of lines that are not blank."""
+    while count:
+        end = text.find("\n", start) + 1
+        count -= bool(text[start:end].strip())
+        start = end
+    return start
 
 
 def _count_fields(pattern: re.Pattern[str], text: str, delimiter: str) -> int:
@@ -272,12 +314,22 @@ def _rows(lines: list[str], delimiter: str) -> list[list[str]]:
     return list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
 
 
+def _candidates(source: str) -> str:
+    """Return the possible delimiters."""
+    # Spaces also occur within text: all lines must agree, and the suffix must not be .csv.
+    blanks = re.search(r"(^-|\.txt|\.dat|\.data)(\.\w+)?$", source.lower()) is not None
+    return ",;\t|" + " " * blanks
+
+
+def _delimiters_in(line: str, source: str) -> set[str]:
+    """Return the possible delimiters outside the quotes of a line."""
+    return set(re.sub('"[^"]*"', "", line.strip())) & set(_candidates(source))
+
+
 def _delimiter(lines: list[str], source: str) -> str:
     """Return the delimiter for which most lines have as many fields as the first line, > 1."""
     best, delimiter = (False, 0.0, 0), ","
-    # Spaces also occur within text: all lines must agree, and the suffix must not be .csv.
-    blanks = re.search(r"(^-|\.txt|\.dat|\.data)(\.\w+)?$", source.lower()) is not None
-    for candidate in (",", ";", "\t", "|", *(" " if blanks else "")):
+    for candidate in _candidates(source):
         widths = [len(row) for row in _rows(lines, candidate)]
         mode = max(set(widths), key=widths.count)
         if mode < 2 or widths[0] < mode - 1:
