@@ -27,6 +27,11 @@ SIGNALS = [
 ]
 
 
+def _receive_hangups() -> None:
+    """Undo what nohup does, under which the tests may run."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def _start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command_line("fit", *arguments, "--cores", "1", "--memory", "2"),
@@ -35,6 +40,7 @@ def _start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_receive_hangups,  # noqa: PLW1509
     )
 
 
@@ -126,6 +132,7 @@ def test_a_closed_terminal_saves_the_best_so_far(tmp_path: Path) -> None:
     # The child of pty.fork leads a session whose terminal it is.
     pid, terminal = pty.fork()
     if pid == 0:
+        _receive_hangups()
         os.chdir(tmp_path)
         os.execvpe(command[0], [*command, "--out", "m.metaauto"], environment(tmp_path))
     end = time.monotonic() + TIMEOUT

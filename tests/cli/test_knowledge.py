@@ -169,7 +169,7 @@ def test_a_pack_is_what_was_built_in_one_small_file(
     assert quick_cli("knowledge", "check", "pack.db").stdout == "pack.db: intact\n"
     wrong = quick_cli("knowledge", "merge", "k.db", "--store", "other.db", "--source", "rumour")
     assert wrong.returncode == 1
-    assert "Nothing in " in wrong.stderr
+    assert "has no facts of source 'rumour'" in wrong.stderr
     assert not (tmp_path / "other.db").exists()
 
 

@@ -185,7 +185,7 @@ def test_weights_and_groups_arrive(cancer: pd.DataFrame) -> None:
     ("parameters", "error", "words"),
     [
         ({"budget": "soon"}, SettingError, "expected a duration"),
-        ({"budget": "0 trials"}, SettingError, "trials=0"),
+        ({"budget": "0 trials"}, SettingError, r"trials must be an integer >= 1 \(got 0\)"),
         ({"budget": -1}, SettingError, "> 0 seconds"),
         ({"metric": "rocauc"}, UnknownName, "roc_auc"),
         ({"include": ["forest"]}, UnknownName, "random_forest"),

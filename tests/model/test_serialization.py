@@ -268,7 +268,7 @@ def test_importing_what_a_file_names_is_an_attack_too(saved, tmp_path, registry,
 
 def test_an_object_that_predicts_nothing_is_refused(saved, tmp_path, registry):
     path = with_blob(saved, tmp_path / "model", dump_estimator([1, 2]))
-    with pytest.raises(ModelFileError, match="is a list, which without a predict method"):
+    with pytest.raises(ModelFileError, match="is a list without a predict method"):
         FinalModel.load(path, registry=registry)
 
 
