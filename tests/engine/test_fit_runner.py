@@ -200,7 +200,8 @@ def test_the_warm_start_knows_whether_there_will_be_an_ensemble(size, for_ensemb
     [("binary", 2, True), ("binary", 1, False), ("regression", 2, False)],
 )
 def test_gains_are_weighed_for_ensembles_of_classification_alone(kind, size, weighs, monkeypatch):
-    module, asked = sys.modules["metaauto.engine.setup"], []
+    # The module that fit imports the search from when it starts.
+    module, asked = sys.modules["metaauto.search"], []
     search = module.Search
 
     def asking(**given):
@@ -771,7 +772,7 @@ def test_a_run_directory_tells_the_whole_story(tmp_path):
 
 def test_a_model_that_needs_what_is_not_installed_is_said(caplog):
     missing = Model("missing", lambda values, context: None, requires=("no_such_module",))
-    with caplog.at_level(logging.WARNING, logger="metaauto"):
+    with caplog.at_level(logging.WARNING, logger="metaauto.plugins"):
         quick(components=[missing], trials=1)
     assert any("no_such_module" in record.getMessage() for record in caplog.records)
 
@@ -835,7 +836,7 @@ def test_a_strategy_chooses_what_is_tried_first():
     assert tried == sorted(CHEAP["binary"], reverse=True)
     assert {"knowledge", "portfolio"} & set(rows.values())
     told = [event.message for event in events if event.kind in ("warm_start", "warning")]
-    assert any("The strategy 'backwards' of a plugin" in message for message in told)
+    assert any("the plugin strategy 'backwards'" in message for message in told)
     assert sum("no model is left" in message for message in told) == 1
 
 
