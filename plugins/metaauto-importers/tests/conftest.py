@@ -2,10 +2,22 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 
 import pytest
 
 from metaauto.knowledge import KnowledgeStore
+
+
+@pytest.fixture(autouse=True)
+def _restored_loggers():
+    """Restore the loggers of metaauto, which the command line changes."""
+    loggers = [logging.getLogger(name) for name in ("metaauto", "metaauto.plugins")]
+    before = [(logger.handlers, logger.propagate, logger.level) for logger in loggers]
+    yield
+    for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 @pytest.fixture
