@@ -67,7 +67,7 @@ def _status(command: click.Command, arguments: list[str], with_traceback: bool) 
         # click 8.2 raises an error for a group without a subcommand; its text is the help.
         is_help = isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ()))
         if is_help and error.ctx is not None:
-            print_line(error.ctx.get_help())
+            print_document(error.ctx.get_help())
             return ExitStatus.DONE
         say(f"Error: {_usage(error)}")
         return error.exit_code

@@ -76,7 +76,7 @@ def test_a_store_of_others_that_is_damaged_only_warns(
     done = quick_cli(*BASE, "--top", "1")
     assert done.returncode == 0
     assert done.stderr.startswith("Warning: The knowledge store")
-    assert done.stderr.rstrip().endswith("It is left out.")
+    assert done.stderr.rstrip().endswith("This store is ignored.")
 
 
 @pytest.mark.parametrize(
@@ -136,9 +136,9 @@ def test_one_is_not_said_as_if_it_were_many(
     monkeypatch.setattr("metaauto.warmstart.suggest.suggest", little)
     done = quick_cli(*BASE, "--knowledge", "k.db")
     assert done.returncode == 0, done.stderr
-    assert "\nKnown    1 configuration on 1 binary table\n" in done.stdout
-    assert f"\n         1 table in {folder / 'k.db'}\n" in done.stdout
+    assert "\nKnowledge         1 configuration on 1 binary dataset\n" in done.stdout
+    assert f"\n                  1 dataset in {folder / 'k.db'}\n" in done.stdout
     assert "\nSkipped           1 stored configuration: " in done.stdout
     make_store(folder / "one.db", ADVISED[:1], tables=1)
     merged = quick_cli("knowledge", "merge", "one.db", "--store", "fresh.db").stdout
-    assert merged.startswith("1 table, 1 configuration and 2 evaluations of ")
+    assert merged.startswith("1 dataset, 1 configuration and 2 evaluations of ")
