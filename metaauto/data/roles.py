@@ -87,7 +87,7 @@ def inspect_columns(
 ) -> tuple[tuple[Column, ...], list[Finding]]:
     """Return the columns as `infer_columns` does, and the findings about them."""
     names = [str(name) for name in frame.columns]
-    requested = {str(name): _role(role) for name, role in (overrides or {}).items()}
+    requested = {str(name): to_role(role) for name, role in (overrides or {}).items()}
     for name in requested:
         if name not in names:
             raise UnknownName.among("column", name, names, "Roles are given by column name.")
@@ -111,7 +111,8 @@ def inspect_columns(
     return tuple(columns), findings
 
 
-def _role(role: str | Role) -> Role:
+def to_role(role: str | Role) -> Role:
+    """Return the role of this name; raise UnknownName if there is none."""
     try:
         return Role(role)
     except ValueError:

@@ -103,25 +103,44 @@ def plan_splits(
     SplitError
         The rows cannot be split as requested; the message gives the remedy.
     """
+    check_split_options(cv, holdout)
     rng = np.random.default_rng(seed)
     rows = np.arange(len(dataset.y))
     kept, held_out, suffix = rows, None, ""
     if holdout:
-        kept, held_out = _parts(dataset, rows, _share(holdout, "holdout"), rng)
+        kept, held_out = _parts(dataset, rows, holdout, rng)
         suffix = f"; {counted(len(held_out), 'row')} held out"
     if isinstance(cv, str):
         folds, description = _named(dataset, kept, cv, rng, budget_seconds, cores)
     elif isinstance(cv, (int, np.integer)) and not isinstance(cv, bool):
         folds, description = _folds(dataset, kept, _fold_count(dataset, kept, int(cv)), rng)
     elif isinstance(cv, (float, np.floating)):
-        folds, description = _one_part(dataset, kept, _share(float(cv), "cv"), rng)
+        folds, description = _one_part(dataset, kept, float(cv), rng)
     elif hasattr(cv, "split"):
         folds, description = _from_splitter(dataset, kept, cv), f"user-defined {type(cv).__name__}"
-    elif isinstance(cv, Iterable):
-        folds, description = _from_pairs(dataset, kept, cv), "user-defined rows"
     else:
-        raise _invalid_cv(cv)
+        folds, description = _from_pairs(dataset, kept, cv), "user-defined rows"
     return _finished(folds, held_out, description + suffix)
+
+
+def check_split_options(cv: Any, holdout: float = 0.0) -> None:
+    """Check the options of `plan_splits` that need no table; raise a SplitError if invalid."""
+    if holdout:
+        _check_share(holdout, "holdout")
+    is_number = isinstance(cv, (int, float, np.number)) and not isinstance(cv, bool)
+    if isinstance(cv, (int, np.integer)) and is_number:
+        if cv < 2:
+            raise SplitError(
+                f"Invalid cv={cv}: expected at least 2 folds.",
+                hint="Use cv=2 or more, or a fraction such as 0.2 for one validation part.",
+            )
+    elif is_number:
+        _check_share(float(cv), "cv")
+    elif isinstance(cv, str):
+        if cv not in ("auto", "holdout"):
+            raise _invalid_cv(cv)
+    elif not hasattr(cv, "split") and not isinstance(cv, Iterable):
+        raise _invalid_cv(cv)
 
 
 def _invalid_cv(cv: Any) -> SplitError:
@@ -144,13 +163,12 @@ def _finished(folds: list[Fold], held_out: np.ndarray | None, description: str) 
     return Splits(folds, held_out, description, unique)
 
 
-def _share(value: float, option: str) -> float:
+def _check_share(value: float, option: str) -> None:
     if not 0.0 < value < 1.0:
         raise SplitError(
             f"Invalid {option}={value!r}: expected a fraction between 0 and 1.",
             hint=f"Set {option} to the share of rows, such as 0.2.",
         )
-    return float(value)
 
 
 def _named(
@@ -163,8 +181,6 @@ def _named(
 ) -> tuple[list[Fold], str]:
     if cv == "holdout":
         return _one_part(dataset, rows, _validation_share(len(rows)), rng)
-    if cv != "auto":
-        raise _invalid_cv(cv)
     k, reason = _auto_folds(dataset, len(rows), budget_seconds, cores)
     if k > 1:
         k = min(k, _most_folds(dataset, rows))
@@ -205,11 +221,6 @@ def _most_folds(dataset: Dataset, rows: np.ndarray) -> int:
 
 
 def _fold_count(dataset: Dataset, rows: np.ndarray, k: int) -> int:
-    if k < 2:
-        raise SplitError(
-            f"Invalid cv={k}: expected at least 2 folds.",
-            hint="Use cv=2 or more, or a fraction such as 0.2 for one validation part.",
-        )
     most = _most_folds(dataset, rows)
     if k > most:
         units = counted(len(rows), "row")

@@ -53,6 +53,17 @@ class Target:
     findings: list[Finding] = field(default_factory=list)
 
 
+def possible_kinds(task: str) -> tuple[str, ...]:
+    """Return the kinds of task that a requested task can become."""
+    if task not in TASKS:
+        raise UnknownName.among("task", str(task), TASKS)
+    if task == "auto":
+        return TASK_KINDS
+    if task in ("classification", "multiclass"):
+        return ("binary", "multiclass")
+    return (task,)
+
+
 def read_target(values: pd.Series, task: str = "auto") -> Target:
     """Decide between classification and regression, and encode the target.
 
@@ -68,8 +79,7 @@ def read_target(values: pd.Series, task: str = "auto") -> Target:
     TargetError
         The target is unusable: one class, dates, text for a regression, infinite numbers.
     """
-    if task not in TASKS:
-        raise UnknownName.among("task", str(task), TASKS)
+    possible_kinds(task)
     name = str(values.name)
     storage = storage_of(name, values)
     if storage in ("date", "period"):

@@ -8,7 +8,7 @@ from typing import Any
 from metaauto.budget import Budget
 from metaauto.data import Dataset, plan_splits, read_table
 from metaauto.engine.options import FitOptions
-from metaauto.engine.setup import prepare_task
+from metaauto.engine.setup import check_options, prepare_task
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.warmstart.suggest import Suggestion, suggest
 
@@ -113,6 +113,7 @@ def plan_fit(data: Any, target: Any = None, options: FitOptions | None = None) -
     clock = options.clock()
     settings = options.plugins or PluginSettings.from_environment()
     registry = load_plugins(settings, options.plugin_objects).registry
+    check_options(options, registry)
     frame = read_table(data, registry.readers(), columns=options.named_columns(target))
     target = frame.attrs.get("target") if target is None else target
     dataset, _ = prepare_task(frame, target, options, registry)

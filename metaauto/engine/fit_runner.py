@@ -23,6 +23,7 @@ from metaauto.data import Dataset, Splits, plan_splits, read_table
 from metaauto.engine.options import FitOptions
 from metaauto.engine.remember import remember
 from metaauto.engine.setup import (
+    check_options,
     holdout_seconds,
     new_ensemble,
     new_run,
@@ -40,6 +41,7 @@ from metaauto.model import FinalModel, Member, assemble_model, load_members
 from metaauto.plugins.manager import LoadedPlugins, PluginSettings, load_plugins, pack_objects
 from metaauto.plugins.registry import Registry
 from metaauto.progress.reporter import EventReporter
+from metaauto.progress.summary import summary_lines
 from metaauto.run import RunDirectory, check_same
 from metaauto.search import (
     Executor,
@@ -153,7 +155,10 @@ class FitRunner:
                     model = self.assemble(search, state)
                     self.remember(search, state)
             plugins.notify("fit_finished", model=model)
-            self.report("finished", "The model is ready.", score=model.facts["score"])
+            lines = summary_lines(model)
+            self.report(
+                "finished", "The model is ready.", score=model.facts["score"], summary=lines
+            )
         return model
 
     def interrupt(self) -> None:
@@ -190,7 +195,6 @@ class FitRunner:
         self, data: Any, target: Any, resume: Any, registry: Registry
     ) -> tuple[RunDirectory, Dataset, Metric]:
         """Read and check the table, resolve the metric, open the run directory."""
-        self.report("stage", "Reading the table")
         with self.clock.stage("read"), ExitStack() as undo:
             stored = None
             if resume is not None:
@@ -198,6 +202,8 @@ class FitRunner:
                 data, target = self.restore_options(stored, data, target)
             if data is None:
                 raise RunError("No data given.", hint="Give a table or its address.")
+            check_options(self.options, registry)
+            self.report("stage", "Reading the table")
             columns = self.options.named_columns(target)
             frame = read_table(data, registry.readers(), columns=columns)
             target = frame.attrs.get("target") if target is None else target

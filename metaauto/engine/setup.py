@@ -10,18 +10,23 @@ import pandas as pd
 
 from metaauto.budget import Budget
 from metaauto.data import Dataset, lasting_address, prepare
+from metaauto.data.roles import to_role
+from metaauto.data.splits import check_split_options
+from metaauto.data.target import possible_kinds
 from metaauto.engine.options import FitOptions
 from metaauto.ensemble import AnytimeEnsemble, Selection
-from metaauto.errors import TargetError
+from metaauto.errors import MetaautoError, TargetError
 from metaauto.metrics import Metric, check_metric, resolve_metric
 from metaauto.plugins.registry import Registry
 from metaauto.run import RunDirectory, settings_of
+from metaauto.warmstart.select import check_warm_start
 
 if TYPE_CHECKING:
     from metaauto.fit_state import FitState
     from metaauto.search import Executor, Search, Trial
 
 __all__ = [
+    "check_options",
     "holdout_seconds",
     "new_ensemble",
     "new_run",
@@ -115,6 +120,23 @@ def holdout_seconds(selection: Selection, trials: Sequence[Trial], state: FitSta
 def _describe_seconds(clock: Budget) -> float:
     """Return the time limit of the metafeatures, which are computed during the first trials."""
     return 0.0 if clock.is_timed and clock.seconds < _DESCRIBE_FROM else _DESCRIBE_SECONDS
+
+
+def check_options(options: FitOptions, registry: Registry) -> None:
+    """Refuse the options that are invalid for every table, before the table is read."""
+    registry.select(options.include, options.exclude)
+    check_warm_start(options.knowledge, options.strategy, registry)
+    check_split_options(options.cv, options.holdout)
+    for role in options.roles.values():
+        to_role(role)
+    kinds, refusals = possible_kinds(options.task), []
+    for kind in kinds:
+        try:
+            resolve_metric(options.metric, kind, registry.metrics())
+        except MetaautoError as error:
+            refusals.append(error)
+    if len(refusals) == len(kinds):
+        raise refusals[0]
 
 
 def prepare_task(

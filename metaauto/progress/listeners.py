@@ -25,6 +25,8 @@ class FittedEstimator(Protocol):
 def show_progress(verbose: int = 1) -> Callable[[Event], None]:
     """Return a listener that shows a fit: one updated output in a notebook, lines elsewhere.
 
+    The last lines are those of `summary`.
+
     Parameters
     ----------
     verbose : int, default=1
@@ -50,6 +52,8 @@ def show_progress(verbose: int = 1) -> Callable[[Event], None]:
         lines(event)
         if verbose > 1 and event.kind in ("trial_started", "trial_finished"):
             _print(f"{event.seconds:8.1f} s  {event.message}")
+        for line in event.data.get("summary", ()):
+            _print(line)
 
     return listen
 

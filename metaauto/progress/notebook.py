@@ -34,6 +34,7 @@ class NotebookView:
     def __init__(self) -> None:
         self.status = FitStatus()
         self._lines: list[str] = []
+        self._summary: list[str] = []
         self._say = Progress(self._lines.append)
         self._handle: Any = None
         self._shown_at = 0.0
@@ -43,6 +44,7 @@ class NotebookView:
         self.status(event)
         if event.kind in _PERMANENT or event.data.get("models"):
             self._say(event)
+        self._summary += event.data.get("summary", ())
         now = time.monotonic()
         if event.kind in _ALWAYS or now - self._shown_at >= _UPDATE_SECONDS:
             self._shown_at = now
@@ -59,7 +61,9 @@ class NotebookView:
 
     def to_html(self) -> str:
         """Return the current view as HTML."""
-        lines = "".join(f"<div>{html.escape(line)}</div>" for line in self._lines[-_MOST_LINES:])
+        shown = [*self._lines[-_MOST_LINES:], *self._summary]
+        style = ' style="white-space:pre-wrap"'
+        lines = "".join(f"<div{style}>{html.escape(line)}</div>" for line in shown)
         rows = "" if self.status.is_over else self._rows()
         return f'<div style="font-family:monospace;font-size:12px">{lines}{rows}</div>'
 

@@ -19,7 +19,7 @@ from metaauto.warmstart.knowledge_strategy import KnowledgeStrategy
 from metaauto.warmstart.portfolio import DefaultPortfolio
 from metaauto.warmstart.runtime_model import RuntimeModel
 
-__all__ = ["KNOWLEDGE", "select_strategy", "knowledge_for_task"]
+__all__ = ["KNOWLEDGE", "check_warm_start", "knowledge_for_task", "select_strategy"]
 
 KNOWLEDGE = "knowledge"
 """Name of the default strategy."""
@@ -52,9 +52,7 @@ def knowledge_for_task(
     """
     if knowledge is False:
         return LoadedKnowledge(None)
-    named = None if isinstance(knowledge, bool) else Path(knowledge).expanduser()
-    if named is not None and not named.exists():
-        raise KnowledgeError(f"There is no knowledge store {str(named)!r}.", hint="Check the path.")
+    named = _named_store(knowledge)
     loaded = load_knowledge(
         stores(registry.knowledge()) if named is None else [named],
         dataset.task.kind,
@@ -67,6 +65,23 @@ def knowledge_for_task(
     if named is not None and loaded.problems:
         raise KnowledgeError(loaded.problems[0])
     return loaded
+
+
+def check_warm_start(knowledge: bool | str | Path, strategy: str, registry: Registry) -> None:
+    """Refuse the path of a missing store and an unknown strategy, before the table is read."""
+    _named_store(knowledge)
+    if strategy != KNOWLEDGE:
+        registry.entry("strategy", strategy)
+
+
+def _named_store(knowledge: bool | str | Path) -> Path | None:
+    """Return the path of the only store to use; None if all stores are used."""
+    if isinstance(knowledge, bool):
+        return None
+    path = Path(knowledge).expanduser()
+    if not path.exists():
+        raise KnowledgeError(f"There is no knowledge store {str(path)!r}.", hint="Check the path.")
+    return path
 
 
 def select_strategy(

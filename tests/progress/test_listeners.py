@@ -56,13 +56,14 @@ def test_a_notebook_has_one_output_that_is_updated(kernel: list[Output]) -> None
     view(Event("stage", 1.5, "Searching", {"left": 9.0, "models": ["lda"]}))
     for number in range(50):
         view(finished(number))
-    view(Event("finished", 3.0, "The model is ready."))
+    view(Event("finished", 3.0, "The model is ready.", {"summary": ["Score  <b>"]}))
     (output,) = kernel
     assert 3 <= len(output.pages) < 10
     assert "left of 0:10" in output.pages[1]
     assert "a&lt;b" in output.pages[0]
     assert "<table" not in output.pages[-1]
     assert "100 rows" in output.pages[-1]
+    assert "Score  &lt;b&gt;" in output.pages[-1]
 
 
 def test_what_a_table_is_named_cannot_change_the_page(kernel: list[Output]) -> None:
@@ -93,13 +94,14 @@ def test_an_interactive_shell_is_no_kernel(monkeypatch: pytest.MonkeyPatch) -> N
     assert not in_kernel()
 
 
-def test_a_summary_takes_a_fitted_estimator_as_well() -> None:
+def test_a_fit_that_is_shown_ends_with_its_summary(capsys: pytest.CaptureFixture[str]) -> None:
     X = np.arange(80.0).reshape(40, 2)
     estimator = metaauto.AutoRegressor(
         budget="1 trial", include=["ridge"], n_jobs=1, knowledge=False, random_state=0
     )
     with pytest.raises(NotFittedError):
         metaauto.summary(estimator)
-    estimator.fit(X, X[:, 0])
+    estimator.set_params(verbose=1).fit(X, X[:, 0])
+    assert capsys.readouterr().out.endswith(f"\n{metaauto.summary(estimator)}\n")
     assert metaauto.summary(estimator) == metaauto.summary(estimator.model_)
     assert "rmse" in metaauto.summary(estimator)
