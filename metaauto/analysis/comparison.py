@@ -16,7 +16,7 @@ from metaauto.run import MARKER, RunRecord, read_run
 
 __all__ = ["Compared", "differing_options", "read_compared", "result"]
 
-_NO_OPTIONS = ("data", "target", "fingerprint", "metric_used")
+_NO_OPTIONS = ("data", "target", "fingerprint", "metric_used", "task_used")
 _FAILURES = ("failed", "crashed", "timeout", "memory")
 
 

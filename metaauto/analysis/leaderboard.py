@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metaauto.ensemble import Selection
-from metaauto.metrics import Metric
+from metaauto.metrics import METRICS, Metric
+from metaauto.run import RunRecord
 from metaauto.search.trial import Status, Trial
 
-__all__ = ["LEADERBOARD_COLUMNS", "build_leaderboard"]
+__all__ = ["LEADERBOARD_COLUMNS", "build_leaderboard", "run_leaderboard"]
 
 LEADERBOARD_COLUMNS: Mapping[str, str] = {
     "rank": "Rank by score; none for trials without a score over all rows.",
@@ -57,6 +58,49 @@ def build_leaderboard(
     for row in lines:
         del row["loss"]
     return lines
+
+
+def run_leaderboard(record: RunRecord) -> list[dict[str, Any]]:
+    """Return the leaderboard of a running, killed or finished run, from its directory.
+
+    Parameters
+    ----------
+    record : RunRecord
+        From `read_run`. Without a result there is no line of the ensemble; scores by the metric of
+        a plugin are not known.
+
+    Returns
+    -------
+    list of dict
+        As from `build_leaderboard`.
+    """
+    metric = METRICS.get(str(record.settings.get("metric_used")))
+    members: Mapping[str, float] = record.result.get("members", {})
+    lines = []
+    for trial in record.trials:
+        is_scored = trial["status"] == "success" and trial["loss"] is not None
+        score = metric.loss_to_score(trial["loss"]) if metric is not None and is_scored else None
+        lines.append({**trial, "score": score, "weight": members.get(trial["name"], 0.0)})
+    if record.result.get("score") is not None:
+        chosen = [line for line in lines if line["weight"]]
+        ensemble = {
+            "name": "ensemble",
+            "score": record.result["score"],
+            "weight": 1.0,
+            "status": "success",
+            "source": "ensemble",
+            "seconds": sum(line["seconds"] for line in chosen),
+            "memory": max((line["memory"] for line in chosen), default=0.0),
+        }
+        lines.insert(0, ensemble)
+    sign = -1 if record.result.get("greater_is_better", metric and metric.greater_is_better) else 1
+    scored = [line for line in lines if line["score"] is not None]
+    scored.sort(key=lambda line: sign * line["score"])
+    for rank, line in enumerate(scored, start=1):
+        line["rank"] = rank
+    scored += [line for line in lines if line["score"] is None]
+    empty = dict.fromkeys(LEADERBOARD_COLUMNS) | {"error": ""}
+    return [{name: {**empty, **line}[name] for name in empty} for line in scored]
 
 
 def _ensemble_row(trials: Sequence[Trial], selection: Selection, metric: Metric) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -21,37 +22,28 @@ _ERROR_WIDTH = 60
 @click.argument("model", shell_complete=complete_files)
 @json_option("all columns, with the configurations,")
 def command(model: str, as_json: bool) -> None:
-    """Show the ensemble and every trial of the saved MODEL, best first; - is the standard input.
+    """Show the ensemble and every trial of MODEL, best first.
+
+    MODEL is a model file, a run directory (--run-dir), also of a running fit, or -, the standard
+    input.
 
     \b
     metaauto leaderboard price.metaauto
     metaauto leaderboard price.metaauto --json
+    metaauto leaderboard run
 
     All scores are out-of-fold scores over the same rows. Only the manifest of the model file is
     read; no model is loaded.
     """
-    from metaauto.model.save import read_manifest
     from metaauto.text import format_score
 
-    with model_file(model) as path:
-        manifest = read_manifest(path)
-    facts: Mapping[str, Any] = manifest.get("facts", {})
-    rows: list[Mapping[str, Any]] = manifest.get("leaderboard", [])
+    shown = _of_run(model) if Path(model).expanduser().is_dir() else _of_model(model)
+    rows = shown["leaderboard"]
     if as_json:
-        print_json(
-            {
-                "model": model,
-                "task": manifest["task"]["kind"],
-                "target": manifest["task"]["target"],
-                "metric": manifest["metric"],
-                "greater_is_better": facts.get("greater_is_better"),
-                "notes": facts.get("notes", []),
-                "leaderboard": rows,
-            }
-        )
+        print_json({"model": model, **shown})
         return
-    better = "higher" if facts.get("greater_is_better", True) else "lower"
-    print_line(f"{manifest['metric']}, {better} is better; target {manifest['task']['target']!r}")
+    better = "lower" if shown["greater_is_better"] is False else "higher"
+    print_line(f"{shown['metric']}, {better} is better; target {shown['target']!r}")
     print_table(
         [
             {
@@ -67,8 +59,43 @@ def command(model: str, as_json: bool) -> None:
         ],
         left=("Model", "Source", "Status"),
     )
-    for note in facts.get("notes", []):
+    for note in shown["notes"]:
         print_line(note)
+
+
+def _of_model(model: str) -> dict[str, Any]:
+    from metaauto.model.save import read_manifest
+
+    with model_file(model) as path:
+        manifest = read_manifest(path)
+    facts: Mapping[str, Any] = manifest.get("facts", {})
+    return {
+        "task": manifest["task"]["kind"],
+        "target": manifest["task"]["target"],
+        "metric": manifest["metric"],
+        "greater_is_better": facts.get("greater_is_better"),
+        "notes": facts.get("notes", []),
+        "leaderboard": manifest.get("leaderboard", []),
+    }
+
+
+def _of_run(folder: str) -> dict[str, Any]:
+    from metaauto.analysis.comparison import read_compared
+    from metaauto.analysis.leaderboard import run_leaderboard
+    from metaauto.run import read_run
+
+    run, record = read_compared(folder), read_run(folder)
+    notes = []
+    if run.status == "running":
+        notes = ["The run is not finished: it is running, or was killed and can be resumed."]
+    return {
+        "task": record.settings.get("task_used"),
+        "target": run.target,
+        "metric": run.metric,
+        "greater_is_better": run.greater_is_better,
+        "notes": notes,
+        "leaderboard": run_leaderboard(record),
+    }
 
 
 def _status(row: Mapping[str, Any]) -> str:

@@ -36,7 +36,7 @@ def model_file(model: str, data: str | None = None, background: str | None = Non
     click.UsageError
         More than one input is the standard input.
     SettingError
-        The model and the table seem to be swapped.
+        The model is a directory, or the model and the table seem to be swapped.
     """
     sources = {"model": model, "table": data, "background": background}
     piped = [name for name, source in sources.items() if source == STANDARD_STREAM]
@@ -45,6 +45,12 @@ def model_file(model: str, data: str | None = None, background: str | None = Non
             f"The {piped[0]} and the {piped[1]} cannot both come from the standard input."
         )
     if model != STANDARD_STREAM:
+        if Path(model).is_dir():
+            raise SettingError(
+                f"{model!r} is a directory, not a model file.",
+                hint="`metaauto fit --resume DIR --out FILE` makes a model of a run directory; "
+                "`leaderboard` and `compare` show it.",
+            )
         if (
             data is not None
             and is_zipfile(data)

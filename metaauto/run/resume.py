@@ -33,6 +33,7 @@ def settings_of(
         "target": target if isinstance(target, str) else None,
         "fingerprint": dataset.fingerprint,
         "metric_used": dataset.task.metric,
+        "task_used": dataset.task.kind,
     }
 
 

@@ -29,7 +29,8 @@ class RunRecord:
     seconds : float
         Elapsed seconds at the last update.
     trials : list of dict
-        Trials as recorded by `RunDirectory.record_trial`, without their configurations.
+        Trials as recorded by `RunDirectory.record_trial`, with the ``seconds`` of their folds and
+        the largest ``memory``.
     result : mapping
         Scores and ensemble; empty until the run is finished.
     """
@@ -68,8 +69,9 @@ def read_run(path: str | Path) -> RunRecord:
             db.row_factory = sqlite3.Row
             state = {row["key"]: row["value"] for row in db.execute("SELECT * FROM state")}
             rows = db.execute(
-                "SELECT number, name, source, status, loss, started, finished, error FROM trials "
-                "ORDER BY number"
+                "SELECT trials.*, TOTAL(outcomes.seconds) AS seconds, "
+                "COALESCE(MAX(outcomes.memory), 0.0) AS memory FROM trials "
+                "LEFT JOIN outcomes ON trial = number GROUP BY number ORDER BY number"
             ).fetchall()
     except sqlite3.Error as error:
         raise RunError(
@@ -80,6 +82,6 @@ def read_run(path: str | Path) -> RunRecord:
         settings,
         state.get("status", "running"),
         float(state.get("seconds", 0.0)),
-        [dict(row) for row in rows],
+        [{**row, "configuration": json.loads(row["configuration"])} for row in map(dict, rows)],
         json.loads(state.get("answer", "{}")),
     )

@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from metaauto.analysis.leaderboard import LEADERBOARD_COLUMNS, build_leaderboard
+from metaauto.analysis.leaderboard import LEADERBOARD_COLUMNS, build_leaderboard, run_leaderboard
 from metaauto.configuration import Configuration
 from metaauto.ensemble import Selection
 from metaauto.metrics import METRICS
+from metaauto.run import RunRecord
 from metaauto.search.trial import Outcome, Status, Trial
 
 
@@ -92,3 +93,30 @@ def test_configurations_come_along():
     by_name = {row["name"]: row["configuration"] for row in rows()}
     assert by_name["ensemble"] is None
     assert Configuration.from_json(by_name["knn-2"]) == TRIALS[2].configuration
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "log_loss"])
+def test_a_run_without_a_result_ranks_its_trials(metric: str) -> None:
+    rows = [
+        {
+            "number": t.number,
+            "name": t.name,
+            "status": str(t.status),
+            "loss": t.loss,
+            "source": t.source,
+            "seconds": t.seconds,
+            "memory": t.memory,
+            "error": t.error,
+            "configuration": t.configuration.to_json(),
+        }
+        for t in TRIALS
+    ]
+    shown = run_leaderboard(RunRecord({"metric_used": metric}, "running", 1.0, rows, {}))
+    built = build_leaderboard(TRIALS, Selection({4: 1.0}, 0.1, 0.1), METRICS[metric])
+    expected = [row for row in built if row["name"] != "ensemble"]
+    assert [row["name"] for row in shown] == [row["name"] for row in expected]
+    assert [row["score"] for row in shown] == [row["score"] for row in expected]
+    assert [row["rank"] for row in shown] == [1, 2, 3, 4, None, None]
+    assert list(shown[0]) == list(LEADERBOARD_COLUMNS)
+    unknown = run_leaderboard(RunRecord({"metric_used": "own"}, "running", 1.0, rows, {}))
+    assert [row["score"] for row in unknown] == [None] * len(rows)

@@ -70,3 +70,27 @@ def test_two_are_needed_and_must_be_there(compare: Cli, fits: Path) -> None:
     assert "Model file or run directory not found: 'tow.metaauto'" in done.stderr
     assert "is not a run directory" in compare("one.metaauto", str(fits)).stderr
     assert compare("one.metaauto", "t.csv").returncode == 1
+
+
+def test_a_run_directory_has_the_leaderboard_of_its_model(
+    quick_cli: Cli, fits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(fits)
+    run, model = (
+        json.loads(quick_cli("leaderboard", name, "--json").stdout)
+        for name in ("run", "two.metaauto")
+    )
+    for one, other in zip(run.pop("leaderboard"), model.pop("leaderboard"), strict=True):
+        assert one == pytest.approx(other) if other["configuration"] is None else one == other
+    assert {**run, "model": "two.metaauto"} == model
+    assert quick_cli("leaderboard", "run").stdout == quick_cli("leaderboard", "two.metaauto").stdout
+
+
+def test_a_run_directory_is_no_model(
+    quick_cli: Cli, fits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(fits)
+    for command in (("predict", "run", "t.csv"), ("report", "run"), ("evaluate", "run", "t.csv")):
+        done = quick_cli(*command)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "'run' is a directory, not a model file. `metaauto fit --resume" in done.stderr

@@ -20,7 +20,7 @@ def test_a_run_is_read_while_it_goes_on(tmp_path):
         record = read_run(tmp_path / "run")
         assert (record.status, record.seconds, record.result) == ("running", 0.0, {})
         assert record.settings == {"metric_used": "roc_auc"}
-        assert [trial["name"] for trial in record.trials] == ["dummy-0"]
+        assert record.trials == [{**TRIAL, "seconds": 0.0, "memory": 0.0}]
         run.record_result({"score": 0.75, "members": {"lda-1": 1.0}})
         run.record_status("finished", 12.5)
         record = read_run(tmp_path / "run")
