@@ -40,7 +40,7 @@ ARMS = ("cold", "best single", "ensemble")
 _CAUTION = 1.3
 _LOOKS = (5, 8, 12, 17, 24)
 _GAPS = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
-_KIN = (0.0, 0.5, 1.0, 2.0, 4.0, np.inf)
+_CORRELATIONS = (0.0, 0.5, 1.0, 2.0, 4.0, np.inf)
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,13 @@ def gains(store: str, folder: str) -> None:
     rows = np.concatenate(of_tables)
     # Every dataset has the same weight.
     weights = np.concatenate([np.full(len(of), 1.0 / len(of)) for of in of_tables])
-    click.echo("| gap, by correlation | " + " | ".join(f"from {k:g}" for k in _KIN[:-1]) + " |")
-    click.echo("|---" * len(_KIN) + "|")
+    click.echo(
+        "| gap, by correlation | " + " | ".join(f"from {k:g}" for k in _CORRELATIONS[:-1]) + " |"
+    )
+    click.echo("|---" * len(_CORRELATIONS) + "|")
     for low, high in pairwise(_GAPS):
         cells = []
-        for least, most in pairwise(_KIN):
+        for least, most in pairwise(_CORRELATIONS):
             of = (rows[:, 0] >= low) & (rows[:, 0] < high)
             of &= (rows[:, 1] >= least) & (rows[:, 1] < most)
             mean = np.average(rows[of, 3], weights=weights[of]) if of.any() else np.nan

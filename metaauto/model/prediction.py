@@ -12,6 +12,7 @@ import pandas as pd
 
 from metaauto.data.schema import TableSchema
 from metaauto.errors import ComponentError, SchemaMismatch
+from metaauto.model.fold_pipeline import last_step
 
 __all__ = ["CHUNK_ROWS", "as_rows", "average", "encoded_chunks"]
 
@@ -55,10 +56,11 @@ def average(
     total, mass = np.zeros(shape), np.zeros(len(frame))
     if len(frame) == 0:
         return total
+    selected: dict[str, Any] = {}
     with _threads_for(len(frame)):
         for name, weight, estimators in members:
             if weight > 0:
-                value, known = _mean_of_folds(name, estimators, frame, n_classes)
+                value, known = _mean_of_folds(name, estimators, frame, n_classes, selected)
                 total += weight * value
                 mass += weight * known
     lost = mass == 0
@@ -69,13 +71,17 @@ def average(
 
 
 def _mean_of_folds(
-    name: str, estimators: Sequence[Any], frame: Any, n_classes: int
+    name: str,
+    estimators: Sequence[Any],
+    frame: Any,
+    n_classes: int,
+    selected: dict[str, Any],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean over the fold models (0 if none is finite), and a 0/1 mask of finite rows."""
     total: Any = 0.0
     count = np.zeros(len(frame))
     for estimator in estimators:
-        value = _predict(name, estimator, frame, n_classes)
+        value = _predict(name, *last_step(estimator, frame, selected), n_classes)
         finite = np.isfinite(value).all(axis=1) if n_classes else np.isfinite(value)
         if not finite.all():
             logger.warning(
@@ -91,15 +97,15 @@ def _mean_of_folds(
     return total / (divisor[:, None] if n_classes else divisor), (count > 0).astype(np.float64)
 
 
-def _predict(name: str, estimator: Any, frame: Any, n_classes: int) -> np.ndarray:
-    """Return float64 predictions of one fold model, classes in the task's order."""
+def _predict(name: str, estimator: Any, rows: Any, n_classes: int) -> np.ndarray:
+    """Return float64 predictions for prepared rows, classes in the task's order."""
     if not n_classes:
-        value = np.array(estimator.predict(frame), dtype=np.float64).reshape(-1)
-        _check_rows(name, value, frame)
+        value = np.array(estimator.predict(rows), dtype=np.float64).reshape(-1)
+        _check_rows(name, value, rows)
         return value
-    raw = np.array(estimator.predict_proba(frame), dtype=np.float64)
+    raw = np.array(estimator.predict_proba(rows), dtype=np.float64)
     codes = np.asarray(estimator.classes_).astype(np.int64)
-    _check_rows(name, raw, frame)
+    _check_rows(name, raw, rows)
     if raw.ndim != 2 or raw.shape[1] != len(codes) or codes.max(initial=0) >= n_classes:
         raise ComponentError(
             f"Model {name!r} returned probabilities of shape {raw.shape} for {len(codes)} classes.",
@@ -114,10 +120,10 @@ def _predict(name: str, estimator: Any, frame: Any, n_classes: int) -> np.ndarra
         return np.divide(aligned, sums, out=uniform, where=sums != 0)
 
 
-def _check_rows(name: str, value: np.ndarray, frame: Any) -> None:
-    if value.shape[:1] != (len(frame),):
+def _check_rows(name: str, value: np.ndarray, rows: Any) -> None:
+    if value.shape[:1] != (rows.shape[0],):
         raise ComponentError(
-            f"Model {name!r} returned {value.shape[0]} predictions for {len(frame)} rows.",
+            f"Model {name!r} returned {value.shape[0]} predictions for {rows.shape[0]} rows.",
             hint="Fix its predict: it must return one value per row.",
         )
 

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from stand_in import stand_in
+from fake_model import fake_model
 
 from metaauto.analysis.dependence import partial_dependence
 from metaauto.analysis.error_slices import row_errors, worst_slices
@@ -51,7 +51,7 @@ def names(found):
 
 
 def test_importance_is_in_the_order_of_the_formula():
-    model, typed, y = stand_in(table(), _value)
+    model, typed, y = fake_model(table(), _value)
     found = column_importance(model, typed, y, METRICS["rmse"])
     assert names(found)[:3] == ["strong", "weak", "kind"] or names(found)[:3] == [
         "strong", "kind", "weak",
@@ -68,14 +68,14 @@ def test_importance_is_in_the_order_of_the_formula():
 def test_importance_is_positive_whatever_the_direction_of_the_metric(metric):
     frame = table()
     frame["target"] = np.where(frame["strong"] > 0, "yes", "no")
-    model, typed, y = stand_in(frame, _chances, metric=metric)
+    model, typed, y = fake_model(frame, _chances, metric=metric)
     found = column_importance(model, typed, y, METRICS[metric])
     assert names(found)[0] == "strong"
     assert found.columns[0].low > 0.0
 
 
 def test_without_answers_it_is_said_how_far_predictions_move():
-    model, typed, _ = stand_in(table(), _value)
+    model, typed, _ = fake_model(table(), _value)
     found = column_importance(model, typed)
     assert found.measure == ""
     assert names(found)[0] == "strong"
@@ -84,7 +84,7 @@ def test_without_answers_it_is_said_how_far_predictions_move():
 
 
 def test_neither_the_rows_nor_their_order_change():
-    model, typed, y = stand_in(table(), _value)
+    model, typed, y = fake_model(table(), _value)
     before = typed.copy()
     once, again = (column_importance(model, typed, y, METRICS["rmse"], seed=3) for _ in range(2))
     pd.testing.assert_frame_equal(typed, before)
@@ -99,7 +99,7 @@ def wide(columns: int = 90) -> pd.DataFrame:
 
 
 def test_of_many_columns_those_that_move_predictions_are_looked_at():
-    model, typed, y = stand_in(wide(), lambda t: (t["x77"] * 2 + t["x3"]).to_numpy())
+    model, typed, y = fake_model(wide(), lambda t: (t["x77"] * 2 + t["x3"]).to_numpy())
     found = column_importance(model, typed, y, METRICS["rmse"])
     assert names(found)[:2] == ["x77", "x3"]
     assert len(found.columns) == 40
@@ -112,7 +112,7 @@ def test_time_is_kept_and_what_was_missed_is_said():
         return typed["x3"].to_numpy()
 
     frame = pd.DataFrame(RANDOM.normal(size=(30_000, 30)), columns=[f"x{i}" for i in range(30)])
-    model, typed, y = stand_in(frame.assign(target=frame["x3"]), slow)
+    model, typed, y = fake_model(frame.assign(target=frame["x3"]), slow)
     start = time.monotonic()
     found = column_importance(model, typed, y, METRICS["rmse"], deadline=Deadline.after(0.01))
     assert time.monotonic() - start < 5.0
@@ -124,7 +124,7 @@ def test_time_is_kept_and_what_was_missed_is_said():
 
 
 def test_partial_dependence_follows_the_formula():
-    model, typed, _ = stand_in(table(), _value)
+    model, typed, _ = fake_model(table(), _value)
     strong, kind = partial_dependence(model, typed, ["strong", "kind"])
     slope = np.polyfit(strong["values"], strong["curves"][0]["mean"], 1)[0]
     assert slope == pytest.approx(3.0, abs=1e-3)
@@ -135,7 +135,7 @@ def test_partial_dependence_follows_the_formula():
 
 
 def test_partial_dependence_names_what_it_sets():
-    model, typed, _ = stand_in(table(), _value)
+    model, typed, _ = fake_model(table(), _value)
     opened, when = partial_dependence(model, typed, ["open", "when"])
     assert opened["values"] == ["no", "yes"]
     assert when["values"][0].startswith("2024-01")
@@ -145,7 +145,7 @@ def test_partial_dependence_names_what_it_sets():
 def test_partial_dependence_of_classes_is_of_the_second_of_two():
     frame = table()
     frame["target"] = np.where(frame["strong"] > 0, "yes", "no")
-    model, typed, _ = stand_in(frame, _chances, metric="roc_auc")
+    model, typed, _ = fake_model(frame, _chances, metric="roc_auc")
     (found,) = partial_dependence(model, typed, ["strong"])
     (curve,) = found["curves"]
     assert curve["class"] == "yes"
@@ -154,7 +154,7 @@ def test_partial_dependence_of_classes_is_of_the_second_of_two():
 
 def test_the_worst_group_is_found_and_noise_is_not():
     frame = table(2_000)
-    model, typed, _ = stand_in(frame, _value)
+    model, typed, _ = fake_model(frame, _value)
     noise = np.abs(np.random.default_rng(5).normal(size=len(frame)))
     assert worst_slices(model.task, typed, noise)["groups"] == []
     errors = noise + 2.0 * (frame["kind"] == "elm")
@@ -167,7 +167,7 @@ def test_the_worst_group_is_found_and_noise_is_not():
 
 def test_missing_cells_and_ranges_are_groups_too():
     frame = table(2_000)
-    model, typed, _ = stand_in(frame, _value)
+    model, typed, _ = fake_model(frame, _value)
     errors = np.where(frame["kind"].isna(), 3.0, 1.0) + np.where(frame["strong"] > 1.0, 2.0, 0.0)
     errors = errors + np.random.default_rng(1).random(len(errors)) / 10
     found = {(g["column"], g["value"]) for g in worst_slices(model.task, typed, errors)["groups"]}
@@ -176,7 +176,7 @@ def test_missing_cells_and_ranges_are_groups_too():
 
 
 def test_errors_of_rows():
-    model, _, _ = stand_in(table(), _value)
+    model, _, _ = fake_model(table(), _value)
     assert row_errors(model.task, np.array([1.0, 2.0]), np.array([3.0, 2.0]), None).tolist() == [
         2,
         0,
@@ -185,7 +185,7 @@ def test_errors_of_rows():
 
 class TestExamine:
     def model(self, frame):
-        model, *_ = stand_in(frame, _value)
+        model, *_ = fake_model(frame, _value)
         return model
 
     def test_all_of_it_is_json(self, monkeypatch):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Cli, environment, people
-from stores import ADVISED, make_store
+from stores import RECOMMENDED, make_store
 
 from metaauto.warmstart.suggest import suggest
 
@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_it_tells_the_table_its_like_and_what_to_try(quick_cli: Cli, folder: Path) -> None:
-    models = [option for one in ADVISED for option in ("--include", one.model)]
+    models = [option for one in RECOMMENDED for option in ("--include", one.model)]
     done = quick_cli(*BASE, "--knowledge", "k.db", "--cores", "1", *models)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
@@ -40,7 +40,7 @@ def test_it_tells_the_table_its_like_and_what_to_try(quick_cli: Cli, folder: Pat
     assert lines[5].startswith("Similar datasets  table ")
     assert lines[6].split() == ["model", "values", "seconds", "roc_auc", "reason"]
     rows = {line.split()[1]: line for line in lines[7:] if " 0." in line}
-    assert set(rows) == {one.model for one in ADVISED}
+    assert set(rows) == {one.model for one in RECOMMENDED}
     assert "n_neighbors=9" in rows["knn"]
     assert " 0.9000  near the best on table " in rows["knn"]
     assert " 0.6000  " in rows["extra_trees"]
@@ -139,6 +139,6 @@ def test_one_is_not_said_as_if_it_were_many(
     assert "\nKnowledge         1 configuration on 1 binary dataset\n" in done.stdout
     assert f"\n                  1 dataset in {folder / 'k.db'}\n" in done.stdout
     assert "\nSkipped           1 stored configuration: " in done.stdout
-    make_store(folder / "one.db", ADVISED[:1], tables=1)
+    make_store(folder / "one.db", RECOMMENDED[:1], tables=1)
     merged = quick_cli("knowledge", "merge", "one.db", "--store", "fresh.db").stdout
     assert merged.startswith("1 dataset, 1 configuration and 2 evaluations of ")

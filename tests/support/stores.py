@@ -20,7 +20,7 @@ from metaauto.knowledge import (
 PROVENANCE = ProvenanceFact("2026-01-31T12:00:00Z", "build", "0.1.0", {"numpy": "2.0"}, 0.02, 1)
 METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 #: One non-default configuration of some built-in models.
-ADVISED = (
+RECOMMENDED = (
     Configuration("knn", {"n_neighbors": 9}),
     Configuration("lda", {"shrinkage": "none"}),
     Configuration("logistic", {"C": 0.1}),
@@ -45,7 +45,7 @@ def usual_seconds(table: int, column: int) -> float:
 
 def make_store(
     path: Path,
-    configurations: Sequence[Configuration] = ADVISED,
+    configurations: Sequence[Configuration] = RECOMMENDED,
     *,
     kind: str = "binary",
     tables: int = 12,

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from command_line import people
-from stores import ADVISED, make_store
+from stores import RECOMMENDED, make_store
 
 from metaauto.configuration import Configuration
 from metaauto.data import plan_splits, prepare
@@ -38,8 +38,10 @@ def _prepared(target, metric):
 def test_stored_configurations_come_first_with_their_reasons(tmp_path, registry, dataset) -> None:
     store = make_store(tmp_path / "k.db")
     found = suggest(dataset, registry, knowledge=store, top=4)
-    assert {e.configuration.model for e in found.configurations[:3]} <= {c.model for c in ADVISED}
-    assert (found.datasets, found.known) == (12, len(ADVISED))
+    assert {e.configuration.model for e in found.configurations[:3]} <= {
+        c.model for c in RECOMMENDED
+    }
+    assert (found.datasets, found.known) == (12, len(RECOMMENDED))
     assert found.stores == {str(store): 12}
     assert len(found.similar) == 5
     weights = [weight for _, weight in found.similar]
@@ -58,7 +60,7 @@ def test_values_that_are_no_defaults_are_told(tmp_path, registry, dataset) -> No
         Configuration("knn", {"n_neighbors": 9, "categorical": "ordinal"}),
         Configuration("logistic", {}),
     )
-    store = make_store(tmp_path / "k.db", (*given, *ADVISED[1:2]))
+    store = make_store(tmp_path / "k.db", (*given, *RECOMMENDED[1:2]))
     found = suggest(dataset, registry, knowledge=store, include=["knn", "logistic"])
     stored = [entry for entry in found.configurations if entry.source == "knowledge"]
     changes = {entry.configuration.model: dict(entry.changes) for entry in stored}
@@ -69,10 +71,10 @@ def test_values_that_are_no_defaults_are_told(tmp_path, registry, dataset) -> No
 
 def test_scores_and_seconds_are_those_of_the_store(tmp_path, registry, dataset) -> None:
     store = make_store(tmp_path / "k.db", loss=lambda table, column: 0.1 + 0.1 * column)
-    found = suggest(dataset, registry, knowledge=store, include=[c.model for c in ADVISED])
+    found = suggest(dataset, registry, knowledge=store, include=[c.model for c in RECOMMENDED])
     by_model = {e.configuration.model: e for e in found.configurations if e.source == "knowledge"}
-    assert set(by_model) == {configuration.model for configuration in ADVISED}
-    for column, configuration in enumerate(ADVISED):
+    assert set(by_model) == {configuration.model for configuration in RECOMMENDED}
+    for column, configuration in enumerate(RECOMMENDED):
         # A loss of 0.1 is an area of 0.9.
         assert by_model[configuration.model].score == pytest.approx(0.9 - 0.1 * column, abs=1e-6)
         assert by_model[configuration.model].worker_seconds > 0
@@ -146,7 +148,7 @@ def test_a_table_learns_nothing_from_itself(tmp_path, registry, dataset) -> None
 
 def test_configurations_that_cannot_be_tried_are_counted(tmp_path, registry, dataset) -> None:
     unknown = (Configuration("oracle", {"a": 1}), Configuration("oracle", {"a": 2}))
-    store = make_store(tmp_path / "k.db", (*ADVISED, *unknown))
+    store = make_store(tmp_path / "k.db", (*RECOMMENDED, *unknown))
     found = suggest(dataset, registry, knowledge=store)
     assert found.skipped == {"oracle is excluded": 2}
     assert found.unfit["ridge"] == "does not support binary"

@@ -30,6 +30,9 @@ def as_matrix(X: Any) -> np.ndarray:
 class ColumnTransform(TransformerMixin, BaseEstimator):
     """Base class of the transformers: stores the columns of the training frame."""
 
+    takes_array = True
+    """Whether `transform` gives the same for a frame of floats and for its array."""
+
     def _set_columns(self, X: Any) -> None:
         self.n_features_in_ = X.shape[1]
         if isinstance(X, pd.DataFrame):

@@ -12,7 +12,7 @@ import pandas as pd
 from metaauto.data import TableSchema, prepare
 
 
-def stand_in(
+def fake_model(
     frame: pd.DataFrame,
     formula: Callable[[pd.DataFrame], Any],
     target: str = "target",

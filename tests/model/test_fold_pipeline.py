@@ -1,0 +1,90 @@
+"""The prepared rows are those of scikit-learn's own pipeline, bit for bit."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.tree import DecisionTreeClassifier
+
+from metaauto.components import BuildContext
+from metaauto.data import prepare
+from metaauto.model.fold_pipeline import last_step
+from metaauto.plugins.manager import PluginSettings, load_plugins
+from metaauto.search.pipeline import plan_preparation
+from metaauto.space import SearchSpace
+
+TABLES = 60
+
+
+def random_table(rng: np.random.Generator) -> pd.DataFrame:
+    rows = int(rng.integers(30, 80))
+    makers = {
+        "number": lambda: rng.normal(size=rows) * 10.0 ** rng.integers(-3, 4),
+        "count": lambda: rng.integers(0, 5, rows),
+        "level": lambda: rng.choice(list("abcdef"), rows),
+        "flag": lambda: rng.choice([True, False], rows),
+        "date": lambda: (
+            pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 999, rows), "D")
+        ),
+        "text": lambda: [" ".join(rng.choice(list("uvwxyz"), 6)) + f" {i}" for i in range(rows)],
+    }
+    names = rng.choice(list(makers), int(rng.integers(1, 7)))
+    table = pd.DataFrame({f"{name}{i}": makers[name]() for i, name in enumerate(names)})
+    table["number"] = rng.normal(size=rows)
+    if rng.random() < 0.7:
+        table = table.mask(rng.random(table.shape) < 0.15)
+    return table.assign(y=rng.permutation(np.arange(rows) % 2))
+
+
+def test_the_rows_equal_those_of_the_pipeline() -> None:
+    registry = load_plugins(PluginSettings(only=())).registry
+    chosen = random.Random(0)
+    kinds = set()
+    for seed in range(TABLES):
+        table = random_table(np.random.default_rng(seed))
+        dataset = prepare(table, "y")
+        space = SearchSpace(registry, dataset.task)
+        configuration = space.sample(chosen)
+        plan = plan_preparation(space, registry, configuration)
+        context = BuildContext("binary", len(table), dataset.X.shape[1], 2, seed, 1, "roc_auc")
+        steps = [("preprocess", plan.build(space, context))]
+        rows = steps[0][1].fit_transform(dataset.X, dataset.y)
+        if (reduce := plan.build_reduction(context)) is not None:
+            rows = reduce.fit_transform(rows, dataset.y)
+            steps.append(("reduce", reduce))
+        model = DecisionTreeClassifier(max_depth=2).fit(rows, dataset.y)
+        pipeline = Pipeline([*steps, ("model", model)])
+        new = (
+            random_table(np.random.default_rng(seed)).replace({"a": "unseen"}).iloc[: 1 + seed % 3]
+        )
+        frame = dataset.schema.encode(new)
+        expected = pipeline[:-1].transform(frame)
+        selected: dict[str, object] = {}
+        for fold_model in (pipeline, FrozenEstimator(pipeline)):
+            last, found = last_step(fold_model, frame, selected)
+            assert last is model
+            assert type(found) is type(expected)
+            kinds.add(type(found))
+            assert found.dtype == expected.dtype
+            if sparse.issparse(found):
+                found, wanted = found.toarray(), expected.toarray()
+            else:
+                assert found.flags.c_contiguous == expected.flags.c_contiguous
+                wanted = expected
+            assert found.tobytes() == wanted.tobytes()
+    assert len(kinds) == 2, "sparse and dense rows"
+
+
+def test_other_estimators_receive_the_frame() -> None:
+    frame = pd.DataFrame({"a": [1.0, 2.0]})
+    model = DecisionTreeClassifier()
+    assert last_step(model, frame) == (model, frame) or last_step(model, frame)[1] is frame
+    for nothing in (None, "passthrough"):
+        last, rows = last_step(Pipeline([("preprocess", nothing), ("model", model)]), frame)
+        assert last is model
+        assert rows is frame
