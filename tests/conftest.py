@@ -22,6 +22,11 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the longest tests first, so that no worker waits for another one at the end."""
+    items.sort(key=lambda item: "test_the_examples_of_a_page_work" not in item.name)
+
+
 @pytest.fixture(autouse=True)
 def _isolated_knowledge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Use a temporary knowledge store instead of the user's store."""

@@ -8,7 +8,7 @@ from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
 import pytest
-from command_line import QUICK, Cli, caller, people
+from command_line import QUICK, Cli, caller, in_process, people
 
 
 @pytest.fixture
@@ -44,9 +44,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     people().to_csv(folder / "people.csv", index=False)
     people(40, seed=1).to_csv(folder / "new.csv", index=False)
-    call = caller(folder)
     for target, model in (("buys", "logistic"), ("income", "ridge")):
         arguments = ("--target", target, "--include", model, "--out", f"{target}.metaauto")
-        done = call("fit", "people.csv", *QUICK, *arguments)
-        assert done.returncode == 0, done.stderr
+        in_process(folder, "fit", "people.csv", *QUICK, *arguments)
     return folder

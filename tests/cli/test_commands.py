@@ -1,4 +1,4 @@
-"""The commands end to end, each in a process of its own."""
+"""The commands end to end."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def test_a_fit_tells_what_it_does_and_how_to_go_on(cli: Cli, tmp_path: Path) -> 
     assert {path.name for path in tmp_path.iterdir()} == {"t.csv", "m.metaauto", "temporary"}
 
 
-def test_quiet_and_json_are_for_programs(cli: Cli, tmp_path: Path) -> None:
+def test_quiet_and_json_are_for_programs(quick_cli: Cli, tmp_path: Path) -> None:
     people().to_csv(tmp_path / "t.csv", index=False)
     arguments = ("--include", "lda", "--holdout", "0.2", "--out", "m.metaauto", "--quiet", "--json")
-    done = cli("fit", "t.csv", "--target", "buys", *QUICK, *arguments)
+    done = quick_cli("fit", "t.csv", "--target", "buys", *QUICK, *arguments)
     assert (done.returncode, done.stderr) == (0, "")
     told = json.loads(done.stdout)
     assert told["metric"] == "roc_auc"
@@ -58,12 +58,12 @@ def test_quiet_and_json_are_for_programs(cli: Cli, tmp_path: Path) -> None:
     assert sum(told["members"].values()) == pytest.approx(1.0)
 
 
-def test_options_reach_the_fit(cli: Cli, tmp_path: Path) -> None:
+def test_options_reach_the_fit(quick_cli: Cli, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     table = people().assign(w=random.random(120), g=np.arange(120) // 3)
     table.to_parquet(tmp_path / "t.parquet")
     arguments = "--metric f1 --weights w --groups g --role house=categorical --include logistic"
-    done = cli(
+    done = quick_cli(
         *(
             "fit",
             "t.parquet",
@@ -87,7 +87,9 @@ def test_options_reach_the_fit(cli: Cli, tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_the_same_trials_and_seed_give_the_same_model_twice(cli: Cli, tmp_path: Path) -> None:
+def test_the_same_trials_and_seed_give_the_same_model_twice(
+    cli: Cli, quick_cli: Cli, tmp_path: Path
+) -> None:
     people().to_csv(tmp_path / "t.csv", index=False)
     told = []
     for name in ("one", "two"):
@@ -95,8 +97,10 @@ def test_the_same_trials_and_seed_give_the_same_model_twice(cli: Cli, tmp_path: 
         models = ("--include", "extra_trees", "--include", "lda", "--out", f"{name}.metaauto")
         done = cli("fit", "t.csv", "--target", "buys", *arguments, *models)
         assert done.returncode == 0, done.stderr
-        board = json.loads(cli("leaderboard", f"{name}.metaauto", "--json").stdout)["leaderboard"]
-        predicted = cli("predict", f"{name}.metaauto", "t.csv", "--proba").stdout
+        board = json.loads(quick_cli("leaderboard", f"{name}.metaauto", "--json").stdout)[
+            "leaderboard"
+        ]
+        predicted = quick_cli("predict", f"{name}.metaauto", "t.csv", "--proba").stdout
         plain = [{k: v for k, v in row.items() if k not in ("seconds", "memory")} for row in board]
         told.append((plain, predicted))
     assert told[0] == told[1]
@@ -104,12 +108,11 @@ def test_the_same_trials_and_seed_give_the_same_model_twice(cli: Cli, tmp_path: 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv", "parquet", "jsonl"])
 def test_predictions_are_written_in_the_order_of_the_rows(
-    kind: str, trained: Path, tmp_path: Path
+    kind: str, quick_cli: Cli, trained: Path, tmp_path: Path
 ) -> None:
-    call = caller(tmp_path)
     file = tmp_path / f"p.{kind}"
     model, data = trained / "buys.metaauto", trained / "new.csv"
-    done = call("predict", str(model), str(data), "-o", file.name)
+    done = quick_cli("predict", str(model), str(data), "-o", file.name)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     read = {
         "csv": pd.read_csv,
@@ -124,20 +127,20 @@ def test_predictions_are_written_in_the_order_of_the_rows(
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [file.name]
 
 
-def test_number_names_are_known_by_target_and_model(cli: Cli, tmp_path: Path) -> None:
+def test_number_names_are_known_by_target_and_model(quick_cli: Cli, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.integers(0, 99, size=(60, 3)), columns=["3", "1", "0.5"])
     frame["label"] = frame["3"] + 0.5
     frame.to_csv(tmp_path / "train.csv", index=False)
     frame[["3", "1", "0.5"]].to_csv(tmp_path / "new.csv", index=False)
     arguments = (*QUICK, "--include", "ridge", "--out", "m.metaauto")
-    done = cli("fit", "train.csv", "--target", "label", *arguments)
+    done = quick_cli("fit", "train.csv", "--target", "label", *arguments)
     assert done.returncode == 0, done.stderr
-    done = cli("predict", "m.metaauto", "new.csv", "-o", "predictions.csv")
+    done = quick_cli("predict", "m.metaauto", "new.csv", "-o", "predictions.csv")
     assert done.returncode == 0, done.stderr
     assert len(pd.read_csv(tmp_path / "predictions.csv")) == 60
     (tmp_path / "values.csv").write_text("5,7,9\n1,2,3\n")
-    done = cli("predict", "m.metaauto", "values.csv", "-o", "predictions.csv")
+    done = quick_cli("predict", "m.metaauto", "values.csv", "-o", "predictions.csv")
     assert done.returncode == 1
     assert "its first line, '5, 7, 9', was read as values" in " ".join(done.stderr.split())
 
@@ -153,16 +156,16 @@ def test_probabilities_and_standard_streams(trained: Path, tmp_path: Path) -> No
     assert sum(float(cell) for cell in lines[1].split(",")) == pytest.approx(1.0)
 
 
-def test_amounts_are_predicted(trained: Path, tmp_path: Path) -> None:
-    done = caller(tmp_path)("predict", str(trained / "income.metaauto"), str(trained / "new.csv"))
+def test_amounts_are_predicted(quick_cli: Cli, trained: Path, tmp_path: Path) -> None:
+    done = quick_cli("predict", str(trained / "income.metaauto"), str(trained / "new.csv"))
     values = [float(line) for line in done.stdout.splitlines()[1:]]
     assert done.stdout.startswith("income\n")
     assert 1000 < np.mean(values) < 5000
 
 
-def test_unseen_categories_are_a_warning(trained: Path, tmp_path: Path) -> None:
+def test_unseen_categories_are_a_warning(quick_cli: Cli, trained: Path, tmp_path: Path) -> None:
     people(20).assign(city="Rome").to_csv(tmp_path / "t.csv", index=False)
-    done = caller(tmp_path)("predict", str(trained / "buys.metaauto"), "t.csv", "-o", "p.csv")
+    done = quick_cli("predict", str(trained / "buys.metaauto"), "t.csv", "-o", "p.csv")
     assert done.returncode == 0
     assert done.stderr.splitlines() == [
         "Warning: Column 'city': 20 cells have values not seen at training; they are treated as "
@@ -170,10 +173,9 @@ def test_unseen_categories_are_a_warning(trained: Path, tmp_path: Path) -> None:
     ]
 
 
-def test_scores_are_those_of_scikit_learn(trained: Path, tmp_path: Path) -> None:
-    call = caller(tmp_path)
+def test_scores_are_those_of_scikit_learn(quick_cli: Cli, trained: Path, tmp_path: Path) -> None:
     model, data = trained / "buys.metaauto", trained / "new.csv"
-    done = call("evaluate", str(model), str(data), "--json")
+    done = quick_cli("evaluate", str(model), str(data), "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     frame = pd.read_csv(data)
@@ -187,34 +189,33 @@ def test_scores_are_those_of_scikit_learn(trained: Path, tmp_path: Path) -> None
     assert {"log_loss", "brier", "f1", "mcc", "balanced_accuracy"} <= set(told["scores"])
 
 
-def test_scores_for_people(trained: Path, tmp_path: Path) -> None:
+def test_scores_for_people(quick_cli: Cli, trained: Path, tmp_path: Path) -> None:
     frame = pd.read_csv(trained / "new.csv").rename(columns={"buys": "truth"})
     frame.loc[:2, "truth"] = None
     frame.to_csv(tmp_path / "t.csv", index=False)
-    call = caller(tmp_path)
     arguments = ("--target", "truth", "--metric", "f1", "--metric", "log_loss")
-    done = call("evaluate", str(trained / "buys.metaauto"), "t.csv", *arguments)
+    done = quick_cli("evaluate", str(trained / "buys.metaauto"), "t.csv", *arguments)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "37 rows; 3 without a target dropped"
     assert [line.split()[0] for line in lines[2:]] == ["f1", "log_loss"]
     assert [line.split()[2] for line in lines[2:]] == ["higher", "lower"]
-    amounts = call("evaluate", str(trained / "income.metaauto"), str(trained / "new.csv"))
+    amounts = quick_cli("evaluate", str(trained / "income.metaauto"), str(trained / "new.csv"))
     assert {line.split()[0] for line in amounts.stdout.splitlines()[2:]} == {
         "rmse", "mae", "median_ae", "r2",
     }  # fmt: skip
 
 
-def test_one_class_leaves_a_score_open(trained: Path, tmp_path: Path) -> None:
+def test_one_class_leaves_a_score_open(quick_cli: Cli, trained: Path, tmp_path: Path) -> None:
     frame = pd.read_csv(trained / "new.csv")
     frame[frame["buys"] == "yes"].to_csv(tmp_path / "t.csv", index=False)
-    done = caller(tmp_path)("evaluate", str(trained / "buys.metaauto"), "t.csv", "--json")
+    done = quick_cli("evaluate", str(trained / "buys.metaauto"), "t.csv", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["scores"]["roc_auc"] is None
 
 
-def test_the_leaderboard_is_a_table(trained: Path, tmp_path: Path) -> None:
-    done = caller(tmp_path)("leaderboard", str(trained / "buys.metaauto"))
+def test_the_leaderboard_is_a_table(quick_cli: Cli, trained: Path, tmp_path: Path) -> None:
+    done = quick_cli("leaderboard", str(trained / "buys.metaauto"))
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "roc_auc, higher is better; target 'buys'"
@@ -223,16 +224,18 @@ def test_the_leaderboard_is_a_table(trained: Path, tmp_path: Path) -> None:
     assert names == {"ensemble", "logistic-1", "logistic-2", "dummy-0"}
 
 
-def test_a_note_on_the_scores_is_told_by_fit_and_leaderboard(cli: Cli, tmp_path: Path) -> None:
+def test_a_note_on_the_scores_is_told_by_fit_and_leaderboard(
+    quick_cli: Cli, tmp_path: Path
+) -> None:
     people().to_csv(tmp_path / "t.csv", index=False)
     arguments = ("--include", "hist_gradient_boosting", "--out", "m.metaauto", "--json")
-    done = cli("fit", "t.csv", "--target", "buys", *QUICK, *arguments)
+    done = quick_cli("fit", "t.csv", "--target", "buys", *QUICK, *arguments)
     assert done.returncode == 0, done.stderr
     (note,) = json.loads(done.stdout)["notes"]
     assert note.startswith("hist_gradient_boosting used the validation folds for early stopping")
     assert done.stderr.count(note) == 1
-    assert cli("leaderboard", "m.metaauto").stdout.splitlines()[-1] == note
-    assert json.loads(cli("leaderboard", "m.metaauto", "--json").stdout)["notes"] == [note]
+    assert quick_cli("leaderboard", "m.metaauto").stdout.splitlines()[-1] == note
+    assert json.loads(quick_cli("leaderboard", "m.metaauto", "--json").stdout)["notes"] == [note]
 
 
 def test_help_is_quick_and_teaches(cli: Cli, tmp_path: Path) -> None:
@@ -345,14 +348,13 @@ def test_a_fit_goes_on_when_nobody_reads_its_progress(tmp_path: Path) -> None:
     assert (tmp_path / "m.metaauto").is_file()
 
 
-def test_a_model_is_not_replaced_unasked(trained: Path, tmp_path: Path) -> None:
-    call = caller(tmp_path)
+def test_a_model_is_not_replaced_unasked(quick_cli: Cli, trained: Path, tmp_path: Path) -> None:
     people().to_csv(tmp_path / "t.csv", index=False)
     (tmp_path / "model.metaauto").write_text("precious")
     arguments = ("fit", "t.csv", "--target", "buys", *QUICK, "--include", "lda", "--quiet")
-    done = call(*arguments)
+    done = quick_cli(*arguments)
     assert done.returncode == 1
     assert "exists already" in done.stderr
     assert (tmp_path / "model.metaauto").read_text() == "precious"
-    assert call(*arguments, "--out", "model.metaauto").returncode == 0
+    assert quick_cli(*arguments, "--out", "model.metaauto").returncode == 0
     assert metaauto.load(tmp_path / "model.metaauto").task.target == "buys"

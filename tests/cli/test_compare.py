@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from command_line import Cli, caller, people
+from command_line import Cli, in_process, people
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +13,6 @@ def fits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fits")
     people(200).to_csv(folder / "t.csv", index=False)
     people(200, seed=4).to_csv(folder / "other.csv", index=False)
-    call = caller(folder)
     common = ("--cores", "1", "--memory", "2", "--cv", "2", "--quiet", "--target", "buys")
     for name, *more in (
         ("one", "t.csv", "--trials", "1", "--include", "lda"),
@@ -21,8 +20,7 @@ def fits(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("loss", "t.csv", "--trials", "1", "--include", "lda", "--metric", "log_loss"),
         ("other", "other.csv", "--trials", "1", "--include", "lda"),
     ):
-        done = call("fit", *more, *common, "--out", f"{name}.metaauto")
-        assert done.returncode == 0, done.stderr
+        in_process(folder, "fit", *more, *common, "--out", f"{name}.metaauto")
     return folder
 
 

@@ -43,29 +43,24 @@ def test_a_model_goes_through_standard_streams(trained: Path, tmp_path: Path) ->
 
 
 def test_tables_and_models_to_look_at_go_through_standard_streams(
-    trained: Path, tmp_path: Path
+    quick_cli: Cli, trained: Path, tmp_path: Path
 ) -> None:
     model, new = str(trained / "buys.metaauto"), str(trained / "new.csv")
     table, packed = Path(new).read_bytes(), Path(model).read_bytes()
     by_row = ("--row", "0", "--explainer", "permutation", "--json")
-    wanted = piped(tmp_path, "explain", model, new, *by_row)
+    wanted = quick_cli("explain", model, new, *by_row)
     assert wanted.returncode == 0, wanted.stderr
-    for stdin, arguments in (
-        (table, (model, "-")),
-        (packed, ("-", new)),
-        (table, (model, new, "--background", "-")),
-    ):
+    for stdin, arguments in ((packed, ("-", new)), (table, (model, new, "--background", "-"))):
         done = piped(tmp_path, "explain", *arguments, *by_row, stdin=stdin)
-        assert (done.returncode, done.stdout) == (0, wanted.stdout), done.stderr
+        assert (done.returncode, done.stdout.decode()) == (0, wanted.stdout), done.stderr
     few = ("--budget", "1s")
     told = piped(tmp_path, "report", model, "--data", "-", "-o", "-", *few, stdin=table)
     assert told.returncode == 0, told.stderr
     assert b"the 40 rows given with --data" in told.stdout
     # A model without a name gives its report no name either.
-    for arguments in (("-",), ("-", "--data", new, *few)):
-        told = piped(tmp_path, "report", *arguments, stdin=packed)
-        assert told.returncode == 0, told.stderr
-        assert told.stdout.startswith(b"<!DOCTYPE html>")
+    told = piped(tmp_path, "report", "-", stdin=packed)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith(b"<!DOCTYPE html>")
     assert [path.name for path in tmp_path.iterdir()] == ["temporary"]
     assert not list((tmp_path / "temporary").glob("metaauto-*"))
 

@@ -123,10 +123,10 @@ def test_every_block_says_its_language():
 @pytest.mark.parametrize(
     ("long", "short"),
     [
-        ("metaauto fit a.csv", "metaauto fit --exclude mlp,gaussian_process a.csv --trials 2"),
+        ("metaauto fit a.csv", "metaauto fit --include lda,ridge,knn a.csv --trials 2"),
         (
             "metaauto fit a.csv --budget 5m --out m",
-            "metaauto fit --exclude mlp,gaussian_process a.csv --trials 2 --out m",
+            "metaauto fit --include lda,ridge,knn a.csv --trials 2 --out m",
         ),
         (
             "metaauto fit a.csv --trials 20 --include knn",

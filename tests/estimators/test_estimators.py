@@ -20,6 +20,7 @@ from metaauto.errors import DataError, ReadError, SettingError, UnknownName
 
 # Fits that take a fraction of a second once the first has started the workers' parent.
 TINY = {"budget": "2 trials", "n_jobs": 1, "random_state": 0, "cv": 2, "memory": 2}
+ONE = {**TINY, "budget": "1 trial"}
 WEIGHTS = (
     "a row of weight 2 is one row to the folds, and two rows may fall into two folds: the models "
     "of the folds then see other rows"
@@ -33,7 +34,7 @@ EXPECTED_FAILURES = {
 
 
 @parametrize_with_checks(
-    [AutoClassifier(include=["logistic"], **TINY), AutoRegressor(include=["ridge"], **TINY)],
+    [AutoClassifier(include=["lda"], **ONE), AutoRegressor(include=["ridge"], **ONE)],
     expected_failed_checks=lambda estimator: EXPECTED_FAILURES,
 )
 @pytest.mark.filterwarnings("ignore:.*SCIPY_ARRAY_API")
@@ -127,10 +128,9 @@ def test_a_sparse_table_that_would_not_fit_is_refused() -> None:
         AutoClassifier(**TINY).fit(X, np.arange(100) % 2)
 
 
-@pytest.mark.parametrize("budget", ["2 trials", "2t", "2 TRIALS", "2 trial"])
-def test_a_budget_of_trials_is_reproducible(budget: str, cancer: pd.DataFrame) -> None:
+def test_a_budget_of_trials_is_reproducible(cancer: pd.DataFrame) -> None:
     X, y = cancer.drop(columns="target"), cancer["target"]
-    options = {**TINY, "budget": budget, "include": ["extra_trees"]}
+    options = {**TINY, "include": ["extra_trees"]}
     one, two = (AutoClassifier(**options).fit(X, y) for _ in range(2))
     np.testing.assert_array_equal(one.predict_proba(X), two.predict_proba(X))
     assert len(one.leaderboard_) == 2 + 2
@@ -146,7 +146,7 @@ def test_seconds_are_a_budget() -> None:
 def test_a_metric_of_ones_own_drives_the_search(cancer: pd.DataFrame) -> None:
     X, y = cancer.drop(columns="target"), cancer["target"]
     for metric in ("f1", make_scorer(fbeta_score, beta=2)):
-        auto = AutoClassifier(include=["lda"], metric=metric, **TINY).fit(X, y)
+        auto = AutoClassifier(include=["lda"], metric=metric, **ONE).fit(X, y)
         assert 0.9 < auto.model_.facts["score"] <= 1.0
 
 

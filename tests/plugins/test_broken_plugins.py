@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import metaauto
+from metaauto.cli import main
 
 HOME = Path(metaauto.__file__).parent.parent
 BUDGET = 20.0
@@ -146,11 +147,14 @@ def test_the_list_names_each_plugin_and_its_fault(folder):
 
 
 @pytest.mark.parametrize("name", AT_LOADING)
-def test_a_faulty_plugin_can_be_shown(folder, name):
-    done = call(folder, "plugins", "show", name)
-    assert done.returncode == 0
-    assert AT_LOADING[name][1] in done.stdout
-    assert f"METAAUTO_DISABLE_PLUGINS={name}" in done.stdout
+def test_a_faulty_plugin_can_be_shown(folder, name, monkeypatch, capsys):
+    monkeypatch.setenv("METAAUTO_PLUGINS_DIR", str(folder))
+    with pytest.raises(SystemExit) as ending:
+        main(["plugins", "show", name])
+    assert ending.value.code == 0
+    shown = capsys.readouterr().out
+    assert AT_LOADING[name][1] in shown
+    assert f"METAAUTO_DISABLE_PLUGINS={name}" in shown
 
 
 def test_the_fit_ends_in_time_with_a_good_model(fitted):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 import metaauto
 
@@ -50,6 +51,17 @@ def caller(folder: Path) -> Cli:
         )
 
     return call
+
+
+def in_process(folder: Path, *arguments: str) -> None:
+    """Call ``metaauto`` in this process, which saves its imports; it must succeed."""
+    from metaauto.cli import main
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        with pytest.raises(SystemExit) as ending:
+            main(arguments)
+    assert ending.value.code == 0
 
 
 def people(rows: int = 120, seed: int = 0) -> pd.DataFrame:
