@@ -16,7 +16,7 @@ from metaauto.run import MARKER, RunRecord, read_run
 
 __all__ = ["Compared", "differing_options", "read_compared", "result"]
 
-_NO_OPTIONS = ("data", "target", "fingerprint", "metric_used")
+_NO_OPTIONS = ("data", "target", "fingerprint", "metric_used", "positive_used")
 _FAILURES = ("failed", "crashed", "timeout", "memory")
 
 
@@ -39,6 +39,8 @@ class Compared:
     score, single_score, baseline_score, holdout_score : float, optional
         Out-of-fold scores of the ensemble, the best single model and the baseline; score of the
         ensemble on the holdout.
+    positive : object
+        Positive class, if the metric scores it.
     interval, holdout_interval : mapping, optional
         Intervals of the ensemble's scores, from `metaauto.analysis.fit_summary`.
     trials : dict of str to int
@@ -58,6 +60,7 @@ class Compared:
     status: str
     metric: str
     target: str
+    positive: Any = None
     greater_is_better: bool = True
     score: float | None = None
     single_score: float | None = None
@@ -117,6 +120,7 @@ def _of_model(name: str, manifest: Mapping[str, Any]) -> Compared:
         status="finished",
         metric=manifest["metric"],
         target=manifest["task"]["target"],
+        positive=_scored_class(manifest["task"]),
         greater_is_better=facts.get("greater_is_better", True),
         trials=dict(Counter(str(row.get("status")) for row in rows)),
         seconds=facts.get("seconds"),
@@ -125,6 +129,10 @@ def _of_model(name: str, manifest: Mapping[str, Any]) -> Compared:
         fingerprint=facts.get("fingerprint", ""),
         **_scores(facts),
     )
+
+
+def _scored_class(task: Mapping[str, Any]) -> Any:
+    return task.get("positive") if task.get("metric_has_positive") else None
 
 
 def _of_run(name: str, record: RunRecord) -> Compared:
@@ -147,6 +155,7 @@ def _of_run(name: str, record: RunRecord) -> Compared:
         status=record.status,
         metric=metric,
         target=str(settings.get("target") or ""),
+        positive=settings.get("positive_used"),
         greater_is_better=result.get("greater_is_better", better),
         trials=dict(Counter(trial["status"] for trial in record.trials)),
         seconds=result.get("seconds", record.seconds),
@@ -174,7 +183,7 @@ def differing_options(fits: Sequence[Compared]) -> dict[str, list[Any]]:
 
 def result(fits: Sequence[Compared]) -> str:
     """Return in one sentence which fit is best and whether the intervals overlap."""
-    if len({fit.metric for fit in fits}) > 1:
+    if len({(fit.metric, fit.positive) for fit in fits}) > 1:
         return "The metrics differ: the scores are not comparable."
     if len({fit.fingerprint for fit in fits if fit.fingerprint}) > 1:
         return "The tables differ: the scores are not comparable."

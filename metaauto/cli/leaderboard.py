@@ -30,6 +30,7 @@ def command(model: str, as_json: bool) -> None:
     All scores are out-of-fold scores over the same rows. Only the manifest of the model file is
     read; no model is loaded.
     """
+    from metaauto.model.manifest import metric_label_of
     from metaauto.model.save import read_manifest
     from metaauto.text import format_score
 
@@ -44,6 +45,7 @@ def command(model: str, as_json: bool) -> None:
                 "task": manifest["task"]["kind"],
                 "target": manifest["task"]["target"],
                 "metric": manifest["metric"],
+                "positive": manifest["task"].get("positive"),
                 "greater_is_better": facts.get("greater_is_better"),
                 "notes": facts.get("notes", []),
                 "leaderboard": rows,
@@ -51,7 +53,8 @@ def command(model: str, as_json: bool) -> None:
         )
         return
     better = "higher" if facts.get("greater_is_better", True) else "lower"
-    print_line(f"{manifest['metric']}, {better} is better; target {manifest['task']['target']!r}")
+    metric = metric_label_of(manifest)
+    print_line(f"{metric}, {better} is better; target {manifest['task']['target']!r}")
     print_table(
         [
             {

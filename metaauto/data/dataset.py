@@ -14,6 +14,7 @@ from metaauto.data.dtypes import date_cells, float_cells, storage_of
 from metaauto.data.findings import Finding
 from metaauto.data.fingerprint import fingerprint
 from metaauto.data.parsing import as_date_list, date_format, distinct, number_format, numbers_of
+from metaauto.data.positive import positive_class
 from metaauto.data.read import as_table
 from metaauto.data.roles import inspect_columns
 from metaauto.data.schema import TableSchema
@@ -82,6 +83,7 @@ def prepare(
     groups: Any = None,
     time: Any = None,
     drop_missing_target: bool = True,
+    positive: Any = None,
 ) -> Dataset:
     """Prepare a table for the search.
 
@@ -102,6 +104,8 @@ def prepare(
         Column names (these columns are not features), or the values.
     drop_missing_target : bool, default=True
         Drop rows without a target; otherwise they raise an error.
+    positive : object, optional
+        Positive class of a binary task; see `metaauto.data.positive.positive_class`.
 
     Returns
     -------
@@ -164,6 +168,7 @@ def prepare(
             weighted="weights" in auxiliary,
             groups=str(auxiliary["groups"].name) if "groups" in auxiliary else None,
             time=str(auxiliary["time"].name) if "time" in auxiliary else None,
+            positive=positive_class(read.classes, read.counts, positive),
         ),
         schema=schema,
         X=X,

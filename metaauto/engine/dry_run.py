@@ -8,7 +8,7 @@ from typing import Any
 from metaauto.budget import Budget
 from metaauto.data import Dataset, plan_splits, read_table
 from metaauto.engine.options import FitOptions
-from metaauto.engine.setup import prepare_task
+from metaauto.engine.setup import check_splits, prepare_task
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.warmstart.suggest import Suggestion, suggest
 
@@ -115,7 +115,7 @@ def plan_fit(data: Any, target: Any = None, options: FitOptions | None = None) -
     registry = load_plugins(settings, options.plugin_objects).registry
     frame = read_table(data, registry.readers(), columns=options.named_columns(target))
     target = frame.attrs.get("target") if target is None else target
-    dataset, _ = prepare_task(frame, target, options, registry)
+    dataset, metric = prepare_task(frame, target, options, registry)
     splits = plan_splits(
         dataset,
         cv=options.cv,
@@ -124,6 +124,7 @@ def plan_fit(data: Any, target: Any = None, options: FitOptions | None = None) -
         budget_seconds=clock.seconds if clock.is_timed else None,
         cores=clock.cores,
     )
+    check_splits(metric, dataset, splits)
     suggestion = suggest(
         dataset,
         registry,
