@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from metaauto.data.dtypes import arrow_cells
 from metaauto.data.parsing import as_text, distinct, number_format, numbers_of
 from metaauto.errors import MetaautoError, TargetError
 from metaauto.metrics import Metric, resolve_metric
@@ -155,7 +156,7 @@ def known_targets(
             else f"Several columns are named {name!r}.",
             hint="Name the target column with --target.",
         )
-    labels = frame.iloc[:, names.index(name)]
+    labels = arrow_cells(frame.iloc[:, names.index(name)])
     present = labels.notna().to_numpy()
     if not present.any():
         raise TargetError(

@@ -62,6 +62,7 @@ def explain_rows(
     UnknownName
         The class or explainer is unknown.
     """
+    frame = model.schema.named(frame)
     rows = frame.iloc[list(chosen)].reset_index(drop=True)
     if rows.empty:
         return []

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_or_1d
+from sklearn.utils.validation import assert_all_finite, check_is_fitted
 
+from metaauto.data.dtypes import float_cells, storage_of
 from metaauto.engine.options import FitOptions
 from metaauto.estimators.base import AutoEstimator
 
@@ -157,8 +159,8 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
     def _options(self, sample_weight: Any, groups: Any, rows: int) -> FitOptions:
         return replace(super()._options(sample_weight, groups, rows), positive=self.positive)
 
-    def _checked_target(self, y: Any) -> Any:
-        labels = column_or_1d(y, warn=True)
-        assert_all_finite(labels, input_name="y", estimator_name=type(self).__name__)
-        check_classification_targets(labels)
-        return labels
+    def _check_labels(self, values: pd.Series) -> None:
+        if storage_of("y", values) == "number":
+            numbers = float_cells(values)
+            assert_all_finite(numbers, input_name="y", estimator_name=type(self).__name__)
+            check_classification_targets(numbers)

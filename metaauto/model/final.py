@@ -146,8 +146,8 @@ class FinalModel:
         Parameters
         ----------
         X : DataFrame, array of shape (n, columns), sparse matrix, dict or list of dicts
-            Rows with the columns of the training table, in any order; others are ignored. Arrays
-            are accepted if the training table was one. It is not modified.
+            Rows with the columns of the training table, in any order; others are ignored. The
+            columns of an array are in the order of the training table. It is not modified.
         chunk_rows : int, default=100000
             Rows predicted at a time, which bounds the memory.
 
