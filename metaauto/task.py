@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
+from metaauto.text import metric_label
+
 __all__ = ["TASK_KINDS", "Column", "Role", "Task", "reference_task"]
 
 TASK_KINDS = ("binary", "multiclass", "regression")
@@ -103,6 +105,11 @@ class Task:
         Whether rows have sample weights.
     groups, time : str, optional
         Group and time column of the splits.
+    positive : object, optional
+        Positive class of a binary task: one of ``classes``. None in models of earlier releases,
+        where it was the last class.
+    metric_has_positive : bool
+        Whether the metric scores the positive class, such as F1.
     """
 
     kind: str
@@ -115,6 +122,8 @@ class Task:
     weighted: bool = False
     groups: str | None = None
     time: str | None = None
+    positive: Any = None
+    metric_has_positive: bool = False
 
     @property
     def is_classification(self) -> bool:
@@ -125,6 +134,21 @@ class Task:
     def n_classes(self) -> int:
         """Number of classes; 0 in regression."""
         return len(self.classes) if self.classes is not None else 0
+
+    @property
+    def positive_code(self) -> int:
+        """Code of the positive class of a binary task: 0 or 1."""
+        return 1 if self.positive is None else (self.classes or ()).index(self.positive)
+
+    @property
+    def scored_class(self) -> Any:
+        """The positive class if the metric scores it, such as F1; else None."""
+        return self.positive if self.metric_has_positive else None
+
+    @property
+    def metric_label(self) -> str:
+        """Name of the metric, with the class that it scores: ``"f1 of 'yes'"``."""
+        return metric_label(self.metric, self.scored_class)
 
     @cached_property
     def features(self) -> tuple[Column, ...]:
@@ -157,7 +181,10 @@ class Task:
         for key in ("classes", "class_counts"):
             if values.get(key) is not None:
                 values[key] = tuple(values[key])
-        return cls(**values)
+        task = cls(**values)
+        if task.positive is not None and task.positive not in (task.classes or ()):
+            raise ValueError(f"The positive class {task.positive!r} is not one of the classes.")
+        return task
 
 
 def reference_task(kind: str) -> Task:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-__all__ = ["ENDINGS", "clock_time", "counted", "format_score", "printable", "shortened"]
+__all__ = [
+    "ENDINGS",
+    "clock_time",
+    "counted",
+    "format_score",
+    "metric_label",
+    "printable",
+    "shortened",
+]
 
 # C0, DEL, C1, and the separators of lines and paragraphs.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -87,6 +95,17 @@ def shortened(text: object, width: int) -> str:
 def format_score(score: float | None) -> str:
     """Format a score with five significant digits, ``-`` for none."""
     return "-" if score is None or score != score else f"{score:.5g}"
+
+
+def metric_label(name: str, positive: object = None) -> str:
+    """Return the name of a metric with the positive class that it scores, if any.
+
+    Examples
+    --------
+    >>> metric_label("f1", "yes"), metric_label("roc_auc")
+    ("f1 of 'yes'", 'roc_auc')
+    """
+    return name if positive is None else f"{name} of {shortened(repr(positive), 40)}"
 
 
 def clock_time(seconds: float) -> str:

@@ -67,3 +67,20 @@ def test_kinds(kind, is_class):
 def test_roles_read_as_their_words():
     assert [str(role) for role in Role] == [role.value for role in Role]
     assert Task("multiclass", "y", (), "m", 9, classes=("a", "b", "c")).n_classes == 3
+
+
+def test_positive_class_of_json():
+    task = Task("binary", "y", (), "f1", 9, ("fraud", "legit"), positive="fraud")
+    again = Task.from_json(task.to_json())
+    assert (again.positive, again.positive_code) == ("fraud", 0)
+    record = task.to_json()
+    del record["positive"]
+    assert Task.from_json(record).positive_code == 1
+    with pytest.raises(ValueError, match="not one of the classes"):
+        Task.from_json({**record, "positive": "other"})
+
+
+def test_metric_label_names_the_class_that_is_scored():
+    task = Task("binary", "y", (), "f1", 9, (0, 1), positive=0, metric_has_positive=True)
+    assert task.metric_label == "f1 of 0"
+    assert Task("binary", "y", (), "roc_auc", 9, (0, 1), positive=0).metric_label == "roc_auc"

@@ -11,12 +11,14 @@ from typing import Any
 from metaauto.analysis.fit_record import shown_options
 from metaauto.errors import ReadError
 from metaauto.metrics import METRICS
+from metaauto.model.manifest import scored_class_of
 from metaauto.model.save import read_manifest
 from metaauto.run import MARKER, RunRecord, read_run
 
 __all__ = ["Compared", "differing_options", "read_compared", "result"]
 
-_NO_OPTIONS = ("data", "target", "fingerprint", "metric_used", "task_used")
+_USED = ("metric_used", "task_used", "positive_used")
+_NO_OPTIONS = ("data", "target", "fingerprint", *_USED)
 _FAILURES = ("failed", "crashed", "timeout", "memory")
 
 
@@ -39,6 +41,8 @@ class Compared:
     score, single_score, baseline_score, holdout_score : float, optional
         Out-of-fold scores of the ensemble, the best single model and the baseline; score of the
         ensemble on the holdout.
+    positive : object
+        Positive class, if the metric scores it.
     interval, holdout_interval : mapping, optional
         Intervals of the ensemble's scores, from `metaauto.analysis.fit_summary`.
     trials : dict of str to int
@@ -58,6 +62,7 @@ class Compared:
     status: str
     metric: str
     target: str
+    positive: Any = None
     greater_is_better: bool = True
     score: float | None = None
     single_score: float | None = None
@@ -117,6 +122,7 @@ def _of_model(name: str, manifest: Mapping[str, Any]) -> Compared:
         status="finished",
         metric=manifest["metric"],
         target=manifest["task"]["target"],
+        positive=scored_class_of(manifest),
         greater_is_better=facts.get("greater_is_better", True),
         trials=dict(Counter(str(row.get("status")) for row in rows)),
         seconds=facts.get("seconds"),
@@ -147,6 +153,7 @@ def _of_run(name: str, record: RunRecord) -> Compared:
         status=record.status,
         metric=metric,
         target=str(settings.get("target") or ""),
+        positive=settings.get("positive_used"),
         greater_is_better=result.get("greater_is_better", better),
         trials=dict(Counter(trial["status"] for trial in record.trials)),
         seconds=result.get("seconds", record.seconds),
@@ -174,7 +181,7 @@ def differing_options(fits: Sequence[Compared]) -> dict[str, list[Any]]:
 
 def result(fits: Sequence[Compared]) -> str:
     """Return in one sentence which fit is best and whether the intervals overlap."""
-    if len({fit.metric for fit in fits}) > 1:
+    if len({(fit.metric, fit.positive) for fit in fits}) > 1:
         return "The metrics differ: the scores are not comparable."
     if len({fit.fingerprint for fit in fits if fit.fingerprint}) > 1:
         return "The tables differ: the scores are not comparable."

@@ -51,9 +51,9 @@ def diagnose(
     -------
     dict
         ``rows`` (their number), and in classification ``curves`` (ROC and precision-recall,
-        of at most five classes), ``calibration`` (bins) and ``confusion`` (labels and counts, of
-        at most 30 classes); in regression ``bins`` by predicted value, ``residuals`` (a
-        histogram) and ``errors`` (quantiles of the absolute error).
+        of the positive class or at most five classes), ``calibration`` (bins) and ``confusion``
+        (labels and counts, of at most 30 classes); in regression ``bins`` by predicted value,
+        ``residuals`` (a histogram) and ``errors`` (quantiles of the absolute error).
     """
     if len(y) > _MAX_ROWS:
         chosen = np.sort(np.random.default_rng(seed).choice(len(y), _MAX_ROWS, replace=False))
@@ -88,7 +88,7 @@ def _curves(
     task: Task, y: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None
 ) -> list[dict[str, Any]]:
     """Return one-vs-rest ROC and precision-recall curves."""
-    codes = [1] if task.n_classes == 2 else _frequent(task, y, _CURVE_CLASSES)
+    codes = [task.positive_code] if task.n_classes == 2 else _frequent(task, y, _CURVE_CLASSES)
     weight = np.ones(len(y)) if weights is None else np.asarray(weights, dtype=np.float64)
     found = []
     for code in codes:
@@ -130,8 +130,9 @@ def _calibration(
 ) -> dict[str, Any]:
     """Return predicted probabilities and observed shares in equal-frequency bins."""
     if task.n_classes == 2:
-        stated, true = probabilities[:, 1], y == 1
-        about = _text(task, 1)
+        code = task.positive_code
+        stated, true = probabilities[:, code], y == code
+        about = _text(task, code)
     else:
         likely = probabilities.argmax(axis=1)
         stated, true = probabilities[np.arange(len(y)), likely], likely == y

@@ -50,7 +50,7 @@ def partial_dependence(
     -------
     list of dict
         For each column ``column``, ``role``, ``values`` (numbers, or texts for categories and
-        dates), ``curves``: by class (the second of two, of more the five most frequent) or for
+        dates), ``curves``: by class (the positive of two, of more the five most frequent) or for
         the value, ``mean`` and the 10 % and 90 % quantiles ``low`` and ``high``.
 
     References
@@ -100,7 +100,7 @@ def _outputs(model: FinalModel) -> list[tuple[int, str]]:
     if task.classes is None:
         return [(0, "")]
     if task.n_classes == 2:
-        return [(1, str(task.classes[1]))]
+        return [(task.positive_code, str(task.classes[task.positive_code]))]
     order = np.argsort(-np.asarray(task.class_counts or [1] * task.n_classes), kind="stable")
     return [(int(place), str(task.classes[place])) for place in sorted(order[:_CLASSES])]
 

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from metaauto.data.dtypes import arrow_cells
 from metaauto.data.parsing import as_text, distinct, number_format, numbers_of
 from metaauto.errors import MetaautoError, TargetError
 from metaauto.metrics import Metric, resolve_metric
+from metaauto.metrics.computable import near_zero_note, undefined_reason
 from metaauto.model import FinalModel
 from metaauto.plugins.registry import Registry
 from metaauto.task import Task
@@ -48,6 +50,10 @@ class Evaluation:
         Number of scored rows.
     dropped_rows : int
         Number of rows without a target.
+    positive : dict of str to object
+        Positive class of each metric that scores one, such as F1.
+    notes : dict of str to str
+        By metric, why its score is missing or says little.
     """
 
     scores: dict[str, float]
@@ -55,6 +61,8 @@ class Evaluation:
     metric: str = ""
     rows: int = 0
     dropped_rows: int = 0
+    positive: dict[str, Any] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 def usual_metrics(kind: str) -> tuple[str, ...]:
@@ -100,13 +108,23 @@ def evaluate(
     present, y = known_targets(frame, task, target)
     chosen = metrics_for(task, metrics, registry)
     prediction = model.predict_raw(frame.loc[present])
-    scores = {metric.name: _score(metric, y, prediction, model) for metric in chosen}
+    scores, notes = {}, {}
+    for metric in chosen:
+        scores[metric.name], note = _score(metric, y, prediction, model)
+        if note:
+            notes[metric.name] = note
     return Evaluation(
         scores=scores,
         greater_is_better={metric.name: metric.greater_is_better for metric in chosen},
         metric=model.metric_name,
         rows=int(present.sum()),
         dropped_rows=int((~present).sum()),
+        positive={
+            metric.name: metric.positive_label(task.classes)
+            for metric in chosen
+            if metric.positive is not None
+        },
+        notes=notes,
     )
 
 
@@ -138,7 +156,7 @@ def known_targets(
             else f"Several columns are named {name!r}.",
             hint="Name the target column with --target.",
         )
-    labels = frame.iloc[:, names.index(name)]
+    labels = arrow_cells(frame.iloc[:, names.index(name)])
     present = labels.notna().to_numpy()
     if not present.any():
         raise TargetError(
@@ -156,28 +174,35 @@ def metrics_for(
     classes = list(task.classes) if task.classes is not None else None
     chosen: dict[str, Metric] = {}
     for spec in requested:
-        metric = resolve_metric(spec, task.kind, extra, classes)
+        metric = resolve_metric(spec, task.kind, extra, classes, task.positive_code)
         chosen.setdefault(metric.name, metric)
     if chosen:
         return list(chosen.values())
     try:
-        own = resolve_metric(task.metric, task.kind, extra, classes)
+        own = resolve_metric(task.metric, task.kind, extra, classes, task.positive_code)
         chosen[own.name] = own
     except MetaautoError:
         # A saved model holds only the name of a metric that the user passed as a function.
         logger.warning("The model's own metric %r is not available here.", task.metric)
     for name in usual_metrics(task.kind):
-        chosen.setdefault(name, resolve_metric(name, task.kind))
+        chosen.setdefault(name, resolve_metric(name, task.kind, positive=task.positive_code))
     return list(chosen.values())
 
 
-def _score(metric: Metric, y: np.ndarray, prediction: np.ndarray, model: FinalModel) -> float:
+def _score(
+    metric: Metric, y: np.ndarray, prediction: np.ndarray, model: FinalModel
+) -> tuple[float, str]:
+    """Return the score, and why it is missing or says little."""
+    problem, task = "", model.task
     try:
-        return metric.score(y, prediction, None, model.decision)
+        score = metric.score(y, prediction, None, model.decision)
     except (ValueError, ZeroDivisionError) as error:
-        # For example R2 of a single row, or a scorer that requires every class.
-        logger.warning("The metric %r is undefined on these rows: %s", metric.name, error)
-        return float("nan")
+        # For example a scorer that requires every class.
+        score, problem = float("nan"), str(error).rstrip(".")
+    reason = undefined_reason(metric, y, task.kind, task.classes) or problem
+    if score != score and not reason:
+        reason = "it is NaN for these predictions"
+    return score, reason or ("" if task.is_classification else near_zero_note(metric, y))
 
 
 def target_codes(labels: pd.Series, task: Task) -> np.ndarray:

@@ -126,8 +126,8 @@ def examine(
     dict
         ``rows``, ``dropped_rows``, ``has_target``, ``is_training`` (whether these are the training
         rows), ``importance``, ``dependence``, ``untried`` (columns without dependence for lack of
-        time), and with a target ``scores``, ``intervals``, ``beats``, ``diagnosis`` and
-        ``slices``.
+        time), and with a target ``scores``, ``positive`` (class of each metric that scores one),
+        ``notes`` (why scores are missing), ``intervals``, ``beats``, ``diagnosis`` and ``slices``.
     """
     rows = known_rows(model, frame, target)
     limits = [Deadline.after(seconds * share) for share in (_SHARES[1], 1.0)]
@@ -176,6 +176,8 @@ def _evaluated(
     return {
         **intervals,
         "metric": metric.name,
+        "positive": scores.positive,
+        "notes": scores.notes,
         "scores": scores.scores,
         "greater_is_better": scores.greater_is_better,
         "diagnosis": diagnose(model.task, y, prediction, None, model.decision, seed),

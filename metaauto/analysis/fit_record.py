@@ -194,6 +194,8 @@ def command_of(kept: Mapping[str, Any], source: Any, task: Task) -> str:
         value = kept.get(name)
         if isinstance(value, (str, int, float)) and value not in ("auto", 0.0):
             words += [f"--{name}", f"{value:g}s" if name == "budget" else str(value)]
+    if kept.get("positive") is not None:
+        words += ["--positive", str(kept["positive"])]
     for name in ("include", "exclude"):
         for value in kept.get(name) or ():
             words += [f"--{name}", str(value)]

@@ -62,6 +62,8 @@ class Importance:
         Columns with the least effect in the screening, which were not evaluated further.
     missed : list of str
         Columns that were not evaluated for lack of time.
+    positive : object
+        Positive class, if the metric scores it.
     """
 
     columns: list[ColumnImportance]
@@ -70,6 +72,7 @@ class Importance:
     repeats: int = 0
     screened: list[str] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
+    positive: Any = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the importances as JSON-ready values."""
@@ -149,6 +152,7 @@ def column_importance(
         repeats,
         [names[place] for place in screened],
         [names[place] for place in places if place not in moved],
+        None if y is None or metric is None else metric.positive_label(model.task.classes),
     )
 
 

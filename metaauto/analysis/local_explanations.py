@@ -43,8 +43,8 @@ def explain_rows(
     explainer : str
         Name of an installed explainer.
     label : str, optional
-        Class whose probability is explained, as text; by default the second of two classes, else
-        the predicted class.
+        Class whose probability is explained, as text; by default the positive of two classes,
+        else the predicted class.
     seed : int
         Seed for everything random.
     registry : Registry, optional
@@ -62,6 +62,7 @@ def explain_rows(
     UnknownName
         The class or explainer is unknown.
     """
+    frame = model.schema.named(frame)
     rows = frame.iloc[list(chosen)].reset_index(drop=True)
     if rows.empty:
         return []
@@ -123,7 +124,9 @@ def _codes(model: FinalModel, raw: np.ndarray, label: str | None) -> np.ndarray:
         if label not in texts:
             raise UnknownName.among("class", label, texts)
         return np.full(len(raw), texts.index(label))
-    return np.ones(len(raw), dtype=np.int64) if len(texts) == 2 else raw.argmax(axis=1)
+    if len(texts) == 2:
+        return np.full(len(raw), model.task.positive_code)
+    return raw.argmax(axis=1)
 
 
 def _text(value: Any) -> str:

@@ -34,9 +34,9 @@ class FitWarning:
     Parameters
     ----------
     code : str
-        Short stable name: ``"leak"``, ``"almost-perfect"``, ``"no-better"``, ``"few-rows"``,
-        ``"folds-differ"``, ``"rarely-right"``, ``"rare-class"``, ``"dates"``, ``"identifier"``,
-        ``"failures"`` or ``"no-model"``.
+        Short stable name: ``"leak"``, ``"near-zero"``, ``"almost-perfect"``, ``"no-better"``,
+        ``"few-rows"``, ``"folds-differ"``, ``"rarely-right"``, ``"rare-class"``, ``"dates"``,
+        ``"identifier"``, ``"failures"`` or ``"no-model"``.
     message : str
         Description of the problem, one sentence.
     advice : str
@@ -70,6 +70,7 @@ def fit_warnings(
     """
     return [
         *_leaks(findings),
+        *_near_zero(findings),
         *_too_good(facts, findings, optimum),
         *_no_better(facts),
         *_few_rows(task),
@@ -89,6 +90,13 @@ def _leaks(findings: Iterable[Finding]) -> Iterator[FitWarning]:
             # The advice of the finding is replaced by one that names the option.
             message = re.split(" (?:Leave it|Drop the column)", finding.message)[0]
             yield FitWarning("leak", message, advice)
+
+
+def _near_zero(findings: Iterable[Finding]) -> Iterator[FitWarning]:
+    for finding in findings:
+        if finding.code == "near-zero":
+            message, _, advice = finding.message.partition(". ")
+            yield FitWarning("near-zero", f"{message}.", advice)
 
 
 def _too_good(

@@ -83,7 +83,10 @@ def _score(name: str, interval: str = "") -> Callable[[Compared], str]:
 
 
 def _metric(fit: Compared) -> str:
-    return f"{fit.metric}{'' if fit.greater_is_better else ', lower is better'}"
+    from metaauto.text import metric_label
+
+    metric = metric_label(fit.metric, fit.positive)
+    return f"{metric}{'' if fit.greater_is_better else ', lower is better'}"
 
 
 def _ensemble(fit: Compared) -> str:

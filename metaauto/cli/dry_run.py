@@ -19,7 +19,7 @@ _MOST_COLUMNS = 30
 
 def print_plan(plan: Plan, as_json: bool) -> None:
     """Print a plan to the standard output."""
-    from metaauto.progress.lines import table_lines
+    from metaauto.progress.lines import WARNING_CODES, table_lines
 
     found, clock = plan.suggestion, plan.clock
     for problem in found.problems:
@@ -32,7 +32,7 @@ def print_plan(plan: Plan, as_json: bool) -> None:
     print_line(f"Validation: {found.validation}")
     print_line(f"Budget: {_budget(plan)}")
     for finding in plan.dataset.findings:
-        print_line(f"{'Warning' if finding.code == 'leak' else 'Note'}: {finding.message}")
+        print_line(f"{'Warning' if finding.code in WARNING_CODES else 'Note'}: {finding.message}")
     print_line("")
     _print_columns(plan)
     print_line("")

@@ -54,7 +54,7 @@ def command(
     from metaauto.data import read_table
     from metaauto.model import FinalModel
     from metaauto.plugins.manager import load_plugins
-    from metaauto.text import format_score
+    from metaauto.text import format_score, metric_label
 
     registry = load_plugins(settings).registry
     with model_file(model, data) as path:
@@ -70,6 +70,8 @@ def command(
                 "metric": found.metric,
                 "scores": found.scores,
                 "greater_is_better": found.greater_is_better,
+                "positive": found.positive,
+                "notes": found.notes,
             }
         )
         return
@@ -78,7 +80,7 @@ def command(
     print_table(
         [
             {
-                "metric": name,
+                "metric": metric_label(name, found.positive.get(name)),
                 "score": format_score(score),
                 "better": "higher" if found.greater_is_better[name] else "lower",
                 "": "optimised by the fit" if name == found.metric else "",
@@ -87,3 +89,5 @@ def command(
         ],
         left=("metric", "better", ""),
     )
+    for name, note in found.notes.items():
+        print_line(f"{name}: {note}.")

@@ -21,7 +21,7 @@ from metaauto.cli.output import STANDARD_OUTPUT, check_output, write_table
 from metaauto.cli.streams import model_file
 from metaauto.cli.terminal import print_json, print_line, print_table
 from metaauto.errors import SettingError
-from metaauto.text import counted
+from metaauto.text import counted, metric_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ _VALUE_WIDTH = 32
     "--label",
     metavar="CLASS",
     help="With --row or --rows: class whose probability is explained.  "
-    "[default: the second of two classes, else the predicted class]",
+    "[default: the positive of two classes, else the predicted class]",
 )
 @click.option(
     "--explainer",
@@ -179,7 +179,8 @@ def _columns(
 def _about_columns(model: FinalModel, found: Importance) -> Iterator[str]:
     repeats = f"each column permuted {found.repeats or 'up to 5'} times"
     if found.measure:
-        yield f"Worsening of {found.measure} on {counted(found.rows, 'row')}, {repeats}"
+        metric = metric_label(found.measure, found.positive)
+        yield f"Worsening of {metric} on {counted(found.rows, 'row')}, {repeats}"
     else:
         what = "probabilities (of 1)" if model.task.is_classification else "predictions"
         yield f"Mean change of the {what} on {counted(found.rows, 'row')}, {repeats}"
@@ -257,7 +258,8 @@ def _rows(
         write_table(pd.DataFrame(cells, columns=names), output)
     if as_json:
         meaning = registry.entry("explainer", name).component.description
-        print_json({"explainer": name, "meaning": meaning, "rows": found})
+        about = {"explainer": name, "meaning": meaning, "positive": model.task.positive}
+        print_json({**about, "rows": found})
     elif output is None:
         for row in found:
             _show(model, row)

@@ -46,6 +46,12 @@ __all__ = ["command"]
     "[default: roc_auc (two classes), log_loss (more), rmse]",
 )
 @click.option(
+    "--positive",
+    metavar="LABEL",
+    help="Positive class of two, which f1, precision, recall, average_precision, curves and "
+    "explanations are about.  [default: yes, true, 1, positive or the like, else the rarer class]",
+)
+@click.option(
     "--budget", metavar="TIME", help="Wall time: 90s, 5m, 1h30m.  [default: 5m without --trials]"
 )
 @click.option(
@@ -238,7 +244,18 @@ def _options(given: dict[str, Any]) -> FitOptions:
     from metaauto.engine.options import FitOptions
 
     names = (
-        *("task", "metric", "budget", "trials", "cores", "memory", "seed", "holdout", "groups"),
+        *(
+            "task",
+            "metric",
+            "positive",
+            "budget",
+            "trials",
+            "cores",
+            "memory",
+            "seed",
+            "holdout",
+            "groups",
+        ),
         *("time", "weights", "include", "exclude", "run_dir", "remember", "strategy"),
     )
     plain = {name: given[name] for name in names}

@@ -35,15 +35,16 @@ def command(model: str, as_json: bool) -> None:
     All scores are out-of-fold scores over the same rows. Only the manifest of the model file is
     read; no model is loaded.
     """
-    from metaauto.text import format_score
+    from metaauto.text import format_score, metric_label
 
     shown = _of_run(model) if Path(model).expanduser().is_dir() else _of_model(model)
     rows = shown["leaderboard"]
     if as_json:
         print_json({"model": model, **shown})
         return
+    label = metric_label(shown["metric"], shown["positive"])
     better = "lower" if shown["greater_is_better"] is False else "higher"
-    print_line(f"{shown['metric']}, {better} is better; target {shown['target']!r}")
+    print_line(f"{label}, {better} is better; target {shown['target']!r}")
     print_table(
         [
             {
@@ -64,6 +65,7 @@ def command(model: str, as_json: bool) -> None:
 
 
 def _of_model(model: str) -> dict[str, Any]:
+    from metaauto.model.manifest import scored_class_of
     from metaauto.model.save import read_manifest
 
     with model_file(model) as path:
@@ -73,6 +75,7 @@ def _of_model(model: str) -> dict[str, Any]:
         "task": manifest["task"]["kind"],
         "target": manifest["task"]["target"],
         "metric": manifest["metric"],
+        "positive": scored_class_of(manifest),
         "greater_is_better": facts.get("greater_is_better"),
         "notes": facts.get("notes", []),
         "leaderboard": manifest.get("leaderboard", []),
@@ -92,6 +95,7 @@ def _of_run(folder: str) -> dict[str, Any]:
         "task": record.settings.get("task_used"),
         "target": run.target,
         "metric": run.metric,
+        "positive": run.positive,
         "greater_is_better": run.greater_is_better,
         "notes": notes,
         "leaderboard": run_leaderboard(record),

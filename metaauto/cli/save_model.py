@@ -89,6 +89,7 @@ def save_and_summarize(
                 "task": model.task.kind,
                 "target": model.task.target,
                 "metric": model.metric_name,
+                "positive": model.task.positive,
                 "members": {member.name: member.weight for member in model.members},
                 **{name: fact for name, fact in model.facts.items() if name not in _PLOTS},
             }

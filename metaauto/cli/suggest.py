@@ -132,7 +132,7 @@ def _about(found: Suggestion) -> Iterator[str]:
         f"{counted(len(task.columns), 'column')}: {kinds}"
         + (f", {unused:,} unused" if unused else ""),
     )
-    yield _labelled("Metric", task.metric)
+    yield _labelled("Metric", task.metric_label)
     yield _labelled("Validation", found.validation)
     if not found.stores:
         yield _labelled("Knowledge", "none for this task type; these are model defaults")

@@ -121,7 +121,10 @@ class TableEvaluator:
             self._folds = plan_splits(self.dataset, cv=plan.folds, seed=0).folds
         else:
             self._folds = official_folds(self.dataset, source.splits(), len(frame), plan.folds)
-        self._metrics = [resolve_metric(name, self.kind) for name in METRICS[self.kind]]
+        code = self.dataset.task.positive_code
+        self._metrics = [
+            resolve_metric(name, self.kind, positive=code) for name in METRICS[self.kind]
+        ]
         self._fingerprint = full.fingerprint
         self._add_dataset(full)
         self._done = store.done_keys(self.protocol, self.kind)

@@ -15,7 +15,7 @@ from metaauto.data.findings import Finding
 from metaauto.errors import ColumnError, DataError, TargetError
 from metaauto.task import Column, Role
 
-__all__ = ["check_table", "column_findings", "find_leaks"]
+__all__ = ["check_names", "check_table", "column_findings", "find_leaks"]
 
 LEAK_ROWS = 50
 """Smaller tables are not searched for leaks, because false positives are likely."""
@@ -48,13 +48,7 @@ def check_table(
         The target column is missing or empty.
     """
     names = [str(name) for name in frame.columns]
-    duplicates = [name for name, count in Counter(names).items() if count > 1]
-    if duplicates:
-        listed = ", ".join(repr(name) for name in duplicates[:5])
-        raise ColumnError(
-            f"Columns have the same name: {listed}.",
-            hint="Rename or drop the duplicates.",
-        )
+    check_names(names)
     if len(frame) == 0:
         raise DataError("The table has no rows.", hint="Check the source or its filters.")
     if target is not None:
@@ -68,6 +62,17 @@ def check_table(
     if not [name for name in names if name != target and name not in exclude]:
         raise ColumnError(
             "The table has no feature columns besides the target.", hint="Add at least one feature."
+        )
+
+
+def check_names(names: Iterable[Any]) -> None:
+    """Raise `ColumnError` if two columns have the same name."""
+    duplicates = [name for name, count in Counter(map(str, names)).items() if count > 1]
+    if duplicates:
+        listed = ", ".join(repr(name) for name in duplicates[:5])
+        raise ColumnError(
+            f"Columns have the same name: {listed}.",
+            hint="Rename or drop the duplicates.",
         )
 
 

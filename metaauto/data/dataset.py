@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from metaauto.data.checks import check_table, column_findings, find_leaks
-from metaauto.data.dtypes import date_cells, float_cells, storage_of
+from metaauto.data.dtypes import arrow_cells, arrow_table, date_cells, float_cells, storage_of
 from metaauto.data.findings import Finding
 from metaauto.data.fingerprint import fingerprint
 from metaauto.data.parsing import as_date_list, date_format, distinct, number_format, numbers_of
+from metaauto.data.positive import positive_class
 from metaauto.data.read import as_table
 from metaauto.data.roles import inspect_columns
 from metaauto.data.schema import TableSchema
@@ -22,7 +23,10 @@ from metaauto.errors import ColumnError, DataError, SplitError, TargetError, Unk
 from metaauto.task import Role, Task
 from metaauto.text import counted
 
-__all__ = ["Dataset", "prepare"]
+__all__ = ["Dataset", "as_series", "prepare"]
+
+_MAX_WHOLE = 2.0**53
+"""Up to this size a float64 holds every whole number exactly."""
 
 
 @dataclass
@@ -82,6 +86,7 @@ def prepare(
     groups: Any = None,
     time: Any = None,
     drop_missing_target: bool = True,
+    positive: Any = None,
 ) -> Dataset:
     """Prepare a table for the search.
 
@@ -102,6 +107,8 @@ def prepare(
         Column names (these columns are not features), or the values.
     drop_missing_target : bool, default=True
         Drop rows without a target; otherwise they raise an error.
+    positive : object, optional
+        Positive class of a binary task; see `metaauto.data.positive.positive_class`.
 
     Returns
     -------
@@ -125,6 +132,7 @@ def prepare(
     openml_id = table.attrs.get("openml_id")
     table = table.copy(deep=False)
     table.columns = [str(name) for name in table.columns]
+    table = arrow_table(table)
     target = _name_or_values(target)
     given = {
         option: _name_or_values(value)
@@ -144,7 +152,7 @@ def prepare(
     dropped = len(table) - len(rows)
     findings = _missing_target(labels, dropped, drop_missing_target)
     if dropped:
-        features, labels = features.iloc[rows], labels.iloc[rows]
+        features, labels = features.iloc[rows], _without_gaps(labels.iloc[rows])
         auxiliary = {option: values.iloc[rows] for option, values in auxiliary.items()}
     read = read_target(labels, task)
     columns, role_findings = inspect_columns(features, roles)
@@ -164,6 +172,7 @@ def prepare(
             weighted="weights" in auxiliary,
             groups=str(auxiliary["groups"].name) if "groups" in auxiliary else None,
             time=str(auxiliary["time"].name) if "time" in auxiliary else None,
+            positive=positive_class(read.classes, read.counts, positive),
         ),
         schema=schema,
         X=X,
@@ -191,16 +200,19 @@ def _column_or_array(table: pd.DataFrame, option: str, value: Any) -> pd.Series:
                 "column", value, list(table.columns), f"It was given as {option}."
             )
         return table[value].reset_index(drop=True)
-    return _as_series(value, option, len(table), DataError)
+    return as_series(value, option, len(table), DataError)
 
 
 def _target_values(table: pd.DataFrame, target: Any) -> pd.Series:
     if isinstance(target, str):
         return table[target].reset_index(drop=True)
-    return _as_series(target, "target", len(table), TargetError)
+    return as_series(target, "target", len(table), TargetError)
 
 
-def _as_series(value: Any, option: str, rows: int, error: type[DataError]) -> pd.Series:
+def as_series(value: Any, option: str, rows: int, error: type[DataError]) -> pd.Series:
+    """Return one value per row as a Series with a new index; raise `error` for other shapes."""
+    if hasattr(value, "to_pandas"):
+        value = value.to_pandas()
     if isinstance(value, pd.DataFrame):
         value = value.iloc[:, 0] if value.shape[1] == 1 else value.to_numpy()
     if not isinstance(value, pd.Series):
@@ -225,7 +237,15 @@ def _as_series(value: Any, option: str, rows: int, error: type[DataError]) -> pd
             hint="Pass one value per row of the table.",
         )
     name = option if value.name is None else str(value.name)
-    return value.reset_index(drop=True).rename(name)
+    return arrow_cells(value.reset_index(drop=True).rename(name))
+
+
+def _without_gaps(labels: pd.Series) -> pd.Series:
+    """Return whole numbers as integers, which pandas stores as floats because of missing cells."""
+    if labels.dtype != np.float64 or not np.isfinite(labels).all():
+        return labels
+    is_whole = (labels % 1 == 0).all() and labels.abs().max() < _MAX_WHOLE
+    return labels.astype(np.int64) if is_whole else labels
 
 
 def _missing_target(labels: pd.Series, dropped: int, drop: bool) -> list[Finding]:

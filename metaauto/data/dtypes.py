@@ -8,7 +8,47 @@ import pandas as pd
 from metaauto.data.parsing import as_date_list, dense, distinct, numbers_of, to_nanoseconds
 from metaauto.errors import ColumnError
 
-__all__ = ["date_cells", "float_cells", "plain_block", "storage_of"]
+__all__ = ["arrow_cells", "arrow_table", "date_cells", "float_cells", "plain_block", "storage_of"]
+
+
+def arrow_cells(series: pd.Series) -> pd.Series:
+    """Return a column of an Arrow type as one that pandas can convert; others unchanged.
+
+    Raises
+    ------
+    ColumnError
+        The cells are lists, structs, maps or of another type without a value per cell.
+    """
+    if not isinstance(series.dtype, pd.ArrowDtype):
+        return series
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind, types = series.dtype.pyarrow_dtype, pa.types
+    if types.is_run_end_encoded(kind):
+        decoded = pd.arrays.ArrowExtensionArray(pc.run_end_decode(pa.array(series.array)))
+        return arrow_cells(pd.Series(decoded, index=series.index, name=series.name))
+    plain = {"string_view": pa.large_string(), "binary_view": pa.large_binary()}.get(str(kind))
+    if plain is not None:
+        cells = series.array.__arrow_array__().cast(plain)
+        return pd.Series(pd.arrays.ArrowExtensionArray(cells), index=series.index, name=series.name)
+    if types.is_nested(kind) or types.is_interval(kind):
+        raise _unusable(
+            str(series.name),
+            f"{str(kind).partition('<')[0]} values",
+            "Drop the column, or convert it to columns of numbers or text.",
+        )
+    return series
+
+
+def arrow_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose columns of Arrow types are converted by `arrow_cells`."""
+    if not any(isinstance(dtype, pd.ArrowDtype) for dtype in frame.dtypes):
+        return frame
+    columns = [arrow_cells(frame.iloc[:, place]) for place in range(frame.shape[1])]
+    converted = pd.concat(columns, axis=1)
+    converted.columns, converted.attrs = frame.columns, frame.attrs
+    return converted
 
 
 def storage_of(name: str, series: pd.Series) -> str:

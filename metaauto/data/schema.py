@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metaauto.data.dtypes import date_cells, float_cells
+from metaauto.data.dtypes import arrow_cells, date_cells, float_cells
 from metaauto.data.parsing import as_date_list, as_text, dense, distinct, numbers_of, truth_table
 from metaauto.errors import ColumnError, SchemaMismatch
 from metaauto.task import Column, Role
@@ -33,7 +33,8 @@ class TableSchema:
     target : str
         Name of the target column.
     positional : bool, default=False
-        Whether the training table was an array without column names; arrays are then accepted.
+        Whether the training table was an array without column names; tables with other names
+        are then matched by position.
 
     Examples
     --------
@@ -68,8 +69,8 @@ class TableSchema:
         Parameters
         ----------
         frame : pandas.DataFrame or array of shape (rows, columns)
-            Columns in any order; other columns are ignored. Arrays are accepted if the model was
-            trained on an array.
+            Columns in any order; other columns are ignored. The columns of an array are in the
+            order of the training table; the unused ones may be absent.
 
         Returns
         -------
@@ -85,7 +86,7 @@ class TableSchema:
         ColumnError
             A numeric column contains infinite values.
         """
-        frame = self._named(frame)
+        frame = self.named(frame)
         position = self._positions(frame)
         parts: dict[str, Any] = {}
         dtypes = list(frame.dtypes)
@@ -98,7 +99,8 @@ class TableSchema:
             parts.update((c.name, block[:, i]) for i, c in enumerate(plain))
         for column in self.features:
             if column.name not in parts:
-                series = dense(frame.iloc[:, position[column.name]]).rename(column.name)
+                series = arrow_cells(dense(frame.iloc[:, position[column.name]]))
+                series = series.rename(column.name)
                 parts[column.name] = _ENCODERS[column.role](series, column)
         ordered = {column.name: parts[column.name] for column in self.features}
         return pd.DataFrame(ordered, index=pd.RangeIndex(len(frame)))
@@ -114,28 +116,47 @@ class TableSchema:
         columns = tuple(Column.from_json(column) for column in record["columns"])
         return cls(columns, record["target"], bool(record.get("positional", False)))
 
-    def _named(self, frame: Any) -> pd.DataFrame:
+    def named(self, frame: Any) -> pd.DataFrame:
+        """Return a table with the column names of the training table.
+
+        An array is matched by position, and so is a table with other names if the training table
+        was an array; the width must be that of the training table, or of its used columns.
+        """
         if isinstance(frame, pd.DataFrame):
-            return frame
+            return self._renamed(frame) if self.positional else frame
         array = np.asarray(frame)
         if array.ndim != 2:
             raise SchemaMismatch(
                 f"Expected a table, got {array.ndim}-dimensional data.",
                 hint="Reshape one row with array.reshape(1, -1).",
             )
-        if not self.positional:
-            raise SchemaMismatch(
-                "The model was trained on named columns, but the input has no column names.",
-                hint="Pass a pandas.DataFrame with the columns of the training table.",
-            )
-        if array.shape[1] != len(self.columns):
+        names = self._names(array.shape[1])
+        if names is None:
             raise SchemaMismatch(
                 f"The input has {array.shape[1]} columns, but the model was trained on "
                 f"{len(self.columns)}.",
-                hint="Pass the columns of the training table in the same order.",
+                hint="Pass the columns of the training table in the same order, or a "
+                "pandas.DataFrame with their names.",
             )
-        table = pd.DataFrame(array, columns=[column.name for column in self.columns])
+        table = pd.DataFrame(array, columns=names)
         return table.infer_objects() if array.dtype == object else table
+
+    def _names(self, width: int) -> list[str] | None:
+        """Return the names of an array's columns; None for another width."""
+        for columns in (self.columns, self.features):
+            if width == len(columns):
+                return [column.name for column in columns]
+        return None
+
+    def _renamed(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Match the columns by position if the table has none of the names."""
+        others = frame.loc[:, [str(name) != self.target for name in frame.columns]]
+        names = self._names(others.shape[1])
+        known = {column.name for column in self.columns}
+        if names is None or any(str(name) in known for name in others.columns):
+            return frame
+        logger.info("The model was trained on an array: columns are matched by position.")
+        return others.set_axis(names, axis=1)
 
     def _positions(self, frame: pd.DataFrame) -> dict[str, int]:
         """Return the position of each column, and check that no feature is missing."""

@@ -8,7 +8,7 @@ from typing import Any
 from metaauto.budget import Budget
 from metaauto.data import Dataset, plan_splits, read_table
 from metaauto.engine.options import FitOptions
-from metaauto.engine.setup import check_options, prepare_task
+from metaauto.engine.setup import check_options, check_splits, prepare_task
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.warmstart.suggest import Suggestion, suggest
 
@@ -116,7 +116,7 @@ def plan_fit(data: Any, target: Any = None, options: FitOptions | None = None) -
     check_options(options, registry)
     frame = read_table(data, registry.readers(), columns=options.named_columns(target))
     target = frame.attrs.get("target") if target is None else target
-    dataset, _ = prepare_task(frame, target, options, registry)
+    dataset, metric = prepare_task(frame, target, options, registry)
     splits = plan_splits(
         dataset,
         cv=options.cv,
@@ -125,6 +125,7 @@ def plan_fit(data: Any, target: Any = None, options: FitOptions | None = None) -
         budget_seconds=clock.seconds if clock.is_timed else None,
         cores=clock.cores,
     )
+    check_splits(metric, dataset, splits)
     suggestion = suggest(
         dataset,
         registry,

@@ -24,6 +24,7 @@ from metaauto.engine.options import FitOptions
 from metaauto.engine.remember import remember
 from metaauto.engine.setup import (
     check_options,
+    check_splits,
     holdout_seconds,
     new_ensemble,
     new_run,
@@ -141,7 +142,7 @@ class FitRunner:
                 run, dataset, metric = self.read(data, target, resume, plugins.registry)
                 # The workers must stop before their directory is removed.
                 with run, closing(executor):
-                    splits = self.split(dataset, run)
+                    splits = self.split(dataset, run, metric)
                     space = self.search_space(plugins.registry, dataset)
                     runtime = RuntimeModel(space, len(splits.folds))
                     strategy = self.start_warm_start(dataset, space, runtime, len(splits.folds))
@@ -223,8 +224,11 @@ class FitRunner:
             stored.settings.get("target") if target is None else target,
         )
 
-    def split(self, dataset: Dataset, run: RunDirectory) -> Splits:
-        """Plan the folds and the holdout; a resumed run keeps its folds."""
+    def split(self, dataset: Dataset, run: RunDirectory, metric: Metric) -> Splits:
+        """Plan the folds and the holdout, and check that the metric can be computed on them.
+
+        A resumed run keeps its folds.
+        """
         with self.clock.stage("split"):
             splits = plan_splits(
                 dataset,
@@ -237,6 +241,7 @@ class FitRunner:
             if folds := read_folds(run.path / "data"):
                 evaluated = np.unique(np.concatenate([validation for _, validation in folds]))
                 splits = replace(splits, folds=folds, evaluated=evaluated)
+            check_splits(metric, dataset, splits)
         self.report("splits", splits.description, folds=len(splits.folds))
         return splits
 

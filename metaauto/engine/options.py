@@ -33,6 +33,9 @@ class FitOptions:
     metric : str, scorer or callable, optional
         Metric of search, ensemble and leaderboard; by default AUC (binary), log loss (multiclass)
         or RMSE (regression).
+    positive : object, optional
+        Positive class of a binary task, which F1, precision, recall and average precision score.
+        By default the label that is a word such as yes, true, 1 or positive, else the rarer class.
     budget : float or str, optional
         Wall-clock seconds (``"5m"``); 5 minutes if neither budget nor trials are given.
     trials : int, optional
@@ -74,6 +77,7 @@ class FitOptions:
 
     task: str = "auto"
     metric: Any = None
+    positive: Any = None
     budget: float | str | None = None
     trials: int | None = None
     cores: int | None = None
@@ -98,6 +102,9 @@ class FitOptions:
     def __post_init__(self) -> None:
         for name, minimum in (("trials", 1), ("cores", 1), ("ensemble_size", 1), ("seed", 0)):
             object.__setattr__(self, name, _integer(name, getattr(self, name), minimum))
+        if hasattr(self.positive, "item"):
+            # Only plain values are stored in a run directory.
+            object.__setattr__(self, "positive", self.positive.item())
         if self.budget is not None:
             object.__setattr__(self, "budget", parse_seconds(self.budget))
         if isinstance(self.knowledge, Path):
@@ -188,7 +195,7 @@ class FitOptions:
             )
             if stored.get(name) is not None
         }
-        for name in ("metric", "groups", "time", "weights"):
+        for name in ("metric", "positive", "groups", "time", "weights"):
             if getattr(self, name) is None and stored.get(name) is not None:
                 kept[name] = stored[name]
         if self.budget is None and self.trials is None:

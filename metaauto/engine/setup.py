@@ -6,19 +6,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from metaauto.budget import Budget
-from metaauto.data import Dataset, lasting_address, prepare
+from metaauto.data import Dataset, Finding, Splits, lasting_address, prepare
 from metaauto.data.roles import to_role
 from metaauto.data.splits import check_split_options
 from metaauto.data.target import possible_kinds
 from metaauto.engine.options import FitOptions
 from metaauto.ensemble import AnytimeEnsemble, Selection
-from metaauto.errors import MetaautoError, TargetError
+from metaauto.errors import MetaautoError, Refused, TargetError
 from metaauto.metrics import Metric, check_metric, resolve_metric
+from metaauto.metrics.computable import error_on, near_zero_note, undefined_reason
 from metaauto.plugins.registry import Registry
 from metaauto.run import RunDirectory, settings_of
+from metaauto.text import counted
 from metaauto.warmstart.select import check_warm_start
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_options",
+    "check_splits",
     "holdout_seconds",
     "new_ensemble",
     "new_run",
@@ -36,6 +40,7 @@ __all__ = [
 ]
 
 _MAX_MEMBERS = 15
+_MAX_CLASSES = 3
 _DESCRIBE_FROM = 20.0
 _DESCRIBE_SECONDS = 1.0
 _PREPARATION_FACTOR = 1.5
@@ -153,12 +158,71 @@ def prepare_task(
         weights=options.weights,
         groups=options.groups,
         time=options.time,
+        positive=options.positive,
     )
     task = dataset.task
-    metric = resolve_metric(options.metric, task.kind, registry.metrics(), task.classes)
+    metric = resolve_metric(
+        options.metric, task.kind, registry.metrics(), task.classes, task.positive_code
+    )
     check_metric(metric, dataset.y, task.kind, task.classes)
-    dataset.task = replace(task, metric=metric.name)
+    note = near_zero_note(metric, dataset.y) if task.classes is None else ""
+    if note:
+        dataset.findings.append(Finding("near-zero", f"{note}.", task.target))
+    dataset.task = replace(
+        task, metric=metric.name, metric_has_positive=metric.positive is not None
+    )
     return dataset, metric
+
+
+def check_splits(metric: Metric, dataset: Dataset, splits: Splits) -> None:
+    """Raise `Refused` if the metric cannot be computed on the rows that score the models."""
+    kind, classes = dataset.task.kind, dataset.task.classes
+
+    def targets(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        return dataset.y[rows], None if dataset.weights is None else dataset.weights[rows]
+
+    parts = {"the validation folds": splits.evaluated, "the holdout": splits.holdout}
+    for place, rows in parts.items():
+        if rows is None:
+            continue
+        y, weights = targets(rows)
+        reason = undefined_reason(metric, y, kind, classes, weights)
+        if reason:
+            raise Refused(
+                f"The metric {metric.name!r} cannot be computed on {place}: {reason}"
+                f"{_counts_outside(dataset, y)}.",
+                hint=_REMEDY[kind == "regression"],
+                metric=metric.name,
+            )
+    for number, (_, rows) in enumerate(splits.folds, 1):
+        y, weights = targets(rows)
+        error = error_on(metric, y, kind, classes, weights)
+        if error:
+            raise Refused(
+                f"The metric {metric.name!r} cannot be computed on fold {number} of "
+                f"{len(splits.folds)}: {error}.",
+                hint=_REMEDY[kind == "regression"],
+                metric=metric.name,
+            )
+
+
+_REMEDY = (
+    "Each class needs rows in training and in validation: add rows or merge classes, or choose a "
+    "metric that needs no row of each class, such as log_loss.",
+    "Choose another metric, or other folds.",
+)
+
+
+def _counts_outside(dataset: Dataset, y: np.ndarray) -> str:
+    """Return the number of rows of the classes that these targets lack."""
+    task = dataset.task
+    if task.classes is None or task.class_counts is None:
+        return ""
+    absent = np.setdiff1d(np.arange(task.n_classes), y)[:_MAX_CLASSES]
+    listed = ", ".join(
+        f"{task.classes[code]!r} has {counted(task.class_counts[code], 'row')}" for code in absent
+    )
+    return f" ({listed} in the table)" if listed else ""
 
 
 def new_run(

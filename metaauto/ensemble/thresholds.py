@@ -271,11 +271,14 @@ def _best_threshold(
     ranking = np.asarray(probabilities[:, 1], dtype=np.float64)
     sample_weight = _weights(sample_weight, metric)
     if isinstance(metric.function, ConfusionMetric):
-        cuts, matrices = _cut_matrices(ranking, y, sample_weight)
+        cuts, matrices = _cut_matrices(ranking, y, sample_weight, metric)
         scores = metric.function.values(matrices)
         losses = -scores if metric.greater_is_better else scores
     else:
         cuts = np.unique(np.quantile(ranking, np.linspace(0, 1, GENERIC_CUTS)))
+        if metric.positive == 0:
+            # The lowest cut must predict the positive class everywhere.
+            cuts = np.nextafter(cuts, np.inf)
         losses = np.array(
             [
                 metric.loss(y, probabilities, sample_weight, Decision("threshold", (cut,)))
@@ -306,7 +309,7 @@ def quick_loss(
         return plain
     ranking = np.asarray(probabilities[:, 1], dtype=np.float64)
     weight = _weights(sample_weight, metric)
-    _, matrices = _cut_matrices(ranking, y, weight, at_most=SEARCH_CUTS)
+    _, matrices = _cut_matrices(ranking, y, weight, metric, at_most=SEARCH_CUTS)
     scores = metric.function.values(matrices)
     best = float(scores.max() if metric.greater_is_better else scores.min())
     return min(plain, metric.score_to_loss(best))
@@ -316,9 +319,13 @@ def _cut_matrices(
     ranking: np.ndarray,
     y: np.ndarray,
     sample_weight: np.ndarray | None,
+    metric: Metric,
     at_most: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return cuts between neighbouring values and their confusion matrices of (cuts, 2, 2)."""
+    """Return cuts between neighbouring values and their confusion matrices of (cuts, 2, 2).
+
+    One more cut predicts the positive class everywhere. The matrices have it last.
+    """
     order = np.argsort(ranking)[::-1]
     ranking = ranking[order]
     weight = np.ones(len(y)) if sample_weight is None else sample_weight[order]
@@ -334,7 +341,12 @@ def _cut_matrices(
     middle = (upper + lower) / 2
     # Between adjacent floats the middle may round to the lower one.
     cuts = np.where(middle > lower, middle, upper)
-    return cuts, np.maximum(matrices, 0.0).reshape(-1, 2, 2)
+    matrices = np.maximum(matrices, 0.0).reshape(-1, 2, 2)
+    if metric.positive == 0:
+        cuts = np.append(np.nextafter(ranking[0], np.inf), cuts[:-1])
+        none = np.array([[[fp[-1], 0.0], [tp[-1], 0.0]]])
+        matrices = np.concatenate([none, matrices[:-1]])[..., ::-1, ::-1]
+    return cuts, matrices
 
 
 def _best_multipliers(

@@ -22,10 +22,10 @@ __all__ = [
     "dense",
     "included_of",
     "knowledge_of",
-    "named_as",
     "one_per_row",
     "remembers",
     "seed_of",
+    "target_name",
     "weights_of",
 ]
 
@@ -113,11 +113,12 @@ def one_per_row(values: Any, name: str, rows: int) -> np.ndarray:
     return array
 
 
-def named_as(y: Any, values: np.ndarray, columns: Iterable[Any]) -> Any:
-    """Return target values with the name of `y`, if it is a text and not the name of a column."""
+def target_name(y: Any, columns: Iterable[Any]) -> str:
+    """Return the name of `y` if it is a text and not the name of a column, else ``"target"``."""
     name = y.columns[0] if isinstance(y, pd.DataFrame) else getattr(y, "name", None)
-    is_free = isinstance(name, str) and name.strip() and name not in set(map(str, columns))
-    return pd.Series(values, name=name) if is_free else values
+    if isinstance(name, str) and name.strip() and name not in set(map(str, columns)):
+        return name
+    return "target"
 
 
 def weights_of(values: Any, rows: int) -> np.ndarray:

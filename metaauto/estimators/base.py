@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from metaauto.data import as_table
+from metaauto.data.checks import check_names
+from metaauto.data.dataset import as_series
 from metaauto.engine.fit_runner import FitRunner
 from metaauto.engine.options import FitOptions
+from metaauto.errors import TargetError
 from metaauto.estimators.arguments import (
     budget_of,
     cores_of,
     dense,
     included_of,
     knowledge_of,
-    named_as,
     one_per_row,
     remembers,
     seed_of,
+    target_name,
     weights_of,
 )
 from metaauto.model import FinalModel
 from metaauto.progress.listeners import show_progress
+from metaauto.text import counted
 
 __all__ = ["AutoEstimator"]
 
@@ -78,8 +84,9 @@ class AutoEstimator(BaseEstimator):
             Numbers, categories, texts, dates. Missing values are allowed, infinite ones are not.
             Sparse tables are converted to dense.
         y : array-like of shape (n_samples,)
-            Class labels or values, none missing. The name of a Series is used as the name of the
-            target in summaries and reports, unless a column of `X` has it.
+            Class labels or values, read as by `metaauto.fit`, but none missing. The name of a
+            Series is used as the name of the target in summaries and reports, unless a column of
+            `X` has it.
         sample_weight : array-like of shape (n_samples,), optional
             Non-negative weights for training and scoring.
         groups : array-like of shape (n_samples,), optional
@@ -97,8 +104,7 @@ class AutoEstimator(BaseEstimator):
             Every trial failed.
         """
         table = self._training_table(X, y)
-        target = named_as(y, self._checked_target(y), as_table(table[:1]).columns)
-        check_consistent_length(X, target)
+        target = self._target(y, as_table(table[:1]).columns, len(table))
         runner = FitRunner(self._options(sample_weight, groups, len(target)), self._listener())
         self.model_: FinalModel = runner.run(table, target)
         self.leaderboard_: pd.DataFrame = pd.DataFrame(self.model_.leaderboard)
@@ -175,19 +181,15 @@ class AutoEstimator(BaseEstimator):
     def _table(self, X: Any) -> Any:
         """Return the rows to predict, with the columns of the training table."""
         check_is_fitted(self)
-        table = self._checked(X, reset=False)
-        if isinstance(table, pd.DataFrame):
-            return table
-        names = [column.name for column in self.model_.schema.columns]
-        frame = pd.DataFrame(table, columns=names)
-        return frame.infer_objects() if table.dtype == object else frame
+        return self._checked(X, reset=False)
 
     def _checked(self, X: Any, reset: bool) -> Any:
         """Return a DataFrame unchanged, anything else as an array, with scikit-learn's checks."""
         X = dense(X)
-        if hasattr(X, "to_pandas"):
-            X = X.to_pandas()
+        if hasattr(X, "to_pandas") or _has_names(X):
+            X = as_table(X)
         if isinstance(X, pd.DataFrame):
+            check_names(X.columns)
             validate_data(self, X, reset=reset, skip_check_array=True)
             if min(X.shape) < 2:
                 check_array(np.empty(X.shape), estimator=self, ensure_min_samples=1 + reset)
@@ -201,5 +203,31 @@ class AutoEstimator(BaseEstimator):
             ensure_min_samples=1 + reset,
         )
 
-    def _checked_target(self, y: Any) -> Any:
-        raise NotImplementedError
+    def _target(self, y: Any, columns: Iterable[Any], rows: int) -> pd.Series:
+        """Return the target as `metaauto.fit` takes it, with scikit-learn's checks."""
+        if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
+            warnings.warn(
+                "A column-vector y was passed when a 1d array was expected. Please change the "
+                "shape of y to (n_samples,).",
+                DataConversionWarning,
+                stacklevel=3,
+            )
+        check_consistent_length(np.empty(rows), y)
+        values = as_series(y, "y", rows, TargetError)
+        missing = int(values.isna().sum())
+        if missing:
+            raise TargetError(
+                f"Input y contains NaN: the target is missing in {counted(missing, 'row')}.",
+                hint="Drop these rows, or use metaauto.fit, which drops them.",
+            )
+        self._check_labels(values)
+        return values.rename(target_name(y, columns))
+
+    def _check_labels(self, values: pd.Series) -> None:
+        """Raise an error for values that scikit-learn does not accept in this task."""
+
+
+def _has_names(X: Any) -> bool:
+    """Return whether it is a table with column names other than a DataFrame."""
+    rows = isinstance(X, (list, tuple)) and bool(X) and isinstance(X[0], Mapping)
+    return rows or isinstance(X, Mapping) or bool(getattr(getattr(X, "dtype", None), "names", None))

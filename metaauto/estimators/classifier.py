@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_or_1d
+from sklearn.utils.validation import assert_all_finite, check_is_fitted
 
+from metaauto.data.dtypes import float_cells, storage_of
+from metaauto.engine.options import FitOptions
 from metaauto.estimators.base import AutoEstimator
 
 __all__ = ["AutoClassifier"]
@@ -25,6 +31,10 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
     metric : str, scorer or callable, optional
         Metric to optimise, such as ``"f1"`` or ``make_scorer(...)``. By default ROC AUC for two
         classes, log loss for more.
+    positive : label, optional
+        Positive class of two, which F1, precision, recall, average precision and the default
+        explanation are about. By default the label that is a word such as yes, true, 1 or
+        positive, else the rarer class. The order of ``classes_`` does not depend on it.
     cv : 'auto', 'holdout', int, float, splitter or iterable, default='auto'
         Validation scheme: ``'auto'`` chooses by table size; the number of folds, the share of one
         validation part, a scikit-learn splitter or pairs of row positions.
@@ -89,6 +99,41 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
 
     _task = "classification"
 
+    def __init__(
+        self,
+        *,
+        budget: float | str | None = None,
+        metric: Any = None,
+        positive: Any = None,
+        cv: Any = "auto",
+        include: Sequence[Any] | None = None,
+        exclude: Sequence[str] | None = None,
+        knowledge: bool | str | Path = True,
+        strategy: str = "knowledge",
+        ensemble_size: int = 50,
+        n_jobs: int | None = -1,
+        memory: float | None = None,
+        random_state: Any = None,
+        run_dir: str | Path | None = None,
+        verbose: int = 0,
+    ) -> None:
+        super().__init__(
+            budget=budget,
+            metric=metric,
+            cv=cv,
+            include=include,
+            exclude=exclude,
+            knowledge=knowledge,
+            strategy=strategy,
+            ensemble_size=ensemble_size,
+            n_jobs=n_jobs,
+            memory=memory,
+            random_state=random_state,
+            run_dir=run_dir,
+            verbose=verbose,
+        )
+        self.positive = positive
+
     @property
     def classes_(self) -> np.ndarray:
         """Class labels in the order of the probabilities."""
@@ -111,8 +156,11 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
         table = self._table(X)
         return self.model_.predict_proba(table)
 
-    def _checked_target(self, y: Any) -> Any:
-        labels = column_or_1d(y, warn=True)
-        assert_all_finite(labels, input_name="y", estimator_name=type(self).__name__)
-        check_classification_targets(labels)
-        return labels
+    def _options(self, sample_weight: Any, groups: Any, rows: int) -> FitOptions:
+        return replace(super()._options(sample_weight, groups, rows), positive=self.positive)
+
+    def _check_labels(self, values: pd.Series) -> None:
+        if storage_of("y", values) == "number":
+            numbers = float_cells(values)
+            assert_all_finite(numbers, input_name="y", estimator_name=type(self).__name__)
+            check_classification_targets(numbers)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import check_array, column_or_1d
 
 from metaauto.estimators.base import AutoEstimator
 
@@ -80,9 +76,3 @@ class AutoRegressor(RegressorMixin, AutoEstimator):
     """
 
     _task = "regression"
-
-    def _checked_target(self, y: Any) -> Any:
-        values = column_or_1d(y, warn=True)
-        return check_array(
-            values, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self
-        )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -63,6 +63,10 @@ class Metric:
         One sentence for the user.
     weighted : bool
         Whether `function` uses ``sample_weight``; otherwise weights are not passed.
+    positive : {0, 1}, optional
+        Code of the positive class in a binary task, set by `resolve_metric` if the score depends
+        on it. For 0, `function` receives the two classes in reverse order: its class 1 is always
+        the positive class.
 
     Raises
     ------
@@ -88,6 +92,7 @@ class Metric:
     optimum: float = 1.0
     description: str = ""
     weighted: bool = True
+    positive: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tasks", tuple(self.tasks))
@@ -143,6 +148,9 @@ class Metric:
             prediction = (
                 most_probable(prediction) if decision is None else decision.labels(prediction)
             )
+        if self.positive == 0:
+            y = 1 - y
+            prediction = 1 - prediction if prediction.ndim == 1 else prediction[:, ::-1]
         if sample_weight is None or not self.weighted:
             return float(self.function(y, prediction))
         return float(self.function(y, prediction, sample_weight))
@@ -170,6 +178,23 @@ class Metric:
     def is_better(self, score: float, other: float) -> bool:
         """Return whether the first score is better than the second."""
         return score > other if self.greater_is_better else score < other
+
+    def with_positive(self, code: int) -> Metric:
+        """Return the metric of a binary task for the positive class, if the score depends on it."""
+        y = np.repeat([0, 1], [12, 4])
+        first = np.random.default_rng(0).random(len(y))
+        prediction = np.column_stack([first, 1.0 - first])
+        as_0, as_1 = (replace(self, positive=code) for code in (0, 1))
+        try:
+            is_same = math.isclose(as_0.score(y, prediction), as_1.score(y, prediction))
+        except Exception:
+            # The check of the metric before the search reports the error.
+            is_same = False
+        return self if is_same else replace(self, positive=code)
+
+    def positive_label(self, classes: Sequence[Any] | None) -> Any:
+        """Return the class that is scored as the positive one; None if the score has none."""
+        return None if self.positive is None or classes is None else classes[self.positive]
 
     @property
     def core(self) -> Callable[..., Any]:

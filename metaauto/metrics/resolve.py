@@ -15,7 +15,7 @@ from metaauto.metrics.base import Metric
 from metaauto.metrics.catalog import ALIASES, DEFAULTS, METRICS, named, names_for
 from metaauto.metrics.scorers import from_function, from_scorer, is_scorer
 
-__all__ = ["check_metric", "resolve_metric"]
+__all__ = ["check_metric", "resolve_metric", "sample_rows", "synthetic_predictions"]
 
 logger = logging.getLogger("metaauto")
 
@@ -27,6 +27,7 @@ def resolve_metric(
     kind: str,
     extra: Iterable[Metric] = (),
     classes: Sequence[Any] | None = None,
+    positive: int = 1,
 ) -> Metric:
     """Return the metric that a user requests.
 
@@ -50,6 +51,9 @@ def resolve_metric(
         Metrics of plugins.
     classes : sequence, optional
         Original class labels by code, for scorers and functions.
+    positive : {0, 1}, default=1
+        Code of the positive class of a binary task, for metrics given by name. Scorers and
+        functions receive the original labels and choose it themselves (``pos_label``).
 
     Returns
     -------
@@ -70,6 +74,21 @@ def resolve_metric(
     >>> resolve_metric("AUC", "binary").name
     'roc_auc'
     """
+    metric = _coded_metric(spec, kind, extra)
+    if metric is not None:
+        return metric.with_positive(positive) if kind == "binary" else metric
+    if is_scorer(spec) and not inspect.isclass(spec):
+        return from_scorer(spec, kind, classes)
+    if callable(spec) and not inspect.isclass(spec):
+        return from_function(spec, kind, classes)
+    raise SettingError(
+        f"Invalid metric {spec!r} of type {type(spec).__name__}.",
+        hint="Pass a name, a scikit-learn scorer or a function f(y_true, y_pred) -> float.",
+    )
+
+
+def _coded_metric(spec: Any, kind: str, extra: Iterable[Metric]) -> Metric | None:
+    """Return the metric of class codes that is meant; None for scorers and functions."""
     if spec is None:
         return METRICS[DEFAULTS[kind]]
     if isinstance(spec, str):
@@ -83,19 +102,13 @@ def resolve_metric(
                 kind=kind,
             )
         return spec
-    if is_scorer(spec) and not inspect.isclass(spec):
-        return from_scorer(spec, kind, classes)
-    if callable(spec) and not inspect.isclass(spec):
+    is_function = callable(spec) and not inspect.isclass(spec) and not is_scorer(spec)
+    if is_function and getattr(spec, "__module__", "").startswith("sklearn.metrics"):
         own = getattr(spec, "__name__", "")
-        if getattr(spec, "__module__", "").startswith("sklearn.metrics"):
-            own = ALIASES.get(own, own)
-            if own in METRICS or own.startswith("quantile@"):
-                return named(own, kind, extra)
-        return from_function(spec, kind, classes)
-    raise SettingError(
-        f"Invalid metric {spec!r} of type {type(spec).__name__}.",
-        hint="Pass a name, a scikit-learn scorer or a function f(y_true, y_pred) -> float.",
-    )
+        own = ALIASES.get(own, own)
+        if own in METRICS or own.startswith("quantile@"):
+            return named(own, kind, extra)
+    return None
 
 
 def check_metric(
@@ -124,9 +137,9 @@ def check_metric(
     Through the ``metaauto`` logger, if a perfect prediction scores worse than a synthetic one: the
     direction is then probably wrong.
     """
-    rows = _sample_rows(y, kind)
+    rows = sample_rows(y, kind)
     y = np.asarray(y)[rows]
-    synthetic, perfect = _synthetic_predictions(
+    synthetic, perfect = synthetic_predictions(
         y, kind, len(classes) if classes is not None else None
     )
     score = _checked_score(metric, y, synthetic)
@@ -162,7 +175,7 @@ def _checked_score(metric: Metric, y: np.ndarray, prediction: np.ndarray) -> flo
     return score
 
 
-def _sample_rows(y: np.ndarray, kind: str) -> np.ndarray:
+def sample_rows(y: np.ndarray, kind: str) -> np.ndarray:
     """Return rows for the check: a sample with the extreme values or one row of each class."""
     n = len(y)
     rows = np.arange(n)
@@ -175,9 +188,8 @@ def _sample_rows(y: np.ndarray, kind: str) -> np.ndarray:
     return np.union1d(rows, needed)
 
 
-def _synthetic_predictions(
-    y: np.ndarray, kind: str, k: int | None
-) -> tuple[np.ndarray, np.ndarray]:
+def synthetic_predictions(y: np.ndarray, kind: str, k: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return a random prediction and a perfect one."""
     random = np.random.default_rng(0)
     if kind == "regression":
         return random.permutation(y), np.asarray(y, dtype=np.float64)

@@ -43,7 +43,7 @@ def explain(
     explainer : str, default="permutation"
         Name of an installed explainer.
     label : object, optional
-        Class whose probability is explained; of two classes the second by default.
+        Class whose probability is explained; of two classes the positive one by default.
     seed : int, default=0
         Seed for everything random.
     registry : Registry, optional
@@ -113,7 +113,7 @@ def _class_code(model: FinalModel, label: Any) -> int | None:
                 f"label is required with more than two classes (got {len(classes)} classes).",
                 hint=f"Choose a class, for example label={classes[0]!r}.",
             )
-        return len(classes) - 1
+        return model.task.positive_code
     if label not in classes:
         raise UnknownName.among("class", str(label), [str(c) for c in classes])
     return classes.index(label)

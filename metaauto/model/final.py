@@ -17,7 +17,7 @@ from metaauto.ensemble.thresholds import Decision
 from metaauto.errors import Refused, SettingError
 from metaauto.model.prediction import CHUNK_ROWS, average, encoded_chunks
 from metaauto.task import Task
-from metaauto.text import counted, shortened
+from metaauto.text import counted, metric_label, shortened
 
 __all__ = ["FinalModel", "Member"]
 
@@ -131,6 +131,11 @@ class FinalModel:
         return class_labels(self.task)
 
     @property
+    def metric_label(self) -> str:
+        """Name of the metric, with the class that it scores: ``"f1 of 'yes'"``."""
+        return metric_label(self.metric_name, self.task.scored_class)
+
+    @property
     def feature_names(self) -> list[str]:
         """Feature columns; other columns may be absent in prediction."""
         return [column.name for column in self.task.features]
@@ -141,8 +146,8 @@ class FinalModel:
         Parameters
         ----------
         X : DataFrame, array of shape (n, columns), sparse matrix, dict or list of dicts
-            Rows with the columns of the training table, in any order; others are ignored. Arrays
-            are accepted if the training table was one. It is not modified.
+            Rows with the columns of the training table, in any order; others are ignored. The
+            columns of an array are in the order of the training table. It is not modified.
         chunk_rows : int, default=100000
             Rows predicted at a time, which bounds the memory.
 
@@ -385,7 +390,7 @@ def _as_line(model: FinalModel) -> str:
     """Return one line: target, task type, metric, score and number of models."""
     target = repr(_short(model.task.target))
     score = _number(model.facts.get("score"))
-    parts = [target, model.task.kind, f"{_short(model.metric_name)}={score}"]
+    parts = [target, model.task.kind, f"{_short(model.metric_label)}={score}"]
     return f"FinalModel({', '.join(parts)}, models={len(model.members)})"
 
 
@@ -403,9 +408,11 @@ def _as_html(model: FinalModel) -> str:
 def _lines(model: FinalModel) -> Iterator[tuple[str, str]]:
     task, facts = model.task, model.facts
     classes = f", {counted(task.n_classes, 'class', 'classes')}" if task.n_classes > 2 else ""
+    if task.positive is not None:
+        classes = f", positive class {_short(task.positive)}"
     yield "Target", f"{_short(task.target)} ({task.kind}{classes})"
     better = "higher" if facts.get("greater_is_better", True) else "lower"
-    metric = _short(model.metric_name)
+    metric = _short(model.metric_label)
     yield "Score", f"{metric} {_number(facts.get('score'))} out-of-fold, {better} is better"
     if facts.get("holdout_score") is not None:
         yield "Holdout", f"{metric} {_number(facts['holdout_score'])}"

@@ -16,6 +16,7 @@ from typing import Any
 
 from metaauto.errors import MissingPlugin, ModelFileError
 from metaauto.plugins.manager import SESSION
+from metaauto.text import metric_label
 
 __all__ = [
     "FORMAT",
@@ -25,6 +26,7 @@ __all__ = [
     "check_modules",
     "compare_versions",
     "installed_versions",
+    "metric_label_of",
     "packages_of",
 ]
 
@@ -83,6 +85,17 @@ def packages_of(modules: Iterable[str]) -> dict[str, dict[str, str]]:
         version = _version(distribution) if distribution else ""
         packages[module] = {"distribution": distribution, "version": version}
     return packages
+
+
+def metric_label_of(record: Mapping[str, Any]) -> str:
+    """Return the metric of a manifest, with the positive class if it scores one."""
+    return metric_label(str(record["metric"]), scored_class_of(record))
+
+
+def scored_class_of(record: Mapping[str, Any]) -> Any:
+    """Return the positive class of a manifest if its metric scores one, else None."""
+    task = record["task"]
+    return task.get("positive") if task.get("metric_has_positive") else None
 
 
 @cache

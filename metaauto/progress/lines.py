@@ -9,12 +9,12 @@ from metaauto.events import Event
 from metaauto.task import Role, Task
 from metaauto.text import counted, format_score
 
-__all__ = ["Progress", "table_lines", "without_repeats"]
+__all__ = ["WARNING_CODES", "Progress", "table_lines", "without_repeats"]
 
 _LINE_SECONDS = 60.0
 _FEW_CLASSES = 6
 _OTHER_TASK = "does not support"
-_WARNING_CODES = ("leak",)
+WARNING_CODES = ("leak", "near-zero")
 
 
 def without_repeats(write: Callable[[str], None]) -> Callable[[str], None]:
@@ -52,7 +52,7 @@ class Progress:
         """Write a line for the event, if it is shown."""
         if event.kind == "table":
             task: Task = event.data["task"]
-            self._metric = task.metric
+            self._metric = task.metric_label
             for line in table_lines(task):
                 self._write(line)
         elif event.kind == "splits":
@@ -60,7 +60,7 @@ class Progress:
         elif event.kind == "warm_start":
             self._write(f"Knowledge: {event.message}")
         elif event.kind == "warning":
-            is_note = "code" in event.data and event.data["code"] not in _WARNING_CODES
+            is_note = "code" in event.data and event.data["code"] not in WARNING_CODES
             self._write(f"{'Note' if is_note else 'Warning'}: {event.message}")
         elif event.kind == "stage":
             self._stage(event)
@@ -105,7 +105,7 @@ def table_lines(task: Task) -> list[str]:
         lines.append(f"Groups: {task.groups!r}")
     if task.time is not None:
         lines.append(f"Time: {task.time!r} (validation on later rows)")
-    return [*lines, f"Metric: {task.metric}"]
+    return [*lines, f"Metric: {task.metric_label}"]
 
 
 def _target_words(task: Task) -> str:
@@ -117,4 +117,5 @@ def _target_words(task: Task) -> str:
         for label, count in list(zip(task.classes, counts, strict=False))[:_FEW_CLASSES]
     ]
     more = ", ..." if len(task.classes) > _FEW_CLASSES else ""
-    return f"{len(task.classes)} classes ({', '.join(shown)}{more})"
+    positive = "" if task.positive is None else f", positive class {task.positive!r}"
+    return f"{len(task.classes)} classes ({', '.join(shown)}{more}){positive}"

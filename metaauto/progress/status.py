@@ -50,7 +50,7 @@ class FitStatus:
     stage : str
         Current stage, for display.
     metric : str
-        Name of the metric.
+        Name of the metric, with the positive class if it scores one.
     best : float or None
         Best score so far.
     best_name : str
@@ -98,7 +98,7 @@ class FitStatus:
             self._ends = None if left is None else event.seconds + float(left)
             self.trials = event.data.get("trials")
         elif event.kind == "table":
-            self.metric = event.data["task"].metric
+            self.metric = event.data["task"].metric_label
             self.stage = "Preparing"
         elif event.kind == "incumbent":
             self._is_better = True

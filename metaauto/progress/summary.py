@@ -28,7 +28,7 @@ def summary_lines(model: FinalModel) -> list[str]:
     """
     facts = model.facts
     lines = [
-        *_scores(model.metric_name, facts, model.leaderboard),
+        *_scores(model.metric_label, facts, model.leaderboard),
         ("Ensemble", _members([(member.name, member.weight) for member in model.members])),
         *_columns(facts),
         ("Trials", _trials(model.leaderboard, facts)),

@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from metaauto.model.manifest import as_json
+from metaauto.model.manifest import as_json, metric_label_of
 from metaauto.report.figures import dependence_figure, diagnosis_figures, history_figure
 from metaauto.report.sections import (
     card,
@@ -23,7 +23,7 @@ from metaauto.report.sections import (
     warm_start,
 )
 from metaauto.report.svg import swatch
-from metaauto.text import counted, format_score, shortened
+from metaauto.text import counted, format_score, metric_label, shortened
 
 __all__ = ["report_html"]
 
@@ -55,7 +55,7 @@ def report_html(manifest: Mapping[str, Any], examined: Mapping[str, Any] | None 
     examined = None if examined is None else as_json(examined, "report")
     facts: Mapping[str, Any] = manifest.get("facts") or {}
     record: Mapping[str, Any] = facts.get("report") or {}
-    task, metric = manifest["task"], str(manifest["metric"])
+    task, metric = manifest["task"], metric_label_of(manifest)
     board = leaderboard_lines(manifest.get("leaderboard") or [])
     source = _best_source(facts, record, examined)
     target = str(task["target"])
@@ -89,6 +89,7 @@ def report_html(manifest: Mapping[str, Any], examined: Mapping[str, Any] | None 
         "is_classification": task["kind"] != "regression",
         "counted": counted,
         "shortened": shortened,
+        "metric_label": metric_label,
         "number": format_score,
         "rough": _rough,
         "swatch": swatch,

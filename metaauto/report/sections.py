@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from metaauto.text import counted, format_score, shortened
+from metaauto.model.manifest import metric_label_of
+from metaauto.text import counted, format_score, metric_label, shortened
 
 __all__ = [
     "card",
@@ -38,11 +39,13 @@ Json = Mapping[str, Any]
 
 def summary(manifest: Json, examined: Json | None) -> dict[str, Any]:
     """Return the headline score with its rows, and notes on its validity."""
-    facts, metric = manifest["facts"], manifest["metric"]
+    facts, metric = manifest["facts"], metric_label_of(manifest)
     record = facts.get("report") or {}
     notes = []
     if examined and examined.get("intervals") and not examined["is_training"]:
-        found = {**examined["intervals"]["ensemble"], "metric": examined["metric"]}
+        name = examined["metric"]
+        label = metric_label(name, (examined.get("positive") or {}).get(name))
+        found = {**examined["intervals"]["ensemble"], "metric": label}
         where = f"on the {counted(examined['rows'], 'row')} given with --data"
     elif facts.get("holdout_score") is not None:
         held = (facts.get("holdout") or {}).get("intervals", {}).get("ensemble", {})
@@ -91,8 +94,10 @@ def _about(manifest: Json) -> str:
     features = sum(1 for column in task["columns"] if column["role"] not in _UNUSED)
     made = str(facts.get("created") or manifest.get("created") or "")[:10]
     version = manifest["versions"].get("metaauto", "")
+    positive = task.get("positive")
+    about = "" if positive is None else f", positive class {shortened(repr(positive), 40)}"
     return (
-        f"{kind.get(task['kind'], 'regression')} · {counted(task['n_rows'], 'row')} · "
+        f"{kind.get(task['kind'], 'regression')}{about} · {counted(task['n_rows'], 'row')} · "
         f"{counted(features, 'column')} · created {made} by metaauto {version}"
     )
 
@@ -312,8 +317,22 @@ def card(manifest: Json, examined: Json | None) -> dict[str, Any]:
         "groups": task.get("groups"),
         "time": task.get("time"),
         "calibrator": (manifest.get("calibrator") or {}).get("kind"),
-        "decision": manifest.get("decision"),
+        "threshold": _threshold(manifest),
+        "positive": (examined or {}).get("positive") or {},
+        "notes": (examined or {}).get("notes") or {},
         "scores": (examined or {}).get("scores"),
         "greater_is_better": (examined or {}).get("greater_is_better", {}),
         "members": len(manifest["members"]),
     }
+
+
+def _threshold(manifest: Json) -> str:
+    """Return the class that is predicted from a tuned threshold; empty without one."""
+    decision, task = manifest.get("decision") or {}, manifest["task"]
+    if decision.get("kind") != "threshold" or len(task["classes"] or ()) != 2:
+        return ""
+    # The rule is stored for the last class, whatever the positive class is.
+    bound, label = float(decision["values"][0]), task["classes"][1]
+    if task.get("positive") == task["classes"][0]:
+        return f"{task['positive']!s} is predicted above a probability of {1.0 - bound:.3f}"
+    return f"{label!s} is predicted from a probability of {bound:.3f} upwards"

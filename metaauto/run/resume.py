@@ -34,11 +34,12 @@ def settings_of(
         "fingerprint": dataset.fingerprint,
         "metric_used": dataset.task.metric,
         "task_used": dataset.task.kind,
+        "positive_used": dataset.task.scored_class,
     }
 
 
 def check_same(settings: Mapping[str, Any], dataset: Dataset) -> None:
-    """Raise `RunError` if the resumed run had another table or metric."""
+    """Raise `RunError` if the resumed run had another table, metric or positive class."""
     if settings.get("fingerprint") != dataset.fingerprint:
         raise RunError(
             "The table differs from that of the interrupted run.",
@@ -49,4 +50,13 @@ def check_same(settings: Mapping[str, Any], dataset: Dataset) -> None:
         raise RunError(
             f"The metric differs: the interrupted run used {metric} (got {dataset.task.metric}).",
             hint="Use the same metric, or start a new run.",
+        )
+    scored = dataset.task.scored_class
+    # Earlier releases scored the last class, and stored none.
+    last = (dataset.task.classes or (None,))[-1]
+    used = settings.get("positive_used", None if scored is None else last)
+    if used != scored:
+        raise RunError(
+            f"The positive class differs: the interrupted run scored {used!r} (got {scored!r}).",
+            hint="Use the same --positive, or start a new run.",
         )

@@ -124,6 +124,7 @@ class Suggestion:
             "task": task.kind,
             "target": task.target,
             "metric": task.metric,
+            "positive": task.positive,
             "rows": task.n_rows,
             "columns": len(task.columns),
             "features": self.roles,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -128,3 +129,13 @@ def test_constant_predictions_are_no_trouble(k):
 def test_of_many_rows_a_sample_is_summarised():
     y, p = answers(2, 30_000)
     assert diagnose(task(2), y, p)["rows"] == 20_000
+
+
+def test_curves_and_calibration_are_of_the_positive_class():
+    y, p = answers(2)
+    first = dataclasses.replace(task(2), positive="c0")
+    found, mirrored = diagnose(first, y, p), diagnose(task(2), 1 - y, p[:, ::-1])
+    assert found["curves"][0]["class"] == found["calibration"]["class"] == "c0"
+    for name in ("curves", "calibration"):
+        of_first, of_last = json.dumps(found[name]), json.dumps(mirrored[name])
+        assert of_first.replace("c0", "c1") == of_last

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.metrics as reference
 from command_line import people
 
 import metaauto
 from metaauto.analysis.evaluation import evaluate, target_codes
+from metaauto.analysis.examine import importance_of, known_rows
 from metaauto.errors import Refused, TargetError, UnknownName
 from metaauto.task import Task
 
@@ -84,3 +88,25 @@ def test_a_table_without_the_target_is_refused(model) -> None:
         evaluate(model, people(5).assign(buys=None))
     with pytest.raises(TargetError, match="Several"):
         evaluate(model, pd.concat([people(5), people(5)[["buys"]]], axis=1))
+
+
+@pytest.mark.parametrize("positive", ["no", "yes"])
+def test_scores_are_of_the_positive_class_and_name_it(model, positive) -> None:
+    chosen = replace(model, task=replace(model.task, positive=positive))
+    table = people(80, seed=2)
+    found = evaluate(chosen, table, metrics=["f1", "precision", "recall", "roc_auc"])
+    labels, predicted = table["buys"], chosen.predict(table)
+    for name in ("f1", "precision", "recall"):
+        expected = getattr(reference, f"{name}_score")(labels, predicted, pos_label=positive)
+        assert found.scores[name] == pytest.approx(expected)
+    assert found.positive == dict.fromkeys(["f1", "precision", "recall"], positive)
+    assert importance_of(chosen, known_rows(chosen, table)).positive is None
+
+
+def test_missing_scores_have_a_reason(model) -> None:
+    table = people(80, seed=2)
+    found = evaluate(model, table[table["buys"] == "no"], metrics=["roc_auc", "f1", "log_loss"])
+    assert np.isnan(found.scores["roc_auc"])
+    reason = "no row has the class 'yes'"
+    assert found.notes == {"roc_auc": reason, "f1": reason}
+    assert evaluate(model, table).notes == {}

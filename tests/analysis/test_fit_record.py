@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shlex
 
+import numpy as np
 import pytest
 
 from metaauto.analysis.fit_record import command_of, shown_options
@@ -29,6 +30,12 @@ def test_the_command_asks_for_the_same_again():
     assert words[words.index("--role") + 1] == "a b=text"
     assert "--holdout" not in words
     assert words[-2:] == ["--seed", "0"]
+
+
+@pytest.mark.parametrize("positive", ["yes", 0, np.int64(0), False])
+def test_the_command_names_the_positive_class(positive):
+    words = command(positive=positive)
+    assert words[words.index("--positive") + 1] == str(positive)
 
 
 @pytest.mark.parametrize(

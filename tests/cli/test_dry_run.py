@@ -34,6 +34,14 @@ def test_a_plan_is_shown_and_nothing_is_left_behind(quick_cli: Cli, table: Path)
     assert not list((table / "temporary").iterdir())
 
 
+def test_a_plan_names_the_positive_class(quick_cli: Cli, table: Path) -> None:
+    options = ("--metric", "f1", "--include", "lda")
+    assert "Metric: f1 of 'yes'" in quick_cli(*FIT, *options).stdout.splitlines()
+    done = quick_cli(*FIT, *options, "--positive", "no", "--json")
+    assert json.loads(done.stdout)["positive"] == "no"
+    assert "'maybe'" in quick_cli(*FIT, "--positive", "maybe").stderr
+
+
 def test_a_plan_for_programs(quick_cli: Cli, table: Path) -> None:
     done = quick_cli(*FIT, "--holdout", "0.2", "--trials", "7", "--include", "lda,svm", "--json")
     plan = json.loads(done.stdout)

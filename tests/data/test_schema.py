@@ -154,8 +154,33 @@ def test_arrays():
     with pytest.raises(SchemaMismatch, match="1-dimensional"):
         schema.encode(array[0])
     named = TableSchema.from_columns(infer_columns(frame), "target")
-    with pytest.raises(SchemaMismatch, match="no column names"):
-        named.encode(array)
+    assert named.encode(array).equals(named.encode(frame))
+
+
+@given(st.permutations(["a", "b", "same", "day"]), st.booleans(), st.booleans())
+@settings(deadline=None)
+def test_arrays_of_the_right_width_are_matched_by_position(names, positional, used_only):
+    random = np.random.default_rng(0)
+    cells = {
+        "a": random.normal(size=30),
+        "b": random.choice(["x", "y"], 30),
+        "same": np.ones(30),
+        "day": pd.date_range("2024-01-01", periods=30, freq="37h"),
+    }
+    frame = pd.DataFrame({name: cells[name] for name in names})
+    schema = TableSchema.from_columns(infer_columns(frame), "target", positional=positional)
+    expected = schema.encode(frame)
+    given_cells = frame.drop(columns="same") if used_only else frame
+    array = given_cells.to_numpy(dtype=object)
+    pd.testing.assert_frame_equal(schema.encode(array), expected)
+    other = given_cells.rename(columns=str.upper)
+    if positional:
+        pd.testing.assert_frame_equal(schema.encode(other.assign(target=1)), expected)
+    else:
+        with pytest.raises(SchemaMismatch, match="missing"):
+            schema.encode(other)
+    with pytest.raises(SchemaMismatch, match=r"2 columns, .* on 4"):
+        schema.encode(array[:, :2])
 
 
 def test_no_rows(schema):

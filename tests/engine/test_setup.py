@@ -1,16 +1,23 @@
-"""Options that are wrong for every table are refused before the table is read."""
+"""The options, the task, the metric and the folds are checked before a fit."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+import sklearn.metrics as reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from metaauto.data import plan_splits
 from metaauto.engine.dry_run import plan_fit
 from metaauto.engine.fit_runner import FitRunner
 from metaauto.engine.options import FitOptions
-from metaauto.errors import MetaautoError, ReadError
-from metaauto.plugins.manager import PluginSettings
+from metaauto.engine.setup import check_splits, prepare_task
+from metaauto.errors import MetaautoError, ReadError, Refused, UnknownName
+from metaauto.plugins.manager import PluginSettings, load_plugins
 
 NO_PLUGINS = PluginSettings(only=())
 
@@ -61,3 +68,78 @@ def test_a_fit_checks_its_options_before_reading() -> None:
     runner = FitRunner(FitOptions(plugins=NO_PLUGINS, cv=1, cores=1))
     with pytest.raises(MetaautoError, match="Invalid cv=1"):
         runner.run("missing.csv", "y")
+
+
+REGISTRY = load_plugins(PluginSettings(only=())).registry
+
+
+def check(y, holdout=0.0, cv="auto", **options):
+    """Prepare a table with these targets and check the metric on its folds."""
+    frame = pd.DataFrame({"a": np.random.default_rng(0).normal(size=len(y))})
+    dataset, metric = prepare_task(frame, np.asarray(y), FitOptions(**options), REGISTRY)
+    check_splits(metric, dataset, plan_splits(dataset, cv=cv, holdout=holdout, seed=0))
+    return dataset
+
+
+@pytest.mark.parametrize("metric", [None, "roc_auc", "average_precision", "f1", "recall", "mcc"])
+def test_a_metric_that_no_fold_can_compute_is_refused(metric) -> None:
+    with pytest.raises(Refused, match="cannot be computed on the validation folds") as caught:
+        check([0] * 99 + [1], metric=metric)
+    assert "no row has the class 1 (1 has 1 row in the table)" in caught.value.message
+    assert "log_loss" in caught.value.hint
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "brier", "accuracy"])
+def test_a_metric_that_needs_no_row_of_each_class_is_accepted(metric) -> None:
+    check([0] * 99 + [1], metric=metric)
+
+
+@given(
+    metric=st.sampled_from(["roc_auc", "average_precision", "f1", "f1_macro", "mcc", "log_loss"]),
+    rare=st.integers(2, 20),
+    labels=st.sampled_from([("no", "yes"), ("fraud", "legit")]),
+    cv=st.sampled_from(["auto", 2, 0.3]),
+)
+@settings(max_examples=25, deadline=None)
+def test_two_rows_of_each_class_suffice(metric, rare, labels, cv) -> None:
+    check([labels[0]] * rare + [labels[1]] * 60, metric=metric, cv=cv)
+
+
+def test_rows_without_weight_do_not_count() -> None:
+    weights = np.r_[np.ones(97), np.zeros(2), 1.0]
+    folds = [(np.r_[50:97, 99], np.r_[0:50, 97:99])]
+    with pytest.raises(Refused, match="no row has the class 1"):
+        check([0] * 97 + [1] * 3, weights=weights, metric="roc_auc", cv=folds)
+
+
+def test_a_function_that_fails_on_one_fold_is_refused() -> None:
+    def area(truth, labels):
+        if len(np.unique(truth)) < 2:
+            raise ValueError("needs two classes")
+        return reference.roc_auc_score(truth, labels)
+
+    y = np.arange(60) < 40
+    folds = [(np.r_[20:60], np.r_[0:20]), (np.r_[0:20, 50:60], np.r_[20:50])]
+    with pytest.raises(MetaautoError, match="fold 1 of 2.*needs two classes"):
+        check(y, metric=area, cv=folds)
+    check(y, metric="roc_auc", cv=folds)
+
+
+def test_mape_warns_of_zeros_in_the_target() -> None:
+    y = np.r_[0.0, 0.0, np.arange(1.0, 80.0) * 1.5]
+    (finding,) = [f for f in check(y, metric="mape").findings if f.code == "near-zero"]
+    assert "almost 0 in 2 rows" in finding.message
+    assert not [f for f in check(y, metric="mae").findings if f.code == "near-zero"]
+
+
+@pytest.mark.parametrize("positive", ["fraud", "legit", None])
+def test_the_metric_scores_the_positive_class(positive) -> None:
+    y = ["fraud"] * 10 + ["legit"] * 90
+    task = check(y, metric="f1", positive=positive).task
+    assert task.classes == ("fraud", "legit")
+    assert task.scored_class == (positive or "fraud")
+    assert task.metric_label == f"f1 of {task.positive!r}"
+    assert check(y, metric="roc_auc", positive=positive).task.scored_class is None
+    with pytest.raises(UnknownName, match="frau"):
+        check(y, positive="frau")

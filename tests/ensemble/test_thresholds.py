@@ -50,6 +50,23 @@ def test_quick_decision_is_the_best_of_all_cuts(name, seed, weighted, steps):
     assert found == pytest.approx(min(*every, metric.loss(y, p, weight)), abs=1e-12)
 
 
+@pytest.mark.parametrize("name", ["f1", "jaccard"])
+@given(seed=st.integers(0, 10_000), weighted=st.booleans(), steps=st.sampled_from([None, 1, 10]))
+@settings(max_examples=15, deadline=None)
+def test_quick_decision_does_not_depend_on_the_order_of_the_classes(name, seed, weighted, steps):
+    y, p, weights = binary(60, seed, 0.3, steps)
+    y[:2] = [0, 1]
+    weight = weights if weighted else None
+    losses = [
+        metric.loss(truth, given, weight, quick_decision(given, truth, metric, weight))
+        for metric, truth, given in (
+            (resolve_metric(name, "binary", positive=1), y, p),
+            (resolve_metric(name, "binary", positive=0), 1 - y, p[:, ::-1]),
+        )
+    ]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-12)
+
+
 @pytest.mark.parametrize("name", [*TUNABLE, "precision", "recall"])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_kept_decision_is_never_worse_on_its_rows(name, weighted):

@@ -10,7 +10,7 @@ from stores import make_store, neighbours
 
 from metaauto import AutoClassifier, AutoRegressor
 from metaauto.errors import SettingError
-from metaauto.estimators.arguments import knowledge_of, named_as, remembers
+from metaauto.estimators.arguments import knowledge_of, remembers, target_name
 from metaauto.knowledge import KnowledgeStore, own_store
 
 TINY = {"budget": "2 trials", "n_jobs": 1, "random_state": 0, "cv": 2, "memory": 2}
@@ -61,19 +61,16 @@ class _Named(list):
         (pd.Series([1, 2], name="buys"), ["age"], "buys"),
         (pd.DataFrame({"buys": [1, 2]}), ["age"], "buys"),
         (_Named([1, 2]), ["age"], "buys"),
-        (pd.Series([1, 2], name="age"), ["age"], None),
-        (pd.Series([1, 2], name="0"), [0, 1], None),
-        (pd.Series([1, 2], name=" "), ["age"], None),
-        (pd.Series([1, 2], name=7), ["age"], None),
-        (pd.Series([1, 2]), ["age"], None),
-        ([1, 2], ["age"], None),
+        (pd.Series([1, 2], name="age"), ["age"], "target"),
+        (pd.Series([1, 2], name="0"), [0, 1], "target"),
+        (pd.Series([1, 2], name=" "), ["age"], "target"),
+        (pd.Series([1, 2], name=7), ["age"], "target"),
+        (pd.Series([1, 2]), ["age"], "target"),
+        ([1, 2], ["age"], "target"),
     ],
 )
 def test_the_target_keeps_a_name_that_can_be_told_from_the_columns(y, columns, name) -> None:
-    values = np.array([1, 2])
-    named = named_as(y, values, columns)
-    assert getattr(named, "name", None) == name
-    assert np.asarray(named).tolist() == [1, 2]
+    assert target_name(y, columns) == name
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,15 @@ def test_arrays_are_taken_after_training_on_a_dataframe(
         classifier.predict(X[X.columns[::-1]])
 
 
+def test_tables_are_taken_after_training_on_an_array(cancer: pd.DataFrame) -> None:
+    X, y = cancer.drop(columns="target"), cancer["target"]
+    auto = AutoClassifier(include="lda", positive=0, **TINY).fit(X.to_numpy(), y)
+    assert auto.model_.task.positive == 0
+    with pytest.warns(UserWarning, match="fitted without feature names"):
+        labels = auto.predict(X)
+    np.testing.assert_array_equal(labels, auto.predict(X.to_numpy()))
+
+
 def test_words_missing_values_and_dates_are_fine() -> None:
     random = np.random.default_rng(0)
     size = random.normal(100, 20, 150)

@@ -10,6 +10,8 @@ import sys
 import numpy as np
 import pytest
 import sklearn.metrics as reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from metaauto.errors import ComponentError, NameClash, Refused, SettingError, UnknownName
@@ -368,3 +370,47 @@ def test_import_is_light():
         "import sys, metaauto.metrics; sys.exit('sklearn' in sys.modules or 'scipy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+BINARY = [name for name, metric in METRICS.items() if "binary" in metric.tasks]
+
+
+@pytest.mark.parametrize("name", [*BINARY, "jaccard"])
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(0, 30), weighted=st.booleans())
+@settings(max_examples=10, deadline=None)
+def test_positive_class_0_scores_like_1_with_the_classes_exchanged(name, seed, n, weighted):
+    random = np.random.default_rng(seed)
+    y = np.concatenate([[0, 1], random.integers(0, 2, n)])
+    first = random.random(len(y))
+    p = np.column_stack([first, 1.0 - first])
+    weight = random.uniform(0.5, 2.0, len(y)) if weighted else None
+    metric = resolve_metric(name, "binary", positive=0)
+    exchanged = resolve_metric(name, "binary", positive=1).score(1 - y, p[:, ::-1], weight)
+    assert metric.score(y, p, weight) == pytest.approx(exchanged, abs=1e-12)
+
+
+def test_only_metrics_that_depend_on_the_positive_class_have_one():
+    named = {name for name in BINARY if resolve_metric(name, "binary", positive=0).positive == 0}
+    assert named == {"f1", "precision", "recall", "average_precision"}
+    assert resolve_metric("jaccard", "binary", positive=0).positive == 0
+    assert resolve_metric(reference.f1_score, "binary", positive=0).positive == 0
+    assert resolve_metric("f1_macro", "multiclass", positive=0).positive is None
+
+
+def test_scorers_and_functions_choose_the_positive_class_themselves():
+    def share(truth, labels):
+        return float(np.mean(labels == "no"))
+
+    scorer = reference.make_scorer(reference.f1_score, pos_label="no")
+    for spec in (share, scorer):
+        metric, other = (
+            resolve_metric(spec, "binary", classes=("no", "yes"), positive=code) for code in (0, 1)
+        )
+        assert metric.positive is None
+        assert metric.score(Y, P) == other.score(Y, P)
+
+
+def test_f1_of_a_rare_class_that_sorts_first_is_zero_if_it_is_never_predicted():
+    y = np.array([0] * 5 + [1] * 95)
+    p = np.tile([0.1, 0.9], (100, 1))
+    assert resolve_metric("f1", "binary", positive=0).score(y, p) == 0.0

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,7 +27,7 @@ def test_contributions_are_by_the_columns_of_the_table(models, new_rows):
     pd.testing.assert_frame_equal(again, found)
 
 
-def test_the_probability_of_the_second_of_two_classes_is_explained(models, new_rows):
+def test_the_probability_of_the_positive_of_two_classes_is_explained(models, new_rows):
     model, rows = models["binary"], new_rows.iloc[:4]
     given = registry_with()
     second = explain(model, rows, new_rows, registry=given)
@@ -34,6 +36,9 @@ def test_the_probability_of_the_second_of_two_classes_is_explained(models, new_r
     pd.testing.assert_frame_equal(second, named)
     np.testing.assert_allclose(second, -first, atol=1e-5)
     assert second.abs().to_numpy().sum() > 0.01
+    task = dataclasses.replace(model.task, positive=model.task.classes[0])
+    positive_first = dataclasses.replace(model, task=task)
+    pd.testing.assert_frame_equal(explain(positive_first, rows, new_rows, registry=given), first)
     with pytest.raises(UnknownName, match="no class"):
         explain(model, rows, new_rows, label="nobody", registry=given)
 

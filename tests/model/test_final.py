@@ -146,7 +146,7 @@ def test_rows_are_not_modified(models, new_rows, kind):
     pd.testing.assert_frame_equal(rows, new_rows)
 
 
-def test_arrays_are_taken_where_the_training_table_was_one(maker_of):
+def test_arrays_are_matched_by_position(maker_of):
     random = np.random.default_rng(0)
     X = random.normal(size=(80, 4))
     frame = pd.DataFrame(X, columns=["x0", "x1", "x2", "x3"]).assign(target=X[:, 0] > 0)
@@ -158,6 +158,10 @@ def test_arrays_are_taken_where_the_training_table_was_one(maker_of):
     assert labels.dtype == bool
     assert (labels == frame["target"]).mean() > 0.9
     assert (model.predict(X.tolist()) == labels).all()
+    assert (model.predict(pd.DataFrame(X)) == labels).all()
+    model.schema = type(model.schema)(model.schema.columns, "target")
+    assert (model.predict(X) == labels).all()
+    np.testing.assert_array_equal(model.to_sklearn().predict_proba(X), model.predict_proba(X))
     with pytest.raises(SchemaMismatch, match="3 columns"):
         model.predict(X[:, :3])
 
@@ -166,7 +170,7 @@ def test_arrays_are_taken_where_the_training_table_was_one(maker_of):
     ("rows", "said"),
     [
         (pd.DataFrame({"size": [1.0]}), "missing"),
-        (np.zeros((2, 8)), "no column names"),
+        (np.zeros((2, 3)), "3 columns"),
         (np.zeros(8), "1-dimensional"),
         (3, "a int"),
         (None, "a NoneType"),

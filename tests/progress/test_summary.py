@@ -14,7 +14,7 @@ BOARD = [
 
 def lines_of(members=(("lda-1", 1.0), ("svm-4", 3.0)), metric="roc_auc", **facts) -> list[str]:
     model = SimpleNamespace(
-        metric_name=metric,
+        metric_label=metric,
         facts=facts,
         leaderboard=BOARD,
         members=[SimpleNamespace(name=name, weight=weight) for name, weight in members],

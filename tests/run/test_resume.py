@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -46,3 +47,20 @@ def test_a_run_of_an_earlier_release_knows_no_metric():
     settings = settings_of({}, None, "sold", dataset())
     del settings["metric_used"]
     check_same(settings, dataset(metric="f1"))
+
+
+def scored(label):
+    found = dataset()
+    found.task = replace(found.task, metric="f1", metric_has_positive=True, positive=label)
+    return found
+
+
+def test_another_positive_class_is_refused_if_the_metric_scores_it():
+    settings = settings_of({}, None, "sold", scored("no"))
+    check_same(settings, scored("no"))
+    with pytest.raises(RunError, match=r"scored 'no' \(got 'yes'\)"):
+        check_same(settings, scored("yes"))
+    del settings["positive_used"]  # as in a run of an earlier release
+    check_same(settings, scored("yes"))
+    with pytest.raises(RunError, match=r"scored 'yes' \(got 'no'\)"):
+        check_same(settings, scored("no"))

@@ -16,6 +16,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from metaauto.api import Deadline
 
 QUIET: dict[str, Any] = {"verbosity": -1}
+_FULL_CLASSES = 10
+"""Most classes with the full number of rounds: each round has one tree per class."""
 
 
 class LightGBMEstimator(BaseEstimator):
@@ -72,11 +74,11 @@ class LightGBMEstimator(BaseEstimator):
         categorical = list(self.categorical)
         data = lightgbm.Dataset(X, y, weight=weight, categorical_feature=categorical, params=params)
         booster = lightgbm.Booster(params, data)
-        rounds, patience = round(15 / params["learning_rate"]), 0
+        rounds, patience = _rounds(15, params), 0
         if validation is not None:
             X, y, weight = validation
             booster.add_valid(data.create_valid(X, y, weight=weight), "validation")
-            rounds = round(100 / params["learning_rate"])
+            rounds = _rounds(100, params)
             patience = max(20, round(2.5 / params["learning_rate"]))
         best, best_loss, slowest = 0, np.inf, 0.0
         for number in range(1, rounds + 1):
@@ -185,6 +187,12 @@ class LightGBMRegressor(RegressorMixin, LightGBMEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """Return one value per row."""
         return self._raw(X) * self.scale_ + self.center_
+
+
+def _rounds(total_rate: float, params: dict[str, Any]) -> int:
+    """Return the rounds whose learning rates add up to a total, fewer for many classes."""
+    share = min(1.0, _FULL_CLASSES / params.get("num_class", 1))
+    return max(round(share * total_rate / params["learning_rate"]), 1)
 
 
 def _scaled(weight: Any) -> Any:

@@ -16,6 +16,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from metaauto.api import Deadline
 
+_FULL_CLASSES = 10
+"""Most classes with the full number of rounds."""
+
 
 class XGBoostEstimator(BaseEstimator):
     """Base class of the classifier and the regressor.
@@ -71,11 +74,13 @@ class XGBoostEstimator(BaseEstimator):
         data = self._matrix(xgboost.QuantileDMatrix, *train)
         rate, evals = params["learning_rate"], []
         stopping = Stopping(0, deadline)
-        rounds = round(15 / rate)
+        # Each round has one tree per class.
+        share = min(1.0, _FULL_CLASSES / params.get("num_class", 1))
+        rounds = max(round(share * 15 / rate), 1)
         if validation is not None:
             evals = [(self._matrix(xgboost.QuantileDMatrix, *validation, ref=data), "validation")]
             stopping = Stopping(max(20, round(2.5 / rate)), deadline)
-            rounds = round(100 / rate)
+            rounds = max(round(share * 100 / rate), 1)
         booster = xgboost.train(
             params, data, rounds, evals=evals, verbose_eval=False, callbacks=[stopping]
         )
