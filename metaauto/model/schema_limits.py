@@ -1,23 +1,29 @@
-"""Limit the number of nodes in the schema of a skops file before skops reads it.
+"""Limit the nodes of the schema in a skops file before skops reads it.
 
-A schema can refer to an object several times by its ID. skops follows every reference, so a small
-file can take hours: each of a few lists refers ten times to the list before.
+A schema can refer to an object several times by its ID. skops follows every reference, so that a
+small file of nested lists, each with ten references to the list before, would take hours.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from typing import Any
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, NamedTuple
 
 from metaauto.errors import ModelFileError
 
 __all__ = ["check_schema"]
 
-MAX_SCHEMA_BYTES = 2**28
-# skops follows about 50,000 nodes per second. Fitted models share few objects, all small.
-MAX_REPEATED = 3
+# skops follows about 50,000 nodes per second. Fitted models share only few and small objects.
 FREE_NODES = 100_000
+MAX_REPEATS = 3
+
+
+class _Definition(NamedTuple):
+    """An object in the schema: the number of its own nodes, and the IDs of its parts."""
+
+    nodes: int
+    parts: list[Any]
 
 
 def check_schema(schema: Any) -> None:
@@ -28,52 +34,48 @@ def check_schema(schema: Any) -> None:
     schema : dict
         The parsed ``schema.json`` of a skops file.
     """
-    written = 0
-    definitions: dict[Any, list[Any]] = defaultdict(list)
-    pending = [schema]
-    while pending:
-        item = pending.pop()
-        written += 1
-        if _identity(item) is not None:
-            definitions[_identity(item)].append(item)
-        pending.extend(_children(item))
-    limit = FREE_NODES + MAX_REPEATED * written
-    if _followed(schema, definitions, limit) > limit:
-        raise _invalid(f"its references multiply its {written:,} nodes to more than {limit:,}.")
-
-
-def _followed(schema: Any, definitions: dict[Any, list[Any]], limit: int) -> int:
-    """Return the number of nodes when every reference is followed, at most a little over `limit`.
-
-    Each definition is counted once. skops uses one of the definitions of an ID, which one depends
-    on its order of reading; the largest counts here.
-    """
+    root = object()
+    definitions = _definitions(schema, root)
+    nodes = sum(part.nodes for parts in definitions.values() for part in parts)
+    limit = FREE_NODES + MAX_REPEATS * nodes
+    graph = {key: {p for d in found for p in d.parts} for key, found in definitions.items()}
     totals: dict[Any, int] = {}
-    # Iterative, because a deep schema would exceed Python's limit of recursion. A frame holds the
-    # ID (None for a plain value), the children still to count, and the count so far.
-    identity = _identity(schema)
-    frames = [_Frame(identity, [schema] if identity is None else definitions[identity])]
-    in_progress = {identity} - {None}
-    while True:
-        frame = frames[-1]
-        item = next(frame.items, None)
-        if item is None:
-            frames.pop()
-            if frame.identity is not None:
-                in_progress.discard(frame.identity)
-                totals[frame.identity] = min(frame.largest(), limit + 1)
-            if not frames:
-                return frame.largest()
-            frames[-1].add(min(frame.largest(), limit + 1))
-            continue
-        identity = _identity(item)
-        if identity is None:
-            frame.add(1)
-            frame.push(item)
-        elif identity in totals:
-            frame.add(totals[identity])
-        elif identity in in_progress:
-            raise _invalid("it refers to itself.")
-        else:
-            in_progress.add(identity)
-            frames.append(_Frame(identity, definitions[identity]))
+    try:
+        for key in TopologicalSorter(graph).static_order():
+            # skops reads one definition of an ID, which one depends on its order of reading.
+            total = max(d.nodes + sum(totals[p] for p in d.parts) for d in definitions[key])
+            totals[key] = min(total, limit + 1)
+    except CycleError:
+        raise _invalid("it contains an object that refers to itself") from None
+    if totals[root] > limit:
+        raise _invalid(f"references repeat its {nodes:,} nodes to more than {limit:,}")
+
+
+def _definitions(schema: Any, root: Any) -> dict[Any, list[_Definition]]:
+    """Return the definitions of the objects by their ID; the schema itself has the ID `root`."""
+    found: dict[Any, list[_Definition]] = defaultdict(list)
+    objects: list[tuple[Any, Any]] = [(root, [schema])]
+    while objects:
+        key, item = objects.pop()
+        nodes, parts, pending = 0, [], [*_children(item)]
+        while pending:
+            child = pending.pop()
+            identity = child.get("__id__") if isinstance(child, dict) else None
+            if identity is None:
+                nodes += 1
+                pending.extend(_children(child))
+            else:
+                parts.append(identity)
+                objects.append((identity, child))
+        found[key].append(_Definition(nodes + 1, parts))
+    return found
+
+
+def _children(item: Any) -> Any:
+    if isinstance(item, dict):
+        return item.values()
+    return item if isinstance(item, list) else ()
+
+
+def _invalid(why: str) -> ModelFileError:
+    return ModelFileError(f"{why}.", hint="Do not load this file: it is forged or damaged.")
