@@ -13,7 +13,8 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Set a knowledge store for fixtures with a longer scope than one test."""
+    """Set a knowledge store for fixtures with a longer scope than one test, and a key of the user."""
+    os.environ["XDG_DATA_HOME"] = os.path.join(tempfile.gettempdir(), "metaauto-tests", "data")
     os.environ["METAAUTO_KNOWLEDGE"] = os.path.join(
         tempfile.gettempdir(), "metaauto-tests", "own.db"
     )

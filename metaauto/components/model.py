@@ -100,7 +100,8 @@ class Model:
         Modules that must be importable, such as ``("lightgbm",)``.
     trusted : tuple of str
         Full names of classes in a saved model, except those of scikit-learn and numpy. A model
-        with other classes cannot be saved.
+        with other classes cannot be saved. Their ``__setstate__`` gets what a file from anybody
+        says: it raises ValueError for indices and sizes that compiled code would use unchecked.
     """
 
     name: str

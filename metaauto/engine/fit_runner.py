@@ -54,6 +54,7 @@ from metaauto.search import (
     read_folds,
     restored_trials,
 )
+from metaauto.search.sealing import check_sealed
 from metaauto.space import BASELINE, SearchSpace
 from metaauto.warmstart import RuntimeModel
 from metaauto.warmstart.select import knowledge_for_task, select_strategy
@@ -293,6 +294,8 @@ class FitRunner:
             search.restore(trial)
             models = trial.files(folder, "model")
             # Models outside of every ensemble were deleted to save disk space.
+            for path in models:
+                check_sealed(path)
             if len(models) == len(state.splits.folds) and all(path.is_file() for path in models):
                 self.update_ensemble(trial, search)
         self.clock.use_up(stored.seconds if self.clock.is_timed else 0.0)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from metaauto.errors import KnowledgeError
 from metaauto.knowledge import schema
 
-__all__ = ["connect", "store_errors", "transaction"]
+__all__ = ["connect", "create_file", "store_errors", "transaction"]
 
 _MAGIC = b"SQLite format 3\0"
+_JOURNALS = ("-wal", "-shm")
 _CAUSES = (
     ("locked", "is being written by another process", "Try again when that process has finished."),
     ("busy", "is being written by another process", "Try again when that process has finished."),
@@ -80,7 +82,7 @@ def connect(path: Path, *, readonly: bool, timeout: float) -> sqlite3.Connection
             raise
         return connection
     try:
-        connection = _reading(path, "ro", timeout)
+        connection = _reading(path, _reading_mode(path), timeout)
     except sqlite3.OperationalError:
         if os.access(path.parent, os.W_OK):
             raise
@@ -94,9 +96,53 @@ def connect(path: Path, *, readonly: bool, timeout: float) -> sqlite3.Connection
     return connection
 
 
+def create_file(path: Path, timeout: float) -> None:
+    """Create an empty store; on failure, as on a full disk, leave no file.
+
+    If another process creates the store at the same time, that one is kept.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        part.touch()
+        with closing(_raw(part, "rw", timeout)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            schema.apply(connection)
+        _publish(part, path)
+    finally:
+        for suffix in ("", *_JOURNALS):
+            part.with_name(part.name + suffix).unlink(missing_ok=True)
+
+
+def _publish(part: Path, path: Path) -> None:
+    """Rename a new store, unless another process has created one."""
+    if path.exists() and path.stat().st_size == 0:
+        os.replace(part, path)
+        return
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        return
+    except OSError:
+        # Not all file systems have hard links.
+        if not path.exists():
+            os.replace(part, path)
+
+
+def _reading_mode(path: Path) -> str:
+    """Return the mode in which SQLite removes the journals that it creates for reading.
+
+    A connection that may only read leaves them behind. If there is a journal already, it belongs
+    to a writer, or has to be kept.
+    """
+    journals = (path.with_name(path.name + suffix) for suffix in (*_JOURNALS, "-journal"))
+    is_writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    return "rw" if is_writable and not any(journal.exists() for journal in journals) else "ro"
+
+
 def _reading(path: Path, mode: str, timeout: float) -> sqlite3.Connection:
     connection = _raw(path, mode, timeout)
     try:
+        connection.execute("PRAGMA query_only = ON")
         number = schema.version(connection)
         if number == 0:
             raise KnowledgeError("It contains no tables.", hint="Create a new store.")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import numpy as np
 from metaauto.errors import KnowledgeError
 from metaauto.knowledge import schema
 from metaauto.knowledge.canonical import digest
-from metaauto.knowledge.connection import connect, store_errors, transaction
+from metaauto.knowledge.connection import connect, create_file, store_errors, transaction
 from metaauto.knowledge.identifiers import RowIds
 from metaauto.knowledge.queries import StoredFacts
 from metaauto.knowledge.reconcile import PUT_EVALUATION, merged_configuration, merged_dataset
@@ -94,8 +94,7 @@ class KnowledgeStore(StoredFacts):
                 raise KnowledgeError(
                     "The file already exists.", hint="Open it, or choose a new file."
                 )
-            with closing(sqlite3.connect(path, timeout=timeout)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
+            create_file(path, timeout)
             return cls.open(path, readonly=False, timeout=timeout)
 
     @classmethod

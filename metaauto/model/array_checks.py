@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from metaauto.errors import ModelFileError
+from metaauto.model.estimator_checks import check_outputs, check_parts, require
 
 __all__ = ["check_indices"]
 
@@ -27,7 +28,7 @@ class _Columns:
 
 
 def check_indices(estimator: Any) -> None:
-    """Raise `ModelFileError` if an array of the estimator holds an index out of bounds.
+    """Raise `ModelFileError` if an estimator holds an index out of bounds or parts that do not fit.
 
     Parameters
     ----------
@@ -35,9 +36,12 @@ def check_indices(estimator: Any) -> None:
         A loaded object; decision trees, forests, (histogram) gradient boosting, neighbour trees,
         support vector machines and sparse matrices are checked at any depth.
     """
+    from sklearn.base import BaseEstimator
+
     # Objects may be shared by several owners, and must be valid for each of them.
     seen: dict[tuple[int, _Columns | None], Any] = {}
     pending: list[tuple[Any, _Columns | None]] = [(estimator, None)]
+    estimators: dict[int, Any] = {}
     while pending:
         item, columns = pending.pop()
         if isinstance(item, (str, bytes, int, float, type(None))) or (id(item), columns) in seen:
@@ -50,8 +54,12 @@ def check_indices(estimator: Any) -> None:
         if hasattr(item, "check_format"):
             _check_sparse(item)
             continue
-        columns = _columns_below(item, columns)
+        if isinstance(item, BaseEstimator):
+            estimators[id(item)] = item
+            columns = _columns_below(item, columns)
         pending.extend((part, columns) for part in _parts(item))
+    for item in estimators.values():
+        check_outputs(item)
 
 
 def _parts(item: Any) -> Iterator[Any]:
@@ -67,11 +75,9 @@ def _parts(item: Any) -> Iterator[Any]:
 
 
 def _columns_below(item: Any, outer: _Columns | None) -> _Columns | None:
-    from sklearn.base import BaseEstimator
     from sklearn.tree import BaseDecisionTree
 
-    if not isinstance(item, BaseEstimator):
-        return outer
+    check_parts(item)
     state = vars(item)
     own = state.get("n_features_in_")
     if "_n_support" in state:
@@ -95,15 +101,8 @@ def _is_unchecked(item: Any) -> bool:
     return isinstance(item, kinds) or "_bin_mapper" in vars(item)
 
 
-def _require(is_valid: Any, what: str) -> None:
-    if not bool(is_valid):
-        raise ModelFileError(
-            f"{what} are out of bounds.", hint="Do not use the file: it is forged or damaged."
-        )
-
-
 def _check_tree(tree: Any, columns: _Columns | None) -> None:
-    _require(0 < tree.node_count <= tree.capacity, "the nodes of a tree")
+    require(0 < tree.node_count <= tree.capacity, "the nodes of a tree")
     left, right = np.asarray(tree.children_left), np.asarray(tree.children_right)
     inner = left != -1
     _check_children(left, right, inner)
@@ -114,53 +113,66 @@ def _check_children(left: np.ndarray, right: np.ndarray, inner: np.ndarray) -> N
     """Require children to have larger indices than their parent, so that traversals terminate."""
     place = np.arange(len(left))[inner]
     for child in (left[inner].astype(np.int64), right[inner].astype(np.int64)):
-        _require(((child > place) & (child < len(left))).all(), "the nodes of a tree")
+        require(((child > place) & (child < len(left))).all(), "the nodes of a tree")
 
 
 def _check_features(feature: np.ndarray, columns: _Columns | None) -> None:
     count = columns.count if columns is not None else 0
-    _require(((feature >= 0) & (feature < count)).all(), "the columns of a tree")
+    require(((feature >= 0) & (feature < count)).all(), "the columns of a tree")
 
 
 def _check_predictor(predictor: Any, columns: _Columns | None) -> None:
     nodes = predictor.nodes
-    _require(len(nodes) > 0, "the nodes of a tree")
+    require(len(nodes) > 0, "the nodes of a tree")
     inner = nodes["is_leaf"] == 0
     _check_children(nodes["left"], nodes["right"], inner)
     _check_features(nodes["feature_idx"][inner], columns)
     split = inner & (nodes["is_categorical"] != 0)
     known = columns.categorical if columns is not None else frozenset()
-    _require(set(nodes["feature_idx"][split].tolist()) <= known, "the categories of a tree")
+    require(set(nodes["feature_idx"][split].tolist()) <= known, "the categories of a tree")
     for bits in (predictor.raw_left_cat_bitsets, predictor.binned_left_cat_bitsets):
-        _require(bits.ndim == 2 and bits.shape[1] == 8, "the categories of a tree")
-        _require((nodes["bitset_idx"][split] < len(bits)).all(), "the categories of a tree")
+        require(bits.ndim == 2 and bits.shape[1] == 8, "the categories of a tree")
+        require((nodes["bitset_idx"][split] < len(bits)).all(), "the categories of a tree")
 
 
 def _check_binning(binning: Any, width: Any) -> list[int]:
     """Check the bins of a histogram gradient boosting; return its categorical columns."""
     categorical = np.asarray(binning.is_categorical_)
     bins = binning.bin_thresholds_
-    _require(len(categorical) == int(width) == len(bins), "the bins of a model")
+    require(len(categorical) == int(width) == len(bins), "the bins of a model")
     found = np.flatnonzero(categorical).tolist()
     for column in found:
         values = np.asarray(bins[column])
         within = len(values) == 0 or (values.min() >= 0 and values.max() < 256)
-        _require(within, "the categories of a model")
+        require(within, "the categories of a model")
     return found
 
 
 def _check_neighbours(tree: Any, columns: _Columns | None) -> None:
     data, index, nodes, bounds = (np.asarray(part) for part in tree.get_arrays())
     what = "the rows of a neighbour tree"
-    _require(data.ndim == 2 and len(index) == len(data), what)
-    _require(((index >= 0) & (index < len(data))).all(), what)
+    require(data.ndim == 2 and len(index) == len(data), what)
+    require(((index >= 0) & (index < len(data))).all(), what)
     what = "the nodes of a neighbour tree"
-    _require(bounds.ndim == 3 and bounds.shape[1:] == (len(nodes), data.shape[1]), what)
+    require(bounds.ndim == 3 and bounds.shape[1:] == (len(nodes), data.shape[1]), what)
     start, end = nodes["idx_start"], nodes["idx_end"]
-    _require(((start >= 0) & (start <= end) & (end <= len(data))).all(), what)
+    require(((start >= 0) & (start <= end) & (end <= len(data))).all(), what)
     # The indices of the two children follow from that of the node.
     inner = np.flatnonzero(nodes["is_leaf"] == 0)
-    _require((2 * inner + 2 < len(nodes)).all(), what)
+    require((2 * inner + 2 < len(nodes)).all(), what)
+    _check_distance(tree.__getstate__()[_PLACE_OF_METRIC], data.shape[1])
+
+
+# In the state of scikit-learn's neighbour trees.
+_PLACE_OF_METRIC = 11
+
+
+def _check_distance(metric: Any, width: int) -> None:
+    """Check that a distance has as many weights as there are columns, if it has any."""
+    n_weights = len(metric.__getstate__()[1])
+    name = type(metric).__name__
+    is_weighted = name.startswith("SEuclidean") or (name.startswith("Minkowski") and n_weights)
+    require(not is_weighted or n_weights == width, "the weights of a distance")
 
 
 def _check_machine(item: Any, state: Mapping[str, Any]) -> None:
@@ -172,13 +184,19 @@ def _check_machine(item: Any, state: Mapping[str, Any]) -> None:
     pairs = len(counts) * (len(counts) - 1) // 2
     # A regressor stores the number of its vectors twice.
     stated = counts.sum() if isinstance(item, ClassifierMixin) else counts.max()
-    _require((counts >= 0).all() and stated <= n_vectors, what)
-    _require(len(state["support_"]) == n_vectors, what)
-    _require(state["support_vectors_"].shape[1] == state["n_features_in_"], what)
-    _require(state["_dual_coef_"].shape == (len(counts) - 1, n_vectors), what)
-    _require(len(state["_intercept_"]) >= max(pairs, 1), what)
+    require((counts >= 0).all() and stated <= n_vectors, what)
+    support = np.asarray(state["support_"])
+    require(len(support) == n_vectors, what)
+    require(((support >= 0) & (support < state["shape_fit_"][0])).all(), what)
+    require(state["support_vectors_"].shape[1] == state["n_features_in_"], what)
+    coefficients = state["_dual_coef_"]
+    require(coefficients.shape == (len(counts) - 1, n_vectors), what)
+    # The compiled code reads the values of a sparse matrix as if they were a dense one.
+    stored = coefficients.nnz if hasattr(coefficients, "nnz") else coefficients.size
+    require(stored == (len(counts) - 1) * n_vectors, what)
+    require(len(state["_intercept_"]) >= max(pairs, 1), what)
     for name in ("_probA", "_probB"):
-        _require(len(state.get(name, ())) in (0, pairs), what)
+        require(len(state.get(name, ())) in (0, pairs), what)
 
 
 def _check_sparse(matrix: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from metaauto.model.serialization import declared_types
 from metaauto.plugins.manager import SESSION
 from metaauto.plugins.registry import Registry
 from metaauto.search import Trial
+from metaauto.search.sealing import load_sealed
 from metaauto.task import Task
 
 __all__ = ["assemble_model", "load_members"]
@@ -170,8 +170,9 @@ def _load(trial: Trial, weight: float, registry: Registry, folder: Path) -> Memb
     estimators = []
     for path in trial.files(folder, "model"):
         try:
-            with open(path, "rb") as file:
-                estimators.append(pickle.load(file))
+            estimators.append(load_sealed(path))
+        except RunError:
+            raise
         except Exception as error:
             # Unpickling a damaged file or a model of a plugin may raise anything.
             raise RunError(

@@ -18,6 +18,7 @@ from metaauto.errors import MetaautoError, ModelFileError, Refused
 from metaauto.model import manifest as words
 from metaauto.model.archive import Entry, ModelArchive, write_archive
 from metaauto.model.final import FinalModel, Member
+from metaauto.model.manifest_schema import check_manifest
 from metaauto.model.serialization import (
     TRUSTED_TYPES,
     dump_estimator,
@@ -62,8 +63,24 @@ def read_manifest(path: str | Path) -> dict[str, Any]:
     '0.1.0'
     """
     with ModelArchive(path) as archive:
-        words.check_format(archive.manifest, str(path))
+        _check_manifest(archive, path)
         return archive.manifest
+
+
+def read_parts(path: str | Path) -> dict[str, Any]:
+    """Return the arguments of `FinalModel` from a model file, with members without fold models."""
+    with ModelArchive(path) as archive:
+        _check_manifest(archive, path)
+        with archive.guard():
+            records = [_checked_member(member) for member in archive.manifest["members"]]
+            members = [_member(record, []) for record in records]
+            return {"members": members, **_read_parts(archive.manifest)}
+
+
+def _check_manifest(archive: ModelArchive, path: str | Path) -> None:
+    words.check_format(archive.manifest, str(path))
+    with archive.guard():
+        check_manifest(archive.manifest, str(path))
 
 
 def save_model(model: FinalModel, path: str | Path, on_unsavable: str = "drop") -> Path:
@@ -95,6 +112,7 @@ def save_model(model: FinalModel, path: str | Path, on_unsavable: str = "drop") 
     for problem in problems:
         logger.warning("%s It is dropped; the weights of the other members are rescaled.", problem)
     manifest = _describe(model, records, [str(problem) for problem in problems])
+    check_manifest(manifest, str(path))
     return write_archive(path, manifest, blobs)
 
 
@@ -215,7 +233,7 @@ def load_model(
     """Read a model file; see `FinalModel.load`."""
     with ModelArchive(path) as archive:
         record = archive.manifest
-        words.check_format(record, str(path))
+        _check_manifest(archive, path)
         with archive.guard():
             records = [_checked_member(member) for member in record["members"]]
             parts = _read_parts(record)
@@ -293,6 +311,10 @@ def _load_member(
                 hint=error.hint,
                 **error.details,
             ) from error
+    return _member(record, estimators)
+
+
+def _member(record: Mapping[str, Any], estimators: list[Any]) -> Member:
     return Member(
         name=record["name"],
         model=record["model"],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import io
+import json
 import pkgutil
 import re
 import warnings
@@ -22,6 +23,7 @@ import numpy as np
 
 from metaauto.errors import ModelFileError
 from metaauto.model.array_checks import check_indices
+from metaauto.model.schema_limits import check_schema
 from metaauto.plugins.registry import Registry
 
 __all__ = [
@@ -175,6 +177,11 @@ def modules_in(data: bytes) -> list[str]:
     return sorted({name.decode().split(".")[0] for name in _MODULE.findall(schema)})
 
 
+def _schema(data: bytes) -> Any:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return json.loads(archive.read("schema.json"))
+
+
 def load_estimator(data: bytes, trusted: Collection[str], *, trust: bool = False) -> Any:
     """Load an estimator from skops bytes if all its types are trusted.
 
@@ -190,11 +197,12 @@ def load_estimator(data: bytes, trusted: Collection[str], *, trust: bool = False
     Raises
     ------
     ModelFileError
-        A type is not trusted (listed in ``details["types"]``), an array holds an index out of
-        bounds, or the bytes cannot be read.
+        A type is not trusted (listed in ``details["types"]``), references repeat its objects too
+        often, an array holds an index out of bounds, or the bytes cannot be read.
     """
     try:
         _check_unpacked_size(data)
+        check_schema(_schema(data))
         with warnings.catch_warnings():
             # Versions are compared once per file, from its manifest.
             warnings.simplefilter("ignore")

@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from metaauto.errors import ModelFileError
 from metaauto.model.manifest import as_json, metric_label_of
 from metaauto.report.figures import dependence_figure, diagnosis_figures, history_figure
 from metaauto.report.sections import (
@@ -27,6 +28,11 @@ from metaauto.text import counted, format_score, metric_label, shortened
 
 __all__ = ["report_html"]
 
+# A list of types for each curve, interval and history would repeat the code that writes them.
+_DAMAGE = (
+    *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
+    jinja2.UndefinedError,
+)
 _FIRST_LINES = 15
 _BARS = 25
 
@@ -47,19 +53,39 @@ def report_html(manifest: Mapping[str, Any], examined: Mapping[str, Any] | None 
     str
         HTML without scripts and external resources.
 
+    Raises
+    ------
+    ModelFileError
+        The record of the fit in the manifest is damaged.
+
     Examples
     --------
     >>> from metaauto.model import read_manifest
     >>> report_html(read_manifest("house.metaauto"))  # doctest: +SKIP
     """
     examined = None if examined is None else as_json(examined, "report")
+    try:
+        return _page().render(_context(manifest, examined))
+    except _DAMAGE as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> ModelFileError:
+    """Return the error for a record in the manifest that is not as a fit writes it."""
+    return ModelFileError(
+        f"The record of the fit in the model file cannot be shown: {type(error).__name__}: {error}",
+        hint="Copy the model file again from its source.",
+    )
+
+
+def _context(manifest: Mapping[str, Any], examined: Mapping[str, Any] | None) -> dict[str, Any]:
     facts: Mapping[str, Any] = manifest.get("facts") or {}
     record: Mapping[str, Any] = facts.get("report") or {}
     task, metric = manifest["task"], metric_label_of(manifest)
     board = leaderboard_lines(manifest.get("leaderboard") or [])
     source = _best_source(facts, record, examined)
     target = str(task["target"])
-    context = {
+    return {
         "css": Markup(_template("report.css")),
         "target": target,
         "metric": metric,
@@ -94,7 +120,6 @@ def report_html(manifest: Mapping[str, Any], examined: Mapping[str, Any] | None 
         "rough": _rough,
         "swatch": swatch,
     }
-    return _page().render(context)
 
 
 @cache

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from metaauto.configuration import Configuration
+from metaauto.errors import RunError
 from metaauto.search.out_of_fold import is_readable
+from metaauto.search.sealing import is_sealed
 from metaauto.search.trial import Outcome, Status, Trial
 
 __all__ = ["restored_trials"]
@@ -18,15 +20,21 @@ def restored_trials(
 ) -> list[Trial]:
     """Restore trials from the records of a run.
 
-    An unfinished trial continues with its missing folds. A fold whose files are missing or whose
-    predictions are damaged runs again. A finished trial needs its predictions only: models outside
-    of every ensemble were deleted.
+    An unfinished trial continues with its missing folds. A fold whose files are missing or damaged,
+    or whose model was written by somebody else, runs again. A finished trial needs its predictions
+    only: models outside of every ensemble were deleted.
+
+    Raises
+    ------
+    RunError
+        An outcome names a file that is not its own, such as one outside of the run directory.
     """
     found: list[Trial] = []
     by_trial: dict[int, list[Outcome]] = {}
     for row in outcomes:
         given = {name: value for name, value in row.items() if value is not None}
         outcome = Outcome(**{**given, "status": Status(row["status"])})
+        _check_names(outcome)
         by_trial.setdefault(outcome.trial, []).append(outcome)
     for row in trials:
         if row["number"] != len(found):
@@ -52,6 +60,17 @@ def restored_trials(
     return found
 
 
+def _check_names(outcome: Outcome) -> None:
+    if outcome.prediction not in ("", outcome.prediction_file) or (
+        outcome.model not in ("", outcome.model_file)
+    ):
+        raise RunError(
+            f"The run directory names the unexpected files {outcome.prediction!r} and "
+            f"{outcome.model!r}.",
+            hint="Do not resume it: it is forged or damaged.",
+        )
+
+
 def _lacks_predictions(trial: Trial, recorded: Iterable[Outcome], folder: Path) -> bool:
     """Return whether a successful trial has neither joined predictions nor those of all folds."""
     if trial.status is not Status.SUCCESS or _has_joined_predictions(trial, folder):
@@ -64,7 +83,7 @@ def _is_success(outcome: Outcome) -> bool:
 
 
 def _has_files(outcome: Outcome, folder: Path) -> bool:
-    return _has_prediction(outcome, folder) and (folder / outcome.model).is_file()
+    return _has_prediction(outcome, folder) and is_sealed(folder / outcome.model)
 
 
 def _has_prediction(outcome: Outcome, folder: Path) -> bool:

@@ -20,6 +20,7 @@ from metaauto.metafeatures import describe
 from metaauto.plugins.registry import Registry
 from metaauto.search.dataset_io import Inputs
 from metaauto.search.pipeline import PreparationPlan, plan_preparation
+from metaauto.search.sealing import dump_sealed
 from metaauto.search.target_scaling import TargetScaling
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status
 from metaauto.space import SearchSpace
@@ -145,7 +146,7 @@ class Evaluator:
 
             dump = cloudpickle.dump
         try:
-            dump(pipeline, file, 5)
+            dump_sealed(file, lambda sealing: dump(pipeline, sealing, 5))
         except (OSError, MemoryError):
             raise
         except Exception as error:

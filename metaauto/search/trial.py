@@ -142,6 +142,16 @@ class Outcome:
     detail: str = ""
 
     @property
+    def prediction_file(self) -> str:
+        """Return the name of the file of its predictions."""
+        return f"predictions/{self.trial:05d}-{self.fold:02d}.npy"
+
+    @property
+    def model_file(self) -> str:
+        """Return the name of the file of its model."""
+        return f"models/{self.trial:05d}-{self.fold:02d}.pkl"
+
+    @property
     def own_seconds(self) -> float:
         """Return the seconds of fitting without waiting for a processor; all if it failed."""
         return max(self.fit_seconds - self.queued_seconds, 0.0) or self.seconds

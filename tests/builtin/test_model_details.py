@@ -11,8 +11,9 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import log_loss
 
-from metaauto.builtin.models import MODELS, boosting
+from metaauto.builtin.models import MODELS, boosting, neural
 from metaauto.builtin.models.fitting import affordable_rounds
+from metaauto.model.serialization import dump_estimator
 from metaauto.testing import default_values, fit_on, make_problem, predict_with
 
 BY_NAME = {model.name: model for model in MODELS}
@@ -159,3 +160,14 @@ def test_rounds_are_asked_for_in_steps_that_fit():
     assert affordable_rounds(5, 10, 1.0, short) == 5
     assert 0 < affordable_rounds(5, 1000, 1.0, short) < 40
     assert affordable_rounds(5, 1000, 1.0, late) == 0
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+def test_mlp_without_training_state_predicts_the_same(kind, monkeypatch):
+    problem = make_problem(kind, n_rows=200)
+    small = fit_on(BY_NAME["mlp"], problem)
+    monkeypatch.setattr(neural, "keep_prediction_state", lambda *_: None)
+    full = fit_on(BY_NAME["mlp"], problem)
+    np.testing.assert_array_equal(predict_with(small, problem), predict_with(full, problem))
+    np.testing.assert_array_equal(small.predict(problem.X), full.predict(problem.X))
+    assert len(dump_estimator(small)) < len(dump_estimator(full)) / 3

@@ -161,3 +161,12 @@ def test_principal_components_keep_the_variance_asked_for(shape):
     assert result.shape == (shape[0], 3)
     z = (X - X.mean(axis=0)) / np.where(X.std(axis=0) > 0, X.std(axis=0), 1.0)
     np.testing.assert_allclose(result @ pca.components_.T, z, atol=1e-6)
+
+
+def test_onehot_with_columns_out_of_bounds_cannot_be_restored():
+    X = categories(["a", "b", "c"] * 20)
+    encoder = build("categorical", "onehot").fit(X)
+    state = encoder.__getstate__()
+    encoder.__setstate__(state)
+    with pytest.raises(ValueError, match="out of bounds"):
+        encoder.__setstate__({**state, "tables_": [state["tables_"][0] + 10**6]})

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -568,6 +569,14 @@ def copy_of(run: Path, tmp_path: Path) -> Path:
 
 
 @POSIX
+class Attack:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
 class TestResume:
     def test_a_killed_run_goes_on_and_comes_to_the_same_end(self, killed, tmp_path):
         os.environ.pop("PYTEST_CURRENT_TEST", None)
@@ -633,6 +642,15 @@ class TestResume:
         damaged.unlink()
         again = metaauto.fit(None, resume=run, **options)
         assert model.members[0].name not in [member.name for member in again.members]
+
+    def test_a_foreign_fold_model_is_not_unpickled(self, killed, tmp_path):
+        run = copy_of(killed, tmp_path)
+        trace = tmp_path / "trace"
+        for path in (run / "models").glob("*.pkl"):
+            path.write_bytes(pickle.dumps(Attack(trace)))
+        with pytest.raises(RunError, match="not written by metaauto for this user"):
+            metaauto.fit(None, resume=run, memory=2.0, cores=2, plugins=NO_PLUGINS)
+        assert not trace.exists()
 
     def test_a_fit_stopped_within_a_trial_resumes_to_a_model(self, tmp_path, monkeypatch):
         record, runner = RunDirectory.record_outcome, FitRunner(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -222,3 +223,43 @@ def test_create_and_open(tmp_path):
         assert store.matrix("binary", "roc_auc").loss.shape == (0, 0)
     with pytest.raises(KnowledgeError, match="is closed"):
         store.provenances()
+
+
+@pytest.mark.parametrize("error", [sqlite3.OperationalError("database or disk is full"), OSError()])
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_store_that_cannot_be_created_leaves_no_file(tmp_path, monkeypatch, error, exists):
+    def fail(*_):
+        raise error
+
+    path = tmp_path / "own.db"
+    if exists:
+        path.touch()
+    with monkeypatch.context() as patch:
+        patch.setattr("metaauto.knowledge.schema.apply", fail)
+        with pytest.raises(KnowledgeError, match=r"own\.db"):
+            KnowledgeStore.create(path)
+    assert [p.stat().st_size for p in tmp_path.iterdir()] == ([0] if exists else [])
+    KnowledgeStore.create(path).close()
+    assert [p.name for p in tmp_path.iterdir()] == ["own.db"]
+
+
+def test_a_store_created_at_the_same_time_is_kept(tmp_path):
+    from metaauto.knowledge import connection
+
+    KnowledgeStore.create(tmp_path / "own.db").close()
+    before = (tmp_path / "own.db").read_bytes()
+    connection.create_file(tmp_path / "own.db", 1.0)
+    assert (tmp_path / "own.db").read_bytes() == before
+
+
+def test_reading_leaves_no_journals(tmp_path):
+    path = tmp_path / "own.db"
+    KnowledgeStore.create(path).close()
+    before = path.read_bytes()
+    with (
+        KnowledgeStore.open(path) as store,
+        pytest.raises(sqlite3.OperationalError, match="readonly"),
+    ):
+        store._connection.execute("CREATE TABLE t (a)")
+    assert [p.name for p in tmp_path.iterdir()] == ["own.db"]
+    assert path.read_bytes() == before

@@ -2,16 +2,28 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
+from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     BaggingRegressor,
+    ExtraTreesClassifier,
     GradientBoostingClassifier,
+    GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
+    IsolationForest,
+    RandomForestClassifier,
     RandomForestRegressor,
 )
-from sklearn.neighbors import KNeighborsRegressor
-from sklearn.pipeline import Pipeline
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import RidgeClassifier
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeRegressor
 
@@ -47,6 +59,18 @@ def boosting(rows):
         lambda rows: HistGradientBoostingClassifier(max_iter=3).fit(rows[0], rows[1] // 3),
         lambda rows: KNeighborsRegressor(algorithm="kd_tree", leaf_size=5).fit(*rows),
         lambda rows: KNeighborsRegressor(algorithm="ball_tree", leaf_size=5).fit(*rows),
+        lambda rows: KNeighborsRegressor(algorithm="ball_tree", p=3).fit(*rows),
+        lambda rows: KNeighborsClassifier(algorithm="brute").fit(rows[0], rows[0][:, 0]),
+        lambda rows: KNeighborsClassifier().fit(rows[0], np.column_stack([rows[0][:, 0]] * 2)),
+        lambda rows: RandomForestClassifier(3).fit(rows[0], rows[0][:, 0]),
+        lambda rows: ExtraTreesClassifier(3).fit(rows[0], np.column_stack([rows[0][:, 0]] * 2)),
+        lambda rows: GradientBoostingClassifier(n_estimators=3).fit(rows[0], rows[0][:, 0]),
+        lambda rows: GradientBoostingRegressor(n_estimators=3, init="zero").fit(*rows),
+        lambda rows: IsolationForest(n_estimators=3, max_features=2).fit(rows[0]),
+        lambda rows: KMeans(2, n_init=1).fit(rows[0]),
+        lambda rows: make_pipeline(
+            OneHotEncoder(min_frequency=0.1, drop="first"), RidgeClassifier()
+        ).fit(rows[0][:, :1], rows[1] > 1),
         lambda rows: SVR().fit(*rows),
         lambda rows: SVC().fit(rows[0], rows[0][:, 0]),
         lambda rows: SVC(kernel="linear").fit(csr_matrix(rows[0]), rows[1] > 1),
@@ -56,7 +80,8 @@ def boosting(rows):
 def test_real_models_pass_and_come_back(rows, build):
     model = Pipeline([("model", build(rows))])
     copy = load_estimator(dump_estimator(model), TRUSTED_TYPES)
-    np.testing.assert_array_equal(copy.predict(rows[0]), model.predict(rows[0]))
+    X = rows[0][:, : model[0].n_features_in_]
+    np.testing.assert_array_equal(copy.predict(X), model.predict(X))
 
 
 def forge_tree(tree, **changes):
@@ -188,3 +213,118 @@ def test_forged_sparse_matrices_are_found(rows):
     model._fit_X.indices[0] = 10**6
     with pytest.raises(ModelFileError, match="sparse matrix"):
         check_indices(model)
+
+
+def classifier(rows):
+    return GradientBoostingClassifier(n_estimators=3, max_depth=1).fit(rows[0], rows[1] > 1)
+
+
+@given(columns=st.integers(2, 400), rounds=st.integers(1, 3), claims=st.booleans())
+def test_gradient_boosting_with_other_scores_is_found(rows, columns, rounds, claims):
+    """scikit-learn writes one score for each column of `estimators_` without a check."""
+    model = classifier(rows)
+    tree = model.estimators_[0, 0]
+    model.estimators_ = np.full((rounds, columns), tree, dtype=object)
+    if claims:
+        model.n_trees_per_iteration_ = columns
+        model.classes_ = np.arange(columns)
+    with pytest.raises(ModelFileError, match="out of bounds"):
+        check_indices(Pipeline([("model", model)]))
+
+
+def test_gradient_boosting_with_another_initial_model_is_found(rows):
+    X, y = rows[0], rows[0][:, 0]
+    model = GradientBoostingClassifier(n_estimators=2).fit(X, y)
+    check_indices(model)
+    model.init_ = DummyClassifier().fit(X, y > 2)
+    with pytest.raises(ModelFileError, match="scores of a model"):
+        check_indices(model)
+
+
+def test_trees_of_another_width_are_found(rows):
+    model = classifier(rows)
+    model.estimators_[0, 0].n_features_in_ = 2
+    with pytest.raises(ModelFileError, match="columns of a tree"):
+        check_indices(model)
+
+
+def test_trees_of_another_number_of_classes_are_found(rows):
+    X, y = rows[0], rows[0][:, 0]
+    few, many = (RandomForestClassifier(2).fit(X, t) for t in (y > 2, y))
+    few.estimators_[1] = many.estimators_[1]
+    with pytest.raises(ModelFileError, match="of a tree"):
+        check_indices(few)
+    many.n_classes_ = 5
+    with pytest.raises(ModelFileError, match="classes of a forest"):
+        check_indices(many)
+
+
+def test_boosting_that_narrows_its_rows_is_found(rows):
+    model = boosting(rows)
+    model._preprocessor = ColumnTransformer([("one", OrdinalEncoder(), [0])]).fit(rows[0])
+    with pytest.raises(ModelFileError, match="columns of a model"):
+        check_indices(model)
+    model = boosting(rows)
+    model.n_trees_per_iteration_ = 10**9
+    with pytest.raises(ModelFileError, match="trees of a model"):
+        check_indices(model)
+
+
+@given(place=st.integers(0, 119), label=st.integers(-(10**9), 10**9))
+def test_labels_of_neighbours_are_checked(rows, place, label):
+    model = KNeighborsClassifier(algorithm="brute").fit(rows[0], rows[0][:, 0])
+    model._y[place] = label
+    if 0 <= label < 6:
+        check_indices(model)
+    else:
+        with pytest.raises(ModelFileError, match="nearest-neighbours"):
+            check_indices(model)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("_y", np.zeros(3, dtype=int)), ("_fit_X", np.zeros((120, 2))), ("n_jobs", 10**6)],
+)
+def test_forged_parts_of_neighbours_are_found(rows, name, value):
+    model = KNeighborsClassifier(algorithm="brute").fit(rows[0], rows[0][:, 0])
+    setattr(model, name, value)
+    with pytest.raises(ModelFileError, match="out of bounds"):
+        check_indices(model)
+
+
+def test_weights_of_a_distance_are_checked(rows):
+    X, y = rows
+    weights = {"V": np.ones(3)}
+    settings = {"metric": "seuclidean", "metric_params": weights, "algorithm": "ball_tree"}
+    model = KNeighborsRegressor(**settings).fit(X, y)
+    check_indices(model)
+    narrow = KNeighborsRegressor(**{**settings, "metric_params": {"V": np.ones(2)}})
+    state = list(model._tree.__getstate__())
+    state[11] = narrow.fit(X[:, :2], y)._tree.__getstate__()[11]
+    model._tree.__setstate__(tuple(state))
+    with pytest.raises(ModelFileError, match="weights of a distance"):
+        check_indices(model)
+
+
+def test_columns_of_ensembles_are_checked(rows):
+    model = IsolationForest(n_estimators=3, max_features=2).fit(rows[0])
+    model.estimators_features_[0] = np.array([0, 3])
+    with pytest.raises(ModelFileError, match="columns of an ensemble"):
+        check_indices(model)
+    model.estimators_features_[0] = np.array([0])
+    with pytest.raises(ModelFileError, match="columns of an ensemble"):
+        check_indices(model)
+
+
+def test_narrow_centers_vocabularies_and_encoders_are_found(rows):
+    centers = KMeans(2, n_init=1).fit(rows[0])
+    centers.cluster_centers_ = centers.cluster_centers_[:, :2]
+    terms = CountVectorizer().fit(["a word", "another word"])
+    check_indices(terms)
+    terms.vocabulary_["word"] = 10**6
+    encoder = OneHotEncoder().fit(rows[0][:, :1])
+    check_indices(encoder)
+    encoder._n_features_outs = [1]
+    for forged in (centers, terms, encoder):
+        with pytest.raises(ModelFileError, match="out of bounds"):
+            check_indices(forged)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import pickle
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaauto.configuration import Configuration
+from metaauto.errors import RunError
 from metaauto.run import RunDirectory
 from metaauto.search.checkpoint import restored_trials
+from metaauto.search.sealing import dump_sealed
 from metaauto.search.trial import Outcome, Status, Trial
 
 
@@ -26,7 +30,8 @@ def touch(folder: Path, *outcomes: Outcome) -> None:
         (folder / name).mkdir(exist_ok=True)
     for each in outcomes:
         np.save(folder / each.prediction, np.zeros(2))
-        (folder / each.model).write_bytes(b"")
+        with open(folder / each.model, "wb") as file:
+            dump_sealed(file, partial(pickle.dump, each.fold))
 
 
 def trial(number: int, status: Status, **more) -> Trial:
@@ -181,3 +186,34 @@ def test_after_a_gap_nothing_is_taken_over(tmp_path):
 def test_outcomes_of_unknown_trials_are_left_alone(tmp_path):
     notes = [dict(vars(outcome(7, 0)), status="success")]
     assert restored_trials([], notes, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"model": "../../outside.pkl"},
+        {"model": "/tmp/outside.pkl"},
+        {"model": "models/00001-00.pkl"},
+        {"prediction": "predictions/../../00000-00.npy"},
+    ],
+)
+def test_other_files_than_those_of_the_outcome_are_refused(tmp_path, names):
+    trials = [trial(0, Status.SUCCESS, loss=0.5)]
+    with pytest.raises(RunError, match="unexpected files"):
+        restored_trials(
+            [{**trials[0].to_json(), "configuration": trials[0].configuration.to_json()}],
+            [vars(outcome(0, 0, **names))],
+            tmp_path,
+        )
+
+
+def test_a_fold_with_a_foreign_model_runs_again(tmp_path):
+    cut_off, done = trial(0, Status.RUNNING), outcome(0, 0)
+    touch(tmp_path, done, outcome(0, 1))
+    (tmp_path / done.model).write_bytes(pickle.dumps("foreign"))
+    (found,) = restored_trials(
+        [{**cut_off.to_json(), "configuration": cut_off.configuration.to_json()}],
+        [vars(done), vars(outcome(0, 1))],
+        tmp_path,
+    )
+    assert sorted(found.outcomes) == [1]

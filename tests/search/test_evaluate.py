@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pickle
 import shutil
 import warnings
 from dataclasses import replace
@@ -19,6 +18,7 @@ from metaauto.metrics import METRICS
 from metaauto.plugins.registry import Plugin, Registered, Registry
 from metaauto.search.evaluate import Evaluator, align_probabilities, predict_fold
 from metaauto.search.out_of_fold import OutOfFold
+from metaauto.search.sealing import load_sealed
 from metaauto.search.trial import Job, Status, Trial
 from metaauto.space import SearchSpace
 from metaauto.testing.faults import FAULTS
@@ -65,7 +65,7 @@ def test_a_success_leaves_prediction_and_model(kind, evaluator, tmp_path):
     n_classes = made.inputs.task.n_classes
     assert prediction.dtype == (np.float32 if n_classes else np.float64)
     assert prediction.shape == ((len(validation), n_classes) if n_classes else (len(validation),))
-    pipeline = pickle.loads((tmp_path / outcome.model).read_bytes())
+    pipeline = load_sealed(tmp_path / outcome.model)
     again = predict_fold(pipeline, made.inputs.X.iloc[validation], made.inputs.task)
     np.testing.assert_allclose(again, prediction, rtol=1e-5, atol=1e-6)
     assert sorted(p.parent.name for p in tmp_path.rglob("*.*")) == ["models", "predictions"]
@@ -247,7 +247,7 @@ def test_a_fit_may_return_another_estimator(evaluator, tmp_path):
 
     made = evaluator(models=[Model("swap", lambda v, c: Spy(c), fit=fit, tags=TAKES_ALL)])
     outcome = made.run(job("swap"))
-    pipeline = pickle.loads((tmp_path / outcome.model).read_bytes())
+    pipeline = load_sealed(tmp_path / outcome.model)
     assert type(pipeline.steps[-1][1]).__name__ == "DummyClassifier"
 
 
@@ -439,7 +439,7 @@ def _score(inputs, registry, folder, model):
     assert prediction.dtype == np.float64
     # Fold models, which the final model uses, predict the same.
     validation = inputs.folds[0][1]
-    pipeline = pickle.loads((folder / trial.outcomes[0].model).read_bytes())
+    pipeline = load_sealed(folder / trial.outcomes[0].model)
     again = pipeline.predict(inputs.X.iloc[validation])
     spread = inputs.y.std()
     np.testing.assert_allclose((again - prediction[validation]) / spread, 0.0, atol=1e-6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ __all__ = [
     "CLASS_WEIGHT",
     "affordable_rounds",
     "ignore_solver_warnings",
+    "keep_prediction_state",
     "training_rows",
     "validation_rows",
 ]
@@ -62,6 +63,25 @@ def affordable_rounds(done: int, total: int, seconds: float, context: FitContext
         return max(rest, 0)
     fits = int(0.8 * max(remaining, 0.0) * done / max(seconds, 1e-6))
     return rest if fits >= rest else fits // 2
+
+
+def keep_prediction_state(estimator: Any, attributes: Collection[str]) -> None:
+    """Remove all attributes of a fitted estimator that are not needed to predict.
+
+    Optimisers and copies of the weights for early stopping can be several times as large as the
+    model itself, and would be stored in every model file.
+
+    Parameters
+    ----------
+    estimator : scikit-learn estimator
+        The fitted estimator, changed in place. Its parameters are kept.
+    attributes : collection of str
+        Further attributes to keep: those that its methods of predicting use. Optimisers of newer
+        releases of scikit-learn are removed too, because this lists what is kept.
+    """
+    kept = {*estimator.get_params(deep=False), *attributes}
+    for name in set(vars(estimator)) - kept:
+        delattr(estimator, name)
 
 
 def training_rows(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:

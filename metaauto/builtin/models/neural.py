@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from metaauto.api import BuildContext, Choice, FitContext, Float, Int, Model, Tags
-from metaauto.builtin.models.fitting import ignore_solver_warnings, validation_rows
+from metaauto.builtin.models.fitting import (
+    ignore_solver_warnings,
+    keep_prediction_state,
+    validation_rows,
+)
 
 __all__ = ["MLP"]
 
@@ -21,6 +25,18 @@ PATIENCE_UPDATES = 300
 MIN_IMPROVEMENT = 1e-3
 # Rows between two checks of the deadline.
 ROWS_PER_CALL = 8_192
+# The attributes that predict and predict_proba use.
+PREDICTION_STATE = (
+    "classes_",
+    "coefs_",
+    "feature_names_in_",
+    "intercepts_",
+    "n_features_in_",
+    "n_layers_",
+    "n_outputs_",
+    "out_activation_",
+    "_label_binarizer",
+)
 
 
 def _build(values: Mapping[str, Any], context: BuildContext) -> Any:
@@ -66,6 +82,7 @@ def _fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
         # The output layer is linear: fold the target's mean and scale into it.
         estimator.coefs_[-1] = estimator.coefs_[-1] * scale
         estimator.intercepts_[-1] = estimator.intercepts_[-1] * scale + mean
+    keep_prediction_state(estimator, PREDICTION_STATE)
     return estimator
 
 

@@ -93,6 +93,13 @@ class OneHotEncoder(CategoryTransform):
         indices = targets[present]
         return sp.csr_matrix((np.ones(len(indices)), indices, pointers), shape=(n_rows, width))
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        # scipy does not check the indices of the sparse matrices that `transform` returns.
+        for table, width in zip(state.get("tables_", ()), state.get("widths_", ()), strict=True):
+            if not ((table >= -1) & (table < width)).all():
+                raise ValueError("The columns of the one-hot encoder are out of bounds.")
+
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
         """Return the names of the output columns, ``column=category``."""
         names = self._names(input_features)

@@ -7,13 +7,14 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from metaauto.plugins.manager import PluginSettings
 from metaauto.search.executors.process import connect_to_parent
+from metaauto.search.sealing import use_key, user_key
 from metaauto.search.trial import Job
 
 __all__ = ["Ready", "Setup", "SetupFailure", "import_common", "main", "serve"]
@@ -35,6 +36,8 @@ class Setup:
         Number of threads a model may use.
     keeps_models : bool
         Whether fitted models are written, or only predictions.
+    key : bytes
+        Key that seals the models.
     """
 
     folder: str
@@ -42,6 +45,7 @@ class Setup:
     objects: bytes = b""
     threads: int = 1
     keeps_models: bool = True
+    key: bytes = field(default_factory=user_key, repr=False)
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,7 @@ def _evaluator(setup: Setup) -> Any:
     faulthandler.enable(open(logs / f"worker-{os.getpid()}.log", "w"))  # noqa: SIM115
     objects = cloudpickle.loads(setup.objects) if setup.objects else ()
     loaded = load_plugins(setup.plugins, objects)
+    use_key(setup.key)
     inputs = read_inputs(folder / "data")
     return Evaluator(
         inputs, loaded.registry, folder, setup.threads, bool(objects), setup.keeps_models

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import metaauto_catboost
+import numpy as np
+import pytest
+from metaauto_catboost.estimator import CatBoostClassifier
 
 from metaauto.plugins.manager import PluginSettings, load_plugins
-from metaauto.testing import ModelContract
+from metaauto.testing import ModelContract, fit_on, make_problem
 
 MODEL = load_plugins(
     PluginSettings(only=(), strict=True), objects=[metaauto_catboost]
@@ -14,3 +17,20 @@ MODEL = load_plugins(
 
 class TestCatBoost(ModelContract):
     model = MODEL
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"booster_": b"CBM1"}, "size"),
+        ({"booster_": b"CBM1\xff\xff\xff\x7f" + bytes(40)}, "size"),
+        ({"n_features_in_": 2}, "features"),
+        ({"classes_": np.arange(2)}, "leaves"),
+    ],
+)
+def test_forged_models_are_found(change, what):
+    model = fit_on(MODEL, make_problem("multiclass", n_rows=60), seconds=2.0)
+    state = model.__getstate__()
+    CatBoostClassifier().__setstate__(state)
+    with pytest.raises(ValueError, match=f"{what} of the CatBoost model"):
+        CatBoostClassifier().__setstate__({**state, **change})

@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from metaauto.api import Deadline
+from metaauto_lightgbm.checks import check_model_text
 
 QUIET: dict[str, Any] = {"verbosity": -1}
 _FULL_CLASSES = 10
@@ -109,6 +110,7 @@ class LightGBMEstimator(BaseEstimator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "booster_" in state:
             text = state["booster_"].decode()
+            check_model_text(text, state["n_features_in_"], len(state.get("classes_", ())))
             state = {**state, "booster_": lightgbm.Booster(model_str=text)}
         super().__setstate__(state)
 

@@ -15,6 +15,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from metaauto.api import Deadline
+from metaauto_xgboost.checks import check_model
 
 _FULL_CLASSES = 10
 """Most classes with the full number of rounds."""
@@ -113,6 +114,8 @@ class XGBoostEstimator(BaseEstimator):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "booster_" in state:
+            n_classes = len(state.get("classes_", ()))
+            check_model(state["booster_"], state["n_features_in_"], n_classes)
             booster = xgboost.Booster({"nthread": state["n_jobs"]})
             booster.load_model(bytearray(state["booster_"]))
             state = {**state, "booster_": booster}

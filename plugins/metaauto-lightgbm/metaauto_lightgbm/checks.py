@@ -1,0 +1,142 @@
+"""Check the text of a LightGBM model before LightGBM reads it.
+
+LightGBM trusts the node, feature and class numbers in a model: in a forged file they could point
+anywhere in memory, or make a prediction run forever.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ["check_model_text"]
+
+_HEADER = {
+    "version",
+    "num_class",
+    "num_tree_per_iteration",
+    "label_index",
+    "max_feature_idx",
+    "objective",
+    "feature_names",
+    "feature_infos",
+    "tree_sizes",
+}
+# The lines of a tree: one value per inner node, one per leaf, others.
+_NODES = (
+    "split_feature",
+    "split_gain",
+    "threshold",
+    "decision_type",
+    "left_child",
+    "right_child",
+    "internal_value",
+    "internal_weight",
+    "internal_count",
+)
+_LEAVES = ("leaf_value", "leaf_weight", "leaf_count")
+_OTHER = ("num_leaves", "num_cat", "cat_boundaries", "cat_threshold", "is_linear", "shrinkage")
+_INTEGERS = re.compile(r"(-?\d{1,10}( -?\d{1,10})*)?")
+_NUMBERS = re.compile(r"[-+0-9.einfa ]*")
+_END = "end of trees\n"
+# A tree sends a row left or right by the bits 1 and 2; the bits 4 and 8 say what is missing.
+_IS_CATEGORICAL, _MAX_DECISION = 1, 15
+
+
+def check_model_text(text: str, n_features: int, n_classes: int) -> None:
+    """Raise `ValueError` unless a model's text is as LightGBM writes it, with valid numbers.
+
+    Parameters
+    ----------
+    text : str
+        Output of ``Booster.model_to_string``.
+    n_features : int
+        Number of columns of the rows to predict.
+    n_classes : int
+        Number of classes; 0 in regression.
+    """
+    _require(text.isascii() and "\0" not in text and "\r" not in text, "characters")
+    head, _, rest = text.partition("\n\n")
+    name, *lines = head.split("\n")
+    header = _fields(lines, _HEADER)
+    _require(name == "tree" and header.keys() == _HEADER, "header")
+    per_round = n_classes if n_classes > 2 else 1
+    objective = f"multiclass num_class:{n_classes}" if n_classes > 2 else "binary sigmoid:1"
+    _require(header["objective"] == (objective if n_classes else "regression"), "classes")
+    _require(header["num_class"] == header["num_tree_per_iteration"] == str(per_round), "classes")
+    _require(header["max_feature_idx"] == str(n_features - 1), "features")
+    for names in ("feature_names", "feature_infos"):
+        _require(len(header[names].split(" ")) == n_features, "features")
+    sizes = _integers(header["tree_sizes"])
+    _require(len(sizes) > 0 and len(sizes) % per_round == 0 and (sizes > 0).all(), "trees")
+    # LightGBM finds the trees by their sizes, in parallel.
+    end = 0
+    for number, size in enumerate(sizes.tolist()):
+        start, end = end, end + size
+        tree = rest[start:end]
+        title, body, gap = tree[: tree.find("\n") + 1], tree[tree.find("\n") + 1 : -3], tree[-3:]
+        _require(title == f"Tree={number}\n" and gap == "\n\n\n", "trees")
+        _check_tree(_fields(body.split("\n"), {*_NODES, *_LEAVES, *_OTHER}), n_features)
+    _require(rest[end:].startswith(_END), "trees")
+
+
+def _check_tree(tree: Mapping[str, str], n_features: int) -> None:
+    _require({"num_leaves", "num_cat", "leaf_value", "is_linear", "shrinkage"} <= tree.keys())
+    n_leaves, n_categorical = int(tree["num_leaves"]), int(tree["num_cat"])
+    _require(n_leaves >= 1 and n_categorical >= 0 and tree["is_linear"] == "0")
+    for value in tree.values():
+        _require(_NUMBERS.fullmatch(value))
+    _require(len(tree["leaf_value"].split(" ")) == n_leaves)
+    if n_leaves == 1:
+        return
+    _require({*_NODES, *_LEAVES} <= tree.keys())
+    for names, count in ((_NODES, n_leaves - 1), (_LEAVES, n_leaves)):
+        for name in names:
+            _require(len(tree[name].split(" ")) == count)
+    place = np.arange(n_leaves - 1)
+    for name in ("left_child", "right_child"):
+        child = _integers(tree[name])
+        # Leaves have negative numbers. Nodes follow their parent, so that every path ends.
+        is_valid = (child > place) & (child < n_leaves - 1)
+        _require(np.where(child < 0, ~child < n_leaves, is_valid).all())
+    feature, decision = _integers(tree["split_feature"]), _integers(tree["decision_type"])
+    _require(((feature >= 0) & (feature < n_features)).all(), "features")
+    _require(((decision >= 0) & (decision <= _MAX_DECISION)).all())
+    _check_categories(tree, decision & _IS_CATEGORICAL != 0, n_categorical)
+
+
+def _check_categories(tree: Mapping[str, str], split: np.ndarray, n_categorical: int) -> None:
+    _require(n_categorical > 0 or not split.any(), "categories")
+    if n_categorical == 0:
+        return
+    _require({"cat_boundaries", "cat_threshold"} <= tree.keys(), "categories")
+    bounds, bits = _integers(tree["cat_boundaries"]), _integers(tree["cat_threshold"])
+    _require(len(bounds) == n_categorical + 1 and bounds[0] == 0, "categories")
+    _require((np.diff(bounds) >= 0).all() and bounds[-1] == len(bits), "categories")
+    _require(((bits >= 0) & (bits < 2**32)).all(), "categories")
+    thresholds = np.asarray(tree["threshold"].split(" "))[split]
+    chosen = _integers(" ".join(thresholds))
+    _require(((chosen >= 0) & (chosen < n_categorical)).all(), "categories")
+
+
+def _fields(lines: list[str], allowed: set[str]) -> dict[str, str]:
+    """Return the values of ``name=value`` lines; each name is allowed and occurs once."""
+    fields: dict[str, str] = {}
+    for line in lines:
+        name, equals, value = line.partition("=")
+        _require(equals and name in allowed and name not in fields and "=" not in value, "fields")
+        fields[name] = value
+    return fields
+
+
+def _integers(text: str) -> np.ndarray:
+    _require(_INTEGERS.fullmatch(text), "numbers")
+    return np.array(text.split(), dtype=np.int64)
+
+
+def _require(is_valid: Any, what: str = "nodes") -> None:
+    if not is_valid:
+        raise ValueError(f"The {what} of the LightGBM model are invalid or out of bounds.")

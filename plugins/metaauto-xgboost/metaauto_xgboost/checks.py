@@ -1,0 +1,192 @@
+"""Check a serialised XGBoost model before XGBoost reads it.
+
+XGBoost trusts the node, feature and class numbers in a model: in a forged file they could point
+anywhere in memory, or make a prediction run forever.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ["check_model", "read_ubj"]
+
+# Bits of the sets of categories that a model may allocate.
+MAX_CATEGORY_BITS = 2**31
+MAX_DEPTH = 12
+# Big-endian types by their marker: https://ubjson.org/type-reference/value-types/
+_NUMBERS = {"i": ">i1", "U": ">u1", "I": ">i2", "l": ">i4", "L": ">i8", "d": ">f4", "D": ">f8"}
+_INTEGERS = "iUIlL"
+_CONSTANTS = {"T": True, "F": False, "Z": None}
+
+
+def check_model(data: bytes, n_features: int, n_classes: int) -> None:
+    """Raise `ValueError` unless a model is as XGBoost writes it, with valid numbers.
+
+    Parameters
+    ----------
+    data : bytes
+        Output of ``Booster.save_raw("ubj")``.
+    n_features : int
+        Number of columns of the rows to predict.
+    n_classes : int
+        Number of classes; 0 in regression.
+    """
+    learner = read_ubj(data)["learner"]
+    groups = n_classes if n_classes > 2 else 1
+    objectives = {True: "multi:softprob", False: "binary:logistic"}
+    objective = objectives[groups > 1] if n_classes else "reg:squarederror"
+    _require(learner["objective"]["name"] == objective, "objective")
+    stated = str(groups if groups > 1 else 0)
+    settings = learner["objective"].get("softmax_multiclass_param", {"num_class": stated})
+    _require(settings["num_class"] == stated, "classes")
+    shape = learner["learner_model_param"]
+    _require(shape["num_class"] == stated, "classes")
+    _require(shape["num_feature"] == str(n_features), "features")
+    _require(shape.get("num_target", "1") in ("0", "1"), "targets")
+    scores = re.fullmatch(r"\[?([-+0-9.Einf]+(,[-+0-9.Einf]+)*)\]?", shape["base_score"], re.I)
+    _require(scores and len(scores[1].split(",")) in (1, groups), "base score")
+    _require(len(learner["feature_types"]) in (0, n_features), "features")
+    _require(len(learner["feature_names"]) in (0, n_features), "features")
+    _require(learner["gradient_booster"]["name"] == "gbtree", "booster")
+    _check_trees(learner["gradient_booster"]["model"], n_features, groups)
+
+
+def _check_trees(model: Mapping[str, Any], n_features: int, groups: int) -> None:
+    trees, group = model["trees"], _integers(model["tree_info"])
+    settings = model["gbtree_model_param"]
+    _require(settings["num_trees"] == str(len(trees)) and len(group) == len(trees), "trees")
+    _require(settings["num_parallel_tree"] == "1", "trees")
+    _require(((group >= 0) & (group < groups)).all(), "trees")
+    rounds = _integers(model["iteration_indptr"])
+    _require(len(rounds) > 0 and rounds[0] == 0 and rounds[-1] == len(trees), "rounds")
+    _require((np.diff(rounds) >= 0).all(), "rounds")
+    # Names of categories; metaauto passes codes.
+    _require(len(model.get("cats", {}).get("enc", ())) == 0, "categories")
+    bits = sum(_check_tree(tree, n_features) for tree in trees)
+    _require(bits <= MAX_CATEGORY_BITS, "categories")
+
+
+def _check_tree(tree: Mapping[str, Any], n_features: int) -> int:
+    """Check a tree; return the number of bits of its sets of categories."""
+    settings = tree["tree_param"]
+    n_nodes = int(settings["num_nodes"])
+    _require(n_nodes > 0 and settings["size_leaf_vector"] in ("0", "1"))
+    _require(settings["num_feature"] == str(n_features), "features")
+    names = ("left_children", "right_children", "parents", "split_indices", "split_type")
+    left, right, parents, feature, kind = (_integers(tree[name]) for name in names)
+    others = ("split_conditions", "base_weights", "default_left", "loss_changes", "sum_hessian")
+    lengths = {len(part) for part in (left, right, parents, feature, kind)}
+    _require(lengths | {len(tree[name]) for name in others} == {n_nodes})
+    inner = np.flatnonzero(left != -1)
+    # Children follow their parent, so that every path ends. XGBoost takes the two as neighbours.
+    _require(((left[inner] > inner) & (right[inner] < n_nodes)).all())
+    _require((right[inner] == left[inner] + 1).all() and (right[left == -1] == -1).all())
+    _require((parents[left[inner]] == inner).all() and (parents[right[inner]] == inner).all())
+    _require(((feature[inner] >= 0) & (feature[inner] < n_features)).all(), "features")
+    return _check_categories(tree, kind, inner)
+
+
+def _check_categories(tree: Mapping[str, Any], kind: np.ndarray, inner: np.ndarray) -> int:
+    names = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
+    categories, nodes, starts, sizes = (_integers(tree[name]) for name in names)
+    what = "categories"
+    _require(((kind == 0) | (kind == 1)).all(), what)
+    split = np.flatnonzero(kind)
+    _require(np.isin(split, inner).all() and np.array_equal(split, nodes), what)
+    _require(len(nodes) == len(starts) == len(sizes), what)
+    _require((sizes > 0).all() and np.array_equal(starts, np.cumsum(sizes) - sizes), what)
+    _require(sizes.sum() == len(categories) and (categories >= 0).all(), what)
+    if len(sizes) == 0:
+        return 0
+    return int((np.maximum.reduceat(categories, starts) + 32).sum())
+
+
+def read_ubj(data: bytes) -> Any:
+    """Decode a document of Universal Binary JSON; typed arrays become numpy arrays.
+
+    Raises
+    ------
+    ValueError
+        The bytes are no such document, or an object names a key twice.
+    """
+    reader = _Reader(bytes(data))
+    try:
+        value = reader.value(reader.text(1), 0)
+    except (UnicodeDecodeError, KeyError) as error:
+        raise ValueError(f"The XGBoost model cannot be read: {error}.") from error
+    _require(reader.place == len(data), "bytes")
+    return value
+
+
+class _Reader:
+    """Reads values at a place in bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.place = data, 0
+
+    def take(self, size: int) -> bytes:
+        _require(0 <= size <= len(self.data) - self.place, "bytes")
+        self.place += size
+        return self.data[self.place - size : self.place]
+
+    def text(self, size: int) -> str:
+        return self.take(size).decode("utf-8")
+
+    def number(self, marker: str) -> Any:
+        kind = np.dtype(_NUMBERS[marker])
+        return np.frombuffer(self.take(kind.itemsize), kind)[0].item()
+
+    def length(self) -> int:
+        marker = self.text(1)
+        _require(marker in _INTEGERS, "bytes")
+        return int(self.number(marker))
+
+    def value(self, marker: str, depth: int) -> Any:
+        _require(depth < MAX_DEPTH, "bytes")
+        if marker in _CONSTANTS:
+            return _CONSTANTS[marker]
+        if marker == "S":
+            return self.text(self.length())
+        if marker == "{":
+            return self.object(depth)
+        if marker == "[":
+            return self.array(depth)
+        return self.number(marker)
+
+    def object(self, depth: int) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while self.data[self.place : self.place + 1] != b"}":
+            key = self.text(self.length())
+            _require(key not in found, "keys")
+            found[key] = self.value(self.text(1), depth + 1)
+        self.place += 1
+        return found
+
+    def array(self, depth: int) -> Any:
+        marker = self.text(1)
+        kind = None
+        if marker == "$":
+            kind = np.dtype(_NUMBERS[self.text(1)])
+            marker = self.text(1)
+        # XGBoost always writes the length.
+        _require(marker == "#", "bytes")
+        length = self.length()
+        _require(length >= 0, "bytes")
+        if kind is not None:
+            return np.frombuffer(self.take(length * kind.itemsize), kind)
+        return [self.value(self.text(1), depth + 1) for _ in range(length)]
+
+
+def _integers(values: Any) -> np.ndarray:
+    array = np.asarray(values)
+    _require(array.ndim == 1 and (array.dtype.kind in "iu" or len(array) == 0), "numbers")
+    return array.astype(np.int64)
+
+
+def _require(is_valid: Any, what: str = "nodes") -> None:
+    if not is_valid:
+        raise ValueError(f"The {what} of the XGBoost model are invalid or out of bounds.")
