@@ -56,7 +56,10 @@ class Column:
     categories : tuple of str, optional
         Known categories of a categorical or boolean column, as text.
     format : str
-        Format of its text: a date format, ``"1,234.5"``, ``"1.234,5"``; empty otherwise.
+        Format of its text: a date format, ``"1,234.5"``, ``"1.234,5 kg"``; empty otherwise.
+    exceptions : int
+        Number of cells at training that are not in this format. If there were some, such cells
+        are missing in every table.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Column:
     reason: str = ""
     categories: tuple[str, ...] | None = None
     format: str = ""
+    exceptions: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the column as JSON-ready values."""

@@ -10,6 +10,7 @@ __all__ = [
     "clock_time",
     "counted",
     "format_score",
+    "listed_counts",
     "metric_label",
     "printable",
     "shortened",
@@ -48,6 +49,25 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     ('1 table', '0 tables', '1,200 classes')
     """
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def listed_counts(words: Mapping[str, int], shown: int = 3) -> str:
+    """Return the first words with their counts.
+
+    Parameters
+    ----------
+    words : mapping of str to int
+        Count of each word, the most important first.
+    shown : int, default=3
+        Number of words to list.
+
+    Examples
+    --------
+    >>> listed_counts({"unknown": 3, "nil": 1}), listed_counts({"a": 2, "b": 1}, shown=1)
+    ("'unknown' (3), 'nil' (1)", "'a' (2) and 1 more")
+    """
+    listed = ", ".join(f"{word!r:.40} ({n:,})" for word, n in list(words.items())[:shown])
+    return f"{listed} and {len(words) - shown:,} more" if len(words) > shown else listed
 
 
 def printable(text: str) -> str:

@@ -224,13 +224,12 @@ def target_codes(labels: pd.Series, task: Task) -> np.ndarray:
     name = str(labels.name)
     levels = distinct(labels)
     if task.classes is None:
-        style = (
-            number_format(levels.texts) if any(isinstance(v, str) for v in levels.values) else ""
-        )
-        values, wrong = numbers_of(levels, style or "")
+        is_text = any(isinstance(v, str) for v in levels.values)
+        found = number_format(levels.texts, levels.counts) if is_text else None
+        values, wrong = numbers_of(levels, found.style if found else "")
         lost = np.flatnonzero(~np.isfinite(values))
-        if wrong or len(lost):
-            example = wrong[0] if wrong else labels.iloc[int(lost[0])]
+        if len(lost):
+            example = levels.values[int(wrong.argmax())] if any(wrong) else labels.iloc[lost[0]]
             raise TargetError(
                 f"The target {name!r} holds {example!r:.60}: expected a finite number.",
                 hint="Clear the target of such rows, or name another column with --target.",

@@ -18,7 +18,7 @@ from metaauto.data.positive import positive_class
 from metaauto.data.read import as_table
 from metaauto.data.roles import inspect_columns
 from metaauto.data.schema import TableSchema
-from metaauto.data.target import Target, read_target
+from metaauto.data.target import Target, read_target, without_missing_words
 from metaauto.errors import ColumnError, DataError, SplitError, TargetError, UnknownName
 from metaauto.task import Role, Task
 from metaauto.text import counted
@@ -145,7 +145,7 @@ def prepare(
         for option, value in given.items()
         if value is not None
     }
-    labels = _target_values(table, target)
+    labels = without_missing_words(_target_values(table, target), task)
     features = table.drop(columns=[*used.values(), *([target] if isinstance(target, str) else [])])
 
     rows = np.flatnonzero(labels.notna().to_numpy())
@@ -268,10 +268,11 @@ def _missing_target(labels: pd.Series, dropped: int, drop: bool) -> list[Finding
 
 def _weights(series: pd.Series) -> np.ndarray:
     name = str(series.name)
-    values, wrong = numbers_of(distinct(series), "")
+    levels = distinct(series)
+    values, wrong = numbers_of(levels, "")
     problem = None
-    if wrong:
-        problem = f"contain {wrong[0]!r:.40}, which is not a number"
+    if wrong.any():
+        problem = f"contain {levels.values[int(wrong.argmax())]!r:.40}, which is not a number"
     elif np.isnan(values).any():
         problem = f"are missing in {counted(int(np.isnan(values).sum()), 'row')}"
     elif not np.isfinite(values).all():
@@ -322,19 +323,19 @@ def _times(series: pd.Series) -> np.ndarray:
         times = float_cells(series)
     else:
         levels = distinct(series).merged()
-        style = number_format(levels.values)
-        if style is not None:
-            times = numbers_of(levels, style)[0]
-        else:
-            written, _ = date_format(levels.values)
-            if written is None:
-                raise SplitError(
-                    f"The time {name!r} contains {(levels.values or [''])[0]!r:.60}: neither a "
-                    "number nor a date in a supported format.",
-                    hint="Convert it with pandas.to_datetime.",
-                )
-            stamps, _ = as_date_list(levels.values, written)
+        numbers = number_format(levels.values, levels.counts)
+        dates = date_format(levels.values, levels.counts)
+        if numbers is not None and numbers.is_sufficient:
+            times = numbers_of(levels, numbers.style)[0]
+        elif dates is not None and dates.is_sufficient:
+            stamps, _ = as_date_list(levels.values, dates.style)
             times = levels.spread(stamps, np.datetime64("NaT", "ns"))
+        else:
+            raise SplitError(
+                f"The time {name!r} contains {(levels.values or [''])[0]!r:.60}: neither a "
+                "number nor a date in a supported format.",
+                hint="Convert it with pandas.to_datetime.",
+            )
     missing = int((times != times).sum())
     if missing:
         raise SplitError(

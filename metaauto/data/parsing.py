@@ -12,10 +12,11 @@ import math
 import numbers
 import re
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,9 @@ from metaauto.errors import ColumnError
 __all__ = [
     "Levels",
     "MISSING_WORDS",
+    "PARSEABLE",
     "TRUTH_WORDS",
+    "TextFormat",
     "as_date_list",
     "as_number",
     "as_text",
@@ -37,10 +40,19 @@ __all__ = [
     "truth_table",
 ]
 
+PARSEABLE = 0.95
+"""Text is numbers (or dates) from this share of cells on; the other cells are missing."""
+
 MISSING_WORDS = frozenset(
-    ("", "?", "-", "--", ".", "na", "n/a", "#n/a", "nan", "<na>", "nat", "null", "none", "missing")
+    (
+        *("", "?", "-", "--", ".", "na", "n/a", "#na", "nan", "-nan", "<na>", "nat", "null"),
+        *("none", "missing", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
+        # The errors of spreadsheets.
+        *("#n/a", "#n/a n/a", "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!"),
+        *("#calc!", "#spill!", "#error!", "#getting_data"),
+    )
 )
-"""Words that denote a missing value in a column of numbers or dates."""
+"""Lower-case words that denote a missing value in a column of numbers or dates."""
 
 TRUTH_WORDS = {
     "true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "y": 1.0, "n": 0.0, "t": 1.0, "f": 0.0,
@@ -49,13 +61,38 @@ TRUTH_WORDS = {
 
 COMMA_THOUSANDS = "1,234.5"
 COMMA_DECIMAL = "1.234,5"
-SYMBOLS = "$€£¥% \u00a0"
-
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
-_DECIMAL_COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)?,\d+")
+_LETTER = r"[^\W\d_]"
+_CURRENCY = (
+    r"(?:[A-Z]{0,2}[$¢£¤¥\u0e3f\u20a0-\u20c0]|Rs\.?|kr\.?|Fr\.|zł|"
+    r"(?:AED|ARS|AUD|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|JPY|KRW|"
+    r"MXN|MYR|NGN|NOK|NZD|PHP|PKR|PLN|RON|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR)\b)"
+)
+# Letters, such as km/h or °C, an area or a volume.
+_UNIT = rf"[°µ]?{_LETTER}{{1,12}}(?:[/·.]{_LETTER}{{1,12}})*[²³]?|(?:[cdkm]?m|ft|in|yd|mi)[23]"
+_AMOUNT = re.compile(
+    rf"(?P<bound>[<>]=?|[≤≥])?\ ?(?P<bracket>\()?(?P<sign>[+-]\ ?)?(?P<before>{_CURRENCY})?\ ?"
+    r"(?P<inner_bracket>\()?(?P<inner_sign>[+-])?"
+    r"(?P<digits>[.,]?\d(?:[.,'\ ]?\d)*[.,]?(?:[eE][+-]?\d+)?)(?P<minus>-)?"
+    rf"(?:\ ?(?P<after>[%‰°]|{_CURRENCY}|{_UNIT}))?(?P<close>\))?",
+)
+_PLAIN = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_COMMA_GROUPS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?|[1-9]\d?(?:,\d\d)+,\d{3}(?:\.\d*)?")
+_OTHER_GROUPS = re.compile(r"[1-9]\d{0,2}([ '])\d{3}(?:\1\d{3})*(?:\.\d*)?")
+_DECIMAL_COMMA = re.compile(r"(?:\d+|[1-9]\d{0,2}(?:\.\d{3})+|[1-9]\d{0,2}(?:([ '])\d{3})+)?,\d*")
+_POINT_GROUPS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+")
 _LEADING_ZERO = re.compile(r"[+-]?0\d+$")
-_ISO_DATE = re.compile(r"\d{4}-\d{2}")
+_CHARACTERS = str.maketrans("\u2212\u00a0\u2007\u2009\u202f\u2019", "-    '")
+"""The minus sign, the blanks and the apostrophe of typesetting."""
+PHONE_DIGITS = 9
+"""Numbers with blanks that all have the same number of digits, at least so many, are codes."""
+
+_ISO_DATE = re.compile(r"\d{4}-\d{2}(-\d{2}([T ].*)?)?$")
+_SLASHES = re.compile(r"(\d{4})/(\d{2})/(\d{2})(?=$|[T ])")
+_ZONE = re.compile(r" ?(?:UTC|GMT|Z)$")
+_NO_DATE = re.compile(r"0000-00-00([T ]00:00(:00)?)?")
 _FRACTION = re.compile(r"(\.\d{6})\d+")
+_QUARTER = re.compile(r"(?P<year>\d{4})[- ]?Q(?P<quarter>[1-4])|Q([1-4])[-/ ]?(\d{4})")
+_TIME = re.compile(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AP]M)?", re.IGNORECASE)
 _FIRST_NS, _LAST_NS = np.datetime64("1677-09-22", "s"), np.datetime64("2262-04-11", "s")
 DAYS = (
     ("%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%m/%d/%y", "%d/%m/%y"),
@@ -63,11 +100,52 @@ DAYS = (
     ("%d-%m-%Y", "%m-%d-%Y", "%d-%b-%Y", "%d-%b-%y"),
     ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y"),
 )
-HOURS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-_DATE_LIKE = re.compile(r"\d.*[-/. ].*\d")
+HOURS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
+MONTHS = ("%b-%y", "%b-%Y", "%b %Y", "%B %Y", "%m/%Y", "%Y/%m")
+TIMES = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
+ZONED = (
+    "%a %b %d %H:%M:%S %Y",  # the format of ctime()
+    "%a, %d %b %Y %H:%M:%S %z",  # RFC 2822
+    "%d %b %Y %H:%M:%S %z",
+)
+NUMBER_DATES = {"unix s": (1.0, 0.0), "unix ms": (1e-3, 0.0), "excel": (86_400.0, 25_569.0)}
+"""Seconds of a unit, and the number of units at the start of 1970."""
+AMBIGUOUS = {"%m/%d": "%d/%m", "%d-%m": "%m-%d"}
+"""The first of two formats is used where both parse."""
+_DATE_LIKE = re.compile(r"\d.*[-/. :Q].*\d|^[A-Z][a-z]{2,8}[- ]\d\d|^\d{4}Q\d|^Q\d", re.IGNORECASE)
 SAMPLE = 200
 FIRST, LAST = np.datetime64("1850-01-01"), np.datetime64("2150-01-01")
 """Texts whose median date is outside this range are codes that resemble dates."""
+
+
+@dataclass(frozen=True)
+class TextFormat:
+    """How the texts of a column are read as numbers or dates.
+
+    Parameters
+    ----------
+    style : str
+        Format of the texts that can be read.
+    share : float
+        Share of cells with such texts, among those that are neither empty nor `MISSING_WORDS`.
+    exceptions : dict of str to int
+        The other texts, with their numbers of cells; the most frequent first.
+    bounds : dict of str to int
+        Limits of detection such as ``"<0.01"``, which are read as the limit.
+    ambiguous : bool
+        Whether another format reads as many texts.
+    """
+
+    style: str
+    share: float
+    exceptions: dict[str, int]
+    bounds: dict[str, int] = field(default_factory=dict)
+    ambiguous: bool = False
+
+    @property
+    def is_sufficient(self) -> bool:
+        """Whether the column is taken for numbers or dates."""
+        return self.share >= PARSEABLE
 
 
 @dataclass(frozen=True)
@@ -89,6 +167,14 @@ class Levels:
     def texts(self) -> list[str]:
         """Return the values as text."""
         return [as_text(value) for value in self.values]
+
+    @cached_property
+    def counts(self) -> list[int]:
+        """Return the number of rows of each value."""
+        present: list[int] = np.bincount(
+            self.codes[self.codes >= 0], minlength=len(self.values)
+        ).tolist()
+        return present
 
     def merged(self) -> Levels:
         """Return the levels as text, without duplicates and without unused levels."""
@@ -167,6 +253,8 @@ def as_text(value: Any) -> str:
         return str(value)
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
+    if isinstance(value, np.timedelta64):
+        return str(pd.Timedelta(value))
     if isinstance(value, numbers.Integral):
         return str(int(value))
     if isinstance(value, (float, np.floating)):
@@ -192,7 +280,8 @@ def as_number(value: Any, style: str = "") -> float | None:
     value : object
         Text, a number, a Boolean, a duration (in seconds) or another object.
     style : str, default=""
-        Number format of text: plain, ``"1,234.5"`` or ``"1.234,5"``.
+        Number format of text: plain, ``"1,234.5"`` or ``"1.234,5"``, and optionally a unit after
+        a blank, such as ``"1,234.5 kg"``.
     """
     if isinstance(value, str):
         return _parse_number(value, style)
@@ -211,23 +300,67 @@ def as_number(value: Any, style: str = "") -> float | None:
 
 
 def _parse_number(text: str, style: str) -> float | None:
-    text = text.strip()
-    if style:
-        text = text.strip(SYMBOLS)
-        if style == COMMA_DECIMAL and _DECIMAL_COMMA.fullmatch(text):
-            text = text.replace(".", "").replace(",", ".")
-        elif "," in text and style == COMMA_THOUSANDS and _THOUSANDS.fullmatch(text):
-            text = text.replace(",", "")
-        elif (
-            style == COMMA_DECIMAL and "." in text and re.fullmatch(r"[+-]?\d{1,3}(\.\d{3})+", text)
-        ):
-            text = text.replace(".", "")
-    if "_" not in text:
+    text = text.translate(_CHARACTERS).strip()
+    separators, _, unit = style.partition(" ")
+    if text.lower() in MISSING_WORDS:
+        return math.nan
+    if "_" not in text and not (separators == COMMA_DECIMAL and _POINT_GROUPS.fullmatch(text)):
         try:
-            return float(text)
+            value = float(text)
+            return value if math.isfinite(value) else None
         except ValueError:
             pass
-    return math.nan if text.lower() in MISSING_WORDS else None
+    amount = _amount(text)
+    return None if amount is None else _value(amount, separators, unit)
+
+
+class _Amount(NamedTuple):
+    """The parts of a number written as text."""
+
+    digits: str
+    is_negative: bool
+    unit: str
+    is_bound: bool
+
+
+def _amount(text: str) -> _Amount | None:
+    """Return the parts of a number, whatever its separators; None if it has two signs or units."""
+    found = _AMOUNT.fullmatch(text.translate(_CHARACTERS))
+    if found is None:
+        return None
+    bound, bracket, sign, before, inner_bracket, inner_sign, digits, minus, after, close = (
+        found.groups("")
+    )
+    signs, brackets = sign + inner_sign + minus, bracket + inner_bracket
+    if (before and after) or len(signs.strip() + brackets) > 1 or len(brackets) != len(close):
+        return None
+    # A plus before groups of digits is that of a telephone number.
+    if "+" in signs and " " in digits:
+        return None
+    return _Amount(digits, "-" in signs or bool(close), before or after, bool(bound))
+
+
+def _value(amount: _Amount, separators: str, unit: str) -> float | None:
+    if amount.unit and amount.unit != unit:
+        return None
+    digits = _plain_digits(amount.digits, separators)
+    if digits is None:
+        return None
+    return -float(digits) if amount.is_negative else float(digits)
+
+
+def _plain_digits(digits: str, separators: str) -> str | None:
+    """Remove the thousands separators, and replace a decimal comma."""
+    if separators == COMMA_DECIMAL:
+        if _DECIMAL_COMMA.fullmatch(digits):
+            return re.sub("[. ']", "", digits).replace(",", ".")
+        if _POINT_GROUPS.fullmatch(digits):
+            return digits.replace(".", "")
+    elif separators == COMMA_THOUSANDS and _COMMA_GROUPS.fullmatch(digits):
+        return digits.replace(",", "")
+    if _OTHER_GROUPS.fullmatch(digits):
+        return re.sub("[ ']", "", digits)
+    return digits if _PLAIN.fullmatch(digits) else None
 
 
 def truth_table(categories: Sequence[str]) -> dict[str, float]:
@@ -241,35 +374,114 @@ def truth_table(categories: Sequence[str]) -> dict[str, float]:
     return {word: float(code) for code, word in enumerate(categories)}
 
 
-def number_format(texts: Sequence[str]) -> str | None:
-    """Return the number format of a column's distinct texts, or None if they are not numbers.
+def number_format(
+    texts: Sequence[str], counts: Sequence[int] | None = None, *, forced: bool = False
+) -> TextFormat | None:
+    """Return the number format of a column's distinct texts, or None if none is a number.
 
-    Leading zeros (``"01234"``) mark a code, not a number. A comma is a decimal comma unless all
-    numbers with a comma are valid with thousands separators.
+    Parameters
+    ----------
+    texts : sequence of str
+        Distinct values.
+    counts : sequence of int, optional
+        Number of cells of each value.
+    forced : bool, default=False
+        Whether codes, such as texts with leading zeros (``"01234"``), are numbers, too.
+
+    Notes
+    -----
+    A comma is a decimal comma unless at least as many numbers are valid with thousands separators.
+    Limits such as ``"<0.01"`` are numbers unless most cells are limits, as in ``"<=50K"`` and
+    ``">50K"``.
     """
-    real = [t.strip() for t in texts if t.strip().lower() not in MISSING_WORDS]
-    if not real or any(_LEADING_ZERO.match(t) for t in real):
+    cells = _counted(texts, counts)
+    if not cells or not (forced or _may_be_numbers(list(cells))):
         return None
-    commas = [t.strip(SYMBOLS) for t in real if "," in t]
-    plain = not commas and not any(t.strip(SYMBOLS) != t for t in real)
-    if plain:
-        style = ""
-    elif commas and not all(_THOUSANDS.fullmatch(t) for t in commas):
-        style = COMMA_DECIMAL
-    else:
-        style = COMMA_THOUSANDS
-    return style if all(_is_number(t, style) for t in real) else None
+    amounts = {text: amount for text in cells if (amount := _amount(text))}
+    if not forced and _are_phone_numbers(list(amounts.values())):
+        return None
+    unit = _common_unit(amounts, cells)
+    commas = any("," in text for text in cells)
+    best: TextFormat | None = None
+    for separators in (COMMA_THOUSANDS, COMMA_DECIMAL) if commas else (COMMA_THOUSANDS,):
+        style = f"{separators} {unit}" if unit else separators if commas else ""
+        found = _number_format(cells, amounts, style, forced)
+        if best is None or found.share > best.share:
+            best = found
+        elif found.share == best.share:
+            best = replace(best, ambiguous=True)
+    return best if best is not None and best.share > 0 else None
 
 
-def _is_number(text: str, style: str) -> bool:
-    value = as_number(text, style)
-    return value is not None and math.isfinite(value)
+def _counted(texts: Sequence[str], counts: Sequence[int] | None) -> dict[str, int]:
+    """Return the number of cells of each text that is not a word for a missing value."""
+    cells: dict[str, int] = {}
+    for text, count in zip(texts, [1] * len(texts) if counts is None else counts, strict=True):
+        text = text.strip()
+        if text.lower() not in MISSING_WORDS:
+            cells[text] = cells.get(text, 0) + int(count)
+    return cells
 
 
-def numbers_of(levels: Levels, style: str) -> tuple[np.ndarray, list[Any]]:
-    """Return the rows as float64, and the distinct values that are not numbers."""
+def _may_be_numbers(texts: list[str]) -> bool:
+    """Return whether a sample has numbers, and no text is a code with leading zeros."""
+    sample = texts[:: max(1, len(texts) // SAMPLE)]
+    if not any(map(_amount, sample)):
+        return False
+    return not any(map(_LEADING_ZERO.match, texts))
+
+
+def _are_phone_numbers(amounts: list[_Amount]) -> bool:
+    lengths = {sum(map(str.isdigit, amount.digits)) for amount in amounts}
+    blanks = all(" " in amount.digits and not amount.unit for amount in amounts)
+    return blanks and len(amounts) > 1 and len(lengths) == 1 and min(lengths) >= PHONE_DIGITS
+
+
+def _common_unit(amounts: Mapping[str, _Amount], cells: Mapping[str, int]) -> str:
+    """Return the most frequent unit, if most numbers have it or it is a currency or percent."""
+    weights: Counter[str] = Counter()
+    for text, amount in amounts.items():
+        weights[amount.unit] += cells[text]
+    named = [(unit, weight) for unit, weight in weights.most_common() if unit]
+    if not named:
+        return ""
+    unit, weight = named[0]
+    is_sign = unit == "%" or re.fullmatch(_CURRENCY, unit) is not None
+    return unit if is_sign or 2 * weight >= sum(weights.values()) else ""
+
+
+def _number_format(
+    cells: Mapping[str, int], amounts: Mapping[str, _Amount], style: str, forced: bool
+) -> TextFormat:
+    separators, _, unit = style.partition(" ")
+    values = {text: _value(amount, separators, unit) for text, amount in amounts.items()}
+    numbers = {
+        text for text, value in values.items() if value is not None and abs(value) < math.inf
+    }
+    bounds = {text: cells[text] for text in cells if text in numbers and amounts[text].is_bound}
+    if not forced and 2 * sum(bounds.values()) > sum(cells[text] for text in numbers):
+        numbers -= set(bounds)
+        bounds = {}
+    return _text_format(cells, numbers, style, bounds)
+
+
+def _text_format(
+    cells: Mapping[str, int],
+    readable: Collection[str],
+    style: str,
+    bounds: dict[str, int] | None = None,
+    ambiguous: bool = False,
+) -> TextFormat:
+    exceptions = {text: count for text, count in cells.items() if text not in readable}
+    ordered = dict(sorted(exceptions.items(), key=lambda item: -item[1]))
+    share = 1 - sum(exceptions.values()) / max(sum(cells.values()), 1)
+    return TextFormat(style, share, ordered, bounds or {}, ambiguous)
+
+
+def numbers_of(levels: Levels, style: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows as float64, and a mask of the distinct values that are not numbers."""
     parsed = [as_number(value, style) for value in levels.values]
-    wrong = [v for v, number in zip(levels.values, parsed, strict=True) if number is None]
+    wrong = np.array([number is None for number in parsed], dtype=bool)
     table = np.array([math.nan if number is None else number for number in parsed], dtype=float)
     return levels.spread(table, math.nan), wrong
 
@@ -296,36 +508,46 @@ def as_date_list(values: Sequence[Any], style: str) -> tuple[np.ndarray, np.ndar
     values : sequence
         Text, dates or numbers.
     style : str
-        ``"ISO8601"``, a `strptime` format, or ``"unix s"`` and ``"unix ms"`` for numbers.
+        ``"ISO8601"``, ``"quarter"``, a `strptime` format, or for numbers ``"unix s"``,
+        ``"unix ms"`` and ``"excel"`` (days since the end of 1899).
     """
-    if style.startswith("unix"):
-        return _unix_dates(values, 1000.0 if style == "unix ms" else 1.0)
+    if style in NUMBER_DATES:
+        return _number_dates(values, *NUMBER_DATES[style])
     stamps = np.full(len(values), np.datetime64("NaT", "ns"))
     wrong = np.zeros(len(values), dtype=bool)
     positions, texts = [], []
     for position, value in enumerate(values):
         if isinstance(value, (datetime.date, np.datetime64)):
             stamps[position] = _stamp(value)
-        elif isinstance(value, str) or (style.startswith("%") and isinstance(value, numbers.Real)):
+        elif isinstance(value, (str, datetime.time)) or (
+            style.startswith("%") and isinstance(value, numbers.Real)
+        ):
             positions.append(position)
             texts.append(as_text(value).strip())
         else:
             wrong[position] = True
     if texts:
         stamps[positions] = _parse_dates(texts, style)
-        words = np.array([text.lower() not in MISSING_WORDS for text in texts])
+        words = np.array([not _is_no_date(text) for text in texts])
         wrong[positions] = words & np.isnat(stamps[positions])
     return stamps, wrong
 
 
-def _unix_dates(values: Sequence[Any], scale: float) -> tuple[np.ndarray, np.ndarray]:
-    seconds = [as_number(value) for value in values]
-    known = np.array([math.nan if s is None else s / scale for s in seconds], dtype=float)
+def _number_dates(
+    values: Sequence[Any], scale: float, first: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return numbers as dates; ``first`` is the number of 1970-01-01, in units of ``scale``."""
+    found = [as_number(value) for value in values]
+    known = np.array([math.nan if n is None else (n - first) * scale for n in found], dtype=float)
     absent = np.isnan(known)
     micro = np.where(absent, 0.0, np.clip(known * 1e6, -9e18, 9e18)).astype(np.int64)
     stamps = to_nanoseconds(micro.astype("datetime64[us]"))
     stamps[absent] = np.datetime64("NaT", "ns")
-    return stamps, np.array([s is None for s in seconds], dtype=bool)
+    return stamps, np.array([n is None for n in found], dtype=bool)
+
+
+def _is_no_date(text: str) -> bool:
+    return text.lower() in MISSING_WORDS or _NO_DATE.fullmatch(text) is not None
 
 
 def _stamp(value: Any) -> np.datetime64:
@@ -336,60 +558,108 @@ def _stamp(value: Any) -> np.datetime64:
 
 
 def _parse_dates(texts: list[str], style: str) -> np.ndarray:
-    if style == "ISO8601":
+    if style == "quarter":
+        texts = [_first_month(t) for t in texts]
+    elif style == "ISO8601":
         texts = [_plain_iso(t) for t in texts]
+    elif "%z" in style:
+        texts = [_ZONE.sub(" +0000", t) for t in texts]
+    elif style in TIMES:
+        texts = [t if _TIME.fullmatch(t) else "" for t in texts]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         stamps = pd.to_datetime(
-            pd.Series(texts, dtype=object), format=style, errors="coerce", utc=True
+            pd.Series(texts, dtype=object),
+            format="ISO8601" if style == "quarter" else style,
+            errors="coerce",
+            utc=True,
         )
     return to_nanoseconds(stamps.dt.tz_localize(None).to_numpy())
 
 
+def _first_month(text: str) -> str:
+    """Return the first month of a quarter such as 2024-Q1 or Q1 2024."""
+    found = _QUARTER.fullmatch(text)
+    if not found:
+        return ""
+    year, quarter = found["year"] or found[4], found["quarter"] or found[3]
+    return f"{year}-{3 * int(quarter) - 2:02d}"
+
+
 def _plain_iso(text: str) -> str:
     """Truncate an ISO date to microseconds and clip its year to the range of nanoseconds."""
-    if not _ISO_DATE.match(text):
+    if "/" in text:
+        text = _SLASHES.sub(r"\1-\2-\3", text)
+    if not _ISO_DATE.match(text) or _NO_DATE.fullmatch(text):
         return ""
-    text = _FRACTION.sub(r"\1", text)
+    if len(text) > 19:
+        text = _ZONE.sub("+00:00", _FRACTION.sub(r"\1", text))
     if text[:4] > "2261":
         return "2262-04-10"
     return "1677-09-23" if text[:4] < "1678" else text
 
 
-def date_format(texts: Sequence[str]) -> tuple[str | None, bool]:
-    """Return the format that parses all distinct texts of a column as dates.
+def date_format(texts: Sequence[str], counts: Sequence[int] | None = None) -> TextFormat | None:
+    """Return the format that parses most texts of a column as dates, or None.
 
     Parameters
     ----------
     texts : sequence of str
-        Distinct values; `MISSING_WORDS` are skipped.
+        Distinct values; `MISSING_WORDS` and ``0000-00-00`` are skipped.
+    counts : sequence of int, optional
+        Number of cells of each value.
 
-    Returns
-    -------
-    style : str or None
-        ``"ISO8601"`` or a `strptime` format; None if they are not dates.
-    ambiguous : bool
-        Whether both month-first and day-first parse; month first is used.
+    Notes
+    -----
+    Where month-first and day-first both parse, dates with slashes are month first and dates with
+    hyphens are day first; the format is then ambiguous.
     """
-    real = [t.strip() for t in texts if t.strip().lower() not in MISSING_WORDS]
-    if not real or not all(6 <= len(t) <= 40 and _DATE_LIKE.search(t) for t in real[:SAMPLE]):
-        return None, False
-    sample = real[:: max(1, len(real) // SAMPLE)]
-    valid = [s for s in ("ISO8601", *_candidates(sample[0])) if _parses(sample, s)]
-    valid = [s for s in valid if _parses(real, s)]
-    ambiguous = any(s.startswith("%d/%m") for s in valid) and valid[0].startswith("%m/%d")
-    return (valid[0], ambiguous) if valid else (None, False)
+    cells = {text: n for text, n in _counted(texts, counts).items() if not _is_no_date(text)}
+    real = list(cells)
+    sample = [t for t in real[:: max(1, len(real) // SAMPLE)] if _looks_like_date(t)]
+    if not sample:
+        return None
+    found = []
+    for style in dict.fromkeys(
+        style for text in sample[:: max(1, len(sample) // 3)] for style in _candidates(text)
+    ):
+        parsed = _parsed(sample, style)
+        if len(parsed) * 2 >= len(sample):
+            found.append((style, _parsed(real, style)))
+    if not found:
+        return None
+    style, readable = max(found, key=lambda item: sum(cells[text] for text in item[1]))
+    if not readable:
+        return None
+    other = AMBIGUOUS.get(style[:5])
+    rival = next((dates for name, dates in found if other and name == other + style[5:]), set())
+    return _text_format(cells, readable, style, ambiguous=readable <= rival)
+
+
+def _looks_like_date(text: str) -> bool:
+    return 4 <= len(text) <= 40 and _DATE_LIKE.search(text) is not None
 
 
 def _candidates(text: str) -> list[str]:
-    styles = [day + hour for group in DAYS for day in group for hour in HOURS]
-    styles.append("%a %b %d %H:%M:%S %Y")  # the format of ctime()
-    return [style for style in styles if _parses([text], style)]
+    """Return the formats that parse a text, in order of precedence."""
+    days = [day + hour for group in DAYS for day in group for hour in HOURS]
+    plain = [style for style in (*days, *ZONED, *MONTHS, *TIMES) if _has_format(text, style)]
+    return [style for style in ("ISO8601", *plain, "quarter") if _parsed([text], style)]
 
 
-def _parses(texts: Sequence[str], style: str) -> bool:
-    stamps, wrong = as_date_list(texts, style)
-    if wrong.any():
+def _has_format(text: str, style: str) -> bool:
+    """Return whether a text has a `strptime` format; much faster for one text than pandas."""
+    try:
+        datetime.datetime.strptime(_ZONE.sub(" +0000", text) if "%z" in style else text, style)
+    except ValueError:
         return False
-    median = np.sort(stamps)[len(stamps) // 2]  # NaT sorts last, and compares as False
-    return bool(FIRST <= median <= LAST)
+    return True
+
+
+def _parsed(texts: Sequence[str], style: str) -> set[str]:
+    """Return the texts that are dates; none if their median is implausible."""
+    stamps, _ = as_date_list(texts, style)
+    known = np.sort(stamps[~np.isnat(stamps)])
+    if not len(known) or not FIRST <= known[len(known) // 2] <= LAST:
+        return set()
+    return {text for text, stamp in zip(texts, stamps, strict=True) if not np.isnat(stamp)}

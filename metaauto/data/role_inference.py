@@ -13,6 +13,7 @@ from metaauto.data.dtypes import date_cells, float_cells, storage_of
 from metaauto.data.parsing import (
     TRUTH_WORDS,
     Levels,
+    TextFormat,
     as_date_list,
     as_number,
     date_format,
@@ -22,6 +23,7 @@ from metaauto.data.parsing import (
     numbers_of,
 )
 from metaauto.task import Role
+from metaauto.text import counted, listed_counts
 
 __all__ = [
     "ColumnProfile",
@@ -48,6 +50,8 @@ TEXT_LEVELS = 50
 """Columns with at most this many distinct values are categorical, however long the values."""
 SAMPLED_LEVELS = 1000
 """Number of distinct values examined."""
+MOSTLY = 0.5
+"""Words of which this share are numbers or dates are mentioned in a finding."""
 
 _ID_NAME = re.compile(
     r"(^|[_\W])(id|ids|idx|index|key|uuid|guid|pk|nr|row|rownum|row_?number|row_?names)"
@@ -72,7 +76,8 @@ class ColumnProfile:
     missing: float
     categories: tuple[str, ...] | None = None
     format: str = ""
-    finding: tuple[str, str] | None = None
+    exceptions: int = 0
+    findings: tuple[tuple[str, str], ...] = ()
 
 
 def infer_profile(name: str, series: pd.Series) -> ColumnProfile:
@@ -230,59 +235,99 @@ def _text_profile(name: str, levels: Levels, storage: str) -> ColumnProfile:
     texts, missing = levels.values, missing_share(levels)
     if _is_boolean_pair({text.lower() for text in texts[:9]}) and len(texts) < 9:
         return boolean_profile(levels, "a pair of Boolean words")
-    style = number_format(texts[:SAMPLED_LEVELS]) if storage != "category" else None
-    style = number_format(texts) if style is not None else None
-    if style is not None:
-        return text_number_profile(levels, style)
-    if len(texts) > 2:
-        dates, ambiguous = date_format(texts)
-        if dates:
-            return text_date_profile(levels, dates, ambiguous)
-    finding = None
-    if storage == "mixed":
-        finding = _mixed_finding(name, texts)
+    numbers = number_format(texts, levels.counts) if storage != "category" else None
+    if numbers is not None and numbers.is_sufficient:
+        return text_number_profile(name, levels, numbers)
+    dates = date_format(texts, levels.counts) if len(texts) > 2 else None
+    if dates is not None and dates.is_sufficient:
+        return text_date_profile(name, levels, dates)
     profile = _words_profile(name, levels, missing)
-    if finding:
-        profile = replace(profile, finding=finding, reason=f"{profile.reason}, mixed types")
+    for found, kind in ((numbers, "numbers"), (dates, "dates")):
+        if found is not None and (found.share >= MOSTLY or storage == "mixed"):
+            return _mostly(name, profile, levels, found, kind, storage)
     return profile
 
 
-def _mixed_finding(name: str, texts: list[str]) -> tuple[str, str] | None:
-    words = [t for t in texts if as_number(t) is None]
-    if not words or len(words) == len(texts):
-        return None
-    return (
-        "mixed-types",
-        f"Column {name!r} has numbers and text such as {words[0]!r:.40}; it is read as text.",
+def _mostly(
+    name: str, profile: ColumnProfile, levels: Levels, found: TextFormat, kind: str, storage: str
+) -> ColumnProfile:
+    """Return the profile of words among which are numbers or dates, with a finding."""
+    if profile.role is Role.IDENTIFIER:
+        profile = _category_profile(levels)
+    if storage == "mixed":
+        code, reason = "mixed-types", "mixed types"
+    else:
+        code, reason = f"mostly-{kind}", f"{found.share:.0%} of them {kind}"
+    role = Role.NUMERIC if kind == "numbers" else Role.DATETIME
+    message = (
+        f"Column {name!r} has {kind} and text such as {next(iter(found.exceptions))!r:.40}; it is "
+        f"read as text. Under --role {name}={role} other cells than {kind} are missing."
     )
+    return replace(profile, findings=((code, message),), reason=f"{profile.reason}, {reason}")
 
 
-def text_number_profile(levels: Levels, style: str) -> ColumnProfile:
-    """Return the profile of a text column whose values are all numbers."""
-    values, _ = numbers_of(levels, style)
+def _exceptions(name: str, found: TextFormat, kind: str) -> tuple[tuple[str, str], ...]:
+    """Return a finding about the cells that are not numbers or dates, if there are some."""
+    if not found.exceptions:
+        return ()
+    count = sum(found.exceptions.values())
+    message = (
+        f"{counted(count, 'cell')} of column {name!r} ({max(1 - found.share, 0.0001):.2%}) "
+        f"{'is' if count == 1 else 'are'} not {kind} and treated as missing: "
+        f"{listed_counts(found.exceptions)}. --role {name}=categorical keeps all cells as text."
+    )
+    return ((f"not-{kind}", message),)
+
+
+def text_number_profile(name: str, levels: Levels, found: TextFormat) -> ColumnProfile:
+    """Return the profile of a text column that is read as numbers."""
+    values, _ = numbers_of(levels, found.style)
     absent = np.isnan(values)
     n_unique = len(pd.unique(values[~absent]))
     missing = float(absent.mean())
     if n_unique <= 1 and missing == 0.0:
         return ColumnProfile(Role.CONSTANT, f"every row has the value {values[0]:g}", 1, 0.0)
-    reason = f"numbers written as text, format {style}" if style else "numbers written as text"
-    return ColumnProfile(Role.NUMERIC, reason, n_unique, missing, format=style)
-
-
-def text_date_profile(levels: Levels, style: str, ambiguous: bool) -> ColumnProfile:
-    """Return the profile of a text column whose values are all dates."""
-    stamps, _ = as_date_list(levels.values, style)
-    missing = float(np.isnat(levels.spread(stamps, np.datetime64("NaT", "ns"))).mean())
-    reason = f"dates written as text, format {style}"
-    finding = None
-    if ambiguous:
-        finding = (
-            "ambiguous-date",
-            f"Dates such as {levels.values[0]!r} are ambiguous (day first or month first); "
-            "they are read as month first.",
+    findings = _exceptions(name, found, "numbers")
+    if found.bounds:
+        count = counted(sum(found.bounds.values()), "cell")
+        message = (
+            f"{count} of column {name!r} with a limit {'is' if count[:2] == '1 ' else 'are'} read "
+            f"as the limit itself: {listed_counts(found.bounds)}."
         )
+        findings += (("limits", message),)
+    if found.ambiguous:
+        example = next(text for text in levels.values if "," in text)
+        message = (
+            f"Numbers such as {example!r} in column {name!r} are ambiguous (thousands separator or "
+            "decimal comma); the comma is read as a thousands separator."
+        )
+        findings += (("ambiguous-number", message),)
+    reason = "numbers written as text" + (f", format {found.style}" if found.style else "")
+    exceptions = sum(found.exceptions.values())
+    return ColumnProfile(
+        Role.NUMERIC, reason, n_unique, missing, None, found.style, exceptions, findings
+    )
+
+
+def text_date_profile(name: str, levels: Levels, found: TextFormat) -> ColumnProfile:
+    """Return the profile of a text column that is read as dates."""
+    stamps, _ = as_date_list(levels.values, found.style)
+    missing = float(np.isnat(levels.spread(stamps, np.datetime64("NaT", "ns"))).mean())
+    reason = f"dates written as text, format {found.style}"
+    findings = _exceptions(name, found, "dates")
+    if found.ambiguous:
+        order = "month" if found.style.startswith("%m") else "day"
+        example = levels.values[int(np.flatnonzero(~np.isnat(stamps))[0])]
+        message = (
+            f"Dates such as {example!r} in column {name!r} are ambiguous (day first or month "
+            f"first); they are read as {order} first."
+        )
+        findings += (("ambiguous-date", message),)
     n_unique = len(pd.unique(stamps[~np.isnat(stamps)]))
-    return ColumnProfile(Role.DATETIME, reason, n_unique, missing, format=style, finding=finding)
+    exceptions = sum(found.exceptions.values())
+    return ColumnProfile(
+        Role.DATETIME, reason, n_unique, missing, None, found.style, exceptions, findings
+    )
 
 
 def _words_profile(name: str, levels: Levels, missing: float) -> ColumnProfile:
@@ -299,7 +344,13 @@ def _words_profile(name: str, levels: Levels, missing: float) -> ColumnProfile:
         )
     if share == 1.0 and present >= IDENTIFIER_ROWS:
         return ColumnProfile(Role.IDENTIFIER, "a distinct text in every row", len(texts), missing)
+    return _category_profile(levels)
+
+
+def _category_profile(levels: Levels) -> ColumnProfile:
+    texts = levels.values
     reason = f"{len(texts):,} distinct values"
+    missing = missing_share(levels)
     return ColumnProfile(Role.CATEGORICAL, reason, len(texts), missing, sorted_categories(texts))
 
 

@@ -15,7 +15,7 @@ from metaauto.data.dtypes import float_cells, plain_block, storage_of
 from metaauto.data.findings import Finding
 from metaauto.data.parsing import (
     Levels,
-    as_date_list,
+    TextFormat,
     as_number,
     date_format,
     dense,
@@ -40,6 +40,11 @@ from metaauto.task import Column, Role
 __all__ = ["infer_columns", "inspect_columns"]
 
 _SET_BY_USER = "set by the user"
+_NOTHING = TextFormat("", 1.0, {})
+_YYYYMMDD = re.compile(r"(1[6-9]|20|21|22)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])")
+_YYYY = re.compile(r"(1[6-9]|20|21|22)\d\d")
+_FIRST_SERIAL, _LAST_SERIAL = 10_000, 80_000
+"""Serial dates of spreadsheets from 1927 to 2119; as Unix time they are within one day of 1970."""
 
 
 def infer_columns(
@@ -106,8 +111,7 @@ def inspect_columns(
         else:
             profile = infer_profile(name, frame.iloc[:, position])
         columns.append(_column(name, dtypes[position], profile))
-        if profile.finding:
-            findings.append(Finding(profile.finding[0], profile.finding[1], name))
+        findings += [Finding(code, message, name) for code, message in profile.findings]
     return tuple(columns), findings
 
 
@@ -129,6 +133,7 @@ def _column(name: str, dtype: Any, profile: ColumnProfile) -> Column:
         reason=profile.reason,
         categories=profile.categories,
         format=profile.format,
+        exceptions=profile.exceptions,
     )
 
 
@@ -165,37 +170,42 @@ def _requested_profile(name: str, series: pd.Series, role: Role) -> ColumnProfil
 
 
 def _requested_number(name: str, levels: Levels, storage: str) -> ColumnProfile:
-    style = number_format([t.lstrip("0") or "0" for t in levels.values]) if levels.values else ""
-    if style is None or storage in ("date", "period"):
+    found = number_format(levels.values, levels.counts, forced=True) if levels.values else _NOTHING
+    if found is None or storage in ("date", "period"):
         words = [t for t in levels.values if as_number(t) is None]
-        example = (words or levels.values or ["a date"])[0]
+        example = (words or levels.values)[0]
         raise _invalid_role(name, Role.NUMERIC, f"{example!r:.60} is not a number")
-    return replace(text_number_profile(levels, style), role=Role.NUMERIC, reason=_SET_BY_USER)
+    profile = text_number_profile(name, levels, found)
+    return replace(profile, role=Role.NUMERIC, reason=_SET_BY_USER)
 
 
 def _requested_date(name: str, levels: Levels, storage: str) -> ColumnProfile:
-    style: str | None
+    found: TextFormat | None
     if storage == "number":
-        sizes = np.abs([as_number(v) or 0.0 for v in levels.values] or [0.0])
-        texts = levels.texts
-        if all(
-            re.fullmatch(r"(1[6-9]|20|21|22)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])", t) for t in texts
-        ):
-            style = "%Y%m%d"
-        elif all(re.fullmatch(r"(1[6-9]|20|21|22)\d\d", t) for t in texts):
-            style = "%Y"
-        else:
-            style = "unix ms" if float(np.median(sizes)) > 1e11 else "unix s"
+        found = TextFormat(_number_date_format(levels), 1.0, {})
+    elif levels.values:
+        found = date_format(levels.texts, levels.counts)
     else:
-        style, _ = date_format(levels.texts)
-    _, wrong = as_date_list(levels.values, style or "ISO8601")
-    if style is None or wrong.any():
-        example = levels.texts[int(wrong.argmax())] if levels.texts else ""
+        found = _NOTHING
+    if found is None:
+        example = levels.texts[0]
         raise _invalid_role(
             name, Role.DATETIME, f"{example!r:.60} is not a date in a supported format"
         )
-    profile = text_date_profile(levels, style, False)
-    return replace(profile, reason=_SET_BY_USER, finding=None)
+    profile = text_date_profile(name, levels, replace(found, ambiguous=False))
+    return replace(profile, role=Role.DATETIME, reason=_SET_BY_USER)
+
+
+def _number_date_format(levels: Levels) -> str:
+    """Return how numbers are read as dates: 20240131, 2024, a serial of Excel or Unix time."""
+    if all(map(_YYYYMMDD.fullmatch, levels.texts)):
+        return "%Y%m%d"
+    if all(map(_YYYY.fullmatch, levels.texts)):
+        return "%Y"
+    typical = float(np.median(np.abs([as_number(v) or 0.0 for v in levels.values] or [0.0])))
+    if _FIRST_SERIAL <= typical <= _LAST_SERIAL:
+        return "excel"
+    return "unix ms" if typical > 1e11 else "unix s"
 
 
 def _invalid_role(name: str, role: Role, reason: str) -> ColumnError:

@@ -13,13 +13,26 @@ import numpy as np
 import pandas as pd
 
 from metaauto.data.dtypes import arrow_cells, date_cells, float_cells
-from metaauto.data.parsing import as_date_list, as_text, dense, distinct, numbers_of, truth_table
+from metaauto.data.parsing import (
+    NUMBER_DATES,
+    PARSEABLE,
+    Levels,
+    as_date_list,
+    as_text,
+    dense,
+    distinct,
+    numbers_of,
+    truth_table,
+)
 from metaauto.errors import ColumnError, SchemaMismatch
 from metaauto.task import Column, Role
+from metaauto.text import counted
 
 __all__ = ["TableSchema"]
 
 logger = logging.getLogger(__name__)
+
+_KINDS = {Role.NUMERIC: "numbers", Role.DATETIME: "dates"}
 
 
 @dataclass(frozen=True)
@@ -222,9 +235,8 @@ def infinite(name: str, count: int) -> ColumnError:
 
 
 def _mismatch(column: Column, example: Any) -> SchemaMismatch:
-    kinds = {Role.NUMERIC: "numbers", Role.DATETIME: "dates", Role.BOOLEAN: "Booleans"}
     return SchemaMismatch(
-        f"Column {column.name!r} contained {kinds[column.role]} at training; expected the same, "
+        f"Column {column.name!r} contained {_KINDS[column.role]} at training; expected the same, "
         f"got {as_text(example)!r:.60}.",
         hint="Convert the column, or clear such cells.",
         column=column.name,
@@ -245,13 +257,30 @@ def _numeric(series: pd.Series, column: Column) -> np.ndarray:
         values = float_cells(series)
     else:
         style = "" if column.format == "seconds" else column.format
-        values, wrong = numbers_of(distinct(series), style)
+        levels = distinct(series)
+        values, wrong = numbers_of(levels, style)
         if types.is_timedelta64_dtype(dtype) and column.format != "seconds":
-            wrong = [_example(series)] if not np.isnan(values).all() else []
-        if wrong:
-            raise _mismatch(column, wrong[0])
+            wrong = ~wrong
+        _check_exceptions(column, levels, wrong)
     _check_finite(values[:, None], [column.name])
     return values
+
+
+def _check_exceptions(column: Column, levels: Levels, wrong: np.ndarray) -> None:
+    """Raise an error for cells of another kind, unless they are as rare as allowed at training."""
+    if not wrong.any():
+        return
+    count = int(np.array(levels.counts)[wrong].sum())
+    example = levels.values[int(wrong.argmax())]
+    if not column.exceptions and count > (1 - PARSEABLE) * sum(levels.counts):
+        raise _mismatch(column, example)
+    logger.warning(
+        "Column %r: %s (such as %.60r) not read as %s; treated as missing.",
+        column.name,
+        counted(count, "cell"),
+        as_text(example),
+        _KINDS[column.role],
+    )
 
 
 def _boolean(series: pd.Series, column: Column) -> np.ndarray:
@@ -287,13 +316,12 @@ def _datetime(series: pd.Series, column: Column) -> np.ndarray:
         return date_cells(series)
     levels = distinct(series)
     stamps, wrong = as_date_list(levels.values, column.format or "ISO8601")
-    if wrong.any() and not column.format.startswith("unix"):
+    if wrong.any() and column.format not in NUMBER_DATES:
         # ISO 8601 dates are unambiguous, whatever the format of the training table.
         iso, not_iso = as_date_list(levels.values, "ISO8601")
         stamps = np.where(wrong, iso, stamps)
         wrong &= not_iso
-    if wrong.any():
-        raise _mismatch(column, levels.values[int(wrong.argmax())])
+    _check_exceptions(column, levels, wrong)
     return levels.spread(stamps, np.datetime64("NaT", "ns"))
 
 

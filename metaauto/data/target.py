@@ -11,12 +11,20 @@ import pandas as pd
 
 from metaauto.data.dtypes import storage_of
 from metaauto.data.findings import Finding
-from metaauto.data.parsing import Levels, as_number, as_text, distinct, number_format, numbers_of
+from metaauto.data.parsing import (
+    MISSING_WORDS,
+    Levels,
+    as_text,
+    distinct,
+    number_format,
+    numbers_of,
+)
+from metaauto.data.role_inference import MOSTLY
 from metaauto.errors import TargetError, UnknownName
 from metaauto.task import TASK_KINDS
-from metaauto.text import counted
+from metaauto.text import counted, listed_counts
 
-__all__ = ["FEW_NUMBERS", "Target", "read_target"]
+__all__ = ["FEW_NUMBERS", "Target", "read_target", "without_missing_words"]
 
 FEW_NUMBERS = 20
 """Integer targets with at most this many recurring, close values are classes."""
@@ -91,7 +99,7 @@ def read_target(values: pd.Series, task: str = "auto") -> Target:
     findings: list[Finding] = []
     classify = task not in ("auto", "regression")
     if task == "auto":
-        classify, reason = _is_class(storage, levels)
+        classify, reason = _is_class(name, storage, levels, findings)
         if reason:
             findings.append(Finding("task", f"The target {name!r} {reason}", name))
     target = _classes(name, levels, findings) if classify else _numbers(name, levels, findings)
@@ -104,7 +112,7 @@ def read_target(values: pd.Series, task: str = "auto") -> Target:
     return target
 
 
-def _is_class(storage: str, levels: Levels) -> tuple[bool, str]:
+def _is_class(name: str, storage: str, levels: Levels, findings: list[Finding]) -> tuple[bool, str]:
     """Return whether the target is a class, and the reason if it is not obvious."""
     merged = levels.merged()
     n_distinct = len(merged.values)
@@ -124,14 +132,56 @@ def _is_class(storage: str, levels: Levels) -> tuple[bool, str]:
             f"has {n_distinct:,} distinct integer values and is treated as numeric; "
             "set task='classification' if they are classes."
         )
-    if storage == "text" and n_distinct > FEW_NUMBERS:
-        style = number_format(merged.values)
-        if style is not None:
-            return False, (
-                f"contains numbers written as text ({merged.values[0]!r}) and is treated as "
-                "numeric."
-            )
+    if storage in ("text", "mixed"):
+        return _is_text_class(name, merged, findings)
     return True, ""
+
+
+def _is_text_class(name: str, levels: Levels, findings: list[Finding]) -> tuple[bool, str]:
+    """Return whether text is a class rather than numbers, and the reason if it is numbers."""
+    found = number_format(levels.values, levels.counts)
+    n_distinct = len(levels.values)
+    if found is None or n_distinct <= 2:
+        return True, ""
+    numbers = numbers_of(levels, found.style)[0]
+    n_numbers = len(np.unique(numbers[~np.isnan(numbers)]))
+    # Quantities have a unit, a currency or decimals; a few integers may be codes.
+    if n_numbers <= FEW_NUMBERS and not (found.style or (numbers % 1 > 0).any()):
+        return True, ""
+    if found.is_sufficient and found.exceptions:
+        cells = counted(sum(found.exceptions.values()), "cell")
+        raise TargetError(
+            f"The target {name!r} looks like numbers, but {cells} "
+            f"{'is' if cells[:2] == '1 ' else 'are'} not: {listed_counts(found.exceptions)}.",
+            hint="Clear or correct these cells, or set task='classification' if the values are "
+            "classes.",
+        )
+    if found.is_sufficient:
+        return False, (
+            f"contains numbers written as text ({levels.values[0]!r}) and is treated as numeric; "
+            "set task='classification' if they are classes."
+        )
+    if found.share >= MOSTLY and n_numbers > FEW_NUMBERS:
+        message = (
+            f"The target {name!r} has numbers and text such as {listed_counts(found.exceptions)}; "
+            "it is treated as classes. Clear or correct these cells if it is a quantity."
+        )
+        findings.append(Finding("mostly-numbers", message, name))
+    return True, ""
+
+
+def without_missing_words(values: pd.Series, task: str = "auto") -> pd.Series:
+    """Clear the cells with words for missing values, if the target is numbers."""
+    storage = storage_of(str(values.name), values)
+    if storage not in ("text", "mixed") or task not in ("auto", "regression"):
+        return values
+    levels = distinct(values).merged()
+    words = np.array([text.strip().lower() in MISSING_WORDS for text in levels.values], dtype=bool)
+    if not words.any() or (
+        task == "auto" and _is_text_class(str(values.name), levels, findings=[])[0]
+    ):
+        return values
+    return values.mask(levels.spread(words, False))
 
 
 def _look_like_codes(sizes: np.ndarray, counts: np.ndarray) -> bool:
@@ -223,14 +273,14 @@ def _one_type(values: list[Any]) -> bool:
 
 
 def _numbers(name: str, levels: Levels, findings: list[Finding]) -> Target:
-    style = ""
-    if any(isinstance(value, str) for value in levels.values):
-        style = number_format(levels.texts) or ""
-    y, wrong = numbers_of(levels, style)
-    unread = [v for v in levels.values if as_number(v, style) != as_number(v, style)]
-    if wrong or unread:
+    is_text = any(isinstance(value, str) for value in levels.values)
+    found = number_format(levels.texts, levels.counts) if is_text else None
+    y, _ = numbers_of(levels, found.style if found else "")
+    unread = np.flatnonzero(np.isnan(y))
+    if len(unread):
         raise TargetError(
-            f"The target {name!r} contains {(wrong or unread)[0]!r:.60}, which is not a number.",
+            f"The target {name!r} contains {levels.values[levels.codes[unread[0]]]!r:.60}, which "
+            "is not a number.",
             hint="Clear such cells, or set task='classification'.",
         )
     infinite = int(np.isinf(y).sum())

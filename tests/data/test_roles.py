@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import re
 
 import numpy as np
 import pandas as pd
@@ -140,6 +141,41 @@ def test_mixed_types_and_ambiguous_dates_are_said():
     assert (column.format, finding.code) == ("%m/%d/%Y", "ambiguous-date")
 
 
+NUMBERS = [f"{value:.4f}" for value in RNG.normal(size=N)]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "code", "words"),
+    [
+        (["unknown", *NUMBERS[1:]], Role.NUMERIC, "not-numbers", "1 cell .*'unknown' \\(1\\)"),
+        (["nil"] * 3 + ["?"] * 9 + NUMBERS, Role.NUMERIC, "not-numbers", "3 cells .*'nil' \\(3\\)"),
+        (["<0.01", "<0.01", *NUMBERS], Role.NUMERIC, "limits", "2 cells .*'<0.01' \\(2\\)"),
+        ([f"1,{i:03d}" for i in range(N)], Role.NUMERIC, "ambiguous-number", "'1,000'"),
+        (["unknown"] * 60 + NUMBERS, Role.CATEGORICAL, "mostly-numbers", "'unknown'"),
+        (
+            [f"late {i}" for i in range(60)] + NUMBERS,
+            Role.CATEGORICAL,
+            "mostly-numbers",
+            "'late 0'",
+        ),
+        (["unknown", *DAYS.astype(str)], Role.DATETIME, "not-dates", "'unknown' \\(1\\)"),
+        (["unknown"] * 60 + list(DAYS.astype(str)), Role.CATEGORICAL, "mostly-dates", "'unknown'"),
+        (["01-02-2020", "03-04-2020", "05-06-2020"], Role.DATETIME, "ambiguous-date", "day first"),
+    ],
+)
+def test_exceptions_in_numbers_and_dates(values, expected, code, words):
+    [column], [finding] = inspect_columns(pd.DataFrame({"x": values}))
+    assert column.role is expected
+    assert finding.code == code
+    assert re.search(words, finding.message)
+
+
+def test_times_of_day():
+    texts = [f"{i % 24}:{i % 60:02d}:00" for i in range(N)]
+    assert role(texts).role is Role.DATETIME
+    assert role([datetime.time(i % 24, i % 60) for i in range(N)]).role is Role.DATETIME
+
+
 @pytest.mark.parametrize(
     "values", [[[1], [2]], [{"a": 1}, {}], [1 + 2j, 3], [np.zeros(2), np.ones(2)], [{1}, {2}]]
 )
@@ -173,12 +209,22 @@ def test_overrides():
     assert forced([1600000000, 1700000000], "datetime").format == "unix s"
     assert forced([1600000000000, 1700000000000], "datetime").format == "unix ms"
     assert forced(["2020-01-02"], "datetime").format == "ISO8601"
+    assert forced([43831, 45000], "datetime").format == "excel"
+    assert forced(["soon", "2020-01-02"], "datetime").missing == 0.5
+
+
+@pytest.mark.parametrize("share", [1, 2, 50, 199])
+def test_numeric_override_is_obeyed(share):
+    frame = pd.DataFrame({"x": ["unknown", "007"] * share + ["5"]})
+    [column], [finding] = inspect_columns(frame, {"x": "numeric"})
+    assert (column.role, column.exceptions) == (Role.NUMERIC, share)
+    assert f"'unknown' ({share})" in finding.message
 
 
 @pytest.mark.parametrize(
     ("values", "role", "words"),
     [
-        (["a", "1"], "numeric", "'a' is not a number"),
+        (["a", "b"], "numeric", "'a' is not a number"),
         (["a", "b", "c"], "boolean", "3 distinct values"),
         (["soon", "later"], "datetime", "'soon' is not a date"),
         (DAYS, "numeric", "is not a number"),

@@ -137,6 +137,18 @@ def test_numbers_dates_and_truth_in_other_dress():
     assert one(seconds, seconds).tolist() == [60.0, 1.0, 5.0]
 
 
+def test_exceptions_become_missing(caplog):
+    seen = ["unknown", *map(str, range(30))]
+    for values in (["nil"], ["nil", "3"], ["unknown", "3", "4"]):
+        assert np.isnan(one(seen, values)[0])
+    assert "Column 'x': 1 cell (such as 'unknown') not read as numbers" in caplog.text
+    assert one([*range(30)] * 2, ["nil", *map(str, range(30))]).isna().sum() == 1
+    with pytest.raises(SchemaMismatch, match="'nil'"):
+        one([*range(30)] * 2, ["nil", *map(str, range(15))])
+    excel = one([43831, 45000], [43831, None], x="datetime")
+    assert excel[0] == pd.Timestamp("2020-01-01")
+
+
 def test_dates_beyond_nanoseconds_are_clipped():
     encoded = one(["2020-01-01", "2021-01-01", "2022-01-01"], ["9999-12-31", "0001-01-01"])
     assert encoded.dt.year.tolist() == [2262, 1677]
@@ -192,7 +204,12 @@ CELLS = {
     "text": st.one_of(st.none(), st.text(max_size=6)),
     "truth": st.one_of(st.none(), st.booleans(), st.sampled_from(["yes", "no"])),
     "date": st.one_of(st.none(), st.datetimes(), st.dates()),
-    "written": st.one_of(st.none(), st.sampled_from(["1,5", "2", "1.234", "?", "12/01/2020"])),
+    "written": st.one_of(
+        st.none(),
+        st.sampled_from(
+            ["1,5", "2", "1.234", "?", "12/01/2020", "$5", "5 kg", "(5)", "<5", "10:30", "2020-03"]
+        ),
+    ),
     "mixed": st.one_of(
         st.none(),
         st.booleans(),
