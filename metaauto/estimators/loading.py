@@ -9,7 +9,13 @@ from metaauto.model import FinalModel
 __all__ = ["load"]
 
 
-def load(path: str | Path, trust: bool = False) -> FinalModel:
+def load(
+    path: str | Path,
+    trust: bool = False,
+    isolated: bool = False,
+    timeout: float = 60.0,
+    memory: float = 4.0,
+) -> FinalModel:
     """Load a saved model.
 
     Parameters
@@ -19,6 +25,12 @@ def load(path: str | Path, trust: bool = False) -> FinalModel:
     trust : bool, default=False
         Also construct types that neither metaauto nor an installed plugin declares as safe; such a
         file may run arbitrary code.
+    isolated : bool, default=False
+        Load and predict in a child process: for files from unknown sources. A crash or an endless
+        loop of a forged model is then an error here. The child process has the rights of this user.
+    timeout, memory : float
+        With ``isolated``: limits of seconds, to load and to predict a chunk of rows, and of GiB of
+        memory (on Linux).
 
     Returns
     -------
@@ -35,4 +47,4 @@ def load(path: str | Path, trust: bool = False) -> FinalModel:
     >>> model = metaauto.load("house.metaauto")  # doctest: +SKIP
     >>> model.predict("new.csv")  # doctest: +SKIP
     """
-    return FinalModel.load(path, trust=trust)
+    return FinalModel.load(path, trust=trust, isolated=isolated, timeout=timeout, memory=memory)

@@ -194,9 +194,13 @@ class FinalModel:
 
     def predict_typed(self, frame: Any) -> np.ndarray:
         """Predict like `predict_raw` for a frame that is already encoded by the schema."""
+        return self._stored(self.predict_frame(frame))
+
+    def predict_frame(self, frame: Any) -> np.ndarray:
+        """Predict like `predict_typed`, in float64."""
         members = [(m.name, m.weight, m.estimators) for m in self.members]
         part = average(members, frame, self.task.n_classes, self._fallback())
-        return self._stored(_calibrated(part, self.task.n_classes, self.calibrator))
+        return _calibrated(part, self.task.n_classes, self.calibrator)
 
     def explain(self, X: Any, background: Any, explainer: str = "permutation", **more: Any) -> Any:
         """Return the contribution of each column to each prediction; see `metaauto.model.explain`.
@@ -298,7 +302,15 @@ class FinalModel:
         return save_model(self, path, on_unsavable)
 
     @classmethod
-    def load(cls, path: str | Path, trust: bool = False, registry: Any = None) -> FinalModel:
+    def load(
+        cls,
+        path: str | Path,
+        trust: bool = False,
+        registry: Any = None,
+        isolated: bool = False,
+        timeout: float = 60.0,
+        memory: float = 4.0,
+    ) -> FinalModel:
         """Read a model file written by `save`.
 
         Parameters
@@ -310,6 +322,13 @@ class FinalModel:
             Such a file may run arbitrary code: use True only for files from trusted sources.
         registry : Registry, optional
             Installed components; by default the plugins selected by the environment are loaded.
+        isolated : bool, default=False
+            Load and predict in a child process, with the plugins selected by the environment: for
+            files from unknown sources. A crash or an endless loop of a forged model is then an
+            error here. The child process has the rights of this user.
+        timeout, memory : float
+            With ``isolated``: limits of seconds, to load and to predict a chunk of rows, and of
+            GiB of memory (on Linux).
 
         Raises
         ------
@@ -318,6 +337,14 @@ class FinalModel:
         MissingPlugin
             A required plugin is not installed.
         """
+        if isolated:
+            if trust or registry is not None:
+                raise SettingError(
+                    "isolated=True excludes trust=True and registry.", hint="Pass only one of them."
+                )
+            from metaauto.model.isolated import load_isolated
+
+            return load_isolated(path, timeout, memory)
         from metaauto.model.save import load_model
 
         return load_model(path, trust=trust, registry=registry)
