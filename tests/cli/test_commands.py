@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -198,8 +199,9 @@ def test_scores_for_people(quick_cli: Cli, trained: Path, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "37 rows; 3 without a target dropped"
-    assert [line.split()[0] for line in lines[2:]] == ["f1", "log_loss"]
-    assert [line.split()[2] for line in lines[2:]] == ["higher", "lower"]
+    cells = [re.split(r" {2,}", line.strip()) for line in lines[2:]]
+    assert [line[0] for line in cells] == ["f1 of 'yes'", "log_loss"]
+    assert [line[2] for line in cells] == ["higher", "lower"]
     amounts = quick_cli("evaluate", str(trained / "income.metaauto"), str(trained / "new.csv"))
     assert {line.split()[0] for line in amounts.stdout.splitlines()[2:]} == {
         "rmse", "mae", "median_ae", "r2",
