@@ -13,7 +13,7 @@ import pandas as pd
 from metaauto.data.schema import TableSchema
 from metaauto.errors import ComponentError, SchemaMismatch
 
-__all__ = ["CHUNK_ROWS", "as_rows", "average", "encoded_chunks"]
+__all__ = ["CHUNK_ROWS", "as_rows", "average", "combine", "encoded_chunks", "mean_of_folds"]
 
 logger = logging.getLogger(__name__)
 
@@ -51,16 +51,35 @@ def average(
     ComponentError
         A row has no finite prediction and there is no fallback.
     """
-    shape = (len(frame), n_classes) if n_classes else (len(frame),)
-    total, mass = np.zeros(shape), np.zeros(len(frame))
     if len(frame) == 0:
-        return total
-    with _threads_for(len(frame)):
-        for name, weight, estimators in members:
-            if weight > 0:
-                value, known = _mean_of_folds(name, estimators, frame, n_classes)
-                total += weight * value
-                mass += weight * known
+        return np.zeros((0, n_classes) if n_classes else 0)
+    parts = (
+        (weight, *mean_of_folds(name, estimators, frame, n_classes))
+        for name, weight, estimators in members
+        if weight > 0
+    )
+    return combine(parts, len(frame), n_classes, fallback)
+
+
+def combine(
+    parts: Iterable[tuple[float, np.ndarray, np.ndarray]],
+    rows: int,
+    n_classes: int,
+    fallback: Any = None,
+) -> np.ndarray:
+    """Return the weighted mean of predictions of members.
+
+    Parameters
+    ----------
+    parts : iterable of (weight, prediction, mask)
+        From `mean_of_folds`.
+    rows, n_classes, fallback
+        As in `average`.
+    """
+    total, mass = np.zeros((rows, n_classes) if n_classes else rows), np.zeros(rows)
+    for weight, value, known in parts:
+        total += weight * value
+        mass += weight * known
     lost = mass == 0
     if lost.any():
         _check_fallback(fallback, int(lost.sum()))
@@ -68,14 +87,15 @@ def average(
     return total / (mass[:, None] if n_classes else mass)
 
 
-def _mean_of_folds(
-    name: str, estimators: Sequence[Any], frame: Any, n_classes: int
+def mean_of_folds(
+    name: str, estimators: Iterable[Any], frame: Any, n_classes: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean over the fold models (0 if none is finite), and a 0/1 mask of finite rows."""
     total: Any = 0.0
     count = np.zeros(len(frame))
     for estimator in estimators:
-        value = _predict(name, estimator, frame, n_classes)
+        with _threads_for(len(frame)):
+            value = _predict(name, estimator, frame, n_classes)
         finite = np.isfinite(value).all(axis=1) if n_classes else np.isfinite(value)
         if not finite.all():
             logger.warning(
