@@ -23,7 +23,6 @@ SHORT = {
     "builtin/preprocessors/dates.py": "one preprocessor a file",
     "data/cost.py": "the unit of cost, read by components and by the runtime model",
     "data/findings.py": "a record that checks write and reports read",
-    "files.py": "atomic writes, for every package",
     "search/executors/environment.py": "imported before numpy, so it imports nothing",
 }
 

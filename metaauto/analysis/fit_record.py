@@ -23,6 +23,7 @@ from metaauto.warmstart import KnowledgeStrategy
 __all__ = [
     "command_of",
     "holdout_facts",
+    "holdout_parts",
     "holdout_record",
     "report_record",
     "shown_options",
@@ -209,8 +210,20 @@ def command_of(kept: Mapping[str, Any], source: Any, task: Task) -> str:
     return shlex.join(words)
 
 
+def holdout_parts(holdout: np.ndarray | None, is_timed: bool) -> list[np.ndarray]:
+    """Return random parts of the holdout, of which some may be predicted in time."""
+    if holdout is None:
+        return []
+    count = -(-len(holdout) // _PART_ROWS) if is_timed else 1
+    drawn = np.random.default_rng(0).permutation(holdout) if count > 1 else holdout
+    return np.array_split(drawn, count)
+
+
 def holdout_facts(
-    model: FinalModel, state: FitState, deadline: Deadline, limit: Deadline
+    model: FinalModel,
+    state: FitState,
+    holdout: tuple[np.ndarray, np.ndarray] | None,
+    limit: Deadline,
 ) -> dict[str, Any]:
     """Return the score of the final model on the holdout; empty without a holdout.
 
@@ -220,23 +233,14 @@ def holdout_facts(
         The model.
     state : FitState
         State of the fit.
-    deadline : Deadline
-        Random parts of the holdout are predicted until then; the score is over these rows.
+    holdout : tuple of (ndarray, ndarray), optional
+        The rows that were predicted, and the predictions of the model.
     limit : Deadline
         End of the sampling for the interval.
     """
-    holdout = state.splits.holdout
     if holdout is None:
         return {}
-    count = -(-len(holdout) // _PART_ROWS) if deadline.at < float("inf") else 1
-    drawn = np.random.default_rng(0).permutation(holdout) if count > 1 else holdout
-    parts = np.array_split(drawn, count)
-    predictions: dict[int, Any] = {}
-    for number, part in enumerate(parts):
-        if not (predictions and deadline.passed()):
-            predictions[number] = model.predict_typed(state.dataset.X.iloc[part])
-    rows = np.concatenate([parts[number] for number in predictions])
-    prediction = np.concatenate(list(predictions.values()))
+    rows, prediction = holdout
     y, weights = state.targets(rows)
     return {
         "holdout_score": float(state.metric.score(y, prediction, weights, model.decision)),

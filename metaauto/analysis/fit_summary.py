@@ -34,7 +34,6 @@ _RESULT = (
     *("interval", "holdout_interval", "seconds"),
 )
 
-_HOLDOUT_SHARE = 0.8
 _INTERVAL_SHARE = 0.3
 _INTERVAL_SECONDS = (0.1, 0.5)
 _LEVEL = 0.95
@@ -48,6 +47,7 @@ def outcome_facts(
     out_of_fold: Mapping[int, np.ndarray],
     clock: Budget,
     options: Mapping[str, Any],
+    holdout: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> dict[str, Any]:
     """Return all facts of a finished fit, JSON-ready.
 
@@ -67,6 +67,8 @@ def outcome_facts(
         Budget, with the elapsed and the remaining time.
     options : mapping
         Options of the fit, JSON-ready.
+    holdout : tuple of (ndarray, ndarray), optional
+        Rows of the holdout and the predictions of the model.
 
     Returns
     -------
@@ -76,13 +78,10 @@ def outcome_facts(
         `report_record`; ``warnings``: `FitWarning` records, the most severe first; ``next``: next
         steps.
     """
-    deadline = Deadline()
-    if clock.is_timed:
-        deadline = Deadline.after(max(_HOLDOUT_SHARE * clock.remaining(), 0.0))
     shown = shown_options(options)
     facts = {
         "report": report_record(model, state, search, selection, shown, _limit(clock)),
-        **holdout_facts(model, state, deadline, _limit(clock)),
+        **holdout_facts(model, state, holdout, _limit(clock)),
         **reliability_facts(state, model, selection, out_of_fold),
         **column_facts(state.dataset.task),
         **fit_facts(state, search, selection, clock, options),

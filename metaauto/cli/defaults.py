@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from metaauto.errors import SettingError
+from metaauto.files import working_directory
 from metaauto.text import printable
 
 __all__ = [
@@ -70,7 +71,7 @@ def use_defaults(ctx: click.Context, name: str, command: click.Command) -> None:
     SettingError
         The file is not valid TOML, or has an unknown command or option.
     """
-    found = _read(Path.cwd())
+    found = _read(Path(working_directory()))
     if found is None:
         return
     file, tables = found

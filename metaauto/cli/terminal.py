@@ -6,6 +6,7 @@ Control characters, which names from data can hold, are written as escapes.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -35,6 +36,14 @@ __all__ = [
 ]
 
 _TRACEBACK = "--traceback"
+_NO_THREAD = "can't start new thread"
+_ADVICE = {
+    errno.EAGAIN: "Raise the limits of memory and processes (ulimit -v, ulimit -u).",
+    errno.ENOSPC: "Free some space, or write elsewhere.",
+    errno.EMFILE: "Raise the limit of open files (ulimit -n).",
+    errno.ENFILE: "Close other programs, or raise the limit of open files.",
+    errno.ENOMEM: "Raise the limit of memory, or use fewer rows.",
+}
 _UNESCAPED = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
@@ -54,6 +63,12 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
     except (OutputClosed, BrokenPipeError):
         redirect_to_devnull(sys.stdout, sys.stderr)
         return ExitStatus.DONE
+    except OSError as error:
+        # Python writes the rest of the output again at exit, and would report the error too.
+        redirect_to_devnull(sys.stdout)
+        if status == ExitStatus.DONE:
+            say(f"Error: The output cannot be written: {error.strerror or error}.")
+            status = ExitStatus.ERROR
     _flush_standard_error()
     return status
 
@@ -83,14 +98,30 @@ def _status(command: click.Command, arguments: list[str], with_traceback: bool) 
         _show_traceback(with_traceback)
         say(f"Error: {_one_line(error)}")
         return ExitStatus.ERROR
+    except (OSError, MemoryError) as error:
+        _show_traceback(with_traceback)
+        say(f"Error: {_one_line(_cause(error))}")
+        return ExitStatus.ERROR
     except Exception as error:
         _show_traceback(with_traceback)
+        if _NO_THREAD in str(error):
+            say(f"Error: No more threads can be started. {_ADVICE[errno.EAGAIN]}")
+            return ExitStatus.ERROR
         what = f"{type(error).__name__}: {_one_line(error)}"
         advice = "" if with_traceback else " Please report it; --traceback shows the traceback."
         say(f"Error: unexpected {what.rstrip('. ')}.{advice}")
         return ExitStatus.INTERNAL_ERROR
     # Outside its standalone mode, click returns the status of an early exit such as --help.
     return result if isinstance(result, int) and not isinstance(result, bool) else ExitStatus.DONE
+
+
+def _cause(error: OSError | MemoryError) -> str:
+    """Return what the system refuses, and what to do."""
+    if isinstance(error, MemoryError):
+        return "There is not enough memory. Raise its limit, or use fewer rows."
+    advice = _ADVICE.get(error.errno or 0, "Check the permissions and the free space.")
+    place = "" if error.filename is None else f" {str(error.filename)!r}"
+    return f"{error.strerror or error}{place}. {advice}"
 
 
 def _usage(error: click.UsageError) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from metaauto.collect.sources import Source
 from metaauto.configuration import Configuration
 from metaauto.data import Dataset, plan_splits, prepare
 from metaauto.ensemble import quick_decision
+from metaauto.files import TemporaryFolder
 from metaauto.knowledge import (
     ConfigurationFact,
     DatasetFact,
@@ -132,7 +132,7 @@ class TableEvaluator:
         model_of = {fact.key: fact.model for fact in store.configurations()}
         self._too_slow = slow_models(stored, model_of, plan.expected_seconds)
         self.seconds = sum(fact.seconds for fact in stored)
-        self._folder = tempfile.TemporaryDirectory(prefix="metaauto-build-")
+        self._folder = TemporaryFolder("metaauto-build-")
 
     def __enter__(self) -> TableEvaluator:
         return self

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from metaauto.analysis.fit_record import holdout_parts
 from metaauto.analysis.fit_summary import (
     failure_causes,
     no_model_problem,
@@ -20,6 +21,7 @@ from metaauto.analysis.leaderboard import build_leaderboard
 from metaauto.components import Deadline
 from metaauto.components.strategy import WarmStart
 from metaauto.data import Dataset, Splits, plan_splits, read_table
+from metaauto.engine.members import PackedEnsemble
 from metaauto.engine.options import FitOptions
 from metaauto.engine.remember import remember
 from metaauto.engine.setup import (
@@ -31,19 +33,29 @@ from metaauto.engine.setup import (
     new_search,
     prepare_task,
     prepare_workers,
+    saving_seconds,
+    worker_setup,
 )
 from metaauto.ensemble import AnytimeEnsemble, Selection
-from metaauto.errors import KnowledgeError, NoModelFitted, Refused, RunError
+from metaauto.errors import (
+    KnowledgeError,
+    MetaautoError,
+    NoModelFitted,
+    Refused,
+    RunError,
+    WorkerError,
+)
 from metaauto.events import Event
 from metaauto.fit_state import FitState
 from metaauto.interrupts import stop_on_interrupt
 from metaauto.metrics import Metric
-from metaauto.model import FinalModel, Member, assemble_model, load_members
+from metaauto.model import FinalModel, assemble_model
+from metaauto.model.build import Packing
 from metaauto.plugins.manager import LoadedPlugins, PluginSettings, load_plugins, pack_objects
 from metaauto.plugins.registry import Registry
 from metaauto.progress.reporter import EventReporter
 from metaauto.progress.summary import summary_lines
-from metaauto.run import RunDirectory, check_same
+from metaauto.run import Recorder, RunDirectory, check_same
 from metaauto.search import (
     Executor,
     LocalExecutor,
@@ -126,6 +138,9 @@ class FitRunner:
         self, options: FitOptions, on_event: Callable[[Event], None] | None = None
     ) -> None:
         self.options = options
+        self._packed = Packing()
+        self._problem: MetaautoError | OSError | None = None
+        self._recorder: Recorder | None = None
         self.clock = options.clock()
         self.report = EventReporter(self.clock, on_event)
         self.search: Search | None = None
@@ -153,8 +168,8 @@ class FitRunner:
                     # From here on there is a model to return.
                     interrupts.enter_context(stop_on_interrupt(self.interrupt))
                     self.run_trials(search, state)
+                    model = self.assemble(search, state, executor)
                     executor.close()
-                    model = self.assemble(search, state)
                     self.remember(search, state)
             plugins.notify("fit_finished", model=model)
             lines = summary_lines(model)
@@ -181,11 +196,13 @@ class FitRunner:
 
     def start_workers(self) -> LocalExecutor:
         """Start the worker processes; they import libraries while the table is read."""
-        clock = self.clock
-        memory = clock.memory / clock.cores
-        executor = LocalExecutor(clock.cores, threads=1, memory=memory)
+        executor = LocalExecutor(self.clock.cores, threads=1, memory=self._worker_memory)
         executor.start()
         return executor
+
+    @property
+    def _worker_memory(self) -> float:
+        return self.clock.memory / self.clock.cores
 
     def load_plugins(self) -> LoadedPlugins:
         """Load the plugins and the components passed by the caller."""
@@ -276,7 +293,15 @@ class FitRunner:
             prepare_workers(state, executor, pack_objects(self.options.plugin_objects))
             self.ensemble = new_ensemble(state, self.options, self.clock)
             on_start = self.report.trial_started
-            search = new_search(state, self.options, self.clock, executor, on_start, self.ensemble)
+            search = new_search(
+                state,
+                self.options,
+                self.clock,
+                executor,
+                on_start,
+                self.ensemble,
+                self.recorder(state),
+            )
             self.restore_trials(search, state)
             if not search.trials:
                 baseline = baseline_trial(state.inputs, state.registry, state.run.path, 0)
@@ -311,11 +336,33 @@ class FitRunner:
             # The listener of the caller may raise it.
             self.interrupt()
             search.stop_unfinished()
+        except (WorkerError, OSError) as error:
+            self.end_early(error)
+            search.stop_unfinished()
         finally:
             search.close()
+        try:
+            search.stop_jobs()
+        except WorkerError as error:
+            self.end_early(error)
+        if self._problem is not None:
+            if not any(t.loss is not None and t.source != "baseline" for t in search.trials):
+                raise self._problem
+            self.report.warn(f"The search ended early, with the best model so far: {self._problem}")
         if self._is_interrupted:
             self.report("warning", "Interrupted: the best model so far is returned.")
-        state.run.record_status("finished", self.clock.elapsed())
+        self.recorder(state).record_status("finished", self.clock.elapsed())
+
+    def end_early(self, problem: MetaautoError | OSError) -> None:
+        """End the search because workers or the run directory are lost."""
+        self._problem = self._problem or problem
+        self.stop()
+
+    def recorder(self, state: FitState) -> Recorder:
+        """Return the recorder of the run, whose failure ends the search."""
+        if self._recorder is None:
+            self._recorder = Recorder(state.run, self.end_early)
+        return self._recorder
 
     def update_ensemble(self, trial: Trial, search: Search) -> None:
         """Add a trial to the candidates of the ensemble, and reselect it if time allows."""
@@ -341,17 +388,19 @@ class FitRunner:
         current = self.selection
         best = None if current is None else state.metric.loss_to_score(current.loss)
         self.report.trial_finished(trial, state, best)
-        state.run.record_status("running", self.clock.elapsed())
+        self.recorder(state).record_status("running", self.clock.elapsed())
         state.plugins.notify("trial_finished", trial=trial)
         if current is not None and self.search is not None:
-            self.clock.keep(holdout_seconds(current, self.search.trials, state))
+            trials = self.search.trials
+            saving = saving_seconds(current, trials, self.clock.cores)
+            self.clock.keep(holdout_seconds(current, trials, state) + saving)
         needed = self.ensemble.keys if self.ensemble is not None else frozenset()
         # A resumed run continues a stopped trial with its finished folds.
         is_done = trial.is_over and trial.status is not Status.STOPPED
         if is_done and trial.number not in needed:
             state.run.forget_models(o.model for o in trial.outcomes.values() if o.model)
 
-    def select_ensemble(self, search: Search) -> Selection:
+    def select_ensemble(self, search: Search) -> tuple[AnytimeEnsemble, Selection]:
         """Select the final ensemble, within half of the time left."""
         if self.ensemble is None:
             raise NoModelFitted("No trial was run.", hint="Raise the budget.")
@@ -366,7 +415,7 @@ class FitRunner:
             )
         if problem := no_model_problem(search.trials):
             self.report.warn(problem)
-        return selection
+        return self.ensemble, selection
 
     def deadline(self, share: float) -> Deadline:
         """Return the deadline after a share of the time left; without a time limit, none."""
@@ -379,25 +428,42 @@ class FitRunner:
         """Return how many of these seconds to wait for a locked knowledge store."""
         return min(max(seconds, 0.0), _LOCK_SECONDS)
 
-    def load_selected(
-        self, selection: Selection, search: Search, state: FitState
-    ) -> tuple[Selection, list[Member]]:
-        """Load the models of a selection; drop those that cannot be loaded in time."""
-        loaded = load_members(
-            search.trials, selection, state.registry, state.run.path, self.deadline(0.5)
-        )
-        missing = len(selection.weights) - len(loaded)
-        if missing and self.ensemble is not None:
-            self.report("warning", f"{missing} ensemble members are dropped: time limit reached.")
-            selection = self.ensemble.restricted_to(selection, loaded)
-        members = [replace(loaded[n], weight=float(w)) for n, w in selection.weights.items()]
-        return selection, members
+    def pack(
+        self, search: Search, state: FitState, executor: Executor | None
+    ) -> tuple[Selection, Packing]:
+        """Select the final ensemble, whose members workers check; see `PackedEnsemble`."""
+        ensemble, selection = self.select_ensemble(search)
+        packed = PackedEnsemble(search, state, ensemble, self.clock, self.report, self._packed)
+        with ExitStack() as stack:
+            setup = None
+            if executor is None:
+                executor = stack.enter_context(LocalExecutor(1, memory=self._worker_memory))
+                setup = worker_setup(state, pack_objects(self.options.plugin_objects))
+            elif isinstance(self._problem, WorkerError):
+                executor.close()
+                setup = worker_setup(state, pack_objects(self.options.plugin_objects))
+            return packed.select(selection, executor, setup)
 
-    def assemble(self, search: Search, state: FitState) -> FinalModel:
-        """Select the ensemble and build the final model with its fit record."""
+    def assemble(
+        self, search: Search, state: FitState, executor: Executor | None = None
+    ) -> FinalModel:
+        """Select the ensemble and build the final model with its fit record.
+
+        Parameters
+        ----------
+        search : Search
+            The trials.
+        state : FitState
+            State of the fit.
+        executor : Executor, optional
+            Idle workers that are set up for this run; by default a new one is started.
+        """
         self.report("stage", "Assembling the model")
         with self.clock.stage("assemble"):
-            selection, members = self.load_selected(self.select_ensemble(search), search, state)
+            selection, packing = self.pack(search, state, executor)
+            members = [
+                replace(packing.members[n], weight=float(w)) for n, w in selection.weights.items()
+            ]
             trials, options = search.trials, self.options.to_json()
             out_of_fold = {n: np.asarray(search.out_of_fold(trials[n])) for n in selection.weights}
             model = assemble_model(
@@ -412,10 +478,14 @@ class FitRunner:
                 self.options.seed,
                 self.deadline(0.6),
             )
+            parts = holdout_parts(state.splits.holdout, self.clock.is_timed)
+            holdout = packing.predicted_holdout(model, list(selection.weights), parts)
             model.facts.update(
-                outcome_facts(model, state, search, selection, out_of_fold, self.clock, options)
+                outcome_facts(
+                    model, state, search, selection, out_of_fold, self.clock, options, holdout
+                )
             )
-        state.run.record_result(result_facts(model))
+        self.recorder(state).record_result(result_facts(model))
         return model
 
     def remember(self, search: Search, state: FitState) -> None:

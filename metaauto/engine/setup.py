@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,13 +21,13 @@ from metaauto.errors import MetaautoError, Refused, TargetError
 from metaauto.metrics import Metric, check_metric, resolve_metric
 from metaauto.metrics.computable import error_on, near_zero_note, undefined_reason
 from metaauto.plugins.registry import Registry
-from metaauto.run import RunDirectory, settings_of
+from metaauto.run import Recorder, RunDirectory, settings_of
 from metaauto.text import counted
 from metaauto.warmstart.select import check_warm_start
 
 if TYPE_CHECKING:
     from metaauto.fit_state import FitState
-    from metaauto.search import Executor, Search, Trial
+    from metaauto.search import Executor, Search, Setup, Trial
 
 __all__ = [
     "check_options",
@@ -37,6 +38,8 @@ __all__ = [
     "new_search",
     "prepare_task",
     "prepare_workers",
+    "saving_seconds",
+    "worker_setup",
 ]
 
 _MAX_MEMBERS = 15
@@ -44,15 +47,27 @@ _MAX_CLASSES = 3
 _DESCRIBE_FROM = 20.0
 _DESCRIBE_SECONDS = 1.0
 _PREPARATION_FACTOR = 1.5
+_USUAL_MEMBERS = 8
+_SAVING_MARGIN = 1.3
+_START_SECONDS = 0.3
 
 
 def prepare_workers(state: FitState, executor: Executor, packed: bytes) -> None:
     """Write the dataset for the workers and send them the components of this process."""
     # Commands that only prepare a task do not load the search.
-    from metaauto.search import Setup, write_inputs
+    from metaauto.search import write_inputs
 
     write_inputs(state.run.path / "data", state.inputs)
-    executor.set_up(Setup(str(state.run.path), state.plugins.settings, packed))
+    executor.set_up(worker_setup(state, packed))
+
+
+def worker_setup(state: FitState, packed: bytes) -> Setup:
+    """Return the setup of workers that fit models and check that they can be loaded."""
+    from metaauto.model.packing import missing_row, verify_model
+    from metaauto.search import Setup
+
+    verify = partial(verify_model, row=missing_row(state.dataset.schema))
+    return Setup(str(state.run.path), state.plugins.settings, packed, verify=verify)
 
 
 def new_ensemble(state: FitState, options: FitOptions, clock: Budget) -> AnytimeEnsemble:
@@ -78,6 +93,7 @@ def new_search(
     executor: Executor,
     on_start: Callable[[Trial], None],
     ensemble: AnytimeEnsemble,
+    recorder: Recorder,
 ) -> Search:
     """Return a search without trials that optimises the gain of an ensemble."""
     from metaauto.search import Proposer, Search
@@ -99,7 +115,7 @@ def new_search(
         evaluated=state.splits.evaluated,
         loss=state.loss,
         seed=options.seed,
-        recorder=state.run,
+        recorder=recorder,
         describe_seconds=_describe_seconds(clock),
         on_start=on_start,
         # In regression most of the error is irreducible, so relative gains are not informative.
@@ -120,6 +136,21 @@ def holdout_seconds(selection: Selection, trials: Sequence[Trial], state: FitSta
             seconds += outcome.predict_seconds * len(state.splits.holdout) / max(rows, 1)
     # The seconds of the folds do not include the preprocessing of the table.
     return _PREPARATION_FACTOR * seconds
+
+
+def saving_seconds(selection: Selection, trials: Sequence[Trial], workers: int) -> float:
+    """Estimate the seconds in which workers check and convert the members of the final ensemble.
+
+    The last selection may have more members than the current one: the missing ones up to a usual
+    number are taken to need the mean time of all candidates.
+    """
+    candidates = [t.save_seconds for t in trials if t.loss is not None and t.save_seconds]
+    if not candidates:
+        return 0.0
+    members = [trials[number].save_seconds for number in selection.weights]
+    missing = min(_USUAL_MEMBERS, len(candidates)) - len(members)
+    total = sum(members) + max(missing, 0) * sum(candidates) / len(candidates)
+    return _START_SECONDS + _SAVING_MARGIN * max(total / workers, *members)
 
 
 def _describe_seconds(clock: Budget) -> float:

@@ -180,6 +180,14 @@ class AnytimeEnsemble:
             self._current = Selection({key: 1.0}, loss, loss)
         return True
 
+    def discard(self, key: Any) -> None:
+        """Remove a candidate that turned out to be unusable; the best other one replaces it."""
+        self._candidates.pop(key, None)
+        if self._current is not None and key in self._current.weights:
+            best = min(self._candidates.values(), key=lambda c: (c.loss, c.key), default=None)
+            alone = None if best is None else Selection({best.key: 1.0}, best.loss, best.loss)
+            self._current, self._stale = alone, True
+
     def update(self, deadline: Deadline = NO_LIMIT, *, force: bool = False) -> bool:
         """Select the ensemble again if candidates were added and enough time is left.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from metaauto.model.build import assemble_model, load_members
+from metaauto.model.build import assemble_model, pack_members
 from metaauto.model.final import FinalModel, Member
 from metaauto.model.save import read_manifest
 
-__all__ = ["FinalModel", "Member", "assemble_model", "load_members", "read_manifest"]
+__all__ = ["FinalModel", "Member", "assemble_model", "pack_members", "read_manifest"]

@@ -1,8 +1,10 @@
-"""Build the final model of a finished search: load the members, fit calibration and thresholds."""
+"""Build the final model of a finished search: check the members, fit calibration and thresholds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +20,31 @@ from metaauto.ensemble import (
     fit_calibrator,
     fit_decision,
 )
-from metaauto.errors import RunError
 from metaauto.metrics import Metric
 from metaauto.model.final import FinalModel, Member
-from metaauto.model.serialization import declared_types
-from metaauto.plugins.manager import SESSION
+from metaauto.model.packing import PackedModels, PackedTrial, pack_trial, types_trusted_for
 from metaauto.plugins.registry import Registry
-from metaauto.search import Trial
-from metaauto.search.sealing import load_sealed
+from metaauto.search import Executor, Trial
+from metaauto.search.evaluate import Evaluator
+from metaauto.search.timeouts import UNTIMED_HARD_SECONDS
+from metaauto.search.trial import CallJob, CallResult
 from metaauto.task import Task
 
-__all__ = ["assemble_model", "load_members"]
+__all__ = ["Packing", "assemble_model", "pack_members"]
 
 NO_LIMIT = Deadline()
+GRACE_SECONDS = 2.0
+"""The first member may take this long after the deadline: without one there is no model."""
+
 _LEAST_SHARE = 0.3
-_SMALL = 0.1
+_POLL_SECONDS = 0.25
+_SLOWEST = 5.0
+_START_SECONDS, _UNTIMED_START_SECONDS = 5.0, 60.0
+_LEAST_BYTES_PER_SECOND = 1e6
+_LARGEST_SHARE = 0.5
+_HOLDOUT_SHARE = 0.6
+_MESSAGE_BYTES = 64 * 2**20
+_MAX_GROWTH = 4
 
 
 def assemble_model(
@@ -56,7 +68,7 @@ def assemble_model(
     metric : Metric
         Metric for the decision rule.
     members : list of Member
-        The ensemble, from `load_members`.
+        The ensemble, from `pack_members`.
     selection : Selection
         Weights by trial number.
     out_of_fold : mapping of int to ndarray
@@ -111,14 +123,76 @@ def _tuned(
     return calibrator, decision
 
 
-def load_members(
+@dataclass
+class Packing:
+    """The members that workers have checked, and the others.
+
+    Parameters
+    ----------
+    members : dict of int to Member
+        By trial number.
+    holdout : dict of int to PackedTrial
+        Predictions of the holdout, by trial number.
+    failures : dict of int to str
+        Causes of members that cannot be loaded; members for which there was no time are neither
+        here nor in `members`.
+    """
+
+    members: dict[int, Member] = field(default_factory=dict)
+    holdout: dict[int, PackedTrial] = field(default_factory=dict)
+    failures: dict[int, str] = field(default_factory=dict)
+
+    def update(self, other: Packing) -> None:
+        """Add the members of another packing."""
+        self.members.update(other.members)
+        self.holdout.update(other.holdout)
+
+    def predicted_holdout(
+        self, model: FinalModel, numbers: Sequence[int], parts: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the rows of the holdout that all members predicted, and the model's predictions.
+
+        Parameters
+        ----------
+        model : FinalModel
+            Final model.
+        numbers : sequence of int
+            Trial numbers of its members, in their order.
+        parts : sequence of ndarray
+            Rows of the holdout, as passed to `pack_members`.
+        """
+        if not parts:
+            return None
+        packed = [self.holdout[number] for number in numbers]
+        rows = np.concatenate(parts[: min(trial.parts for trial in packed)])
+        predictions = ((p.value[: len(rows)], p.known[: len(rows)]) for p in packed)
+        return rows, model.combine(predictions, len(rows))
+
+
+def pack_here(
+    trial: Trial, evaluator: Evaluator, row: Any, parts: Sequence[np.ndarray] = ()
+) -> Packing:
+    """Pack a trial of metaauto's own models in this process."""
+    model, folder = trial.configuration.model, evaluator.folder
+    packed = pack_trial(
+        evaluator, model=model, files=trial.files(folder, "model"), row=row, parts=parts
+    )
+    member = _member(trial, 1.0, packed.models, evaluator.registry)
+    return Packing({trial.number: member}, {trial.number: packed})
+
+
+def pack_members(
     trials: Sequence[Trial],
     selection: Selection,
     registry: Registry,
     folder: Path,
+    executor: Executor,
+    row: Any,
     deadline: Deadline = NO_LIMIT,
-) -> dict[int, Member]:
-    """Load the fold models of the selected trials from the run directory that wrote them.
+    parts: Sequence[np.ndarray] = (),
+    n_outputs: int = 1,
+) -> Packing:
+    """Check and convert the fold models of the selected trials in workers.
 
     Parameters
     ----------
@@ -130,67 +204,96 @@ def load_members(
         Installed components, for the sources of the models.
     folder : Path
         The run directory.
+    executor : Executor
+        Workers that are set up for this run; no job is running.
+    row : DataFrame
+        One typed row, see `missing_row`.
     deadline : Deadline
-        After it no further large member is loaded. The best single model is loaded first, since
-        other members may be useless without it, then the members by weight. Small members (in
-        total up to a tenth of the bytes of the best) are loaded even after the deadline.
-
-    Returns
-    -------
-    dict of int to Member
-        By trial number, in the order of the selection; at least one.
-
-    Raises
-    ------
-    RunError
-        A model file is damaged or missing.
+        After it no further member is started. The best single model comes first, since other
+        members may be useless without it, then the members by weight. Until the first member is
+        ready, a few seconds more are allowed.
+    parts : sequence of ndarray
+        Rows of the holdout to predict.
+    n_outputs : int
+        Number of predicted values per row.
     """
-    members: dict[int, Member] = {}
+    packing = Packing()
     best = min(selection.weights, key=lambda n: (_loss(trials[n]), n))
-    spare = _SMALL * _size(trials[best], folder)
-    for number in sorted(selection.weights, key=lambda n: (n != best, -selection.weights[n], n)):
-        if members and deadline.passed():
-            spare -= _size(trials[number], folder)
-            if spare < 0:
-                break
-        members[number] = _load(trials[number], selection.weights[number], registry, folder)
-    return {number: members[number] for number in selection.weights if number in members}
+    waiting = sorted(selection.weights, key=lambda n: (n != best, -selection.weights[n], n))
+    running: set[int] = set()
+    final = Deadline(deadline.at + GRACE_SECONDS)
+    while waiting or running:
+        limit = deadline if packing.members or running else final
+        if limit.passed() and (packing.members or not running):
+            waiting = []
+        elif waiting and not limit.passed() and executor.free():
+            trial = trials[waiting.pop(0)]
+            share = min(executor.workers / (len(waiting) + len(running) + 1), 1.0)
+            executor.submit(_pack_job(trial, folder, row, parts, n_outputs, limit, deadline, share))
+            running.add(trial.number)
+            continue
+        for result in executor.wait(_POLL_SECONDS) if running or waiting else ():
+            if not isinstance(result, CallResult):
+                continue
+            running.discard(result.trial)
+            if isinstance(result.value, PackedTrial):
+                weight = selection.weights[result.trial]
+                models = result.value.models
+                member = _member(trials[result.trial], weight, models, registry)
+                packing.members[result.trial] = member
+                packing.holdout[result.trial] = result.value
+            else:
+                packing.failures[result.trial] = result.error or "The worker returned no models."
+    return packing
+
+
+def _pack_job(
+    trial: Trial,
+    folder: Path,
+    row: Any,
+    parts: Sequence[np.ndarray],
+    n_outputs: int,
+    limit: Deadline,
+    deadline: Deadline,
+    share: float,
+) -> CallJob:
+    """Return the job for one member, whose time is limited by its share and by what it needs."""
+    files = trial.files(folder, "model")
+    size = sum(path.stat().st_size for path in files if path.is_file())
+    is_timed = limit.at < float("inf")
+    seconds = limit.remaining() if is_timed else UNTIMED_HARD_SECONDS
+    needed = _SLOWEST * trial.save_seconds + size / _LEAST_BYTES_PER_SECOND
+    needed += _START_SECONDS if is_timed else _UNTIMED_START_SECONDS
+    needed += seconds if parts else 0.0
+    # While other members wait, none may take all the time.
+    room = seconds if share == 1.0 else max(_LARGEST_SHARE * seconds, 2 * trial.save_seconds)
+    call = partial(
+        pack_trial,
+        model=trial.configuration.model,
+        files=files,
+        row=row,
+        parts=parts,
+        seconds=_HOLDOUT_SHARE * share * max(deadline.remaining(), 0.0),
+    )
+    cells = sum(len(rows) for rows in parts) * (n_outputs + 1)
+    max_bytes = _MESSAGE_BYTES + _MAX_GROWTH * size + 8 * cells
+    return CallJob(trial.number, call, max(min(needed, room, seconds), 0.01), max_bytes)
 
 
 def _loss(trial: Trial) -> float:
     return float("inf") if trial.loss is None else trial.loss
 
 
-def _size(trial: Trial, folder: Path) -> int:
-    """Return the bytes of the fold models of a trial."""
-    return sum(path.stat().st_size for path in trial.files(folder, "model"))
-
-
-def _load(trial: Trial, weight: float, registry: Registry, folder: Path) -> Member:
-    estimators = []
-    for path in trial.files(folder, "model"):
-        try:
-            estimators.append(load_sealed(path))
-        except RunError:
-            raise
-        except Exception as error:
-            # Unpickling a damaged file or a model of a plugin may raise anything.
-            raise RunError(
-                f"The fold model {str(path)!r} of {trial.name} cannot be loaded: "
-                f"{type(error).__name__}: {error}.",
-                hint="Delete this file and resume the run; the fit then ignores this trial.",
-            ) from error
+def _member(trial: Trial, weight: float, models: PackedModels, registry: Registry) -> Member:
     plugin = registry.entry("model", trial.configuration.model).plugin
-    # The types of objects passed in Python are not declared by any plugin on loading.
-    trusted = None if plugin.name == SESSION else declared_types(registry)
     return Member(
         name=trial.name,
         model=trial.configuration.model,
         values=dict(trial.configuration.values),
         weight=float(weight),
-        estimators=estimators,
+        estimators=models,
         plugin=plugin.name,
         distribution=plugin.distribution,
         version=plugin.version,
-        trusted=trusted,
+        trusted=types_trusted_for(trial.configuration.model, registry),
     )

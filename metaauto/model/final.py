@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -15,7 +15,7 @@ from metaauto.data.schema import TableSchema
 from metaauto.ensemble.calibration import Calibrator
 from metaauto.ensemble.thresholds import Decision
 from metaauto.errors import Refused, SettingError
-from metaauto.model.prediction import CHUNK_ROWS, average, encoded_chunks
+from metaauto.model.prediction import CHUNK_ROWS, average, combine, encoded_chunks
 from metaauto.task import Task
 from metaauto.text import counted, metric_label, shortened
 
@@ -39,8 +39,9 @@ class Member:
         Configuration values, JSON-ready.
     weight : float
         Weight in the ensemble; weights need not sum to one.
-    estimators : list of sklearn.pipeline.Pipeline
-        Fold models, which take typed frames; a fold may lack a class.
+    estimators : sequence of sklearn.pipeline.Pipeline
+        Fold models, which take typed frames; a fold may lack a class. After a fit they are loaded
+        when they are first used.
     plugin, distribution, version : str
         Source of the component: plugin, distribution (pip name) and version.
     trusted : tuple of str, optional
@@ -52,7 +53,7 @@ class Member:
     model: str
     values: dict[str, Any]
     weight: float
-    estimators: list[Any]
+    estimators: Sequence[Any]
     plugin: str = "builtin"
     distribution: str = ""
     version: str = ""
@@ -202,6 +203,21 @@ class FinalModel:
         part = average(members, frame, self.task.n_classes, self._fallback())
         return _calibrated(part, self.task.n_classes, self.calibrator)
 
+    def combine(self, parts: Iterable[tuple[np.ndarray, np.ndarray]], rows: int) -> np.ndarray:
+        """Return the prediction, like `predict_typed`, from those of the members.
+
+        Parameters
+        ----------
+        parts : iterable of (ndarray, ndarray)
+            Prediction and mask of finite rows of each member, from `mean_of_folds`.
+        rows : int
+            Number of rows.
+        """
+        n_classes = self.task.n_classes
+        weighted = ((m.weight, *part) for m, part in zip(self.members, parts, strict=True))
+        part = combine(weighted, rows, n_classes, self._fallback())
+        return self._stored(_calibrated(part, n_classes, self.calibrator))
+
     def explain(self, X: Any, background: Any, explainer: str = "permutation", **more: Any) -> Any:
         """Return the contribution of each column to each prediction; see `metaauto.model.explain`.
 
@@ -251,7 +267,7 @@ class FinalModel:
                 raise SettingError(f"{name} must be >= 1 (got {count}).", hint="Keep at least 1.")
         heaviest = sorted(self.members, key=lambda m: -m.weight)[:members]
         kept = [
-            dataclasses.replace(member, estimators=list(member.estimators[:folds]))
+            dataclasses.replace(member, estimators=member.estimators[:folds])
             for member in self.members
             if member.weight > 0 and any(member is heavy for heavy in heaviest)
         ]
@@ -400,7 +416,7 @@ def _calibrated(part: np.ndarray, n_classes: int, calibrator: Calibrator | None)
 
 def predicted_chunks(
     schema: TableSchema,
-    members: list[tuple[str, float, list[Any]]],
+    members: Sequence[tuple[str, float, Sequence[Any]]],
     n_classes: int,
     calibrator: Calibrator | None,
     fallback: Any,

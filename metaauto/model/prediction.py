@@ -14,7 +14,7 @@ from metaauto.data.schema import TableSchema
 from metaauto.errors import ComponentError, SchemaMismatch
 from metaauto.model.fold_pipeline import last_step
 
-__all__ = ["CHUNK_ROWS", "as_rows", "average", "encoded_chunks"]
+__all__ = ["CHUNK_ROWS", "as_rows", "average", "combine", "encoded_chunks", "mean_of_folds"]
 
 logger = logging.getLogger(__name__)
 
@@ -52,17 +52,36 @@ def average(
     ComponentError
         A row has no finite prediction and there is no fallback.
     """
-    shape = (len(frame), n_classes) if n_classes else (len(frame),)
-    total, mass = np.zeros(shape), np.zeros(len(frame))
     if len(frame) == 0:
-        return total
+        return np.zeros((0, n_classes) if n_classes else 0)
     selected: dict[str, Any] = {}
-    with _threads_for(len(frame)):
-        for name, weight, estimators in members:
-            if weight > 0:
-                value, known = _mean_of_folds(name, estimators, frame, n_classes, selected)
-                total += weight * value
-                mass += weight * known
+    parts = (
+        (weight, *mean_of_folds(name, estimators, frame, n_classes, selected))
+        for name, weight, estimators in members
+        if weight > 0
+    )
+    return combine(parts, len(frame), n_classes, fallback)
+
+
+def combine(
+    parts: Iterable[tuple[float, np.ndarray, np.ndarray]],
+    rows: int,
+    n_classes: int,
+    fallback: Any = None,
+) -> np.ndarray:
+    """Return the weighted mean of predictions of members.
+
+    Parameters
+    ----------
+    parts : iterable of (weight, prediction, mask)
+        From `mean_of_folds`.
+    rows, n_classes, fallback
+        As in `average`.
+    """
+    total, mass = np.zeros((rows, n_classes) if n_classes else rows), np.zeros(rows)
+    for weight, value, known in parts:
+        total += weight * value
+        mass += weight * known
     lost = mass == 0
     if lost.any():
         _check_fallback(fallback, int(lost.sum()))
@@ -70,18 +89,19 @@ def average(
     return total / (mass[:, None] if n_classes else mass)
 
 
-def _mean_of_folds(
+def mean_of_folds(
     name: str,
-    estimators: Sequence[Any],
+    estimators: Iterable[Any],
     frame: Any,
     n_classes: int,
-    selected: dict[str, Any],
+    selected: dict[str, Any] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean over the fold models (0 if none is finite), and a 0/1 mask of finite rows."""
     total: Any = 0.0
     count = np.zeros(len(frame))
     for estimator in estimators:
-        value = _predict(name, *last_step(estimator, frame, selected), n_classes)
+        with _threads_for(len(frame)):
+            value = _predict(name, *last_step(estimator, frame, selected), n_classes)
         finite = np.isfinite(value).all(axis=1) if n_classes else np.isfinite(value)
         if not finite.all():
             logger.warning(

@@ -8,9 +8,6 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from metaauto.data.schema import TableSchema
 from metaauto.ensemble.calibration import Calibrator
 from metaauto.ensemble.thresholds import Decision
@@ -19,16 +16,11 @@ from metaauto.model import manifest as words
 from metaauto.model.archive import Entry, ModelArchive, write_archive
 from metaauto.model.final import FinalModel, Member
 from metaauto.model.manifest_schema import check_manifest
-from metaauto.model.serialization import (
-    TRUSTED_TYPES,
-    dump_estimator,
-    load_estimator,
-    modules_in,
-    trusted_types,
-)
+from metaauto.model.packing import PackedModels, missing_row, pack_estimators
+from metaauto.model.serialization import load_estimator, trusted_types
 from metaauto.plugins.manager import SESSION, PluginSettings, load_plugins
 from metaauto.plugins.registry import Registry
-from metaauto.task import Role, Task
+from metaauto.task import Task
 
 __all__ = ["load_model", "read_manifest", "save_model"]
 
@@ -90,13 +82,13 @@ def save_model(model: FinalModel, path: str | Path, on_unsavable: str = "drop") 
             f"Invalid on_unsavable={on_unsavable!r}: expected 'drop' or 'raise'.",
             hint="Use 'drop' or 'raise'.",
         )
-    probe = _probe(model.schema)
+    row = missing_row(model.schema)
     records: list[dict[str, Any]] = []
     blobs: Blobs = {}
     problems: list[ModelFileError] = []
     for member in model.members:
         try:
-            record, packed = _pack(member, len(records), probe)
+            record, packed = _pack(member, len(records), row)
         except ModelFileError as error:
             problem = ModelFileError(
                 f"Member {member.name!r} cannot be saved: {error.message}", hint=error.hint
@@ -116,33 +108,22 @@ def save_model(model: FinalModel, path: str | Path, on_unsavable: str = "drop") 
     return write_archive(path, manifest, blobs)
 
 
-def _probe(schema: TableSchema) -> pd.DataFrame:
-    """Return one typed row of missing values, to compare predictions on."""
-    empty = {
-        column.name: [float("nan") if column.role is Role.NUMERIC else None]
-        for column in schema.features
-    }
-    return schema.encode(pd.DataFrame(empty, index=[0]))
-
-
-def _pack(member: Member, number: int, probe: Any) -> tuple[dict[str, Any], Blobs]:
+def _pack(member: Member, number: int, row: Any) -> tuple[dict[str, Any], Blobs]:
     """Return the record of a member and its serialised fold models, checked to load."""
+    if isinstance(member.estimators, PackedModels):
+        if member.estimators.problem is not None:
+            raise member.estimators.problem
+        folds = member.estimators.folds
+    else:
+        folds = pack_estimators(member.plugin, member.estimators, member.trusted, row)
     packed: Blobs = {}
-    entries, modules = [], set()
-    for fold, estimator in enumerate(member.estimators):
-        data = dump_estimator(estimator)
-        found = modules_in(data)
-        if "__main__" in found:
-            raise ModelFileError(
-                "its class is defined in a script or notebook and cannot be imported on loading.",
-                hint="Move the class to a module or a plugin file (--plugins FOLDER); fit again.",
-            )
-        if fold == 0:
-            _check_loads(estimator, _load_again(member, data), probe)
+    entries: list[dict[str, Any]] = []
+    modules: set[str] = set()
+    for fold, model in enumerate(folds):
         path = f"members/{number}/fold-{fold}.skops"
-        packed[path] = data
-        modules.update(found)
-        entry = Entry.of(path, data)
+        packed[path] = model.data
+        modules.update(model.modules)
+        entry = Entry.of(path, model.data)
         entries.append({"path": path, "sha256": entry.sha256, "size": entry.size})
     record = {
         "name": member.name,
@@ -156,51 +137,6 @@ def _pack(member: Member, number: int, probe: Any) -> tuple[dict[str, Any], Blob
         "entries": entries,
     }
     return record, packed
-
-
-def _load_again(member: Member, data: bytes) -> Any:
-    """Load a fold model as `load_model` will; raise `ModelFileError` for undeclared types."""
-    if member.trusted is None:
-        return load_estimator(data, TRUSTED_TYPES, trust=True)
-    # Not all classes of the plugin's package: a file could then construct those that execute what
-    # they are given. Their author has to declare the ones that only hold data.
-    trusted = {*trusted_types(Registry()), *member.trusted}
-    try:
-        return load_estimator(data, trusted)
-    except ModelFileError as error:
-        types = error.details.get("types")
-        if not types:
-            raise
-        names = ", ".join(types)
-        raise ModelFileError(
-            f"plugin {member.plugin!r} does not declare types as trusted: {names}.",
-            hint="Add to its Model or Preprocessor: "
-            f"trusted=({' '.join(f'{name!r},' for name in types)}). Then fit again.",
-            types=types,
-        ) from error
-
-
-def _check_loads(estimator: Any, copy: Any, probe: Any) -> None:
-    """Raise `ModelFileError` unless the loaded estimator gives the same predictions."""
-    method = "predict_proba" if hasattr(estimator, "predict_proba") else "predict"
-    try:
-        expected = np.asarray(getattr(estimator, method)(probe), dtype=np.float64)
-    except Exception as error:
-        # A model may reject a row of missing values; then there is nothing to compare.
-        logger.debug("No prediction for a row of missing values: %s", error)
-        return
-    try:
-        found = np.asarray(getattr(copy, method)(probe), dtype=np.float64)
-    except Exception as error:
-        raise ModelFileError(
-            f"after saving and loading it fails with {type(error).__name__}: {error}",
-            hint="Ask the plugin's author to implement __getstate__ and __setstate__.",
-        ) from error
-    if not np.allclose(found, expected, rtol=1e-6, atol=1e-9, equal_nan=True):
-        raise ModelFileError(
-            "its predictions differ after saving and loading.",
-            hint="Ask the plugin's author to implement __getstate__ and __setstate__.",
-        )
 
 
 def _describe(

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from metaauto.errors import RunError
+from metaauto.files import LOCK, PREFIX, lock_folder, remove_abandoned, unlock_folder
 
 __all__ = ["MARKER", "RunDirectory", "StoredRun"]
 
 MARKER = "metaauto-run.json"
 FORMAT = 1
 _FOLDERS = ("data", "predictions", "models", "logs")
-_FILES = (MARKER, "run.db", "run.db-wal", "run.db-shm")
+_FILES = (MARKER, "run.db", "run.db-wal", "run.db-shm", LOCK)
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,19 @@ class RunDirectory:
         Options of the fit, with the fingerprint of its data.
     """
 
-    def __init__(self, path: Path, settings: dict[str, Any], is_temporary: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        settings: dict[str, Any],
+        is_temporary: bool = False,
+        lock: int | None = None,
+    ) -> None:
         import sqlite_utils
 
         self.path = path
         self.settings = settings
         self._is_temporary = is_temporary
+        self._lock = lock
         with self._using_database(), ExitStack() as undo:
             self._connection = sqlite3.connect(path / "run.db", check_same_thread=False)
             undo.callback(self._connection.close)
@@ -82,8 +90,11 @@ class RunDirectory:
         RunError
             The directory is not empty or cannot be written.
         """
+        lock = None
+        remove_abandoned()
         if path is None:
-            folder = Path(tempfile.mkdtemp(prefix="metaauto-"))
+            folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+            lock = lock_folder(folder)
         else:
             folder = Path(path).expanduser().resolve()
             _claim(folder)
@@ -94,7 +105,7 @@ class RunDirectory:
         partial = marker.with_suffix(".partial")
         partial.write_text(json.dumps(record, indent=1, default=str), encoding="utf-8")
         os.replace(partial, marker)
-        return cls(folder, dict(settings), is_temporary=path is None)
+        return cls(folder, dict(settings), is_temporary=path is None, lock=lock)
 
     @classmethod
     def open(cls, path: str | Path) -> RunDirectory:
@@ -180,6 +191,8 @@ class RunDirectory:
         self._connection.close()
         if self._is_temporary:
             self.remove()
+            unlock_folder(self._lock)
+            self._lock = None
 
     def __enter__(self) -> RunDirectory:
         return self
@@ -240,6 +253,7 @@ class RunDirectory:
                     "model": str,
                     "error": str,
                     "detail": str,
+                    "save_seconds": float,
                 },
                 ("trial", "fold"),
             ),

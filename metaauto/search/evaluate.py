@@ -6,6 +6,7 @@ import pickle
 import time
 import warnings
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,11 +50,12 @@ class _Prepared:
 
 
 class _Timing(NamedTuple):
-    """Seconds of a job: of fitting, of predicting, and of waiting for a processor while fitting."""
+    """Seconds of fitting, of predicting, of waiting for a processor while fitting, of saving."""
 
     fit: float
     predict: float
     queued: float
+    save: float
 
 
 class Evaluator:
@@ -74,6 +76,9 @@ class Evaluator:
         components of a script or notebook, whose classes cannot be imported here.
     keeps_models : bool
         Whether models are written.
+    verify : callable, optional
+        ``verify(path, model, registry) -> seconds`` loads a written model and returns the seconds
+        that saving it will take; called for jobs with ``verify``.
     """
 
     def __init__(
@@ -84,8 +89,10 @@ class Evaluator:
         threads: int = 1,
         by_value: bool = False,
         keeps_models: bool = True,
+        verify: Callable[[Path, str, Registry], float] | None = None,
     ) -> None:
         self.inputs = inputs
+        self.verify = verify
         self.keeps_models = keeps_models
         self.by_value = by_value
         self.registry = registry
@@ -124,6 +131,7 @@ class Evaluator:
             memory=peak_memory(),
             prediction=f"predictions/{job.stem}.npy",
             model=f"models/{job.stem}.pkl" if self.keeps_models else "",
+            save_seconds=spent.save,
         )
 
     def _run(self, job: Job, deadline: Deadline) -> _Timing:
@@ -134,9 +142,21 @@ class Evaluator:
         prediction = predict_fold(final, X_validation, self.inputs.task)
         predicted = time.monotonic()
         write_whole(self.folder / f"predictions/{job.stem}.npy", lambda f: np.save(f, prediction))
+        save = 0.0
         if self.keeps_models:
-            write_whole(self.folder / f"models/{job.stem}.pkl", lambda f: self._dump(pipeline, f))
-        return _Timing(fitted - started, predicted - fitted, queued)
+            path = self.folder / f"models/{job.stem}.pkl"
+            write_whole(path, lambda f: self._dump(pipeline, f))
+            if job.verify and self.verify is not None:
+                save = self._verify(path, job.configuration.model)
+        return _Timing(fitted - started, predicted - fitted, queued, save)
+
+    def _verify(self, path: Path, model: str) -> float:
+        """Return the seconds to save a written model; delete it if it cannot be loaded."""
+        try:
+            return 0.0 if self.verify is None else self.verify(path, model, self.registry)
+        except Exception:
+            path.unlink()
+            raise
 
     def _dump(self, pipeline: Any, file: Any) -> None:
         """Pickle a fold model; raise one error type, because Python's differ by release."""

@@ -19,6 +19,7 @@ from metaauto.search.proposer import Proposer
 from metaauto.search.racing import lost_at, projected_loss, required_gain
 from metaauto.search.timeouts import UNTIMED_HARD_SECONDS, job_limits
 from metaauto.search.trial import (
+    DESCRIBE_TRIAL,
     DescribeJob,
     Description,
     Job,
@@ -177,6 +178,7 @@ class Search:
             for outcome in self._executor.wait(timeout):
                 if isinstance(outcome, Description):
                     self._record_description(outcome)
+                if not isinstance(outcome, Outcome):
                     continue
                 trial = self.trials[outcome.trial]
                 trial.running.discard(outcome.fold)
@@ -186,6 +188,15 @@ class Search:
                 if trial.is_over:
                     yield trial
         yield from self.stop_unfinished()
+
+    def stop_jobs(self) -> None:
+        """Stop the jobs that are still running; the workers are then free for other work."""
+        if self._is_describing:
+            self._executor.cancel(DESCRIBE_TRIAL)
+        for trial in self.trials:
+            if trial.running:
+                self._executor.cancel(trial.number)
+                trial.running.clear()
 
     def stop_unfinished(self) -> list[Trial]:
         """Mark the trials that are not over as stopped, and return them."""
@@ -264,7 +275,9 @@ class Search:
         soft, hard = job_limits(self._budget, self._executor.workers, left, expected, overrun)
         self._soft_limits[trial.number, fold] = soft
         seed = job_seed(self._seed, trial.number, fold)
-        return Job(trial.number, fold, trial.configuration, seed, soft, hard)
+        started = {*trial.outcomes, *trial.running}
+        is_last = len(started - {fold}) == len(self._folds) - 1
+        return Job(trial.number, fold, trial.configuration, seed, soft, hard, verify=is_last)
 
     def _overrun(self, outcome: Outcome) -> float:
         """Return the seconds of a job after the end of its fit or after its soft limit."""

@@ -12,7 +12,6 @@ import contextlib
 import logging
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from multiprocessing.connection import Connection, wait
@@ -21,6 +20,7 @@ from typing import Any
 
 from metaauto.components.hyperparameters import Range
 from metaauto.configuration import Configuration
+from metaauto.files import TemporaryFolder
 from metaauto.search.executors.environment import thread_environment
 from metaauto.search.executors.process import Child, ConnectionListener, connect_to_parent
 
@@ -50,9 +50,7 @@ class SmacProposer:
         )
         self._connection: Connection | None = None
         # Owned by the parent, because the process is killed and cannot clean up.
-        self._folder = tempfile.TemporaryDirectory(
-            prefix="metaauto-smac-", ignore_cleanup_errors=True
-        )
+        self._folder = TemporaryFolder("metaauto-smac-")
         self._waiting = 0
         self._outbox: list[Any] = []
         self.failure = ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,24 @@ from typing import Any
 from metaauto.configuration import Configuration
 from metaauto.metafeatures import Metafeatures
 
-__all__ = ["DescribeJob", "Description", "Job", "Outcome", "Status", "Trial"]
+__all__ = [
+    "DESCRIBE_TRIAL",
+    "CallJob",
+    "CallResult",
+    "DescribeJob",
+    "Description",
+    "Job",
+    "Outcome",
+    "Result",
+    "Status",
+    "Trial",
+    "WorkerJob",
+]
+
+DESCRIBE_TRIAL = -1
+"""Number of the job that computes metafeatures, in place of the number of a trial."""
+
+_MESSAGE_BYTES = 64 * 2**20
 
 
 class Status(str, enum.Enum):
@@ -50,6 +69,9 @@ class Job:
         The model should stop within this time and return a usable model.
     hard_seconds : float
         The worker is killed after this time.
+    verify : bool
+        Whether the worker also checks that the fitted model can be loaded, and measures the time
+        to save it.
     """
 
     trial: int
@@ -58,11 +80,23 @@ class Job:
     seed: int
     soft_seconds: float = float("inf")
     hard_seconds: float = float("inf")
+    verify: bool = False
+    max_bytes: int = _MESSAGE_BYTES
 
     @property
     def stem(self) -> str:
         """Return the prefix of the names of its files."""
         return f"{self.trial:05d}-{self.fold:02d}"
+
+    def run(self, evaluator: Any) -> Outcome:
+        """Run the job in a worker."""
+        outcome: Outcome = evaluator.run(self)
+        return outcome
+
+    def accepts(self, message: Any) -> bool:
+        """Return whether a message is the outcome of this job."""
+        is_outcome = isinstance(message, Outcome)
+        return is_outcome and (message.trial, message.fold) == (self.trial, self.fold)
 
     def failed(self, status: Status, seconds: float, error: str) -> Outcome:
         """Return the outcome for a worker that ended before it sent one."""
@@ -86,7 +120,17 @@ class DescribeJob:
     seconds: float
     seed: int
     hard_seconds: float = 60.0
-    trial: int = -1
+    trial: int = DESCRIBE_TRIAL
+    max_bytes: int = _MESSAGE_BYTES
+
+    def run(self, evaluator: Any) -> Description:
+        """Run the job in a worker."""
+        description: Description = evaluator.describe(self)
+        return description
+
+    def accepts(self, message: Any) -> bool:
+        """Return whether a message is the result of this job."""
+        return isinstance(message, Description)
 
     def failed(self, status: Status, seconds: float, error: str) -> Description:
         """Return the result for a worker that ended before it sent one."""
@@ -98,6 +142,56 @@ class Description:
     """The result of a `DescribeJob`: metafeatures, or an error."""
 
     metafeatures: Metafeatures | None
+    seconds: float = 0.0
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class CallJob:
+    """The job of calling a function on the models of a trial.
+
+    Parameters
+    ----------
+    trial : int
+        Number of the trial.
+    call : callable
+        ``call(evaluator) -> value``; function and value must be picklable.
+    hard_seconds : float
+        The worker is killed after this time.
+    max_bytes : int
+        Largest size of the pickled value.
+    """
+
+    trial: int
+    call: Callable[[Any], Any]
+    hard_seconds: float = float("inf")
+    max_bytes: int = _MESSAGE_BYTES
+
+    def run(self, evaluator: Any) -> CallResult:
+        """Run the job in a worker; return any failure as a result with its cause."""
+        started = time.monotonic()
+        try:
+            value = self.call(evaluator)
+        except Exception as error:
+            cause = f"{type(error).__name__}: {error}".splitlines()[0][:500]
+            return CallResult(self.trial, None, time.monotonic() - started, cause)
+        return CallResult(self.trial, value, time.monotonic() - started)
+
+    def accepts(self, message: Any) -> bool:
+        """Return whether a message is the result of this job."""
+        return isinstance(message, CallResult) and message.trial == self.trial
+
+    def failed(self, status: Status, seconds: float, error: str) -> CallResult:
+        """Return the result for a worker that ended before it sent one."""
+        return CallResult(self.trial, None, seconds, error)
+
+
+@dataclass(frozen=True)
+class CallResult:
+    """The result of a `CallJob`: the value of the function, or an error."""
+
+    trial: int
+    value: Any = None
     seconds: float = 0.0
     error: str = ""
 
@@ -126,6 +220,9 @@ class Outcome:
         Cause of a failure, one line.
     detail : str
         Traceback of a failure.
+    save_seconds : float
+        Seconds to load the fold model and to convert it to the format of model files, measured on
+        one fold of a trial; 0 on the others.
     """
 
     trial: int
@@ -140,6 +237,7 @@ class Outcome:
     model: str = ""
     error: str = ""
     detail: str = ""
+    save_seconds: float = 0.0
 
     @property
     def prediction_file(self) -> str:
@@ -155,6 +253,13 @@ class Outcome:
     def own_seconds(self) -> float:
         """Return the seconds of fitting without waiting for a processor; all if it failed."""
         return max(self.fit_seconds - self.queued_seconds, 0.0) or self.seconds
+
+
+Result = Outcome | Description | CallResult
+"""What a worker sends for a job."""
+
+WorkerJob = Job | DescribeJob | CallJob
+"""What a worker can run."""
 
 
 @dataclass
@@ -203,6 +308,13 @@ class Trial:
     def seconds(self) -> float:
         """Return the total worker seconds of its folds."""
         return sum(outcome.seconds for outcome in self.outcomes.values())
+
+    @property
+    def save_seconds(self) -> float:
+        """Return the expected seconds to check its fold models and to save them."""
+        each = max((outcome.save_seconds for outcome in self.outcomes.values()), default=0.0)
+        # The first fold model is also loaded from the saved form, which takes about as long.
+        return each * (len(self.outcomes) + 1)
 
     @property
     def memory(self) -> float:

@@ -1,7 +1,7 @@
 """Faulty models, as a plugin module for tests of the engine.
 
 Load it as a plugin module (``PluginSettings(modules=("metaauto.testing.faults",))``). Each model
-can be built; the fault occurs in ``fit`` or ``predict``.
+can be built; the fault occurs in ``fit``, in ``predict`` or when the fitted model is loaded.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import ctypes
 import itertools
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -64,6 +65,10 @@ class FaultyEstimator(BaseEstimator):
             self.constant_ = counts / counts.sum()
         _IN_FIT.get(self.fault, _no_fault)(self)
         return self
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        _IN_LOAD.get(self.fault, _no_fault)(self)
 
     def _predict(self, X: Any) -> np.ndarray:
         prediction = np.repeat(self.constant_[None, :], X.shape[0], axis=0)
@@ -144,8 +149,39 @@ def _start_child_process(estimator: FaultyEstimator) -> None:
     _sleep(estimator)
 
 
+def _start_session(estimator: FaultyEstimator) -> None:
+    """Start a process that leaves the group of its parent."""
+    code = f"import time; time.sleep({estimator.seconds})"
+    subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+
+
+def _write_to_sockets(data: bytes) -> None:
+    for descriptor in range(3, 256):
+        try:
+            if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                os.write(descriptor, data)
+        except OSError:
+            continue
+
+
+def _send_half_a_message(estimator: FaultyEstimator) -> None:
+    """Announce more bytes to the process of the fit than are sent, and go on for long."""
+    _write_to_sockets(b"\x00\x00\x10\x00abc")
+    _sleep(estimator)
+
+
+def _send_a_wrong_message(estimator: FaultyEstimator) -> None:
+    _write_to_sockets(b"\x00\x00\x00\x05abcde")
+
+
 def _forbid_pickling(estimator: FaultyEstimator) -> None:
     estimator.function_ = lambda: None
+
+
+def _sleep_for_one_row(estimator: FaultyEstimator, prediction: np.ndarray) -> np.ndarray:
+    if len(prediction) == 1:
+        _sleep(estimator)
+    return prediction
 
 
 def _not_a_number(estimator: FaultyEstimator, prediction: np.ndarray) -> np.ndarray:
@@ -177,12 +213,23 @@ _IN_FIT: dict[str, Callable[[FaultyEstimator], None]] = {
     "chatters": _write_output,
     "leaves_a_child": _start_child_process,
     "cannot_be_pickled": _forbid_pickling,
+    "starts_a_session": _start_session,
+    "sends_half_a_message": _send_half_a_message,
+    "sends_a_wrong_message": _send_a_wrong_message,
+}
+_IN_LOAD: dict[str, Callable[[FaultyEstimator], None]] = {
+    "loads_slowly": _sleep,
+    "load_raises": _raise,
+    "load_segfaults": _crash,
+    "load_exits": _exit,
+    "load_leaves": _raise_system_exit,
 }
 _IN_PREDICT: dict[str, Callable[[FaultyEstimator, np.ndarray], np.ndarray]] = {
     "predicts_nan": _not_a_number,
     "predicts_too_few": _one_row_too_few,
     "predicts_wrong_shape": _one_column_too_many,
     "predicts_slowly": _sleep_first,
+    "predicts_one_row_slowly": _sleep_for_one_row,
 }
 
 
@@ -209,7 +256,7 @@ def _model(fault: str) -> Model:
 
 
 FAULTS: dict[str, Model] = {
-    f"fault_{fault}": _model(fault) for fault in ("none", *_IN_FIT, *_IN_PREDICT)
+    f"fault_{fault}": _model(fault) for fault in ("none", *_IN_FIT, *_IN_PREDICT, *_IN_LOAD)
 }
 """Faulty models by name; ``fault_none`` has no fault."""
 

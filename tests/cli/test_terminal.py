@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
+import subprocess
+import sys
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -107,3 +110,38 @@ def test_help_does_not_show_escapes_of_a_file(quick_cli: Cli, tmp_path: Path) ->
     done = quick_cli("fit", "t.csv")
     assert done.returncode == 1
     assert "'cv' of 'fit': '\\x1b[5mx' holds a control character" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "Free some space"),
+        (OSError(errno.EMFILE, "Too many open files"), "ulimit -n"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "gone"), "'gone'"),
+        (MemoryError(), "memory"),
+        (RuntimeError("can't start new thread"), "ulimit"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line_and_no_internal_error(error, words, capsys):
+    @click.command()
+    def failing() -> None:
+        raise error
+
+    assert terminal.run(failing, []) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("Error: ")
+    assert told.count("\n") == 1
+    assert words in told
+    assert "report" not in told
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_output_to_a_full_device_is_one_line() -> None:
+    command = [sys.executable, "-m", "metaauto", "metafeatures", "sklearn:iris", "--json"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    errors = [line for line in done.stderr.splitlines() if line.startswith("Error")]
+    assert len(errors) == 1
+    assert "No space left" in errors[0]
+    assert "Traceback" not in done.stderr

@@ -17,7 +17,7 @@ from metaauto.errors import WorkerError
 from metaauto.files import write_whole
 from metaauto.search.executors import dask_worker
 from metaauto.search.executors.worker import Setup
-from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status
+from metaauto.search.trial import Result, Status, WorkerJob
 
 __all__ = ["DaskExecutor"]
 
@@ -33,7 +33,7 @@ class _Attempt:
     """A submission of a job to the cluster; a lost job is submitted again."""
 
     future: Any
-    job: Job | DescribeJob
+    job: WorkerJob
     number: int
     started: float
 
@@ -111,11 +111,11 @@ class DaskExecutor:
             self._check_workers()
         return max(self.workers - len(self._running), 0) if self._data is not None else 0
 
-    def submit(self, job: Job | DescribeJob) -> None:
+    def submit(self, job: WorkerJob) -> None:
         """Send a job to the cluster."""
         self._send(job, 1)
 
-    def _send(self, job: Job | DescribeJob, number: int) -> None:
+    def _send(self, job: WorkerJob, number: int) -> None:
         if self._setup is None or self._data is None:
             raise WorkerError("The executor has no table.", hint="Call set_up() first.")
         if self._data.status != "finished":
@@ -128,9 +128,9 @@ class DaskExecutor:
         self._running[key] = _Attempt(future, job, number, time.monotonic())
         future.add_done_callback(lambda done: self._ended.put(done.key))
 
-    def wait(self, seconds: float) -> list[Outcome | Description]:
+    def wait(self, seconds: float) -> list[Result]:
         """Wait for outcomes, at most this long."""
-        outcomes: list[Outcome | Description] = []
+        outcomes: list[Result] = []
         end = time.monotonic() + max(seconds, 0.0)
         while not outcomes:
             try:
@@ -223,7 +223,7 @@ class DaskExecutor:
             time.sleep(_CHECK_SECONDS)
             self._check_workers()
 
-    def _outcome(self, key: str) -> list[Outcome | Description]:
+    def _outcome(self, key: str) -> list[Result]:
         """Write the files of a finished job and return its outcome; empty if cancelled."""
         attempt = self._running.pop(key)
         if key in self._cancelled:
@@ -240,7 +240,7 @@ class DaskExecutor:
             write_whole(Path(self._setup.folder) / name, partial(_write_bytes, content))
         return [result.outcome]
 
-    def _retry_or_fail(self, attempt: _Attempt, error: Exception) -> list[Outcome | Description]:
+    def _retry_or_fail(self, attempt: _Attempt, error: Exception) -> list[Result]:
         """Submit a job whose worker was lost again, or return a failure after several attempts."""
         if isinstance(error, WorkerError):
             raise error

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from metaauto.search.executors.local import LocalExecutor
 from metaauto.search.executors.worker import Setup
-from metaauto.search.trial import DescribeJob, Description, Job, Outcome
+from metaauto.search.trial import Outcome, Result, WorkerJob
 
 __all__ = ["RemoteJob", "RemoteResult", "cancel", "close", "pack_folder", "run", "version"]
 
@@ -37,7 +37,7 @@ class RemoteJob:
         Number of the setup; each new table gets a new number.
     setup : Setup
         Setup of the process; its folder is replaced by one on this machine.
-    job : Job or DescribeJob
+    job : Job, DescribeJob or CallJob
         The job.
     memory : float
         MiB that the process may use.
@@ -46,7 +46,7 @@ class RemoteJob:
     search: str
     table: int
     setup: Setup
-    job: Job | DescribeJob
+    job: WorkerJob
     memory: float
 
 
@@ -54,7 +54,7 @@ class RemoteJob:
 class RemoteResult:
     """An outcome and the content of its files, by name in the run directory."""
 
-    outcome: Outcome | Description
+    outcome: Result
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -173,7 +173,7 @@ def _process_for(remote: RemoteJob) -> _WorkerProcess:
     return process
 
 
-def _read_files(folder: Path, outcome: Outcome | Description) -> dict[str, bytes]:
+def _read_files(folder: Path, outcome: Result) -> dict[str, bytes]:
     """Read and delete the files of an outcome, which are sent with it."""
     if not isinstance(outcome, Outcome):
         return {}

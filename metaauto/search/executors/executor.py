@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from metaauto.search.executors.worker import Setup
-from metaauto.search.trial import DescribeJob, Description, Job, Outcome
+from metaauto.search.trial import Result, WorkerJob
 
 __all__ = ["Executor"]
 
@@ -24,10 +24,10 @@ class Executor(Protocol):
     def free(self) -> int:
         """Return the number of jobs that can start now."""
 
-    def submit(self, job: Job | DescribeJob) -> None:
+    def submit(self, job: WorkerJob) -> None:
         """Start a job; requires that `free` is positive."""
 
-    def wait(self, seconds: float) -> list[Outcome | Description]:
+    def wait(self, seconds: float) -> list[Result]:
         """Wait for outcomes, at most this long; kill jobs that exceed their limits."""
 
     def cancel(self, trial: int) -> None:

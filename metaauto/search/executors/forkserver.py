@@ -9,30 +9,35 @@ other systems each worker is a new process.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import select
 import signal
+import sys
 from collections.abc import Mapping
 from typing import Any
 
-from metaauto.search.executors.process import connect_to_parent
-from metaauto.search.executors.worker import import_common, serve
+from metaauto.search.executors.process import connect_to_parent, kill_tree
+from metaauto.search.executors.worker import import_for_forks, serve
 
 __all__ = ["main"]
 
 # By number, because the sys.stdin and sys.stdout of a forked process may be replaced.
 _COMMANDS, _EXIT_CODES = 0, 1
+# From <linux/prctl.h>.
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 def main(connect_info: Mapping[str, Any]) -> None:
     """Fork a worker for each line of standard input; write exit codes to standard output."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _adopt_orphans()
     wake, waker = os.pipe()
     os.set_blocking(waker, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-    import_common()
+    import_for_forks()
     children: set[int] = set()
     buffer = b""
     while True:
@@ -40,6 +45,7 @@ def main(connect_info: Mapping[str, Any]) -> None:
         if wake in ready:
             os.read(wake, 4096)
             _reap(children)
+            _kill_orphans(children)
         if _COMMANDS not in ready:
             continue
         received = os.read(_COMMANDS, 65536)
@@ -51,8 +57,7 @@ def main(connect_info: Mapping[str, Any]) -> None:
             if pid == 0:
                 _run_worker({**connect_info, **json.loads(line)}, (wake, waker))
             children.add(pid)
-    for pid in children:
-        _kill(pid)
+    _kill_orphans(set())
 
 
 def _run_worker(connect_info: Mapping[str, Any], pipes: tuple[int, int]) -> None:
@@ -82,13 +87,23 @@ def _reap(children: set[int]) -> None:
             return
         if pid == 0:
             return
+        if pid not in children:
+            continue
         children.discard(pid)
         ended = {"pid": pid, "code": os.waitstatus_to_exitcode(status)}
         os.write(_EXIT_CODES, json.dumps(ended).encode() + b"\n")
 
 
-def _kill(pid: int) -> None:
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return
+def _adopt_orphans() -> None:
+    """Become the parent of processes whose worker has ended, so that they can be found."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _kill_orphans(workers: set[int]) -> None:
+    """Kill all children but the workers: what ended workers have left behind."""
+    import psutil
+
+    for child in psutil.Process().children():
+        if child.pid not in workers:
+            kill_tree(child.pid)

@@ -6,16 +6,18 @@ import atexit
 import contextlib
 import json
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from metaauto.files import working_directory
 from metaauto.search.executors.environment import thread_environment
 from metaauto.search.executors.fork import Fork, may_fork
 from metaauto.search.executors.process import Child
 
-__all__ = ["ForkServer", "fork_from_server", "lease"]
+__all__ = ["ForkServer", "discard", "fork_from_server", "lease"]
 
 IDLE_SECONDS = 60.0
 """An unused fork server ends after this time; until then it uses only memory."""
@@ -42,8 +44,16 @@ class ForkServer:
 
     def start_worker(self, connect_info: Mapping[str, Any]) -> bool:
         """Request a worker that connects by this information; False if the server has ended."""
+        if os.name == "posix" and self.is_alive():
+            # A model may have stopped it.
+            os.kill(self.pid, signal.SIGCONT)
         with self._lock:
             return self._child.send(dict(connect_info))
+
+    @property
+    def pid(self) -> int:
+        """Return its process ID."""
+        return self._child.pid
 
     def is_alive(self) -> bool:
         """Return whether the process is running."""
@@ -83,9 +93,9 @@ def fork_from_server(threads: int = 1) -> bool:
     if not may_fork(threads):
         return False
     from metaauto.search.executors import forkserver
-    from metaauto.search.executors.worker import import_common
+    from metaauto.search.executors.worker import import_for_forks
 
-    import_common()
+    import_for_forks()
     with _lock:
         if _key(threads) in _servers or not may_fork(threads):
             return False
@@ -95,7 +105,7 @@ def fork_from_server(threads: int = 1) -> bool:
 
 def _key(threads: int) -> tuple[Any, ...]:
     """Return the key that fits must share to use the same fork server."""
-    environment = (os.getpid(), os.getcwd(), tuple(sys.path), frozenset(os.environ.items()))
+    environment = (os.getpid(), working_directory(), tuple(sys.path), frozenset(os.environ.items()))
     return (threads, *environment)
 
 
@@ -127,6 +137,12 @@ def lease(connect_info: Mapping[str, Any], threads: int) -> Iterator[ForkServer]
             # server ends by itself when this process has ended.
             if not sys.is_finalizing():
                 _end_later()
+
+
+def discard(lost: ForkServer) -> None:
+    """Discard a server that does not fork any more, and kill it."""
+    with _lock:
+        _discard(lambda key, server: server is lost)
 
 
 def _discard(unwanted: Any) -> None:

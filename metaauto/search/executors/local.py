@@ -13,10 +13,11 @@ from typing import Any
 
 from metaauto.errors import WorkerError
 from metaauto.search.executors.environment import thread_environment
-from metaauto.search.executors.forkserver_pool import ForkServer, lease
+from metaauto.search.executors.forkserver_pool import ForkServer, discard, lease
+from metaauto.search.executors.messages import DEFAULT_LIMIT, MessageReader, WrongMessage
 from metaauto.search.executors.process import Child, ConnectionListener, kill_tree
 from metaauto.search.executors.worker import Ready, Setup, SetupFailure
-from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status
+from metaauto.search.trial import Result, Status, WorkerJob
 
 __all__ = ["LocalExecutor"]
 
@@ -29,10 +30,11 @@ _MAX_FAILED_STARTS = 3
 class _Worker:
     token: str
     started: float
-    child: Child | None = None
+    child: Child | ForkServer | None = None
     connection: Connection | None = None
+    reader: MessageReader | None = None
     pid: int = 0
-    job: Job | DescribeJob | None = None
+    job: WorkerJob | None = None
     job_started: float = 0.0
     set_up_at: float | None = None
     is_ready: bool = False
@@ -80,6 +82,7 @@ class LocalExecutor:
         if self._listener is not None:
             return
         self._listener = ConnectionListener()
+        self._failed_starts = 0
         try:
             if self._fork:
                 connect_info = self._connect_info("fork-server")
@@ -102,7 +105,7 @@ class LocalExecutor:
         self._set_up_connected()
         return sum(1 for worker in self._pool if worker.is_ready and worker.job is None)
 
-    def submit(self, job: Job | DescribeJob) -> None:
+    def submit(self, job: WorkerJob) -> None:
         """Give a job to a ready worker."""
         for worker in self._pool:
             if worker.is_ready and worker.job is None and worker.connection is not None:
@@ -116,7 +119,7 @@ class LocalExecutor:
                 return
         raise WorkerError("No worker is free.", hint="Ask free() before submit().")
 
-    def wait(self, seconds: float) -> list[Outcome | Description]:
+    def wait(self, seconds: float) -> list[Result]:
         """Wait for outcomes, at most this long; kill jobs that exceed their limits."""
         end = time.monotonic() + max(seconds, 0.0)
         while True:
@@ -169,12 +172,7 @@ class LocalExecutor:
         token = f"worker-{next(self._numbers)}"
         worker = _Worker(token, time.monotonic())
         if self._fork_server is not None:
-            if not self._fork_server.start_worker(self._connect_info(token)):
-                reason = self._fork_server.last_stderr_line() or "no reason given"
-                raise WorkerError(
-                    f"The fork server of the workers has ended: {reason}.",
-                    hint="Check the free memory and the installation of scikit-learn.",
-                )
+            worker.child = self._request_fork(self._fork_server, token)
         else:
             worker.child = Child(
                 "metaauto.search.executors.worker:main",
@@ -182,6 +180,23 @@ class LocalExecutor:
                 thread_environment(self.threads),
             )
         return worker
+
+    def _request_fork(self, server: ForkServer, token: str) -> ForkServer:
+        """Request a worker; return the fork server, which is a new one if the given one is lost."""
+        if server.start_worker(self._connect_info(token)):
+            return server
+        reason = server.last_stderr_line() or "no reason given"
+        self._lease.close()
+        discard(server)
+        self._fork_server = server = self._lease.enter_context(
+            lease(self._connect_info("fork-server"), self.threads)
+        )
+        if not server.start_worker(self._connect_info(token)):
+            raise WorkerError(
+                f"The fork server of the workers has ended: {reason}.",
+                hint="Check the free memory and the installation of scikit-learn.",
+            )
+        return server
 
     def _set_up_connected(self) -> bool:
         """Set up workers that have connected; return whether there was one."""
@@ -195,6 +210,9 @@ class LocalExecutor:
                     self._check_start(worker)
                     continue
                 worker.connection, worker.pid = accepted
+                worker.reader = MessageReader(worker.connection)
+            elif worker.set_up_at is not None and not worker.is_ready:
+                self._check_set_up(worker)
             if self._setup is not None and worker.set_up_at is None:
                 worker.set_up_at = time.monotonic()
                 # Reading from the connection detects a worker that has ended.
@@ -209,17 +227,22 @@ class LocalExecutor:
         return is_newly_ready
 
     def _check_start(self, worker: _Worker) -> None:
-        process = worker.child or self._fork_server
+        """Replace a worker that has not connected in time."""
+        process = worker.child
         is_late = time.monotonic() - worker.started > _START_TIMEOUT
         if process is not None and process.is_alive() and not is_late:
             return
         self._handle_failed_start(worker, process.last_stderr_line() if process is not None else "")
 
+    def _check_set_up(self, worker: _Worker) -> None:
+        """Replace a worker that does not become ready in time."""
+        if time.monotonic() - (worker.set_up_at or worker.started) > _START_TIMEOUT:
+            self._handle_failed_start(worker, f"no response within {_START_TIMEOUT:.0f} s")
+
     def _handle_failed_start(self, worker: _Worker, reason: str) -> None:
-        """Replace the worker; raise after repeated failures or if the fork server has ended."""
+        """Replace the worker; raise after repeated failures."""
         self._failed_starts += 1
-        has_ended = self._fork_server is not None and not self._fork_server.is_alive()
-        if has_ended or self._failed_starts >= _MAX_FAILED_STARTS:
+        if self._failed_starts >= _MAX_FAILED_STARTS:
             raise WorkerError(
                 f"Worker processes do not start: {reason or 'no reason given'}.",
                 hint="Check the free memory and the installation of scikit-learn and plugins.",
@@ -234,39 +257,54 @@ class LocalExecutor:
         if self._listener.wake in ready:
             self._listener.clear_wake()
 
-    def _collect(self) -> list[Outcome | Description]:
-        outcomes: list[Outcome | Description] = []
+    def _collect(self) -> list[Result]:
+        outcomes: list[Result] = []
         for worker in list(self._pool):
-            connection = worker.connection
-            if connection is None:
+            if worker.reader is None:
                 continue
             try:
-                if not connection.poll():
-                    continue
-                outcome = connection.recv()
+                for message in worker.reader.receive(self._limit(worker)):
+                    outcomes += self._take(worker, message)
+            except WrongMessage as error:
+                outcomes += self._end(worker, f"The worker sent a wrong message: {error}")
             except (EOFError, OSError):
-                if worker.job is not None:
-                    outcomes.append(self._crash_outcome(worker))
-                if worker.is_ready or worker.set_up_at is None:
-                    self._replace(worker)
-                else:
-                    self._handle_failed_start(worker, self._exit_message(worker))
-                continue
-            if isinstance(outcome, SetupFailure):
-                raise WorkerError(
-                    f"Workers cannot be set up: {outcome.cause}",
-                    hint="If the message names a plugin or component of yours, fix or exclude it.",
-                )
-            if isinstance(outcome, Ready):
-                worker.is_ready, worker.memory = True, outcome.memory
-                self._is_newly_ready = True
-                self._failed_starts = 0
-                continue
-            worker.job = None
-            outcomes.append(outcome)
+                outcomes += self._end(worker, "")
         return outcomes
 
-    def _crash_outcome(self, worker: _Worker) -> Outcome | Description:
+    @staticmethod
+    def _limit(worker: _Worker) -> int:
+        return DEFAULT_LIMIT if worker.job is None else worker.job.max_bytes
+
+    def _take(self, worker: _Worker, message: Any) -> list[Result]:
+        """Return the result in a message; raise `WrongMessage` if it is not expected."""
+        if isinstance(message, SetupFailure) and not worker.is_ready:
+            raise WorkerError(
+                f"Workers cannot be set up: {message.cause}",
+                hint="If the message names a plugin or component of yours, fix or exclude it.",
+            )
+        if isinstance(message, Ready) and worker.set_up_at is not None and not worker.is_ready:
+            worker.is_ready, worker.memory = True, message.memory
+            self._is_newly_ready = True
+            self._failed_starts = 0
+            return []
+        if worker.job is None or not worker.job.accepts(message):
+            raise WrongMessage(f"an unexpected {type(message).__name__}")
+        worker.job = None
+        return [message]
+
+    def _end(self, worker: _Worker, cause: str) -> list[Result]:
+        """Replace a worker that has ended or is of no use; return the failure of its job."""
+        outcomes = []
+        if worker.job is not None:
+            failed = self._failed_outcome(worker, Status.CRASHED, f"{cause}.")
+            outcomes.append(failed if cause else self._crash_outcome(worker))
+        if worker.is_ready or worker.set_up_at is None:
+            self._replace(worker)
+        else:
+            self._handle_failed_start(worker, cause or self._exit_message(worker))
+        return outcomes
+
+    def _crash_outcome(self, worker: _Worker) -> Result:
         """Return the outcome of a job whose worker process ended."""
         cause = self._exit_message(worker)
         if "SIGKILL" in cause:
@@ -282,19 +320,19 @@ class LocalExecutor:
         return "The worker ended" + ("" if code is None else f" with exit code {code}")
 
     def _exit_code(self, worker: _Worker) -> int | None:
-        if worker.child is not None:
+        if isinstance(worker.child, Child):
             try:
                 return worker.child.process.wait(timeout=1.0)
             except Exception:  # the process has closed its connection but is still running
                 return None
         end = time.monotonic() + 0.5
-        while time.monotonic() < end:
-            if self._fork_server is not None and worker.pid in self._fork_server.exit_codes:
-                return self._fork_server.exit_codes.pop(worker.pid)
+        while worker.child is not None and time.monotonic() < end:
+            if worker.pid in worker.child.exit_codes:
+                return worker.child.exit_codes.pop(worker.pid)
             time.sleep(0.005)
         return None
 
-    def _failed_outcome(self, worker: _Worker, status: Status, error: str) -> Outcome | Description:
+    def _failed_outcome(self, worker: _Worker, status: Status, error: str) -> Result:
         if worker.job is None:
             raise WorkerError("The worker has no job.", hint="Report this as a bug.")
         return worker.job.failed(status, time.monotonic() - worker.job_started, error)
@@ -307,8 +345,8 @@ class LocalExecutor:
             ends.append(now + _MEMORY_CHECK)
         return min(ends, default=float("inf"))
 
-    def _enforce_limits(self) -> list[Outcome | Description]:
-        outcomes: list[Outcome | Description] = []
+    def _enforce_limits(self) -> list[Result]:
+        outcomes: list[Result] = []
         now = time.monotonic()
         check_memory = self.memory != float("inf") and now >= self._next_memory_check
         if check_memory:
@@ -331,7 +369,7 @@ class LocalExecutor:
         return outcomes
 
     def _stop_worker(self, worker: _Worker) -> None:
-        if worker.child is not None:
+        if isinstance(worker.child, Child):
             worker.child.kill()
         elif worker.pid:
             kill_tree(worker.pid)

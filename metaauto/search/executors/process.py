@@ -6,16 +6,20 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Client, Connection, Listener, Pipe
+from multiprocessing.util import Finalize
+from pathlib import Path
 from typing import IO, Any
 
 from metaauto.errors import WorkerError
+from metaauto.files import PREFIX, lock_folder, unlock_folder, working_directory
 
 __all__ = ["Child", "ConnectionListener", "connect_to_parent", "kill_tree"]
 
@@ -30,12 +34,24 @@ getattr(importlib.import_module(module), function)(connect_info)
 """
 
 
-def _listener(authkey: bytes) -> Listener:
+def _listener(authkey: bytes) -> tuple[Listener, Callable[[], object]]:
+    """Return a listener and a function that removes its folder."""
+    if os.name != "posix":
+        return Listener(authkey=authkey), lambda: None
+    folder = tempfile.mkdtemp(prefix=f"{PREFIX}socket-")
+    # It runs at exit too, but only after the listener has removed its socket.
+    remove = Finalize(None, _remove, (folder, lock_folder(Path(folder))), exitpriority=-100)
     try:
-        return Listener(authkey=authkey)
+        return Listener(os.path.join(folder, "socket"), authkey=authkey), remove
     except OSError:
         # Socket paths are limited in length, and temporary folders of clusters can exceed it.
-        return Listener(("127.0.0.1", 0), authkey=authkey)
+        remove()
+        return Listener(("127.0.0.1", 0), authkey=authkey), lambda: None
+
+
+def _remove(folder: str, lock: int | None) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    unlock_folder(lock)
 
 
 class ConnectionListener:
@@ -46,7 +62,7 @@ class ConnectionListener:
 
     def __init__(self) -> None:
         self._authkey = secrets.token_bytes(32)
-        self._listener = _listener(self._authkey)
+        self._listener, self._remove_folder = _listener(self._authkey)
         self._address = self._listener.address
         self._lock = threading.Lock()
         self._accepted: dict[str, tuple[Connection, int]] = {}
@@ -72,6 +88,7 @@ class ConnectionListener:
                         connection.close()
                     self._accepted[token] = (connection, pid)
                 self.notify()
+        self._remove_folder()
 
     def notify(self) -> None:
         """Make `wake` readable."""
@@ -90,7 +107,7 @@ class ConnectionListener:
             "address": self._address,
             "authkey": self._authkey.hex(),
             "token": token,
-            "path": [os.getcwd() if part == "" else part for part in sys.path],
+            "path": [part or working_directory() for part in sys.path],
         }
 
     def accepted(self, token: str) -> tuple[Connection, int] | None:
@@ -185,6 +202,11 @@ class Child:
                 self.process.stdin.close()
 
     @property
+    def pid(self) -> int:
+        """Return its process ID."""
+        return self.process.pid
+
+    @property
     def output(self) -> Any:
         """Return its standard output."""
         return self.process.stdout
@@ -213,21 +235,20 @@ class Child:
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a process and the processes that it started."""
+    """Kill a process and the processes that it started, also those that left its group."""
     import signal
 
-    if os.name == "posix":
-        for kill in (os.killpg, os.kill):
-            try:
-                kill(pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                continue
-        return
     import psutil
 
     try:
         process = psutil.Process(pid)
-        for child in [*process.children(recursive=True), process]:
-            child.kill()
-    except psutil.NoSuchProcess:
-        return
+        family = [*process.children(recursive=True), process]
+    except psutil.Error:
+        family = []
+    if os.name == "posix":
+        # Children of a process that has ended remain in its group.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+    for member in family:
+        with contextlib.suppress(psutil.Error):
+            member.kill()

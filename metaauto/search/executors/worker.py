@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -15,9 +15,8 @@ from typing import Any
 from metaauto.plugins.manager import PluginSettings
 from metaauto.search.executors.process import connect_to_parent
 from metaauto.search.sealing import use_key, user_key
-from metaauto.search.trial import Job
 
-__all__ = ["Ready", "Setup", "SetupFailure", "import_common", "main", "serve"]
+__all__ = ["Ready", "Setup", "SetupFailure", "import_for_forks", "main", "serve"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,8 @@ class Setup:
         Whether fitted models are written, or only predictions.
     key : bytes
         Key that seals the models.
+    verify : callable, optional
+        Check of a written model, see `Evaluator`; importable by name.
     """
 
     folder: str
@@ -45,6 +46,7 @@ class Setup:
     objects: bytes = b""
     threads: int = 1
     keeps_models: bool = True
+    verify: Callable[..., float] | None = None
     key: bytes = field(default_factory=user_key, repr=False)
 
 
@@ -61,6 +63,14 @@ class SetupFailure:
     """Sent by a worker whose setup failed."""
 
     cause: str
+
+
+def import_for_forks() -> None:
+    """Import what forked workers use, once for all: also the slow skops, which checks models."""
+    import_common()
+    import skops.io
+
+    del skops
 
 
 def import_common() -> None:
@@ -104,9 +114,7 @@ def serve(connection: Connection, memory: float | None) -> None:
         elif message is None:
             return
         elif evaluator is not None:
-            is_trial = isinstance(message, Job)
-            work = evaluator.run if is_trial else evaluator.describe
-            connection.send(work(message))
+            connection.send(message.run(evaluator))
 
 
 def _evaluator(setup: Setup) -> Any:
@@ -127,7 +135,13 @@ def _evaluator(setup: Setup) -> Any:
     use_key(setup.key)
     inputs = read_inputs(folder / "data")
     return Evaluator(
-        inputs, loaded.registry, folder, setup.threads, bool(objects), setup.keeps_models
+        inputs,
+        loaded.registry,
+        folder,
+        setup.threads,
+        bool(objects),
+        setup.keeps_models,
+        setup.verify,
     )
 
 
@@ -146,8 +160,10 @@ def _limit_memory(memory: float | None) -> None:
     import psutil
 
     used = psutil.Process().memory_info().vms
-    limit = used + int(memory * 2**20)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    # A limit of the system, such as `ulimit -v`, can be lowered and not raised.
+    limits = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_AS, (min([used + int(memory * 2**20), *limits]), hard))
 
 
 def _ignore_interrupts() -> None:

@@ -18,6 +18,7 @@ import metaauto
 from metaauto.errors import WorkerError
 from metaauto.plugins.manager import PluginSettings
 from metaauto.search.executors import LocalExecutor, Setup
+from metaauto.search.executors.process import kill_tree
 from metaauto.search.trial import Status
 
 HOME = Path(metaauto.__file__).parent.parent
@@ -121,6 +122,52 @@ def test_processes_that_a_model_started_end_with_it(healthy):
     assert found[0].status is Status.TIMEOUT
     assert children
     await_end([child.pid for child in children])
+
+
+@POSIX
+@pytest.mark.parametrize("ending", ["killed", "stopped"])
+def test_processes_in_a_session_of_their_own_end_with_their_worker(ending, healthy):
+    """Also those that a dead worker has left behind, which have neither its group nor a parent."""
+    (outcome,) = run(healthy, job("starts_a_session", 15))
+    assert outcome.status is Status.SUCCESS, outcome.detail
+    worker = next(pid for pid in pids(healthy) if psutil.Process(pid).children())
+    left = [child.pid for child in psutil.Process(worker).children()]
+    if ending == "killed":
+        os.kill(worker, signal.SIGKILL)
+    else:
+        kill_tree(worker)
+    await_end(left)
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("fault", "status", "word"),
+    [
+        ("sends_half_a_message", Status.TIMEOUT, "1.0 s"),
+        ("sends_a_wrong_message", Status.CRASHED, "wrong message"),
+    ],
+)
+def test_what_a_model_writes_to_the_connection_fails_its_job_alone(fault, status, word, healthy):
+    await_free(healthy, 2)
+    healthy.submit(job(fault, 16, hard=1.0))
+    healthy.submit(job("naive_bayes", 17))
+    found = {outcome.trial: outcome for outcome in outcomes_of(healthy, 2)}
+    assert (found[16].status, found[17].status) == (status, Status.SUCCESS)
+    assert word in found[16].error
+
+
+@POSIX
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_lost_fork_server_is_replaced(sent, setup):
+    with LocalExecutor(2) as executor:
+        executor.set_up(setup)
+        await_free(executor, 2)
+        if executor._fork_server is None:
+            pytest.skip("workers are not forked on this system")
+        os.kill(executor._fork_server.pid, sent)
+        for outcome in run(executor, job("segfaults", 18), job("naive_bayes", 19)):
+            assert outcome.status is (Status.CRASHED if outcome.trial == 18 else Status.SUCCESS)
+        await_free(executor, 2)
 
 
 @POSIX

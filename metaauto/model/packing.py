@@ -1,0 +1,328 @@
+"""Check the fold models of a trial and convert them to the format of model files, in a worker.
+
+Loading a fold model runs code of plugins, which may hang or crash. The process of the fit therefore
+handles only the bytes that a worker has checked; they are loaded when the model predicts.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import pickle
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import pandas as pd
+
+from metaauto.components import Deadline
+from metaauto.data.schema import TableSchema
+from metaauto.errors import ModelFileError, RunError
+from metaauto.model.prediction import mean_of_folds
+from metaauto.model.serialization import (
+    TRUSTED_TYPES,
+    declared_types,
+    dump_estimator,
+    load_estimator,
+    modules_in,
+    trusted_types,
+)
+from metaauto.plugins.manager import SESSION
+from metaauto.plugins.registry import Registry
+from metaauto.search.sealing import load_sealed, read_sealed
+from metaauto.task import Role
+
+__all__ = [
+    "PackedModel",
+    "PackedModels",
+    "PackedTrial",
+    "missing_row",
+    "pack_estimators",
+    "pack_trial",
+    "types_trusted_for",
+    "verify_model",
+]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class PackedModel:
+    """A fold model as bytes that are known to load; it is loaded when it is first used.
+
+    Parameters
+    ----------
+    data : bytes
+        Output of `dump_estimator`, or a pickle if skops cannot represent the model.
+    is_pickle : bool
+        Whether it is a pickle.
+    modules : tuple of str
+        Top-level modules of its types.
+    """
+
+    data: bytes = field(repr=False)
+    is_pickle: bool = False
+    modules: tuple[str, ...] = ()
+    _estimator: Any = field(default=None, repr=False, compare=False)
+
+    def load(self) -> Any:
+        """Return the estimator."""
+        if self._estimator is None:
+            # The bytes come from this fit and not from a file.
+            load = pickle.loads if self.is_pickle else _load_own
+            self._estimator = load(self.data)
+        return self._estimator
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_estimator": None}
+
+
+def _load_own(data: bytes) -> Any:
+    return load_estimator(data, TRUSTED_TYPES, trust=True)
+
+
+@dataclass
+class PackedModels(Sequence[Any]):
+    """The fold models of a member; each is loaded when it is first used.
+
+    Parameters
+    ----------
+    folds : list of PackedModel
+        By fold.
+    problem : ModelFileError, optional
+        Reason why they cannot be written to a model file.
+    """
+
+    folds: list[PackedModel]
+    problem: ModelFileError | None = None
+
+    def __len__(self) -> int:
+        return len(self.folds)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> PackedModels: ...
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return PackedModels(self.folds[index], self.problem)
+        return self.folds[index].load()
+
+    def __iter__(self) -> Iterator[Any]:
+        return (fold.load() for fold in self.folds)
+
+
+@dataclass
+class PackedTrial:
+    """What a worker returns of a trial.
+
+    Parameters
+    ----------
+    models : PackedModels
+        The fold models.
+    parts : int
+        Number of parts of the holdout that were predicted in time.
+    value, known : ndarray
+        Mean prediction of these rows and mask of finite rows, as from `mean_of_folds`.
+    """
+
+    models: PackedModels
+    parts: int = 0
+    value: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    known: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+
+def missing_row(schema: TableSchema) -> pd.DataFrame:
+    """Return one typed row of missing values, to compare predictions on."""
+    empty = {
+        column.name: [float("nan") if column.role is Role.NUMERIC else None]
+        for column in schema.features
+    }
+    return schema.encode(pd.DataFrame(empty, index=[0]))
+
+
+def types_trusted_for(model: str, registry: Registry) -> tuple[str, ...] | None:
+    """Return the types that plugins declare as trusted; None if the model may be of any type."""
+    # The types of objects passed in Python are not declared by any plugin on loading.
+    is_own = registry.entry("model", model).plugin.name == SESSION
+    return None if is_own else declared_types(registry)
+
+
+def verify_model(path: Path, model: str, registry: Registry, row: pd.DataFrame) -> float:
+    """Load a fold model and predict one row; return the seconds to load and to convert it.
+
+    Called by the worker that fitted the model, so that a model which cannot be loaded fails its
+    trial.
+
+    Parameters
+    ----------
+    path : Path
+        The pickled fold model.
+    model : str
+        Name of its component.
+    registry : Registry
+        Installed components.
+    row : DataFrame
+        One typed row, see `missing_row`.
+    """
+    started = time.monotonic()
+    estimator = _unpickled(path)
+    try:
+        data = dump_estimator(estimator)
+        seconds = time.monotonic() - started
+        _check_loads(estimator, _load_again(model, types_trusted_for(model, registry), data), row)
+    except ModelFileError as error:
+        # It can be used in this process; saving reports it.
+        logger.debug("Model %s cannot be saved: %s", model, error)
+        seconds = time.monotonic() - started
+    return seconds
+
+
+def pack_trial(
+    evaluator: Any,
+    *,
+    model: str,
+    files: Sequence[Path],
+    row: pd.DataFrame,
+    parts: Sequence[np.ndarray] = (),
+    seconds: float = float("inf"),
+) -> PackedTrial:
+    """Load, check and convert the fold models of a trial; predict the holdout with them.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+        Evaluator of the worker, for its table and components.
+    model : str
+        Name of the component.
+    files : sequence of Path
+        Pickled fold models.
+    row : DataFrame
+        One typed row, see `missing_row`.
+    parts : sequence of ndarray
+        Rows of the holdout; at least the first part is predicted.
+    seconds : float
+        No further part is predicted after this time.
+    """
+    deadline = Deadline.after(seconds)
+    plugin = evaluator.registry.entry("model", model).plugin.name
+    estimators = [_unpickled(path) for path in files]
+    trusted = types_trusted_for(model, evaluator.registry)
+    try:
+        packed = PackedModels(pack_estimators(plugin, estimators, trusted, row))
+    except ModelFileError as error:
+        folds = [PackedModel(bytes(read_sealed(path)), is_pickle=True) for path in files]
+        packed = PackedModels(folds, error)
+    if not parts:
+        return PackedTrial(packed)
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    for rows in parts:
+        if found and deadline.passed():
+            break
+        frame = evaluator.inputs.X.iloc[rows]
+        found.append(mean_of_folds(model, estimators, frame, evaluator.inputs.task.n_classes))
+    value, known = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+    return PackedTrial(packed, len(found), value, known)
+
+
+def _unpickled(path: Path) -> Any:
+    try:
+        return load_sealed(path)
+    except (MemoryError, RunError):
+        raise
+    except Exception as error:
+        # Unpickling a damaged file or a model of a plugin may raise anything.
+        raise RunError(
+            f"The fold model {path.name!r} cannot be loaded: {type(error).__name__}: {error}",
+            hint="Fix the model, or delete the file if it is damaged.",
+        ) from error
+
+
+def pack_estimators(
+    plugin: str, estimators: Sequence[Any], trusted: tuple[str, ...] | None, row: pd.DataFrame
+) -> list[PackedModel]:
+    """Serialise fold models; check that the first one predicts the same after loading.
+
+    Parameters
+    ----------
+    plugin : str
+        Name of its plugin, for messages.
+    estimators : sequence
+        The fold models.
+    trusted : tuple of str, optional
+        Types that plugins declare as trusted; None for any type.
+    row : DataFrame
+        One typed row, see `missing_row`.
+
+    Raises
+    ------
+    ModelFileError
+        They cannot be saved.
+    """
+    packed = []
+    for fold, estimator in enumerate(estimators):
+        data = dump_estimator(estimator)
+        modules = tuple(modules_in(data))
+        if "__main__" in modules:
+            raise ModelFileError(
+                "its class is defined in a script or notebook and cannot be imported on loading.",
+                hint="Move the class to a module or a plugin file (--plugins FOLDER); fit again.",
+            )
+        if fold == 0:
+            _check_loads(estimator, _load_again(plugin, trusted, data), row)
+        packed.append(PackedModel(data, modules=modules))
+    return packed
+
+
+def _load_again(plugin: str, trusted: tuple[str, ...] | None, data: bytes) -> Any:
+    """Load a fold model as `load_model` will; raise `ModelFileError` for undeclared types."""
+    if trusted is None:
+        return load_estimator(data, TRUSTED_TYPES, trust=True)
+    # Not all classes of the plugin's package: a file could then construct those that execute what
+    # they are given. Their author has to declare the ones that only hold data.
+    try:
+        return load_estimator(data, {*_always_trusted(), *trusted})
+    except ModelFileError as error:
+        types = error.details.get("types")
+        if not types:
+            raise
+        names = ", ".join(types)
+        raise ModelFileError(
+            f"plugin {plugin!r} does not declare types as trusted: {names}.",
+            hint="Add to its Model or Preprocessor: "
+            f"trusted=({' '.join(f'{name!r},' for name in types)}). Then fit again.",
+            types=types,
+        ) from error
+
+
+@functools.cache
+def _always_trusted() -> tuple[str, ...]:
+    return tuple(trusted_types(Registry()))
+
+
+def _check_loads(estimator: Any, copy: Any, row: Any) -> None:
+    """Raise `ModelFileError` unless the loaded estimator gives the same predictions."""
+    method = "predict_proba" if hasattr(estimator, "predict_proba") else "predict"
+    try:
+        expected = np.asarray(getattr(estimator, method)(row), dtype=np.float64)
+    except Exception as error:
+        # A model may reject a row of missing values; then there is nothing to compare.
+        logger.debug("No prediction for a row of missing values: %s", error)
+        return
+    try:
+        found = np.asarray(getattr(copy, method)(row), dtype=np.float64)
+    except Exception as error:
+        raise ModelFileError(
+            f"after saving and loading it fails with {type(error).__name__}: {error}",
+            hint="Ask the plugin's author to implement __getstate__ and __setstate__.",
+        ) from error
+    if not np.allclose(found, expected, rtol=1e-6, atol=1e-9, equal_nan=True):
+        raise ModelFileError(
+            "its predictions differ after saving and loading.",
+            hint="Ask the plugin's author to implement __getstate__ and __setstate__.",
+        )

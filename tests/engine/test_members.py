@@ -1,0 +1,167 @@
+"""A model that cannot be loaded, and lost workers or disks, cost no more than themselves."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import metaauto
+from metaauto.engine import members
+from metaauto.errors import NoModelFitted, RunError, WorkerError
+from metaauto.plugins.manager import PluginSettings
+from metaauto.run import RunDirectory
+from metaauto.search import LocalExecutor
+from metaauto.search.out_of_fold import OutOfFold
+
+FAULTY = PluginSettings(only=(), modules=("metaauto.testing.faults",))
+NOISE = 10.0
+"""Seconds that a busy machine may add to a budget."""
+POSIX = pytest.mark.skipif(os.name != "posix", reason="faults end their process by signals")
+
+
+def table() -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": random.normal(size=120), "b": random.normal(size=120)})
+    frame["y"] = np.where(frame["a"] + 0.3 * random.normal(size=120) > 0, "yes", "no")
+    return frame
+
+
+def fit(**options):
+    """Return the model of a small fit and its warnings."""
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
+    events = []
+    settings = {"trials": 3, "cores": 2, "cv": 2, "memory": 2.0, "include": ["naive_bayes", "lda"]}
+    model = metaauto.fit(
+        table(), "y", plugins=FAULTY, on_event=events.append, **{**settings, **options}
+    )
+    return model, [event.message for event in events if event.kind == "warning"]
+
+
+@POSIX
+@pytest.mark.parametrize("fault", ["load_raises", "load_segfaults", "load_exits"])
+def test_a_model_that_cannot_be_loaded_fails_its_trial(fault):
+    model, _ = fit(include=[f"fault_{fault}", "naive_bayes"])
+    assert {member.model for member in model.members} == {"naive_bayes"}
+    statuses = {row["name"].rpartition("-")[0]: row["status"] for row in model.leaderboard}
+    assert statuses[f"fault_{fault}"] in ("failed", "crashed")
+
+
+@POSIX
+def test_a_model_that_never_loads_does_not_hold_the_fit(tmp_path):
+    started = time.monotonic()
+    model, _ = fit(include=["fault_loads_slowly"], trials=None, budget=4, knowledge=False)
+    path = model.save(tmp_path / "m.metaauto")
+    assert time.monotonic() - started < 4 + NOISE
+    assert [member.model for member in model.members] == ["dummy"]
+    assert metaauto.load(path).predict(table()).shape == (120,)
+
+
+@pytest.fixture
+def rejecting(monkeypatch):
+    """Let the check of members fail for some models, whatever their trials gave."""
+
+    def reject(*names: str) -> None:
+        original = members.pack_members
+
+        def pack(trials, selection, *rest):
+            found = original(trials, selection, *rest)
+            for number in list(found.members):
+                if trials[number].configuration.model in names:
+                    del found.members[number]
+                    found.failures[number] = "It does not load."
+            return found
+
+        monkeypatch.setattr(members, "pack_members", pack)
+
+    return reject
+
+
+def test_a_member_that_fails_is_replaced(rejecting):
+    rejecting("naive_bayes")
+    model, warnings = fit(trials=4)
+    assert {member.model for member in model.members} == {"lda"}
+    dropped = [text for text in warnings if "is dropped" in text]
+    assert dropped
+    assert all(text.startswith("naive_bayes-") and "does not load" in text for text in dropped)
+    weights = {row["name"]: row["weight"] for row in model.leaderboard if row["weight"]}
+    assert {m.name for m in model.members} == set(weights) - {"ensemble"}
+
+
+def test_the_baseline_remains_if_no_member_can_be_loaded(rejecting):
+    rejecting("naive_bayes", "lda", "dummy")
+    model, warnings = fit()
+    assert [member.model for member in model.members] == ["dummy"]
+    assert sum("the final model is the baseline" in text for text in warnings) == 1
+    assert model.predict(table()).shape == (120,)
+
+
+class Lost:
+    """Raises an error once, after some calls of a method."""
+
+    def __init__(self, monkeypatch, owner, name: str, error: Exception, calls: int) -> None:
+        original = getattr(owner, name)
+        self.calls = calls
+
+        def method(*arguments):
+            self.calls -= 1
+            if self.calls == -1:
+                raise error
+            return original(*arguments)
+
+        monkeypatch.setattr(owner, name, method)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "error"),
+    [
+        (RunDirectory, "record_outcome", RunError("The disk is full.", hint="Free it.")),
+        (RunDirectory, "record_status", RunError("The disk is full.", hint="Free it.")),
+        (OutOfFold, "all_rows", OSError(28, "No space left on device")),
+    ],
+)
+def test_a_lost_run_directory_ends_with_the_best_model_so_far(owner, name, error, monkeypatch):
+    calls = {"record_outcome": 2 + 2 * 2, "record_status": 2, "all_rows": 4}[name]
+    Lost(monkeypatch, owner, name, error, calls)
+    found, warnings = fit(trials=12)
+    assert found.facts["trials"] < 12
+    assert sum("ended early, with the best model so far" in text for text in warnings) == 1
+    assert found.members[0].model in ("naive_bayes", "lda")
+    assert found.predict(table()).shape == (120,)
+
+
+def test_lost_workers_end_with_the_best_model_so_far(monkeypatch):
+    events = []
+    original = LocalExecutor.wait
+
+    def wait(self, seconds):
+        if sum(event.kind == "trial_finished" for event in events) == 2:
+            events.clear()
+            raise WorkerError("Worker processes do not start.", hint="Check the memory.")
+        return original(self, seconds)
+
+    monkeypatch.setattr(LocalExecutor, "wait", wait)
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
+    model = metaauto.fit(
+        table(),
+        "y",
+        trials=12,
+        cores=2,
+        cv=2,
+        memory=2.0,
+        include=["naive_bayes", "lda"],
+        plugins=FAULTY,
+        on_event=events.append,
+    )
+    assert sum("ended early, with the best model so far" in event.message for event in events) == 1
+    assert {member.model for member in model.members} <= {"naive_bayes", "lda"}
+
+
+def test_lost_workers_before_the_first_model_are_an_error(monkeypatch):
+    error = WorkerError("Worker processes do not start.", hint="Check the memory.")
+    Lost(monkeypatch, LocalExecutor, "wait", error, 0)
+    with pytest.raises((WorkerError, NoModelFitted)):
+        fit()

@@ -1,0 +1,73 @@
+"""Folders of processes that have ended are removed, and no other folder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import metaauto
+from metaauto.files import LOCK, TemporaryFolder, remove_abandoned
+from metaauto.run import RunDirectory
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="folders are locked on POSIX systems")
+
+HOME = Path(metaauto.__file__).parent.parent
+KILLED = """
+import os
+from metaauto.run import RunDirectory
+from metaauto.search.executors.process import ConnectionListener
+
+run = RunDirectory.create(None, {})
+(run.path / "data" / "rows").write_text("private")
+listener = ConnectionListener()
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_a_killed_run_is_removed_by_the_next_one(temporary):
+    environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(HOME)}
+    subprocess.run([sys.executable, "-c", KILLED], env=environment, timeout=120, check=False)
+    names = [path.name for path in temporary.iterdir()]
+    assert len(names) == 2, "a run directory and the folder of a socket"
+    assert all(name.startswith("metaauto-") for name in names)
+    with RunDirectory.create(None, {}) as run:
+        assert list(temporary.iterdir()) == [run.path]
+    assert list(temporary.iterdir()) == []
+
+
+def test_folders_in_use_and_foreign_folders_are_kept(temporary):
+    (temporary / "metaauto-saved").mkdir()
+    (temporary / "metaauto-saved" / "model.metaauto").touch()
+    (temporary / "other").mkdir()
+    (temporary / "other" / LOCK).touch()
+    (temporary / "metaauto-file").touch()
+    elsewhere = temporary / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / LOCK).touch()
+    (temporary / "metaauto-link").symlink_to(elsewhere)
+    with TemporaryFolder() as used:
+        before = set(temporary.rglob("*"))
+        assert remove_abandoned() == []
+        assert set(temporary.rglob("*")) == before
+        assert Path(used) in before
+
+
+def test_folders_of_another_user_are_kept(temporary, monkeypatch):
+    (temporary / "metaauto-theirs").mkdir()
+    (temporary / "metaauto-theirs" / LOCK).touch()
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert remove_abandoned() == []
+    monkeypatch.undo()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    assert remove_abandoned() == [temporary / "metaauto-theirs"]
