@@ -45,7 +45,7 @@ def command(model: str, as_json: bool) -> None:
                 "target": manifest["task"]["target"],
                 "metric": manifest["metric"],
                 "greater_is_better": facts.get("greater_is_better"),
-                "notes": facts.get("notes", []),
+                "notes": facts.get("notes") or [],
                 "leaderboard": rows,
             }
         )
@@ -67,7 +67,7 @@ def command(model: str, as_json: bool) -> None:
         ],
         left=("Model", "Source", "Status"),
     )
-    for note in facts.get("notes", []):
+    for note in facts.get("notes") or []:
         print_line(note)
 
 
