@@ -127,7 +127,7 @@ def _of_model(name: str, manifest: Mapping[str, Any]) -> Compared:
         trials=dict(Counter(str(row.get("status")) for row in rows)),
         seconds=facts.get("seconds"),
         members={member["name"]: member["weight"] for member in manifest["members"]},
-        options=facts.get("options", {}),
+        options=facts.get("options") or {},
         fingerprint=facts.get("fingerprint", ""),
         **_scores(facts),
     )

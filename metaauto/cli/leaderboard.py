@@ -70,15 +70,15 @@ def _of_model(model: str) -> dict[str, Any]:
 
     with model_file(model) as path:
         manifest = read_manifest(path)
-    facts: Mapping[str, Any] = manifest.get("facts", {})
+    facts: Mapping[str, Any] = manifest.get("facts") or {}
     return {
         "task": manifest["task"]["kind"],
         "target": manifest["task"]["target"],
         "metric": manifest["metric"],
         "positive": scored_class_of(manifest),
         "greater_is_better": facts.get("greater_is_better"),
-        "notes": facts.get("notes", []),
-        "leaderboard": manifest.get("leaderboard", []),
+        "notes": facts.get("notes") or [],
+        "leaderboard": manifest.get("leaderboard") or [],
     }
 
 

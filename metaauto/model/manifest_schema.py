@@ -166,6 +166,12 @@ class _LeftOut:
 
 
 @dataclass
+class _Options:
+    holdout: Number = None
+    seed: int | None = None
+
+
+@dataclass
 class _Facts:
     score: Number = None
     single_score: Number = None
@@ -193,7 +199,7 @@ class _Facts:
     work_seconds: Number = None
     cores: int | None = None
     seed: int | None = None
-    options: dict[str, Any] | None = None
+    options: _Options | None = None
     created: str | None = None
     pruned: dict[str, Any] | None = None
     report: _Report | None = None
@@ -251,6 +257,9 @@ def _contradiction(manifest: Mapping[str, Any]) -> str:
     lengths = {"threshold": 2, "multipliers": len(rule.get("values", ()))}
     if lengths.get(rule.get("kind", ""), n_classes) != n_classes:
         return f"the decision rule is not one for {n_classes} classes"
+    names = [[column["name"] for column in manifest[key]["columns"]] for key in ("task", "schema")]
+    if names[0] != names[1]:
+        return "task and schema have other columns"
     if not manifest["members"]:
         return "it names no member"
     if facts.get("holdout_score") is not None and facts.get("holdout_rows") is None:

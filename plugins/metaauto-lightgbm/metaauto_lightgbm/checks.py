@@ -6,8 +6,7 @@ anywhere in memory, or make a prediction run forever.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,15 +38,15 @@ _NODES = (
 )
 _LEAVES = ("leaf_value", "leaf_weight", "leaf_count")
 _OTHER = ("num_leaves", "num_cat", "cat_boundaries", "cat_threshold", "is_linear", "shrinkage")
-_INTEGERS = re.compile(r"(-?\d{1,10}( -?\d{1,10})*)?")
-_NUMBERS = re.compile(r"[-+0-9.einfa ]*")
+_KNOWN = frozenset((*_NODES, *_LEAVES, *_OTHER))
+_NO_DIGITS = str.maketrans("", "", "0123456789- ")
 _END = "end of trees\n"
 # A tree sends a row left or right by the bits 1 and 2; the bits 4 and 8 say what is missing.
 _IS_CATEGORICAL, _MAX_DECISION = 1, 15
 
 
-def check_model_text(text: str, n_features: int, n_classes: int) -> None:
-    """Raise `ValueError` unless a model's text is as LightGBM writes it, with valid numbers.
+def check_model_text(text: str, n_features: int, n_classes: int) -> str:
+    """Return a model's text without the parts that predictions do not need, after checking it.
 
     Parameters
     ----------
@@ -57,6 +56,11 @@ def check_model_text(text: str, n_features: int, n_classes: int) -> None:
         Number of columns of the rows to predict.
     n_classes : int
         Number of classes; 0 in regression.
+
+    Raises
+    ------
+    ValueError
+        The text is not as LightGBM writes it, or a number is out of bounds.
     """
     _require(text.isascii() and "\0" not in text and "\r" not in text, "characters")
     head, _, rest = text.partition("\n\n")
@@ -76,26 +80,25 @@ def check_model_text(text: str, n_features: int, n_classes: int) -> None:
     end = 0
     for number, size in enumerate(sizes.tolist()):
         start, end = end, end + size
-        tree = rest[start:end]
-        title, body, gap = tree[: tree.find("\n") + 1], tree[tree.find("\n") + 1 : -3], tree[-3:]
-        _require(title == f"Tree={number}\n" and gap == "\n\n\n", "trees")
-        _check_tree(_fields(body.split("\n"), {*_NODES, *_LEAVES, *_OTHER}), n_features)
+        title, *lines = rest[start:end].split("\n")
+        _require(title == f"Tree={number}" and lines[-3:] == ["", "", ""], "trees")
+        _check_tree(_fields(lines[:-3], _KNOWN), n_features)
     _require(rest[end:].startswith(_END), "trees")
+    # Next come the parameters of the training, which LightGBM reads without checks.
+    return f"{head}\n\n{rest[:end]}{_END}"
 
 
 def _check_tree(tree: Mapping[str, str], n_features: int) -> None:
     _require({"num_leaves", "num_cat", "leaf_value", "is_linear", "shrinkage"} <= tree.keys())
     n_leaves, n_categorical = int(tree["num_leaves"]), int(tree["num_cat"])
     _require(n_leaves >= 1 and n_categorical >= 0 and tree["is_linear"] == "0")
-    for value in tree.values():
-        _require(_NUMBERS.fullmatch(value))
-    _require(len(tree["leaf_value"].split(" ")) == n_leaves)
+    _require(tree["leaf_value"].count(" ") == n_leaves - 1)
     if n_leaves == 1:
         return
     _require({*_NODES, *_LEAVES} <= tree.keys())
     for names, count in ((_NODES, n_leaves - 1), (_LEAVES, n_leaves)):
         for name in names:
-            _require(len(tree[name].split(" ")) == count)
+            _require(tree[name].count(" ") == count - 1)
     place = np.arange(n_leaves - 1)
     for name in ("left_child", "right_child"):
         child = _integers(tree[name])
@@ -122,7 +125,7 @@ def _check_categories(tree: Mapping[str, str], split: np.ndarray, n_categorical:
     _require(((chosen >= 0) & (chosen < n_categorical)).all(), "categories")
 
 
-def _fields(lines: list[str], allowed: set[str]) -> dict[str, str]:
+def _fields(lines: list[str], allowed: Collection[str]) -> dict[str, str]:
     """Return the values of ``name=value`` lines; each name is allowed and occurs once."""
     fields: dict[str, str] = {}
     for line in lines:
@@ -133,8 +136,8 @@ def _fields(lines: list[str], allowed: set[str]) -> dict[str, str]:
 
 
 def _integers(text: str) -> np.ndarray:
-    _require(_INTEGERS.fullmatch(text), "numbers")
-    return np.array(text.split(), dtype=np.int64)
+    _require(not text.translate(_NO_DIGITS), "numbers")
+    return np.array([int(number) for number in text.split(" ")] if text else [], dtype=np.int64)
 
 
 def _require(is_valid: Any, what: str = "nodes") -> None:

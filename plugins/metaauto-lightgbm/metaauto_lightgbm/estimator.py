@@ -109,8 +109,8 @@ class LightGBMEstimator(BaseEstimator):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "booster_" in state:
-            text = state["booster_"].decode()
-            check_model_text(text, state["n_features_in_"], len(state.get("classes_", ())))
+            n_classes = len(state.get("classes_", ()))
+            text = check_model_text(state["booster_"].decode(), state["n_features_in_"], n_classes)
             state = {**state, "booster_": lightgbm.Booster(model_str=text)}
         super().__setstate__(state)
 

@@ -69,7 +69,15 @@ def same_size(text, name, place, value):
 def test_models_pass_and_come_back(kind, leaves):
     model, problem = fitted(kind, num_leaves=leaves, cat_smooth=0.1)
     again = pickle.loads(pickle.dumps(model))
+    twice = pickle.loads(pickle.dumps(again))
     np.testing.assert_array_equal(again.predict(problem.X), model.predict(problem.X))
+    np.testing.assert_array_equal(twice.predict(problem.X), model.predict(problem.X))
+
+
+def test_parameters_of_the_training_are_not_read(text):
+    assert "[seed: 0]" in text
+    found = check_model_text(text.replace("[seed: 0]", "[seed"), N_FEATURES, 3)
+    assert found.endswith("end of trees\n")
 
 
 def test_trees_of_one_leaf_pass():

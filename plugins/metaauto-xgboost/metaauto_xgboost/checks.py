@@ -66,42 +66,59 @@ def _check_trees(model: Mapping[str, Any], n_features: int, groups: int) -> None
     _require((np.diff(rounds) >= 0).all(), "rounds")
     # Names of categories; metaauto passes codes.
     _require(len(model.get("cats", {}).get("enc", ())) == 0, "categories")
-    bits = sum(_check_tree(tree, n_features) for tree in trees)
+    _check_nodes(trees, n_features)
+
+
+def _check_nodes(trees: list[Mapping[str, Any]], n_features: int) -> None:
+    """Check the nodes of all trees at once, because a model can have thousands of trees."""
+    settings = [tree["tree_param"] for tree in trees]
+    sizes = [int(one["num_nodes"]) for one in settings]
+    _require(all(size > 0 for size in sizes))
+    _require(all(one["size_leaf_vector"] in ("0", "1") for one in settings))
+    _require(all(one["num_feature"] == str(n_features) for one in settings), "features")
+    names = ("left_children", "right_children", "parents", "split_indices", "split_type")
+    others = ("split_conditions", "base_weights", "default_left", "loss_changes", "sum_hessian")
+    for name in (*names, *others):
+        _require([len(tree[name]) for tree in trees] == sizes)
+    if not trees:
+        return
+    left, right, parents, feature, kind = (
+        np.concatenate([_integers(tree[name]) for tree in trees]) for name in names
+    )
+    first = np.cumsum(sizes) - sizes
+    start, size = np.repeat(first, sizes), np.repeat(sizes, sizes)
+    number = np.arange(len(left)) - start
+    is_leaf = left == -1
+    _require((right[is_leaf] == -1).all())
+    left, right, start, number, size = (
+        part[~is_leaf] for part in (left, right, start, number, size)
+    )
+    # Children follow their parent, so that every path ends. XGBoost takes the two as neighbours.
+    _require(((left > number) & (right == left + 1) & (right < size)).all())
+    _require((parents[start + left] == number).all() and (parents[start + right] == number).all())
+    feature = feature[~is_leaf]
+    _require(((feature >= 0) & (feature < n_features)).all(), "features")
+    _require(((kind == 0) | (kind == 1)).all() and not kind[is_leaf].any(), "categories")
+    split = np.add.reduceat(kind, first)
+    bits = sum(
+        _check_categories(tree)
+        for tree, count in zip(trees, split, strict=True)
+        if count or any(len(tree[name]) for name in _CATEGORIES)
+    )
     _require(bits <= MAX_CATEGORY_BITS, "categories")
 
 
-def _check_tree(tree: Mapping[str, Any], n_features: int) -> int:
-    """Check a tree; return the number of bits of its sets of categories."""
-    settings = tree["tree_param"]
-    n_nodes = int(settings["num_nodes"])
-    _require(n_nodes > 0 and settings["size_leaf_vector"] in ("0", "1"))
-    _require(settings["num_feature"] == str(n_features), "features")
-    names = ("left_children", "right_children", "parents", "split_indices", "split_type")
-    left, right, parents, feature, kind = (_integers(tree[name]) for name in names)
-    others = ("split_conditions", "base_weights", "default_left", "loss_changes", "sum_hessian")
-    lengths = {len(part) for part in (left, right, parents, feature, kind)}
-    _require(lengths | {len(tree[name]) for name in others} == {n_nodes})
-    inner = np.flatnonzero(left != -1)
-    # Children follow their parent, so that every path ends. XGBoost takes the two as neighbours.
-    _require(((left[inner] > inner) & (right[inner] < n_nodes)).all())
-    _require((right[inner] == left[inner] + 1).all() and (right[left == -1] == -1).all())
-    _require((parents[left[inner]] == inner).all() and (parents[right[inner]] == inner).all())
-    _require(((feature[inner] >= 0) & (feature[inner] < n_features)).all(), "features")
-    return _check_categories(tree, kind, inner)
+_CATEGORIES = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
 
 
-def _check_categories(tree: Mapping[str, Any], kind: np.ndarray, inner: np.ndarray) -> int:
-    names = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
-    categories, nodes, starts, sizes = (_integers(tree[name]) for name in names)
+def _check_categories(tree: Mapping[str, Any]) -> int:
+    """Check the categories of a tree; return the number of bits of their sets."""
     what = "categories"
-    _require(((kind == 0) | (kind == 1)).all(), what)
-    split = np.flatnonzero(kind)
-    _require(np.isin(split, inner).all() and np.array_equal(split, nodes), what)
-    _require(len(nodes) == len(starts) == len(sizes), what)
+    categories, nodes, starts, sizes = (_integers(tree[name]) for name in _CATEGORIES)
+    _require(np.array_equal(np.flatnonzero(_integers(tree["split_type"])), nodes), what)
+    _require(len(nodes) == len(starts) == len(sizes) > 0, what)
     _require((sizes > 0).all() and np.array_equal(starts, np.cumsum(sizes) - sizes), what)
     _require(sizes.sum() == len(categories) and (categories >= 0).all(), what)
-    if len(sizes) == 0:
-        return 0
     return int((np.maximum.reduceat(categories, starts) + 32).sum())
 
 
@@ -137,8 +154,11 @@ class _Reader:
         return self.take(size).decode("utf-8")
 
     def number(self, marker: str) -> Any:
-        kind = np.dtype(_NUMBERS[marker])
-        return np.frombuffer(self.take(kind.itemsize), kind)[0].item()
+        kind = _NUMBERS[marker]
+        data = self.take(int(kind[2]))
+        if kind[1] == "f":
+            return np.frombuffer(data, kind)[0].item()
+        return int.from_bytes(data, "big", signed=kind[1] == "i")
 
     def length(self) -> int:
         marker = self.text(1)
