@@ -139,6 +139,7 @@ class FitRunner:
     ) -> None:
         self.options = options
         self._packed = Packing()
+        self._setup_seconds: Callable[[], float] = lambda: 0.0
         self._problem: MetaautoError | OSError | None = None
         self._recorder: Recorder | None = None
         self.clock = options.clock()
@@ -289,6 +290,7 @@ class FitRunner:
 
     def prepare_search(self, state: FitState, executor: Executor) -> Search:
         """Prepare the workers and the search; restore the trials of an interrupted run."""
+        self._setup_seconds = lambda: executor.setup_seconds
         with self.clock.stage("prepare"):
             prepare_workers(state, executor, pack_objects(self.options.plugin_objects))
             self.ensemble = new_ensemble(state, self.options, self.clock)
@@ -392,7 +394,7 @@ class FitRunner:
         state.plugins.notify("trial_finished", trial=trial)
         if current is not None and self.search is not None:
             trials = self.search.trials
-            saving = saving_seconds(current, trials, self.clock.cores)
+            saving = saving_seconds(current, trials, self.clock.cores, self._setup_seconds())
             self.clock.keep(holdout_seconds(current, trials, state) + saving)
         needed = self.ensemble.keys if self.ensemble is not None else frozenset()
         # A resumed run continues a stopped trial with its finished folds.

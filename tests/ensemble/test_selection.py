@@ -491,3 +491,20 @@ def test_of_few_rows_the_newest_answer_counts():
     few = FEW_ROWS // 2
     for seed in range(3):
         assert losses_over_time(seed, few, keep_incumbent=True) == losses_over_time(seed, few)
+
+
+@pytest.mark.parametrize("discarded", [[1], [2], [1, 2], [3, 1], [1, 2, 3]])
+def test_discarded_candidates_are_replaced_by_the_best_of_the_others(discarded):
+    truth = np.arange(20.0)
+    ensemble = AnytimeEnsemble(truth, METRICS["rmse"])
+    for number, error in ((1, 1.0), (2, -1.0), (3, 5.0)):
+        ensemble.add(number, truth + error, abs(error))
+    ensemble.set_fallback(0, 9.0)
+    ensemble.update()
+    assert set(ensemble.current.weights) == {1, 2}
+    for number in discarded:
+        ensemble.discard(number)
+    ensemble.update(force=True)
+    left = {1, 2, 3} - set(discarded)
+    assert set(ensemble.current.weights) <= (left or {0})
+    assert ensemble.current.loss <= min([{1: 1.0, 2: 1.0, 3: 5.0}[n] for n in left] or [9.0])

@@ -63,6 +63,7 @@ class DaskExecutor:
         self.address = address
         self.memory = memory
         self.workers = 1
+        self.setup_seconds = 0.0
         self._name = uuid.uuid4().hex
         self._client: Any = None
         self._setup: Setup | None = None

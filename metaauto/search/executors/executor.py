@@ -14,6 +14,8 @@ class Executor(Protocol):
     """Runs jobs somewhere, each within hard limits of time and memory."""
 
     workers: int
+    setup_seconds: float
+    """Seconds that the last worker needed to become ready for jobs."""
 
     def start(self) -> None:
         """Start the worker processes; may be called before the table is read."""

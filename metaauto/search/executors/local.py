@@ -66,6 +66,7 @@ class LocalExecutor:
         self.workers = workers
         self.threads = threads
         self.memory = memory
+        self.setup_seconds = 0.0
         self._fork = sys.platform.startswith("linux") if fork is None else fork
         self._numbers = itertools.count()
         self._pool: list[_Worker] = []
@@ -284,6 +285,7 @@ class LocalExecutor:
             )
         if isinstance(message, Ready) and worker.set_up_at is not None and not worker.is_ready:
             worker.is_ready, worker.memory = True, message.memory
+            self.setup_seconds = time.monotonic() - worker.set_up_at
             self._is_newly_ready = True
             self._failed_starts = 0
             return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import threading
@@ -17,6 +18,10 @@ from metaauto.search.executors.process import connect_to_parent
 from metaauto.search.sealing import use_key, user_key
 
 __all__ = ["Ready", "Setup", "SetupFailure", "import_for_forks", "main", "serve"]
+
+
+# By name: workers call the second one, and the search does not depend on it.
+_CHECK_MODULES = ("skops.io", "metaauto.model.packing")
 
 
 @dataclass(frozen=True)
@@ -67,10 +72,12 @@ class SetupFailure:
 
 def import_for_forks() -> None:
     """Import what forked workers use, once for all: also the slow skops, which checks models."""
-    import_common()
-    import skops.io
+    from metaauto.plugins.manager import load_plugins
 
-    del skops
+    import_common()
+    load_plugins(PluginSettings(only=()))
+    for name in _CHECK_MODULES:
+        importlib.import_module(name)
 
 
 def import_common() -> None:
