@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from metaauto.data.cells import typed
 from metaauto.data.dtypes import date_cells, float_cells, storage_of
 from metaauto.data.parsing import (
+    MISSING_WORDS,
     TRUTH_WORDS,
     Levels,
     TextFormat,
@@ -82,7 +84,7 @@ class ColumnProfile:
 
 def infer_profile(name: str, series: pd.Series) -> ColumnProfile:
     """Infer the role of a column of any storage type."""
-    series = dense(series).rename(name)
+    series = typed(dense(series).rename(name))
     storage = storage_of(name, series)
     if storage in ("number", "duration"):
         is_integer = pd.api.types.is_integer_dtype(series.dtype)
@@ -103,7 +105,7 @@ def missing_share(levels: Levels) -> float:
 def _constant_profile(levels: Levels) -> ColumnProfile | None:
     """Return the profile of an empty or constant column, None for other columns."""
     missing = missing_share(levels)
-    if not levels.values:
+    if all(text.lower() in MISSING_WORDS for text in levels.values):
         return ColumnProfile(Role.CONSTANT, "all values are missing", 0, 1.0)
     if len(levels.values) == 1 and missing == 0.0:
         return ColumnProfile(
@@ -233,8 +235,11 @@ def _text_profile(name: str, levels: Levels, storage: str) -> ColumnProfile:
     if constant:
         return constant
     texts, missing = levels.values, missing_share(levels)
-    if _is_boolean_pair({text.lower() for text in texts[:9]}) and len(texts) < 9:
-        return boolean_profile(levels, "a pair of Boolean words")
+    words = {text.lower() for text in texts[:20]} if len(texts) < 20 else set()
+    # R and pandas write NA and None among true and false; elsewhere they may be a third level.
+    if _is_boolean_pair(words) or words - MISSING_WORDS == {"true", "false"}:
+        present = [text.lower() not in MISSING_WORDS for text in texts]
+        return boolean_profile(levels.kept(present), "a pair of Boolean words")
     numbers = number_format(texts, levels.counts) if storage != "category" else None
     if numbers is not None and numbers.is_sufficient:
         return text_number_profile(name, levels, numbers)
@@ -245,7 +250,20 @@ def _text_profile(name: str, levels: Levels, storage: str) -> ColumnProfile:
     for found, kind in ((numbers, "numbers"), (dates, "dates")):
         if found is not None and (found.share >= MOSTLY or storage == "mixed"):
             return _mostly(name, profile, levels, found, kind, storage)
-    return profile
+    return replace(profile, findings=missing_words(name, levels, "Column"))
+
+
+def missing_words(name: str, levels: Levels, kind: str) -> tuple[tuple[str, str], ...]:
+    """Return a finding about words that often denote missing values and are kept as text."""
+    counts = zip(levels.texts, levels.counts, strict=True)
+    found = {text: count for text, count in counts if count and text.lower() in MISSING_WORDS}
+    if not found:
+        return ()
+    message = (
+        f"{kind} {name!r} has words that may denote missing values: {listed_counts(found)}. They "
+        f"are kept as text; --missing {next(iter(found))!r} makes these cells missing."
+    )
+    return (("missing-words", message),)
 
 
 def _mostly(

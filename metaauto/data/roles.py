@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from metaauto.data.cells import typed
 from metaauto.data.dtypes import float_cells, plain_block, storage_of
 from metaauto.data.findings import Finding
 from metaauto.data.parsing import (
@@ -144,6 +145,8 @@ def _dtype_name(dtype: Any) -> str:
 def _requested_profile(name: str, series: pd.Series, role: Role) -> ColumnProfile:
     """Return the profile of a column with the role set by the user."""
     series = dense(series).rename(name)
+    if role in (Role.NUMERIC, Role.DATETIME):
+        series = typed(series)
     storage = storage_of(name, series)
     reason = _SET_BY_USER
     if role is Role.NUMERIC and storage in ("number", "boolean", "duration"):

@@ -131,6 +131,7 @@ def prepare_task(
         weights=options.weights,
         groups=options.groups,
         time=options.time,
+        missing=options.missing,
     )
     task = dataset.task
     metric = resolve_metric(options.metric, task.kind, registry.metrics(), task.classes)
