@@ -61,6 +61,8 @@ _ID_NAME = re.compile(
     re.IGNORECASE,
 )
 _CAMEL_ID = re.compile(r"[a-z](Id|ID|Key|Idx|Index)$")
+# Names of identifiers that need not count the rows; an index or a row may be a quantity.
+_UNIQUE_NAME = re.compile(r"(^|[_\W])(?i:id|ids|uuid|guid|pk)$|[a-z](Id|ID)$")
 _TIME_NAME = re.compile(
     r"(^|[_\W\d])(year|yr|day|days|week|month|date|time|hour|minute|second|quarter|period|step|t|age|trend)($|[_\W\d])",
     re.IGNORECASE,
@@ -194,10 +196,11 @@ def _identifier_reason(name: str, values: np.ndarray) -> str | None:
     n = len(values)
     if n < IDENTIFIER_ROWS or len(set(values[:SAMPLED_LEVELS].tolist())) < min(n, SAMPLED_LEVELS):
         return None
-    if (np.diff(values) == 1).all():
-        return None if _TIME_NAME.search(name) else "consecutive row numbers"
     named = _ID_NAME.search(name) or _CAMEL_ID.search(name)
-    if named and len(pd.unique(values)) == n:
+    if (np.diff(values) == 1).all():
+        counts = named and not _TIME_NAME.search(name)
+        return "consecutive row numbers, and the name of an identifier" if counts else None
+    if _UNIQUE_NAME.search(name) and len(pd.unique(values)) == n:
         return "a distinct integer in every row, and the name of an identifier"
     return None
 
@@ -360,8 +363,8 @@ def _words_profile(name: str, levels: Levels, missing: float) -> ColumnProfile:
         return ColumnProfile(
             Role.TEXT, f"text with {words:.0f} words on average", len(texts), missing
         )
-    if share == 1.0 and present >= IDENTIFIER_ROWS:
-        return ColumnProfile(Role.IDENTIFIER, "a distinct text in every row", len(texts), missing)
+    if share == 1.0 and present >= IDENTIFIER_ROWS and _are_codes(sample):
+        return ColumnProfile(Role.IDENTIFIER, "a distinct code in every row", len(texts), missing)
     return _category_profile(levels)
 
 
@@ -370,6 +373,12 @@ def _category_profile(levels: Levels) -> ColumnProfile:
     reason = f"{len(texts):,} distinct values"
     missing = missing_share(levels)
     return ColumnProfile(Role.CATEGORICAL, reason, len(texts), missing, sorted_categories(texts))
+
+
+def _are_codes(texts: Sequence[str]) -> bool:
+    """Return whether texts have the shape of identifiers: one word each, nearly all with digits."""
+    digits = [any(map(str.isdigit, text)) for text in texts]
+    return float(np.mean(digits)) >= 0.9 and not any(len(text.split()) > 1 for text in texts)
 
 
 def _word_count(text: str) -> float:
