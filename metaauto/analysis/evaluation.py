@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from metaauto.data.cells import without_words
 from metaauto.data.dtypes import arrow_cells
 from metaauto.data.parsing import as_text, distinct, number_format, numbers_of
+from metaauto.data.target import without_missing_words
 from metaauto.errors import MetaautoError, TargetError
 from metaauto.metrics import Metric, resolve_metric
 from metaauto.metrics.computable import near_zero_note, undefined_reason
@@ -105,6 +107,7 @@ def evaluate(
         The metric is unknown, or does not support this task type.
     """
     task = model.task
+    frame = without_words(frame, model.schema.missing)
     present, y = known_targets(frame, task, target)
     chosen = metrics_for(task, metrics, registry)
     prediction = model.predict_raw(frame.loc[present])
@@ -156,7 +159,8 @@ def known_targets(
             else f"Several columns are named {name!r}.",
             hint="Name the target column with --target.",
         )
-    labels = arrow_cells(frame.iloc[:, names.index(name)])
+    kind = "regression" if task.classes is None else "classification"
+    labels = without_missing_words(arrow_cells(frame.iloc[:, names.index(name)]), kind)
     present = labels.notna().to_numpy()
     if not present.any():
         raise TargetError(

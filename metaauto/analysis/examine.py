@@ -15,6 +15,7 @@ from metaauto.analysis.evaluation import evaluate, known_targets, metrics_for
 from metaauto.analysis.importance import Importance, column_importance
 from metaauto.analysis.intervals import score_intervals
 from metaauto.components import Deadline
+from metaauto.data.cells import without_words
 from metaauto.data.fingerprint import fingerprint
 from metaauto.errors import DataError
 from metaauto.metrics.base import most_probable
@@ -74,6 +75,7 @@ def known_rows(model: FinalModel, frame: pd.DataFrame, target: str | None = None
         raise DataError("The table has no rows.", hint="Give a table with rows.")
     y, dropped = None, 0
     if target is not None or model.task.target in map(str, frame.columns):
+        frame = without_words(frame, model.schema.missing)
         present, y = known_targets(frame, model.task, target)
         dropped = int((~present).sum())
         frame = frame.loc[present]

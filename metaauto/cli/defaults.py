@@ -33,9 +33,9 @@ _SOURCE = "metaauto.defaults"
 # known to run no code, resume no run and overwrite no file.
 _NAMES = """
     budget budget-per-dataset configurations cores cv dry-run exclude expected-seconds explainer
-    folder groups holdout include json knowledge label memory metric no-knowledge positive proba
-    published quiet remember role row rows run-dir seconds seconds-per-fit seed source store
-    strategy suite target task tasks time timeout top trials waves weights
+    folder groups holdout include json knowledge label memory metric missing no-knowledge
+    positive proba published quiet remember role row rows run-dir seconds seconds-per-fit seed
+    source store strategy suite target task tasks time timeout top trials waves weights
 """
 ALLOWED = frozenset(_NAMES.split())
 _READS_TABLE = "the address of a table can hold a query"

@@ -99,6 +99,12 @@ __all__ = ["command"]
     "exclude it. Repeatable.",
 )
 @click.option(
+    "--missing",
+    metavar="WORD",
+    multiple=True,
+    help="Word for missing values, besides empty cells. Repeatable.",
+)
+@click.option(
     "--knowledge",
     metavar="STORE",
     shell_complete=complete_files,
@@ -257,6 +263,7 @@ def _options(given: dict[str, Any]) -> FitOptions:
             "groups",
         ),
         *("time", "weights", "include", "exclude", "run_dir", "remember", "strategy"),
+        "missing",
     )
     plain = {name: given[name] for name in names}
     knowledge: bool | str = not given["no_knowledge"]

@@ -12,6 +12,7 @@ import pandas as pd
 
 from metaauto.data.dtypes import plain_block
 from metaauto.data.findings import Finding
+from metaauto.data.roles import SET_BY_USER, kept_role
 from metaauto.errors import ColumnError, DataError, TargetError
 from metaauto.task import Column, Role
 
@@ -101,7 +102,13 @@ def column_findings(columns: Iterable[Column]) -> list[Finding]:
         (Role.IDENTIFIER, "identifier column", "identifier columns"),
         (Role.CONSTANT, "constant or empty column", "constant or empty columns"),
     ):
-        names = [column.name for column in columns if column.role is role]
+        dropped_columns = [column for column in columns if column.role is role]
+        names = [column.name for column in dropped_columns]
+        inferred = [column for column in dropped_columns if column.reason != SET_BY_USER]
+        hint = ""
+        if inferred and role is Role.IDENTIFIER:
+            first = inferred[0]
+            hint = f" To keep a column, set its role: --role {first.name}={kept_role(first)}."
         if names:
             listed = ", ".join(repr(name) for name in names[:8])
             more = f" and {len(names) - 8} more" if len(names) > 8 else ""
@@ -109,7 +116,7 @@ def column_findings(columns: Iterable[Column]) -> list[Finding]:
             findings.append(
                 Finding(
                     f"dropped-{role}",
-                    f"Dropped {dropped}: {listed}{more}.",
+                    f"Dropped {dropped}: {listed}{more}.{hint}",
                     names[0] if len(names) == 1 else None,
                 )
             )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from metaauto.data.cells import without_words
 from metaauto.data.checks import check_table, column_findings, find_leaks
 from metaauto.data.dtypes import arrow_cells, arrow_table, date_cells, float_cells, storage_of
 from metaauto.data.findings import Finding
@@ -85,6 +86,7 @@ def prepare(
     weights: Any = None,
     groups: Any = None,
     time: Any = None,
+    missing: Collection[str] = (),
     drop_missing_target: bool = True,
     positive: Any = None,
 ) -> Dataset:
@@ -105,6 +107,9 @@ def prepare(
         Roles by column name; these columns are not inferred.
     weights, groups, time : str or array of shape (rows,), optional
         Column names (these columns are not features), or the values.
+    missing : collection of str, default=()
+        Words for missing values in any column; in columns of numbers and dates, usual words such
+        as NA are missing anyway.
     drop_missing_target : bool, default=True
         Drop rows without a target; otherwise they raise an error.
     positive : object, optional
@@ -132,7 +137,7 @@ def prepare(
     openml_id = table.attrs.get("openml_id")
     table = table.copy(deep=False)
     table.columns = [str(name) for name in table.columns]
-    table = arrow_table(table)
+    table = without_words(arrow_table(table), missing)
     target = _name_or_values(target)
     given = {
         option: _name_or_values(value)
@@ -145,7 +150,10 @@ def prepare(
         for option, value in given.items()
         if value is not None
     }
-    labels = without_missing_words(_target_values(table, target), task)
+    labels = _target_values(table, target)
+    if not isinstance(target, str):
+        labels = without_words(labels.to_frame(), missing).iloc[:, 0]
+    labels = without_missing_words(labels, task)
     features = table.drop(columns=[*used.values(), *([target] if isinstance(target, str) else [])])
 
     rows = np.flatnonzero(labels.notna().to_numpy())
@@ -157,7 +165,9 @@ def prepare(
     read = read_target(labels, task)
     columns, role_findings = inspect_columns(features, roles)
     findings += [*read.findings, *role_findings, *column_findings(columns)]
-    schema = TableSchema.from_columns(columns, str(labels.name), positional=positional)
+    schema = TableSchema.from_columns(
+        columns, str(labels.name), positional=positional, missing=missing
+    )
     X = schema.encode(features)
     findings += find_leaks(X, read.y, columns, read.kind, str(labels.name))
     return Dataset(

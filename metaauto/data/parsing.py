@@ -27,6 +27,7 @@ __all__ = [
     "Levels",
     "MISSING_WORDS",
     "PARSEABLE",
+    "PLAIN_NUMBER",
     "TRUTH_WORDS",
     "TextFormat",
     "as_date_list",
@@ -80,6 +81,8 @@ _COMMA_GROUPS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?|[1-9]\d?(?:,\d\d)
 _OTHER_GROUPS = re.compile(r"[1-9]\d{0,2}([ '])\d{3}(?:\1\d{3})*(?:\.\d*)?")
 _DECIMAL_COMMA = re.compile(r"(?:\d+|[1-9]\d{0,2}(?:\.\d{3})+|[1-9]\d{0,2}(?:([ '])\d{3})+)?,\d*")
 _POINT_GROUPS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+")
+PLAIN_NUMBER = re.compile(r"(?!-?0\d+$)[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+"""A number without separators and without the leading zeros of a code."""
 _LEADING_ZERO = re.compile(r"[+-]?0\d+$")
 _CHARACTERS = str.maketrans("\u2212\u00a0\u2007\u2009\u202f\u2019", "-    '")
 """The minus sign, the blanks and the apostrophe of typesetting."""
@@ -184,6 +187,12 @@ class Levels:
         renumbered = np.append(np.cumsum(seen) - 1, -1)
         return Levels(renumbered[codes], [t for t, kept in zip(texts, seen, strict=True) if kept])
 
+    def kept(self, mask: Sequence[bool]) -> Levels:
+        """Return the levels of a mask; the others become missing."""
+        places = np.append(np.where(mask, np.cumsum(mask) - 1, -1), -1)
+        values = [value for value, kept in zip(self.values, mask, strict=True) if kept]
+        return Levels(places[self.codes], values)
+
     def spread(self, per_value: Any, missing: Any) -> np.ndarray:
         """Return one value per row from one value per level."""
         table = np.asarray(per_value)
@@ -200,7 +209,7 @@ def dense(series: pd.Series) -> pd.Series:
 
 
 def distinct(series: pd.Series) -> Levels:
-    """Factorise a column into distinct values and codes.
+    """Factorise a column into distinct values and codes; empty text is missing.
 
     Parameters
     ----------
@@ -235,6 +244,10 @@ def distinct(series: pd.Series) -> Levels:
 
 
 def _checked(levels: Levels, name: Any) -> Levels:
+    """Make empty text missing, and raise an error for values that are no cells."""
+    present = [not isinstance(value, str) or bool(value.strip()) for value in levels.values]
+    if not all(present):
+        levels = levels.kept(present)
     for value in levels.values:
         if isinstance(value, (str, numbers.Real)):
             continue
@@ -248,9 +261,9 @@ def _checked(levels: Levels, name: Any) -> Levels:
 
 
 def as_text(value: Any) -> str:
-    """Return a cell as text; 1, 1.0 and "1" give the same text."""
+    """Return a cell as text without blanks around it; 1, 1.0 and "1" give the same text."""
     if isinstance(value, str):
-        return str(value)
+        return str(value).strip()
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
     if isinstance(value, np.timedelta64):

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from metaauto.components import Reader
+from metaauto.data.cells import typed_table
 from metaauto.errors import MetaautoError, ReadError
 
 __all__ = ["as_table", "lasting_address", "read_table"]
@@ -79,7 +80,7 @@ def read_table(
             f"{address!r} contains only a header: {_listed(frame.columns)}.",
             hint="Add at least one row of values.",
         )
-    return frame
+    return typed_table(frame)
 
 
 def lasting_address(source: Any, readers: Iterable[Reader] = ()) -> str | None:

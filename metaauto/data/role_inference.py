@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from metaauto.data.cells import typed
 from metaauto.data.dtypes import date_cells, float_cells, storage_of
 from metaauto.data.parsing import (
+    MISSING_WORDS,
     TRUTH_WORDS,
     Levels,
     TextFormat,
@@ -59,6 +61,8 @@ _ID_NAME = re.compile(
     re.IGNORECASE,
 )
 _CAMEL_ID = re.compile(r"[a-z](Id|ID|Key|Idx|Index)$")
+# Names of identifiers that need not count the rows; an index or a row may be a quantity.
+_UNIQUE_NAME = re.compile(r"(^|[_\W])(?i:id|ids|uuid|guid|pk)$|[a-z](Id|ID)$")
 _TIME_NAME = re.compile(
     r"(^|[_\W\d])(year|yr|day|days|week|month|date|time|hour|minute|second|quarter|period|step|t|age|trend)($|[_\W\d])",
     re.IGNORECASE,
@@ -82,7 +86,7 @@ class ColumnProfile:
 
 def infer_profile(name: str, series: pd.Series) -> ColumnProfile:
     """Infer the role of a column of any storage type."""
-    series = dense(series).rename(name)
+    series = typed(dense(series).rename(name))
     storage = storage_of(name, series)
     if storage in ("number", "duration"):
         is_integer = pd.api.types.is_integer_dtype(series.dtype)
@@ -103,7 +107,7 @@ def missing_share(levels: Levels) -> float:
 def _constant_profile(levels: Levels) -> ColumnProfile | None:
     """Return the profile of an empty or constant column, None for other columns."""
     missing = missing_share(levels)
-    if not levels.values:
+    if all(text.lower() in MISSING_WORDS for text in levels.values):
         return ColumnProfile(Role.CONSTANT, "all values are missing", 0, 1.0)
     if len(levels.values) == 1 and missing == 0.0:
         return ColumnProfile(
@@ -192,10 +196,11 @@ def _identifier_reason(name: str, values: np.ndarray) -> str | None:
     n = len(values)
     if n < IDENTIFIER_ROWS or len(set(values[:SAMPLED_LEVELS].tolist())) < min(n, SAMPLED_LEVELS):
         return None
-    if (np.diff(values) == 1).all():
-        return None if _TIME_NAME.search(name) else "consecutive row numbers"
     named = _ID_NAME.search(name) or _CAMEL_ID.search(name)
-    if named and len(pd.unique(values)) == n:
+    if (np.diff(values) == 1).all():
+        counts = named and not _TIME_NAME.search(name)
+        return "consecutive row numbers, and the name of an identifier" if counts else None
+    if _UNIQUE_NAME.search(name) and len(pd.unique(values)) == n:
         return "a distinct integer in every row, and the name of an identifier"
     return None
 
@@ -233,8 +238,11 @@ def _text_profile(name: str, levels: Levels, storage: str) -> ColumnProfile:
     if constant:
         return constant
     texts, missing = levels.values, missing_share(levels)
-    if _is_boolean_pair({text.lower() for text in texts[:9]}) and len(texts) < 9:
-        return boolean_profile(levels, "a pair of Boolean words")
+    words = {text.lower() for text in texts[:20]} if len(texts) < 20 else set()
+    # R and pandas write NA and None among true and false; elsewhere they may be a third level.
+    if _is_boolean_pair(words) or words - MISSING_WORDS == {"true", "false"}:
+        present = [text.lower() not in MISSING_WORDS for text in texts]
+        return boolean_profile(levels.kept(present), "a pair of Boolean words")
     numbers = number_format(texts, levels.counts) if storage != "category" else None
     if numbers is not None and numbers.is_sufficient:
         return text_number_profile(name, levels, numbers)
@@ -245,7 +253,20 @@ def _text_profile(name: str, levels: Levels, storage: str) -> ColumnProfile:
     for found, kind in ((numbers, "numbers"), (dates, "dates")):
         if found is not None and (found.share >= MOSTLY or storage == "mixed"):
             return _mostly(name, profile, levels, found, kind, storage)
-    return profile
+    return replace(profile, findings=missing_words(name, levels, "Column"))
+
+
+def missing_words(name: str, levels: Levels, kind: str) -> tuple[tuple[str, str], ...]:
+    """Return a finding about words that often denote missing values and are kept as text."""
+    counts = zip(levels.texts, levels.counts, strict=True)
+    found = {text: count for text, count in counts if count and text.lower() in MISSING_WORDS}
+    if not found:
+        return ()
+    message = (
+        f"{kind} {name!r} has words that may denote missing values: {listed_counts(found)}. They "
+        f"are kept as text; --missing {next(iter(found))!r} makes these cells missing."
+    )
+    return (("missing-words", message),)
 
 
 def _mostly(
@@ -342,8 +363,8 @@ def _words_profile(name: str, levels: Levels, missing: float) -> ColumnProfile:
         return ColumnProfile(
             Role.TEXT, f"text with {words:.0f} words on average", len(texts), missing
         )
-    if share == 1.0 and present >= IDENTIFIER_ROWS:
-        return ColumnProfile(Role.IDENTIFIER, "a distinct text in every row", len(texts), missing)
+    if share == 1.0 and present >= IDENTIFIER_ROWS and _are_codes(sample):
+        return ColumnProfile(Role.IDENTIFIER, "a distinct code in every row", len(texts), missing)
     return _category_profile(levels)
 
 
@@ -352,6 +373,12 @@ def _category_profile(levels: Levels) -> ColumnProfile:
     reason = f"{len(texts):,} distinct values"
     missing = missing_share(levels)
     return ColumnProfile(Role.CATEGORICAL, reason, len(texts), missing, sorted_categories(texts))
+
+
+def _are_codes(texts: Sequence[str]) -> bool:
+    """Return whether texts have the shape of identifiers: one word each, nearly all with digits."""
+    digits = [any(map(str.isdigit, text)) for text in texts]
+    return float(np.mean(digits)) >= 0.9 and not any(len(text.split()) > 1 for text in texts)
 
 
 def _word_count(text: str) -> float:

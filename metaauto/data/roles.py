@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from metaauto.data.cells import typed
 from metaauto.data.dtypes import float_cells, plain_block, storage_of
 from metaauto.data.findings import Finding
 from metaauto.data.parsing import (
@@ -37,9 +38,9 @@ from metaauto.data.role_inference import (
 from metaauto.errors import ColumnError, UnknownName
 from metaauto.task import Column, Role
 
-__all__ = ["infer_columns", "inspect_columns"]
+__all__ = ["SET_BY_USER", "infer_columns", "inspect_columns", "kept_role"]
 
-_SET_BY_USER = "set by the user"
+SET_BY_USER = "set by the user"
 _NOTHING = TextFormat("", 1.0, {})
 _YYYYMMDD = re.compile(r"(1[6-9]|20|21|22)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])")
 _YYYY = re.compile(r"(1[6-9]|20|21|22)\d\d")
@@ -96,7 +97,8 @@ def inspect_columns(
     for name in requested:
         if name not in names:
             raise UnknownName.among("column", name, names, "Roles are given by column name.")
-    columns, findings = [], []
+    columns: list[Column] = []
+    findings: list[Finding] = []
     dtypes = list(frame.dtypes)
     plain, block = plain_block(frame)
     is_integer = [dtypes[position].kind in "iu" for position in plain]
@@ -112,7 +114,40 @@ def inspect_columns(
             profile = infer_profile(name, frame.iloc[:, position])
         columns.append(_column(name, dtypes[position], profile))
         findings += [Finding(code, message, name) for code, message in profile.findings]
+    if columns and not any(column.role.is_used for column in columns):
+        return _last_features(frame, columns, requested, findings)
     return tuple(columns), findings
+
+
+def _last_features(
+    frame: pd.DataFrame,
+    columns: Sequence[Column],
+    requested: Collection[str],
+    findings: Sequence[Finding],
+) -> tuple[tuple[Column, ...], list[Finding]]:
+    """Use the columns that look like identifiers, because no other feature is left."""
+    positions = {str(name): position for position, name in enumerate(frame.columns)}
+    kept, added = [], []
+    for column in columns:
+        if column.role is Role.IDENTIFIER and column.name not in requested:
+            series = frame.iloc[:, positions[column.name]]
+            profile = _requested_profile(column.name, series, kept_role(column))
+            message = (
+                f"Column {column.name!r} may be an identifier ({column.reason}); it is used, "
+                "because there is no other feature."
+            )
+            added.append(Finding("kept-identifier", message, column.name))
+            column = _column(
+                column.name, series.dtype, replace(profile, reason="the only kind of feature left")
+            )
+        kept.append(column)
+    return tuple(kept), [*findings, *added]
+
+
+def kept_role(column: Column) -> Role:
+    """Return the role under which a column that looks like an identifier is a feature."""
+    is_number = column.dtype.lower().startswith(("int", "uint"))
+    return Role.NUMERIC if is_number else Role.CATEGORICAL
 
 
 def to_role(role: str | Role) -> Role:
@@ -145,8 +180,10 @@ def _dtype_name(dtype: Any) -> str:
 def _requested_profile(name: str, series: pd.Series, role: Role) -> ColumnProfile:
     """Return the profile of a column with the role set by the user."""
     series = dense(series).rename(name)
+    if role in (Role.NUMERIC, Role.DATETIME):
+        series = typed(series)
     storage = storage_of(name, series)
-    reason = _SET_BY_USER
+    reason = SET_BY_USER
     if role is Role.NUMERIC and storage in ("number", "boolean", "duration"):
         profile = number_profile(name, float_cells(series), False, storage == "duration")
         return replace(profile, role=role, reason=reason)
@@ -176,7 +213,7 @@ def _requested_number(name: str, levels: Levels, storage: str) -> ColumnProfile:
         example = (words or levels.values)[0]
         raise _invalid_role(name, Role.NUMERIC, f"{example!r:.60} is not a number")
     profile = text_number_profile(name, levels, found)
-    return replace(profile, role=Role.NUMERIC, reason=_SET_BY_USER)
+    return replace(profile, role=Role.NUMERIC, reason=SET_BY_USER)
 
 
 def _requested_date(name: str, levels: Levels, storage: str) -> ColumnProfile:
@@ -193,7 +230,7 @@ def _requested_date(name: str, levels: Levels, storage: str) -> ColumnProfile:
             name, Role.DATETIME, f"{example!r:.60} is not a date in a supported format"
         )
     profile = text_date_profile(name, levels, replace(found, ambiguous=False))
-    return replace(profile, role=Role.DATETIME, reason=_SET_BY_USER)
+    return replace(profile, role=Role.DATETIME, reason=SET_BY_USER)
 
 
 def _number_date_format(levels: Levels) -> str:

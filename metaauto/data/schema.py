@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from metaauto.data.cells import typed, without_words
 from metaauto.data.dtypes import arrow_cells, date_cells, float_cells
 from metaauto.data.parsing import (
+    MISSING_WORDS,
     NUMBER_DATES,
     PARSEABLE,
+    PLAIN_NUMBER,
     Levels,
     as_date_list,
     as_text,
@@ -48,6 +51,8 @@ class TableSchema:
     positional : bool, default=False
         Whether the training table was an array without column names; tables with other names
         are then matched by position.
+    missing : tuple of str, default=()
+        Words for missing values, besides empty cells.
 
     Examples
     --------
@@ -63,13 +68,19 @@ class TableSchema:
     columns: tuple[Column, ...]
     target: str
     positional: bool = False
+    missing: tuple[str, ...] = ()
 
     @classmethod
     def from_columns(
-        cls, columns: Iterable[Column], target: str, *, positional: bool = False
+        cls,
+        columns: Iterable[Column],
+        target: str,
+        *,
+        positional: bool = False,
+        missing: Iterable[str] = (),
     ) -> TableSchema:
         """Build a schema from the columns returned by `infer_columns`."""
-        return cls(tuple(columns), str(target), positional)
+        return cls(tuple(columns), str(target), positional, tuple(missing))
 
     @cached_property
     def features(self) -> tuple[Column, ...]:
@@ -99,7 +110,7 @@ class TableSchema:
         ColumnError
             A numeric column contains infinite values.
         """
-        frame = self.named(frame)
+        frame = without_words(self.named(frame), self.missing)
         position = self._positions(frame)
         parts: dict[str, Any] = {}
         dtypes = list(frame.dtypes)
@@ -121,13 +132,19 @@ class TableSchema:
     def to_json(self) -> dict[str, Any]:
         """Return the schema as JSON-ready values."""
         columns = [column.to_json() for column in self.columns]
-        return {"target": self.target, "positional": self.positional, "columns": columns}
+        return {
+            "target": self.target,
+            "positional": self.positional,
+            "missing": list(self.missing),
+            "columns": columns,
+        }
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> TableSchema:
         """Rebuild a schema from the output of `to_json`."""
         columns = tuple(Column.from_json(column) for column in record["columns"])
-        return cls(columns, record["target"], bool(record.get("positional", False)))
+        missing = tuple(record.get("missing", ()))
+        return cls(columns, record["target"], bool(record.get("positional", False)), missing)
 
     def named(self, frame: Any) -> pd.DataFrame:
         """Return a table with the column names of the training table.
@@ -249,6 +266,8 @@ def _example(series: pd.Series) -> Any:
 
 
 def _numeric(series: pd.Series, column: Column) -> np.ndarray:
+    if column.format == "":
+        series = typed(series)
     dtype, types = series.dtype, pd.api.types
     if types.is_complex_dtype(dtype):
         raise _mismatch(column, _example(series))
@@ -274,7 +293,8 @@ def _check_exceptions(column: Column, levels: Levels, wrong: np.ndarray) -> None
     example = levels.values[int(wrong.argmax())]
     if not column.exceptions and count > (1 - PARSEABLE) * sum(levels.counts):
         raise _mismatch(column, example)
-    logger.warning(
+    logger.log(
+        logging.INFO if column.exceptions else logging.WARNING,  # a finding of the fit
         "Column %r: %s (such as %.60r) not read as %s; treated as missing.",
         column.name,
         counted(count, "cell"),
@@ -288,7 +308,8 @@ def _boolean(series: pd.Series, column: Column) -> np.ndarray:
     table = truth_table(column.categories or ())
     values = [table.get(text.strip().lower(), np.nan) for text in levels.texts]
     encoded = levels.spread(np.array(values, dtype=np.float64), np.nan)
-    _count_unseen(column, int((np.isnan(encoded) & (levels.codes >= 0)).sum()))
+    words = [text.lower() not in MISSING_WORDS for text in levels.texts]
+    _count_unseen(column, int((np.isnan(encoded) & levels.spread(words, False)).sum()))
     return encoded
 
 
@@ -296,9 +317,20 @@ def _categorical(series: pd.Series, column: Column) -> pd.Categorical:
     levels = distinct(series)
     categories = pd.Index(list(column.categories or ()), dtype=object)
     indices = categories.get_indexer(pd.Index(levels.texts, dtype=object))
+    if (indices < 0).any():
+        # 1, "1.0" and "1.00" are the same number; codes with leading zeros are not numbers.
+        numbers = pd.Index([_number_text(text) for text in categories], dtype=object)
+        if numbers.is_unique:
+            texts = pd.Index([_number_text(text) for text in levels.texts], dtype=object)
+            indices = np.where(indices < 0, numbers.get_indexer(texts), indices)
     codes = levels.spread(indices.astype(np.intp), np.intp(-1))
     _count_unseen(column, int(((codes < 0) & (levels.codes >= 0)).sum()))
     return pd.Categorical.from_codes(codes, categories=categories)
+
+
+def _number_text(text: str) -> str:
+    """Return one spelling for numbers that tables write in several ways."""
+    return as_text(float(text)) if PLAIN_NUMBER.fullmatch(text) else text
 
 
 def _count_unseen(column: Column, count: int) -> None:

@@ -19,7 +19,7 @@ from metaauto.data.parsing import (
     number_format,
     numbers_of,
 )
-from metaauto.data.role_inference import MOSTLY
+from metaauto.data.role_inference import MOSTLY, missing_words
 from metaauto.errors import TargetError, UnknownName
 from metaauto.task import TASK_KINDS
 from metaauto.text import counted, listed_counts
@@ -173,15 +173,29 @@ def _is_text_class(name: str, levels: Levels, findings: list[Finding]) -> tuple[
 def without_missing_words(values: pd.Series, task: str = "auto") -> pd.Series:
     """Clear the cells with words for missing values, if the target is numbers."""
     storage = storage_of(str(values.name), values)
-    if storage not in ("text", "mixed") or task not in ("auto", "regression"):
+    if storage == "number" and values.isna().any():
+        return _whole(values)
+    if storage not in ("text", "mixed"):
         return values
     levels = distinct(values).merged()
+    values = values.mask(levels.codes < 0)
+    if task not in ("auto", "regression"):
+        return values
     words = np.array([text.strip().lower() in MISSING_WORDS for text in levels.values], dtype=bool)
     if not words.any() or (
         task == "auto" and _is_text_class(str(values.name), levels, findings=[])[0]
     ):
         return values
     return values.mask(levels.spread(words, False))
+
+
+def _whole(values: pd.Series) -> pd.Series:
+    """Return whole numbers, which pandas stores as floats where cells are empty, as integers."""
+    numbers = values.dropna()
+    is_float = pd.api.types.is_float_dtype(values.dtype)
+    if is_float and np.isfinite(numbers).all() and (numbers % 1 == 0).all():
+        return values.astype("Int64")
+    return values
 
 
 def _look_like_codes(sizes: np.ndarray, counts: np.ndarray) -> bool:
@@ -229,6 +243,9 @@ def _classes(name: str, levels: Levels, findings: list[Finding]) -> Target:
             "is a quantity.",
         )
     findings += _class_findings(name, classes, counts)
+    if any(isinstance(value, str) for value in classes):
+        found = missing_words(name, levels, "The target")
+        findings += [Finding(code, message, name) for code, message in found]
     kind = "binary" if len(classes) == 2 else "multiclass"
     return Target(kind, y, tuple(classes), tuple(int(c) for c in counts), findings)
 
@@ -257,7 +274,7 @@ def _class_findings(name: str, classes: list[Any], counts: np.ndarray) -> list[F
 
 def _plain(value: Any) -> Any:
     if isinstance(value, str):
-        return str(value)
+        return as_text(value)
     if isinstance(value, np.generic):
         value = value.item()
     return value if isinstance(value, (bool, int, float)) else as_text(value)

@@ -56,6 +56,8 @@ class FitOptions:
         Models or plugins to use exclusively, or to exclude.
     roles : mapping of str to str
         Column roles that override the inferred ones.
+    missing : sequence of str
+        Words for missing values, besides empty cells.
     ensemble_size : int
         Steps of ensemble selection; 1 gives the best single model.
     knowledge : bool or path
@@ -91,6 +93,7 @@ class FitOptions:
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     roles: Mapping[str, str] = field(default_factory=dict)
+    missing: Sequence[str] = ()
     ensemble_size: int = 50
     knowledge: bool | str | Path = True
     strategy: str = "knowledge"
@@ -114,7 +117,7 @@ class FitOptions:
                 f"memory must be a positive number of GiB (got {self.memory!r}).",
                 hint="Give GiB for all workers together, such as 8.",
             )
-        for name in ("include", "exclude"):
+        for name in ("include", "exclude", "missing"):
             value = getattr(self, name)
             if isinstance(value, str):
                 object.__setattr__(self, name, (value,))
@@ -190,6 +193,7 @@ class FitOptions:
                 "include",
                 "exclude",
                 "roles",
+                "missing",
                 "knowledge",
                 "strategy",
             )

@@ -193,6 +193,7 @@ def prepare_task(
         groups=options.groups,
         time=options.time,
         positive=options.positive,
+        missing=options.missing,
     )
     task = dataset.task
     metric = resolve_metric(

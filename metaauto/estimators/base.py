@@ -60,6 +60,7 @@ class AutoEstimator(BaseEstimator):
         random_state: Any = None,
         run_dir: str | Path | None = None,
         verbose: int = 0,
+        missing: Sequence[str] | None = None,
     ) -> None:
         self.budget = budget
         self.metric = metric
@@ -74,6 +75,7 @@ class AutoEstimator(BaseEstimator):
         self.random_state = random_state
         self.run_dir = run_dir
         self.verbose = verbose
+        self.missing = missing
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Any:
         """Search for the best model within the budget.
@@ -154,6 +156,7 @@ class AutoEstimator(BaseEstimator):
             trials=trials,
             cores=cores_of(self.n_jobs),
             memory=self.memory,
+            missing=self.missing or (),
             seed=seed_of(self.random_state),
             cv=self.cv,
             groups=None if groups is None else one_per_row(groups, "groups", rows),

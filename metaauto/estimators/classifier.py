@@ -61,6 +61,8 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
     verbose : int, default=0
         1 shows the progress: as one output in a notebook, as lines elsewhere; 2 prints every
         trial.
+    missing : sequence of str, optional
+        Words for missing values, besides empty cells.
 
     Attributes
     ----------

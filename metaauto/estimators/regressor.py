@@ -46,6 +46,8 @@ class AutoRegressor(RegressorMixin, AutoEstimator):
     verbose : int, default=0
         1 shows the progress: as one output in a notebook, as lines elsewhere; 2 prints every
         trial.
+    missing : sequence of str, optional
+        Words for missing values, besides empty cells.
 
     Attributes
     ----------

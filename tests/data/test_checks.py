@@ -38,7 +38,7 @@ def test_tables_that_cannot_be_used(frame, target, error, words):
 
 
 def test_no_usable_feature_is_left():
-    frame = pd.DataFrame({"x": [1] * 20, "id": np.arange(20), "y": ["a", "b"] * 10})
+    frame = pd.DataFrame({"x": [1] * 20, "void": np.nan, "y": ["a", "b"] * 10})
     with pytest.raises(ColumnError, match=r"no usable feature .*every row has the value 1"):
         prepare(frame, "y")
 
@@ -56,6 +56,7 @@ def test_left_out_and_nearly_empty_columns_are_said():
     found = {f.code: f for f in prepare(frame, "y").findings}
     assert found["dropped-constant"].column == "void"
     assert found["dropped-identifier"].column == "id"
+    assert "--role id=numeric" in found["dropped-identifier"].message
     assert found["mostly-missing"].column == "rare"
 
 

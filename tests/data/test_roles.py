@@ -25,8 +25,8 @@ SENTENCES = [f"the quick fox number {i} jumps over it" for i in range(N)]
 
 def role(values, name="x", **kwargs):
     series = pd.Series(values, name=name, **kwargs)
-    [column] = infer_columns(pd.DataFrame({name: series}))
-    return column
+    frame = pd.DataFrame({name: series}).assign(**{"other feature": np.sin(range(len(series)))})
+    return infer_columns(frame)[0]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,8 @@ def role(values, name="x", **kwargs):
         (SENTENCES, Role.TEXT),
         (["機械学習は面白い技術です第" + str(i) for i in range(N)], Role.TEXT),
         ([f"u-{i:04x}-{i * 7919 % 1000}" for i in range(N)], Role.IDENTIFIER),
-        (np.arange(N), Role.IDENTIFIER),
+        (np.arange(N), Role.NUMERIC),
+        ([f"name{'abcdefghij'[i % 10] * (i // 10 + 1)}" for i in range(N)], Role.CATEGORICAL),
         ([3] * N, Role.CONSTANT),
         (["a"] * N, Role.CONSTANT),
         ([None] * N, Role.CONSTANT),
@@ -109,7 +110,43 @@ def test_identifiers_are_told_by_name_and_numbers():
     assert role(np.arange(N) + 1, "Unnamed: 0").role is Role.IDENTIFIER
     assert role(np.arange(N), "year").role is Role.NUMERIC
     assert role(np.append(ids[:-1], ids[0]), "customer_id").role is Role.NUMERIC  # one twice
-    assert role(np.arange(5)).role is Role.NUMERIC
+    assert role(np.arange(5), "id").role is Role.NUMERIC
+
+
+@pytest.mark.parametrize("name", ["depth", "dose", "position", "experience", "x"])
+def test_counting_columns_are_features(name):
+    assert role(np.arange(N), name).role is Role.NUMERIC
+
+
+@pytest.mark.parametrize("name", ["price index", "row_height", "Order Nr", "index", "key"])
+def test_distinct_numbers_are_features_whatever_the_name(name):
+    assert role(RNG.permutation(N) * 3 + 7, name).role is Role.NUMERIC
+
+
+@pytest.mark.parametrize(
+    ("values", "role"),
+    [(np.arange(N), "numeric"), ([f"u-{i:04x}-{i}" for i in range(N)], "categorical")],
+)
+def test_identifiers_are_kept_on_demand_or_as_the_last_feature(values, role):
+    frame = pd.DataFrame({"id": values})
+    [column], [finding] = inspect_columns(frame)
+    assert (str(column.role), finding.code) == (role, "kept-identifier")
+    assert infer_columns(frame, {"id": "identifier"})[0].role is Role.IDENTIFIER
+    both = frame.assign(other=RNG.normal(size=N))
+    assert infer_columns(both)[0].role is Role.IDENTIFIER
+    assert str(infer_columns(both, {"id": role})[0].role) == role
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    name=st.sampled_from(["id", "row", "x", "key", "n"]),
+    values=st.lists(st.integers(0, 10**6), min_size=10, max_size=30, unique=True),
+    text=st.booleans(),
+)
+def test_the_last_feature_is_never_dropped(name, values, text):
+    cells = [f"c{value}" for value in values] if text else values
+    frame = pd.DataFrame({name: cells, "constant": 1})
+    assert any(column.role.is_used for column in infer_columns(frame))
 
 
 def test_what_a_column_says_of_itself():

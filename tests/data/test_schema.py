@@ -138,6 +138,7 @@ def test_numbers_dates_and_truth_in_other_dress():
 
 
 def test_exceptions_become_missing(caplog):
+    caplog.set_level(logging.INFO, "metaauto")
     seen = ["unknown", *map(str, range(30))]
     for values in (["nil"], ["nil", "3"], ["unknown", "3", "4"]):
         assert np.isnan(one(seen, values)[0])
