@@ -11,10 +11,11 @@ import pandas as pd
 
 from metaauto.data.cells import without_words
 from metaauto.data.checks import check_table, column_findings, find_leaks
+from metaauto.data.dates import as_date_list, date_format
 from metaauto.data.dtypes import arrow_cells, arrow_table, date_cells, float_cells, storage_of
 from metaauto.data.findings import Finding
 from metaauto.data.fingerprint import fingerprint
-from metaauto.data.parsing import as_date_list, date_format, distinct, number_format, numbers_of
+from metaauto.data.parsing import distinct, number_format, numbers_of
 from metaauto.data.positive import positive_class
 from metaauto.data.read import as_table
 from metaauto.data.roles import inspect_columns

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from metaauto.data.parsing import as_date_list, dense, distinct, numbers_of, to_nanoseconds
+from metaauto.data.dates import as_date_list, to_nanoseconds
+from metaauto.data.parsing import dense, distinct, numbers_of
 from metaauto.errors import ColumnError
 
 __all__ = ["arrow_cells", "arrow_table", "date_cells", "float_cells", "plain_block", "storage_of"]

@@ -10,15 +10,14 @@ import numpy as np
 import pandas as pd
 
 from metaauto.data.cells import typed
+from metaauto.data.dates import as_date_list, date_format
 from metaauto.data.dtypes import date_cells, float_cells, storage_of
 from metaauto.data.parsing import (
     MISSING_WORDS,
     TRUTH_WORDS,
     Levels,
     TextFormat,
-    as_date_list,
     as_number,
-    date_format,
     dense,
     distinct,
     number_format,

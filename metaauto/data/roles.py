@@ -12,17 +12,10 @@ import numpy as np
 import pandas as pd
 
 from metaauto.data.cells import typed
+from metaauto.data.dates import date_format
 from metaauto.data.dtypes import float_cells, plain_block, storage_of
 from metaauto.data.findings import Finding
-from metaauto.data.parsing import (
-    Levels,
-    TextFormat,
-    as_number,
-    date_format,
-    dense,
-    distinct,
-    number_format,
-)
+from metaauto.data.parsing import Levels, TextFormat, as_number, dense, distinct, number_format
 from metaauto.data.role_inference import (
     ColumnProfile,
     boolean_profile,

@@ -13,14 +13,13 @@ import numpy as np
 import pandas as pd
 
 from metaauto.data.cells import typed, without_words
+from metaauto.data.dates import NUMBER_DATES, as_date_list
 from metaauto.data.dtypes import arrow_cells, date_cells, float_cells
 from metaauto.data.parsing import (
     MISSING_WORDS,
-    NUMBER_DATES,
     PARSEABLE,
     PLAIN_NUMBER,
     Levels,
-    as_date_list,
     as_text,
     dense,
     distinct,

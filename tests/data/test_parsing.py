@@ -12,13 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaauto.data.parsing import (
-    MISSING_WORDS,
-    as_date_list,
-    as_number,
-    date_format,
-    number_format,
-)
+from metaauto.data.dates import as_date_list, date_format
+from metaauto.data.parsing import MISSING_WORDS, as_number, number_format
 
 DOCS = Path(__file__).parents[2] / "docs" / "data.md"
 amounts = st.lists(st.integers(-(10**11), 10**11).map(lambda cents: cents / 100), min_size=1)

@@ -13,7 +13,8 @@ from typing import Any
 
 from metaauto.api import Reader, ReadError
 from metaauto.builtin.readers.arff import parse_arff
-from metaauto.builtin.readers.delimited import read_delimited, read_text
+from metaauto.builtin.readers.delimited import read_delimited
+from metaauto.builtin.readers.text import read_text
 
 __all__ = ["READERS"]
 

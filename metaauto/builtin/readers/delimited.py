@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import bz2
 import csv
-import gzip
 import io
 import logging
-import lzma
 import re
-import sys
 import threading
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from metaauto.api import ReadError
+from metaauto.builtin.readers.text import read_text
 
-__all__ = ["read_bytes", "read_delimited", "read_text"]
+__all__ = ["read_delimited"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +28,6 @@ DECIMALS = 10
 """From this number of decimal fractions on, a whole number above them is a name."""
 MISSING = ("?",)
 """Words that are no evidence about the header, besides the empty one."""
-CODECS = ("utf-8", "utf-8-sig", "cp1252")
 
 _HEADER_LENGTH = 16_000_000
 _BLOCK = 1_000_000
@@ -40,8 +35,6 @@ _BLOCK = 1_000_000
 _WIDE = 1000
 _WITH_COMMA = re.compile(r"^(\s*[+-]?\d*),(\d+(?:[eE][+-]?\d+)?\s*)$")
 _FIELD_SIZE_LIMIT = threading.Lock()
-# macOS adds these members to the archives that it makes.
-_ARCHIVED_BY_MAC = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$)")
 # The first line by which a file tells Excel its delimiter.
 _SEP = re.compile(r'"?sep=([^\w\s]|[ \t])"?\r?\n(?=\s*\S)', re.IGNORECASE)
 _POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
@@ -78,89 +71,6 @@ def _any_field_size() -> Iterator[None]:
             yield
         finally:
             csv.field_size_limit(limit)
-
-
-def read_bytes(source: str) -> bytes:
-    """Read a file and decompress it if necessary; ``-`` is the standard input."""
-    if source == "-":
-        return sys.stdin.buffer.read()
-    openers: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-    suffix = source[source.rfind(".") :].lower()
-    try:
-        if suffix == ".zip":
-            return _unzipped(source)
-        with openers.get(suffix, open)(source, "rb") as file:
-            data: bytes = file.read()
-    except (gzip.BadGzipFile, zipfile.BadZipFile, lzma.LZMAError, EOFError) as error:
-        raise ReadError(
-            f"{source!r} is not a valid {suffix} file: {error}.",
-            hint="Copy or compress the file again.",
-        ) from error
-    return data
-
-
-def _unzipped(source: str) -> bytes:
-    with zipfile.ZipFile(source) as archive:
-        names = [name for name in archive.namelist() if not _ARCHIVED_BY_MAC.search(name)]
-        names = [name for name in names if not name.endswith("/")]
-        if len(names) != 1:
-            listed = ", ".join(names[:5]) or "nothing"
-            raise ReadError(
-                f"{source!r}: expected an archive with one file, got {len(names)} ({listed}).",
-                hint="Extract the archive and pass one of its files.",
-            )
-        return archive.read(names[0])
-
-
-def read_text(source: str) -> str:
-    """Read a text file as UTF-8 with or without byte order mark, else as Windows-1252."""
-    text = _text(read_bytes(source), source)
-    if not text.strip():
-        raise ReadError(f"{source!r} is empty.", hint="Check the path, or write the file again.")
-    return text.replace("\r", "\n") if "\r" in text and "\n" not in text else text
-
-
-def _text(data: bytes, source: str) -> str:
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return _decoded(data, "utf-16", source)
-    if b"\0" in data[:65536]:
-        raise ReadError(f"{source!r} is a binary file, not text.", hint=_binary_hint(data[:8]))
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        text = _decoded(data, "cp1252", source)
-        logger.warning(
-            "%r is not UTF-8 (byte %d); it is read as Windows-1252. Check non-ASCII letters.",
-            source,
-            error.start,
-        )
-        return text
-
-
-def _decoded(data: bytes, codec: str, source: str) -> str:
-    try:
-        return data.decode(codec)
-    except UnicodeDecodeError as error:
-        tried = codec if codec == "utf-16" else ", ".join(CODECS)
-        raise ReadError(
-            f"{source!r} is not text in a supported encoding (tried {tried}; byte {error.start}).",
-            hint="Save it as UTF-8, or read it with pandas.read_csv(encoding=...) and pass the "
-            "DataFrame.",
-        ) from error
-
-
-def _binary_hint(head: bytes) -> str:
-    kinds = {
-        b"PAR1": "It is a parquet file: use the suffix .parquet.",
-        b"PK": "It is a zip archive or an Excel workbook: save it as .csv, or use the suffix .zip.",
-        b"\x1f\x8b": "It is compressed: use the suffix .gz.",
-        b"SQLite": "It is an SQLite database: use sqlite:FILE?table=NAME.",
-        b"ARROW1": "It is a feather file: use the suffix .feather.",
-        b"FEA1": "It is a feather file: use the suffix .feather.",
-    }
-    return next(
-        (hint for start, hint in kinds.items() if head.startswith(start)), "Export it as text."
-    )
 
 
 def read_delimited(source: str, columns: Sequence[str] = ()) -> Any:
