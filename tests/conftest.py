@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -18,6 +19,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["METAAUTO_KNOWLEDGE"] = os.path.join(
         tempfile.gettempdir(), "metaauto-tests", "own.db"
     )
+    # A busy machine is no failure.
+    settings.register_profile("metaauto", deadline=None)
+    settings.load_profile("metaauto")
     # A background shell makes the tests and their child processes ignore SIGINT.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -173,10 +173,8 @@ class FitRunner:
                     executor.close()
                     self.remember(search, state)
             plugins.notify("fit_finished", model=model)
-            lines = summary_lines(model)
-            self.report(
-                "finished", "The model is ready.", score=model.facts["score"], summary=lines
-            )
+            score, lines = model.facts["score"], summary_lines(model)
+            self.report("finished", "The model is ready.", score=score, summary=lines)
         return model
 
     def interrupt(self) -> None:
@@ -421,9 +419,8 @@ class FitRunner:
 
     def deadline(self, share: float) -> Deadline:
         """Return the deadline after a share of the time left; without a time limit, none."""
-        if not self.clock.is_timed:
-            return Deadline()
-        return Deadline.after(max(share * self.clock.remaining(), 0.0))
+        seconds = max(share * self.clock.remaining(), 0.0)
+        return Deadline.after(seconds) if self.clock.is_timed else Deadline()
 
     @staticmethod
     def lock_timeout(seconds: float) -> float:
@@ -437,13 +434,13 @@ class FitRunner:
         ensemble, selection = self.select_ensemble(search)
         packed = PackedEnsemble(search, state, ensemble, self.clock, self.report, self._packed)
         with ExitStack() as stack:
-            setup = None
+            if executor is not None and not isinstance(self._problem, WorkerError):
+                return packed.select(selection, executor)
             if executor is None:
                 executor = stack.enter_context(LocalExecutor(1, memory=self._worker_memory))
-                setup = worker_setup(state, pack_objects(self.options.plugin_objects))
-            elif isinstance(self._problem, WorkerError):
+            else:
                 executor.close()
-                setup = worker_setup(state, pack_objects(self.options.plugin_objects))
+            setup = worker_setup(state, pack_objects(self.options.plugin_objects))
             return packed.select(selection, executor, setup)
 
     def assemble(
@@ -463,9 +460,8 @@ class FitRunner:
         self.report("stage", "Assembling the model")
         with self.clock.stage("assemble"):
             selection, packing = self.pack(search, state, executor)
-            members = [
-                replace(packing.members[n], weight=float(w)) for n, w in selection.weights.items()
-            ]
+            weights = selection.weights.items()
+            members = [replace(packing.members[n], weight=float(w)) for n, w in weights]
             trials, options = search.trials, self.options.to_json()
             out_of_fold = {n: np.asarray(search.out_of_fold(trials[n])) for n in selection.weights}
             model = assemble_model(
@@ -494,15 +490,11 @@ class FitRunner:
         """Add this fit to the user's own store; warn if the store cannot be written."""
         if not self.options.remember:
             return
-        problem = ""
         with self.clock.stage("remember"):
-            if self.clock.is_timed and self.clock.remaining() < -_MAX_OVERRUN:
-                problem = "This fit is not added to the knowledge store: time limit reached."
-            else:
-                try:
-                    timeout = self.lock_timeout(self.clock.remaining() + _MAX_OVERRUN)
-                    remember(state, search, timeout=timeout)
-                except (KnowledgeError, OSError) as error:
-                    problem = f"This fit is not added to the knowledge store: {error}"
-        if problem:
-            self.report.warn(problem)
+            try:
+                if self.clock.is_timed and self.clock.remaining() < -_MAX_OVERRUN:
+                    raise KnowledgeError("time limit reached.")
+                timeout = self.lock_timeout(self.clock.remaining() + _MAX_OVERRUN)
+                remember(state, search, timeout=timeout)
+            except (KnowledgeError, OSError) as error:
+                self.report.warn(f"This fit is not added to the knowledge store: {error}")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skops.io
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
@@ -115,6 +115,7 @@ def test_an_undeclared_type_is_named_and_not_constructed(loud_model, new_rows, t
     assert (loaded.predict(new_rows) == 4.0).all()
 
 
+@settings(deadline=None, max_examples=10)
 @given(others=st.sets(st.sampled_from(["other.A", "other.B"])), declares=st.booleans())
 def test_what_is_saved_can_be_loaded(models, tmp_path_factory, others, declares):
     """A member of a plugin is saved only with types that its plugin declares."""

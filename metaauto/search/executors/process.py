@@ -217,6 +217,8 @@ class Child:
 
     def last_stderr_line(self) -> str:
         """Return the last line of its standard error, empty if there is none."""
+        if self._errors.closed:
+            return ""
         self._errors.seek(0)
         lines = self._errors.read()[-4000:].decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
