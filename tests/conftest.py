@@ -19,7 +19,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["METAAUTO_KNOWLEDGE"] = os.path.join(
         tempfile.gettempdir(), "metaauto-tests", "own.db"
     )
-    # A busy machine is no failure.
+    # Examples take longer on a busy machine.
     settings.register_profile("metaauto", deadline=None)
     settings.load_profile("metaauto")
     # A background shell makes the tests and their child processes ignore SIGINT.

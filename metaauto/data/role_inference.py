@@ -291,9 +291,10 @@ def _exceptions(name: str, found: TextFormat, kind: str) -> tuple[tuple[str, str
     if not found.exceptions:
         return ()
     count = sum(found.exceptions.values())
+    problem = f"is not a {kind.removesuffix('s')} and" if count == 1 else f"are not {kind} and"
     message = (
         f"{counted(count, 'cell')} of column {name!r} ({max(1 - found.share, 0.0001):.2%}) "
-        f"{'is' if count == 1 else 'are'} not {kind} and treated as missing: "
+        f"{problem} treated as missing: "
         f"{listed_counts(found.exceptions)}. --role {name}=categorical keeps all cells as text."
     )
     return ((f"not-{kind}", message),)
