@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -15,6 +16,7 @@ from metaauto.data.parsing import MISSING_WORDS, PLAIN_NUMBER, as_number
 __all__ = ["is_text", "typed", "typed_table", "without_words"]
 
 _CODE = r"^-?0(\d+$|[xX])"
+_INFINITY = r"^\s*[+-]?(?i:inf(inity)?)\s*$"
 _SAMPLE = 100
 _GROUP_CELLS = 1_000_000
 
@@ -115,7 +117,7 @@ def typed(series: pd.Series) -> pd.Series:
         return series
     sample = [text.strip() for text in cells[: 10 * _SAMPLE].to_pylist() if text][:_SAMPLE]
     values: Any = None
-    if all(PLAIN_NUMBER.fullmatch(text) or text.lower() in MISSING_WORDS for text in sample):
+    if all(map(_may_be_number, sample)):
         values = _numbers(cells)
     if values is None:
         cells = pc.utf8_trim_whitespace(cells)
@@ -125,6 +127,11 @@ def typed(series: pd.Series) -> pd.Series:
     result = cells.to_pandas() if values is None else pd.Series(values)
     result.index, result.name = series.index, series.name
     return result
+
+
+def _may_be_number(text: str) -> bool:
+    is_number = PLAIN_NUMBER.fullmatch(text) or re.match(_INFINITY, text)
+    return bool(is_number) or text.lower() in MISSING_WORDS
 
 
 def _with_missing(cells: pa.ChunkedArray, mask: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -149,12 +156,19 @@ def _cast(cells: pa.ChunkedArray) -> np.ndarray | None:
         except pa.ArrowInvalid:
             continue
         values: np.ndarray = numbers.to_numpy()
-        if np.isinf(values).any():
+        infinite = np.isinf(values)
+        # Larger numbers than a float64 can hold are codes; the word infinity is reported later.
+        if infinite.any() and not _are_infinity(cells.filter(pa.array(infinite))):
             return None
         # Only whole numbers can be codes; the other cells need not be searched for zeros.
-        whole = cells.filter(pa.array(values % 1 == 0)) if values.dtype.kind == "f" else cells
+        is_float = values.dtype.kind == "f"
+        whole = cells.filter(pa.array(np.floor(values) == values)) if is_float else cells
         return None if _has_codes(whole) else values
     return None
+
+
+def _are_infinity(cells: pa.ChunkedArray) -> bool:
+    return bool(pc.all(pc.match_substring_regex(cells, _INFINITY)).as_py())
 
 
 def _has_codes(cells: pa.ChunkedArray) -> bool:

@@ -34,7 +34,7 @@ EXPECTED_FAILURES = {
 
 
 @parametrize_with_checks(
-    [AutoClassifier(include=["lda"], **ONE), AutoRegressor(include=["ridge"], **ONE)],
+    [AutoClassifier(include=["logistic"], **ONE), AutoRegressor(include=["ridge"], **ONE)],
     expected_failed_checks=lambda estimator: EXPECTED_FAILURES,
 )
 @pytest.mark.filterwarnings("ignore:.*SCIPY_ARRAY_API")

@@ -23,6 +23,8 @@ from metaauto.files import PREFIX, lock_folder, unlock_folder, working_directory
 
 __all__ = ["Child", "ConnectionListener", "connect_to_parent", "kill_tree"]
 
+_CLOSE_SECONDS = 1.0
+
 # The child imports metaauto from where the parent did, and never runs the user's __main__ again.
 _BOOT = """
 import json, sys
@@ -68,9 +70,10 @@ class ConnectionListener:
         self._accepted: dict[str, tuple[Connection, int]] = {}
         self.wake, self._waker = Pipe(duplex=False)
         self._closed = False
-        threading.Thread(
+        self._accepting = threading.Thread(
             target=self._accept_connections, name="metaauto-connections", daemon=True
-        ).start()
+        )
+        self._accepting.start()
 
     def _accept_connections(self) -> None:
         with self._listener:
@@ -130,6 +133,8 @@ class ConnectionListener:
         threading.Thread(
             target=self._unblock_accept, name="metaauto-unblock-accept", daemon=True
         ).start()
+        # It ends by removing the folder of the socket.
+        self._accepting.join(_CLOSE_SECONDS)
 
     def _unblock_accept(self) -> None:
         """Unblock the thread that waits in accept."""
