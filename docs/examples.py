@@ -122,6 +122,9 @@ def shorter(code: str) -> str:
     code = re.sub(r'(Auto\w+\()budget="[^"]*"', rf'\g<1>budget="{TRIALS} trials"', code)
     code = re.sub(r'\bbudget="[0-9.hms]+"', f"trials={TRIALS}", code)
     code = re.sub(r"\btrials=\d+", f"trials={TRIALS}", code)
+    if "include" not in code:
+        models = FAST.split(",")
+        code = re.sub(r'\btrials=\d+|\bbudget="\d+ trials"', rf"\g<0>, include={models}", code)
     if code.startswith("metaauto fit "):
         code = code if _LIMIT.search(code) else f"{code} --trials {TRIALS}"
         code = re.sub(r"^metaauto fit (?!.*--(?:include|resume))", rf"\g<0>--include {FAST} ", code)

@@ -136,10 +136,23 @@ def test_every_block_says_its_language():
         ("metaauto knowledge build --folder t", "metaauto knowledge build --folder t --budget 3s"),
         ("metaauto knowledge build --waves 1", "metaauto knowledge build --waves 1"),
         ("metaauto suggest a.csv", "metaauto suggest a.csv"),
-        ('metaauto.fit(X, budget="60s")', "metaauto.fit(X, trials=2)"),
-        ('AutoClassifier(budget="20 trials")', 'AutoClassifier(budget="2 trials")'),
-        ('AutoClassifier(budget="60s", n=1)', 'AutoClassifier(budget="2 trials", n=1)'),
-        ("fit(X, trials=20, seed=0)", "fit(X, trials=2, seed=0)"),
+        (
+            'metaauto.fit(X, budget="60s")',
+            "metaauto.fit(X, trials=2, include=['lda', 'ridge', 'knn'])",
+        ),
+        (
+            "metaauto.fit(X, trials=9, include=['qda'])",
+            "metaauto.fit(X, trials=2, include=['qda'])",
+        ),
+        (
+            'AutoClassifier(budget="20 trials")',
+            "AutoClassifier(budget=\"2 trials\", include=['lda', 'ridge', 'knn'])",
+        ),
+        (
+            'AutoClassifier(budget="60s", n=1)',
+            "AutoClassifier(budget=\"2 trials\", include=['lda', 'ridge', 'knn'], n=1)",
+        ),
+        ("fit(X, trials=20, seed=0)", "fit(X, trials=2, include=['lda', 'ridge', 'knn'], seed=0)"),
     ],
 )
 def test_examples_are_shortened(long, short):
