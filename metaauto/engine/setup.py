@@ -47,9 +47,6 @@ _MAX_CLASSES = 3
 _DESCRIBE_FROM = 20.0
 _DESCRIBE_SECONDS = 1.0
 _PREPARATION_FACTOR = 1.5
-_USUAL_MEMBERS = 8
-_SAVING_MARGIN = 1.5
-_IMPORT_SECONDS = 0.3
 
 
 def prepare_workers(state: FitState, executor: Executor, packed: bytes) -> None:
@@ -141,19 +138,14 @@ def holdout_seconds(selection: Selection, trials: Sequence[Trial], state: FitSta
 def saving_seconds(
     selection: Selection, trials: Sequence[Trial], workers: int, setup_seconds: float = 0.0
 ) -> float:
-    """Estimate the seconds in which workers check and convert the members of the final ensemble.
+    """Estimate the seconds in which workers load and check the members of the final ensemble.
 
-    The last selection may have more members than the current one: the missing ones up to a usual
-    number are taken to need the mean time of all candidates. The workers are new, because the last
-    jobs of the search are stopped.
+    The workers are new, because the last jobs of the search are stopped.
     """
-    candidates = [t.save_seconds for t in trials if t.loss is not None and t.save_seconds]
-    if not candidates:
-        return 0.0
     members = [trials[number].save_seconds for number in selection.weights]
-    missing = min(_USUAL_MEMBERS, len(candidates)) - len(members)
-    total = sum(members) + max(missing, 0) * sum(candidates) / len(candidates)
-    return _IMPORT_SECONDS + setup_seconds + _SAVING_MARGIN * max(total / workers, *members)
+    if not any(members):
+        return 0.0
+    return setup_seconds + max(sum(members) / workers, *members)
 
 
 def _describe_seconds(clock: Budget) -> float:

@@ -1,7 +1,8 @@
-"""Check the fold models of a trial and convert them to the format of model files, in a worker.
+"""Check the fold models of a trial in a worker, and convert them to the format of model files.
 
 Loading a fold model runs code of plugins, which may hang or crash. The process of the fit therefore
-handles only the bytes that a worker has checked; they are loaded when the model predicts.
+handles only the bytes that a worker has loaded and asked for a prediction; they are loaded when the
+model predicts or is saved.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import pandas as pd
@@ -39,6 +40,7 @@ __all__ = [
     "PackedModel",
     "PackedModels",
     "PackedTrial",
+    "SavedModel",
     "missing_row",
     "pack_estimators",
     "pack_trial",
@@ -48,43 +50,35 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-_seconds_per_byte: dict[str, float] = {}
-"""Time to convert a fold model, by component; measured in this process."""
-
 
 @dataclass
 class PackedModel:
-    """A fold model as bytes that are known to load; it is loaded when it is first used.
+    """The pickle of a fold model that a worker has loaded; it is loaded when it is first used.
 
     Parameters
     ----------
     data : bytes
-        Output of `dump_estimator`, or a pickle if skops cannot represent the model.
-    is_pickle : bool
-        Whether it is a pickle.
-    modules : tuple of str
-        Top-level modules of its types.
+        The pickle, from a worker of this fit.
     """
 
     data: bytes = field(repr=False)
-    is_pickle: bool = False
-    modules: tuple[str, ...] = ()
     _estimator: Any = field(default=None, repr=False, compare=False)
 
     def load(self) -> Any:
         """Return the estimator."""
         if self._estimator is None:
-            # The bytes come from this fit and not from a file.
-            load = pickle.loads if self.is_pickle else _load_own
-            self._estimator = load(self.data)
+            self._estimator = pickle.loads(self.data)
         return self._estimator
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_estimator": None}
 
 
-def _load_own(data: bytes) -> Any:
-    return load_estimator(data, TRUSTED_TYPES, trust=True)
+class SavedModel(NamedTuple):
+    """A fold model in the format of model files, and the top-level modules of its types."""
+
+    data: bytes
+    modules: tuple[str, ...]
 
 
 @dataclass
@@ -95,12 +89,9 @@ class PackedModels(Sequence[Any]):
     ----------
     folds : list of PackedModel
         By fold.
-    problem : ModelFileError, optional
-        Reason why they cannot be written to a model file.
     """
 
     folds: list[PackedModel]
-    problem: ModelFileError | None = None
 
     def __len__(self) -> int:
         return len(self.folds)
@@ -113,7 +104,7 @@ class PackedModels(Sequence[Any]):
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return PackedModels(self.folds[index], self.problem)
+            return PackedModels(self.folds[index])
         return self.folds[index].load()
 
     def __iter__(self) -> Iterator[Any]:
@@ -157,11 +148,10 @@ def types_trusted_for(model: str, registry: Registry) -> tuple[str, ...] | None:
 
 
 def verify_model(path: Path, model: str, registry: Registry, row: pd.DataFrame) -> float:
-    """Load a fold model and predict one row; return the seconds to load and to convert it.
+    """Load a fold model and predict one row; return the seconds.
 
     Called by the worker that fitted the model, so that a model which cannot be loaded fails its
-    trial. Only the first model of each component is converted; the seconds of the others are
-    those of the same number of bytes.
+    trial.
 
     Parameters
     ----------
@@ -175,22 +165,8 @@ def verify_model(path: Path, model: str, registry: Registry, row: pd.DataFrame) 
         One typed row, see `missing_row`.
     """
     started = time.monotonic()
-    estimator = _unpickled(path)
-    size = path.stat().st_size
-    if model in _seconds_per_byte:
-        _predicted(estimator, row)
-        return time.monotonic() - started + _seconds_per_byte[model] * size
-    loaded = time.monotonic()
-    try:
-        data = dump_estimator(estimator)
-        seconds = time.monotonic() - loaded
-        _check_loads(estimator, _load_again(model, types_trusted_for(model, registry), data), row)
-    except ModelFileError as error:
-        # It can be used in this process; saving reports it.
-        logger.debug("Model %s cannot be saved: %s", model, error)
-        seconds = time.monotonic() - loaded
-    _seconds_per_byte[model] = seconds / size
-    return loaded - started + seconds
+    _predicted(_unpickled(path), row)
+    return time.monotonic() - started
 
 
 def pack_trial(
@@ -202,7 +178,7 @@ def pack_trial(
     parts: Sequence[np.ndarray] = (),
     seconds: float = float("inf"),
 ) -> PackedTrial:
-    """Load, check and convert the fold models of a trial; predict the holdout with them.
+    """Load and check the fold models of a trial; predict the holdout with them.
 
     Parameters
     ----------
@@ -220,14 +196,10 @@ def pack_trial(
         No further part is predicted after this time.
     """
     deadline = Deadline.after(seconds)
-    plugin = evaluator.registry.entry("model", model).plugin.name
     estimators = [_unpickled(path) for path in files]
-    trusted = types_trusted_for(model, evaluator.registry)
-    try:
-        packed = PackedModels(pack_estimators(plugin, estimators, trusted, row))
-    except ModelFileError as error:
-        folds = [PackedModel(bytes(read_sealed(path)), is_pickle=True) for path in files]
-        packed = PackedModels(folds, error)
+    for estimator in estimators:
+        _predicted(estimator, row)
+    packed = PackedModels([PackedModel(bytes(read_sealed(path))) for path in files])
     if not parts:
         return PackedTrial(packed)
     found: list[tuple[np.ndarray, np.ndarray]] = []
@@ -255,7 +227,7 @@ def _unpickled(path: Path) -> Any:
 
 def pack_estimators(
     plugin: str, estimators: Sequence[Any], trusted: tuple[str, ...] | None, row: pd.DataFrame
-) -> list[PackedModel]:
+) -> list[SavedModel]:
     """Serialise fold models; check that the first one predicts the same after loading.
 
     Parameters
@@ -285,7 +257,7 @@ def pack_estimators(
             )
         if fold == 0:
             _check_loads(estimator, _load_again(plugin, trusted, data), row)
-        packed.append(PackedModel(data, modules=modules))
+        packed.append(SavedModel(data, modules))
     return packed
 
 

@@ -16,7 +16,7 @@ from metaauto.model import manifest as words
 from metaauto.model.archive import Entry, ModelArchive, write_archive
 from metaauto.model.final import FinalModel, Member
 from metaauto.model.manifest_schema import check_manifest
-from metaauto.model.packing import PackedModels, missing_row, pack_estimators
+from metaauto.model.packing import missing_row, pack_estimators
 from metaauto.model.serialization import load_estimator, trusted_types
 from metaauto.plugins.manager import SESSION, PluginSettings, load_plugins
 from metaauto.plugins.registry import Registry
@@ -110,12 +110,7 @@ def save_model(model: FinalModel, path: str | Path, on_unsavable: str = "drop") 
 
 def _pack(member: Member, number: int, row: Any) -> tuple[dict[str, Any], Blobs]:
     """Return the record of a member and its serialised fold models, checked to load."""
-    if isinstance(member.estimators, PackedModels):
-        if member.estimators.problem is not None:
-            raise member.estimators.problem
-        folds = member.estimators.folds
-    else:
-        folds = pack_estimators(member.plugin, member.estimators, member.trusted, row)
+    folds = pack_estimators(member.plugin, member.estimators, member.trusted, row)
     packed: Blobs = {}
     entries: list[dict[str, Any]] = []
     modules: set[str] = set()

@@ -21,7 +21,7 @@ __all__ = ["Ready", "Setup", "SetupFailure", "import_for_forks", "main", "serve"
 
 
 # By name: workers call the second one, and the search does not depend on it.
-_CHECK_MODULES = ("skops.io", "metaauto.model.packing")
+_CHECK_MODULES = ("metaauto.model.packing",)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class SetupFailure:
 
 
 def import_for_forks() -> None:
-    """Import what forked workers use, once for all: also the slow skops, which checks models."""
+    """Import what forked workers use, once for all."""
     from metaauto.plugins.manager import load_plugins
 
     import_common()
