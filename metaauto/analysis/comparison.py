@@ -15,7 +15,7 @@ from metaauto.model.manifest import scored_class_of
 from metaauto.model.save import read_manifest
 from metaauto.run import MARKER, RunRecord, read_run
 
-__all__ = ["Compared", "differing_options", "read_compared", "result"]
+__all__ = ["Compared", "differing_options", "of_run", "read_compared", "result"]
 
 _USED = ("metric_used", "task_used", "positive_used")
 _NO_OPTIONS = ("data", "target", "fingerprint", *_USED)
@@ -104,7 +104,7 @@ def read_compared(place: str | Path, name: str = "") -> Compared:
     path = Path(place).expanduser()
     name = name or str(place)
     if path.is_dir():
-        return _of_run(name, read_run(path))
+        return of_run(name, read_run(path))
     if not path.exists():
         raise ReadError(
             f"Model file or run directory not found: {str(place)!r}.",
@@ -133,7 +133,8 @@ def _of_model(name: str, manifest: Mapping[str, Any]) -> Compared:
     )
 
 
-def _of_run(name: str, record: RunRecord) -> Compared:
+def of_run(name: str, record: RunRecord) -> Compared:
+    """Return the fit of a run directory, from its record."""
     settings, result = record.settings, record.result
     metric = str(settings.get("metric_used") or "")
     known = METRICS.get(metric)

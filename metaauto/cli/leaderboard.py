@@ -83,11 +83,12 @@ def _of_model(model: str) -> dict[str, Any]:
 
 
 def _of_run(folder: str) -> dict[str, Any]:
-    from metaauto.analysis.comparison import read_compared
+    from metaauto.analysis.comparison import of_run
     from metaauto.analysis.leaderboard import run_leaderboard
     from metaauto.run import read_run
 
-    run, record = read_compared(folder), read_run(folder)
+    record = read_run(folder)
+    run = of_run(folder, record)
     notes = []
     if run.status == "running":
         notes = ["The run is not finished: it is running, or was killed and can be resumed."]

@@ -115,7 +115,7 @@ class TextFormat:
 
     @property
     def is_sufficient(self) -> bool:
-        """Whether the column is taken for numbers or dates."""
+        """Whether the column is read as numbers or dates."""
         return self.share >= PARSEABLE
 
 

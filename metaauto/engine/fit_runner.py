@@ -28,12 +28,12 @@ from metaauto.engine.setup import (
     check_options,
     check_splits,
     holdout_seconds,
+    members_seconds,
     new_ensemble,
     new_run,
     new_search,
     prepare_task,
     prepare_workers,
-    saving_seconds,
     worker_setup,
 )
 from metaauto.ensemble import AnytimeEnsemble, Selection
@@ -392,8 +392,8 @@ class FitRunner:
         state.plugins.notify("trial_finished", trial=trial)
         if current is not None and self.search is not None:
             trials = self.search.trials
-            saving = saving_seconds(current, trials, self.clock.cores, self._setup_seconds())
-            self.clock.keep(holdout_seconds(current, trials, state) + saving)
+            checking = members_seconds(current, trials, self.clock.cores, self._setup_seconds())
+            self.clock.keep(holdout_seconds(current, trials, state) + checking)
         needed = self.ensemble.keys if self.ensemble is not None else frozenset()
         # A resumed run continues a stopped trial with its finished folds.
         is_done = trial.is_over and trial.status is not Status.STOPPED

@@ -38,7 +38,7 @@ __all__ = [
     "new_search",
     "prepare_task",
     "prepare_workers",
-    "saving_seconds",
+    "members_seconds",
     "worker_setup",
 ]
 
@@ -135,14 +135,14 @@ def holdout_seconds(selection: Selection, trials: Sequence[Trial], state: FitSta
     return _PREPARATION_FACTOR * seconds
 
 
-def saving_seconds(
+def members_seconds(
     selection: Selection, trials: Sequence[Trial], workers: int, setup_seconds: float = 0.0
 ) -> float:
     """Estimate the seconds in which workers load and check the members of the final ensemble.
 
     The workers are new, because the last jobs of the search are stopped.
     """
-    members = [trials[number].save_seconds for number in selection.weights]
+    members = [trials[number].check_seconds for number in selection.weights]
     if not any(members):
         return 0.0
     return setup_seconds + max(sum(members) / workers, *members)

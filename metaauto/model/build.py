@@ -192,7 +192,7 @@ def pack_members(
     parts: Sequence[np.ndarray] = (),
     n_outputs: int = 1,
 ) -> Packing:
-    """Check and convert the fold models of the selected trials in workers.
+    """Load and check the fold models of the selected trials in workers.
 
     Parameters
     ----------
@@ -262,11 +262,11 @@ def _pack_job(
     size = sum(path.stat().st_size for path in files if path.is_file())
     is_timed = limit.at < float("inf")
     seconds = limit.remaining() if is_timed else UNTIMED_HARD_SECONDS
-    needed = _SLOWEST * trial.save_seconds + size / _LEAST_BYTES_PER_SECOND
+    needed = _SLOWEST * trial.check_seconds + size / _LEAST_BYTES_PER_SECOND
     needed += _START_SECONDS if is_timed else _UNTIMED_START_SECONDS
     needed += seconds if parts else 0.0
     # While other members wait, none may take all the time.
-    room = seconds if share == 1.0 else max(_LARGEST_SHARE * seconds, 2 * trial.save_seconds)
+    room = seconds if share == 1.0 else max(_LARGEST_SHARE * seconds, 2 * trial.check_seconds)
     call = partial(
         pack_trial,
         model=trial.configuration.model,

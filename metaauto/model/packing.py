@@ -33,7 +33,7 @@ from metaauto.model.serialization import (
 )
 from metaauto.plugins.manager import SESSION
 from metaauto.plugins.registry import Registry
-from metaauto.search.sealing import load_sealed, read_sealed
+from metaauto.search.sealing import read_sealed
 from metaauto.task import Role
 
 __all__ = [
@@ -147,7 +147,7 @@ def types_trusted_for(model: str, registry: Registry) -> tuple[str, ...] | None:
     return None if is_own else declared_types(registry)
 
 
-def verify_model(path: Path, model: str, registry: Registry, row: pd.DataFrame) -> float:
+def verify_model(path: Path, row: pd.DataFrame) -> float:
     """Load a fold model and predict one row; return the seconds.
 
     Called by the worker that fitted the model, so that a model which cannot be loaded fails its
@@ -157,15 +157,11 @@ def verify_model(path: Path, model: str, registry: Registry, row: pd.DataFrame) 
     ----------
     path : Path
         The pickled fold model.
-    model : str
-        Name of its component.
-    registry : Registry
-        Installed components.
     row : DataFrame
         One typed row, see `missing_row`.
     """
     started = time.monotonic()
-    _predicted(_unpickled(path), row)
+    _predicted(_loaded(path)[1], row)
     return time.monotonic() - started
 
 
@@ -196,10 +192,13 @@ def pack_trial(
         No further part is predicted after this time.
     """
     deadline = Deadline.after(seconds)
-    estimators = [_unpickled(path) for path in files]
-    for estimator in estimators:
+    models, estimators = [], []
+    for path in files:
+        data, estimator = _loaded(path)
         _predicted(estimator, row)
-    packed = PackedModels([PackedModel(bytes(read_sealed(path))) for path in files])
+        models.append(PackedModel(data))
+        estimators.append(estimator)
+    packed = PackedModels(models)
     if not parts:
         return PackedTrial(packed)
     found: list[tuple[np.ndarray, np.ndarray]] = []
@@ -212,10 +211,12 @@ def pack_trial(
     return PackedTrial(packed, len(found), value, known)
 
 
-def _unpickled(path: Path) -> Any:
+def _loaded(path: Path) -> tuple[bytes, Any]:
+    """Return the pickle of a fold model, and the model."""
+    data = bytes(read_sealed(path))
     try:
-        return load_sealed(path)
-    except (MemoryError, RunError):
+        return data, pickle.loads(data)
+    except MemoryError:
         raise
     except Exception as error:
         # Unpickling a damaged file or a model of a plugin may raise anything.
@@ -287,11 +288,15 @@ def _always_trusted() -> tuple[str, ...]:
     return tuple(trusted_types(Registry()))
 
 
+def _prediction(estimator: Any, row: Any) -> np.ndarray:
+    method = "predict_proba" if hasattr(estimator, "predict_proba") else "predict"
+    return np.asarray(getattr(estimator, method)(row), dtype=np.float64)
+
+
 def _predicted(estimator: Any, row: Any) -> np.ndarray | None:
     """Return the prediction of a row; None if the model rejects a row of missing values."""
-    method = "predict_proba" if hasattr(estimator, "predict_proba") else "predict"
     try:
-        return np.asarray(getattr(estimator, method)(row), dtype=np.float64)
+        return _prediction(estimator, row)
     except Exception as error:
         logger.debug("No prediction for a row of missing values: %s", error)
         return None
@@ -302,9 +307,8 @@ def _check_loads(estimator: Any, copy: Any, row: Any) -> None:
     expected = _predicted(estimator, row)
     if expected is None:
         return
-    method = "predict_proba" if hasattr(estimator, "predict_proba") else "predict"
     try:
-        found = np.asarray(getattr(copy, method)(row), dtype=np.float64)
+        found = _prediction(copy, row)
     except Exception as error:
         raise ModelFileError(
             f"after saving and loading it fails with {type(error).__name__}: {error}",

@@ -99,20 +99,20 @@ def mean_of_folds(
     """Return the mean over the fold models (0 if none is finite), and a 0/1 mask of finite rows."""
     total: Any = 0.0
     count = np.zeros(len(frame))
-    for estimator in estimators:
-        with _threads_for(len(frame)):
+    with _threads_for(len(frame)):
+        for estimator in estimators:
             value = _predict(name, *last_step(estimator, frame, selected), n_classes)
-        finite = np.isfinite(value).all(axis=1) if n_classes else np.isfinite(value)
-        if not finite.all():
-            logger.warning(
-                "Model %s gave NaN or infinity for %d rows; "
-                "using the other ensemble members for these rows.",
-                name,
-                int((~finite).sum()),
-            )
-            value[~finite] = 0.0
-        total = total + value
-        count += finite
+            finite = np.isfinite(value).all(axis=1) if n_classes else np.isfinite(value)
+            if not finite.all():
+                logger.warning(
+                    "Model %s gave NaN or infinity for %d rows; "
+                    "using the other ensemble members for these rows.",
+                    name,
+                    int((~finite).sum()),
+                )
+                value[~finite] = 0.0
+            total = total + value
+            count += finite
     divisor = np.maximum(count, 1.0)
     return total / (divisor[:, None] if n_classes else divisor), (count > 0).astype(np.float64)
 

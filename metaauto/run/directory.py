@@ -253,7 +253,7 @@ class RunDirectory:
                     "model": str,
                     "error": str,
                     "detail": str,
-                    "save_seconds": float,
+                    "check_seconds": float,
                 },
                 ("trial", "fold"),
             ),

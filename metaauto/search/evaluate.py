@@ -50,12 +50,12 @@ class _Prepared:
 
 
 class _Timing(NamedTuple):
-    """Seconds of fitting, of predicting, of waiting for a processor while fitting, of saving."""
+    """Seconds of fitting, of predicting, of waiting for a processor while fitting, of checking."""
 
     fit: float
     predict: float
     queued: float
-    save: float
+    check: float
 
 
 class Evaluator:
@@ -77,8 +77,8 @@ class Evaluator:
     keeps_models : bool
         Whether models are written.
     verify : callable, optional
-        ``verify(path, model, registry) -> seconds`` loads a written model and returns the seconds
-        that saving it will take; called for jobs with ``verify``.
+        ``verify(path) -> seconds`` loads a written model and asks it for a prediction; called for
+        jobs with ``verify``.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Evaluator:
         threads: int = 1,
         by_value: bool = False,
         keeps_models: bool = True,
-        verify: Callable[[Path, str, Registry], float] | None = None,
+        verify: Callable[[Path], float] | None = None,
     ) -> None:
         self.inputs = inputs
         self.verify = verify
@@ -131,7 +131,7 @@ class Evaluator:
             memory=peak_memory(),
             prediction=f"predictions/{job.stem}.npy",
             model=f"models/{job.stem}.pkl" if self.keeps_models else "",
-            save_seconds=spent.save,
+            check_seconds=spent.check,
         )
 
     def _run(self, job: Job, deadline: Deadline) -> _Timing:
@@ -142,18 +142,18 @@ class Evaluator:
         prediction = predict_fold(final, X_validation, self.inputs.task)
         predicted = time.monotonic()
         write_whole(self.folder / f"predictions/{job.stem}.npy", lambda f: np.save(f, prediction))
-        save = 0.0
+        check = 0.0
         if self.keeps_models:
             path = self.folder / f"models/{job.stem}.pkl"
             write_whole(path, lambda f: self._dump(pipeline, f))
-            if job.verify and self.verify is not None:
-                save = self._verify(path, job.configuration.model)
-        return _Timing(fitted - started, predicted - fitted, queued, save)
+            if job.verify:
+                check = self._verify(path)
+        return _Timing(fitted - started, predicted - fitted, queued, check)
 
-    def _verify(self, path: Path, model: str) -> float:
-        """Return the seconds to save a written model; delete it if it cannot be loaded."""
+    def _verify(self, path: Path) -> float:
+        """Return the seconds to check a written model; delete it if it cannot be loaded."""
         try:
-            return 0.0 if self.verify is None else self.verify(path, model, self.registry)
+            return 0.0 if self.verify is None else self.verify(path)
         except Exception:
             path.unlink()
             raise

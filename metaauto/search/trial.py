@@ -70,8 +70,7 @@ class Job:
     hard_seconds : float
         The worker is killed after this time.
     verify : bool
-        Whether the worker also checks that the fitted model can be loaded, and measures the time
-        to save it.
+        Whether the worker also checks that the fitted model can be loaded, and measures the time.
     """
 
     trial: int
@@ -220,9 +219,9 @@ class Outcome:
         Cause of a failure, one line.
     detail : str
         Traceback of a failure.
-    save_seconds : float
-        Seconds to load the fold model and to convert it to the format of model files, measured on
-        one fold of a trial; 0 on the others.
+    check_seconds : float
+        Seconds to load the fold model and to predict one row, measured on one fold of a trial; 0
+        on the others.
     """
 
     trial: int
@@ -237,7 +236,7 @@ class Outcome:
     model: str = ""
     error: str = ""
     detail: str = ""
-    save_seconds: float = 0.0
+    check_seconds: float = 0.0
 
     @property
     def prediction_file(self) -> str:
@@ -310,10 +309,9 @@ class Trial:
         return sum(outcome.seconds for outcome in self.outcomes.values())
 
     @property
-    def save_seconds(self) -> float:
-        """Return the expected seconds to check its fold models and to save them."""
-        each = max((outcome.save_seconds for outcome in self.outcomes.values()), default=0.0)
-        # The first fold model is also loaded from the saved form, which takes about as long.
+    def check_seconds(self) -> float:
+        """Return the expected seconds to check its fold models, with a margin of one fold."""
+        each = max((outcome.check_seconds for outcome in self.outcomes.values()), default=0.0)
         return each * (len(self.outcomes) + 1)
 
     @property

@@ -16,7 +16,7 @@ from metaauto.data import plan_splits
 from metaauto.engine.dry_run import plan_fit
 from metaauto.engine.fit_runner import FitRunner
 from metaauto.engine.options import FitOptions
-from metaauto.engine.setup import check_splits, prepare_task, saving_seconds
+from metaauto.engine.setup import check_splits, members_seconds, prepare_task
 from metaauto.ensemble import Selection
 from metaauto.errors import MetaautoError, ReadError, Refused, UnknownName
 from metaauto.plugins.manager import PluginSettings, load_plugins
@@ -156,23 +156,23 @@ def trials_of(seconds) -> list[Trial]:
     for number, each in enumerate(seconds, start=1):
         trial = Trial(number, Configuration("lda"), "knowledge", loss=0.5)
         trial.outcomes[0] = Outcome(number, 0, Status.SUCCESS)
-        trial.outcomes[1] = Outcome(number, 1, Status.SUCCESS, save_seconds=each)
+        trial.outcomes[1] = Outcome(number, 1, Status.SUCCESS, check_seconds=each)
         trials.append(trial)
     return trials
 
 
 @given(data=st.data(), seconds=SECONDS, workers=st.integers(1, 8))
-def test_saving_seconds_cover_the_selected_members(data, seconds, workers):
+def test_members_seconds_cover_the_selected_members(data, seconds, workers):
     trials = trials_of(seconds)
     chosen = data.draw(st.sets(st.integers(1, len(seconds)), min_size=1))
-    found = saving_seconds(Selection(dict.fromkeys(chosen, 1.0), 0.5, 0.5), trials, workers)
+    found = members_seconds(Selection(dict.fromkeys(chosen, 1.0), 0.5, 0.5), trials, workers)
     needed = [3 * seconds[number - 1] for number in chosen]
     assert found >= max(needed)
     assert found >= sum(needed) / workers
-    assert found >= saving_seconds(
+    assert found >= members_seconds(
         Selection(dict.fromkeys(chosen, 1.0), 0.5, 0.5), trials, workers + 1
     )
 
 
-def test_saving_seconds_are_zero_before_the_first_model():
-    assert saving_seconds(Selection({0: 1.0}, 1.0, 1.0), trials_of([]), 2) == 0.0
+def test_members_seconds_are_zero_before_the_first_model():
+    assert members_seconds(Selection({0: 1.0}, 1.0, 1.0), trials_of([]), 2) == 0.0

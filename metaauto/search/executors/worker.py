@@ -20,10 +20,6 @@ from metaauto.search.sealing import use_key, user_key
 __all__ = ["Ready", "Setup", "SetupFailure", "import_for_forks", "main", "serve"]
 
 
-# By name: workers call the second one, and the search does not depend on it.
-_CHECK_MODULES = ("metaauto.model.packing",)
-
-
 @dataclass(frozen=True)
 class Setup:
     """The setup that a worker receives before its first job.
@@ -76,8 +72,8 @@ def import_for_forks() -> None:
 
     import_common()
     load_plugins(PluginSettings(only=()))
-    for name in _CHECK_MODULES:
-        importlib.import_module(name)
+    # By name: workers call it, and the search does not depend on it.
+    importlib.import_module("metaauto.model.packing")
 
 
 def import_common() -> None:
