@@ -6,7 +6,7 @@ anywhere in memory, or make a prediction run forever.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,8 @@ _NODES = (
 )
 _LEAVES = ("leaf_value", "leaf_weight", "leaf_count")
 _OTHER = ("num_leaves", "num_cat", "cat_boundaries", "cat_threshold", "is_linear", "shrinkage")
-_KNOWN = frozenset((*_NODES, *_LEAVES, *_OTHER))
+_ARRAYS = frozenset((*_NODES, *_LEAVES))
+_KNOWN = frozenset((*_ARRAYS, *_OTHER))
 _NO_DIGITS = str.maketrans("", "", "0123456789- ")
 _END = "end of trees\n"
 # A tree sends a row left or right by the bits 1 and 2; the bits 4 and 8 say what is missing.
@@ -77,43 +78,58 @@ def check_model_text(text: str, n_features: int, n_classes: int) -> str:
     sizes = _integers(header["tree_sizes"])
     _require(len(sizes) > 0 and len(sizes) % per_round == 0 and (sizes > 0).all(), "trees")
     # LightGBM finds the trees by their sizes, in parallel.
-    end = 0
+    end, trees = 0, []
     for number, size in enumerate(sizes.tolist()):
         start, end = end, end + size
         title, *lines = rest[start:end].split("\n")
         _require(title == f"Tree={number}" and lines[-3:] == ["", "", ""], "trees")
-        _check_tree(_fields(lines[:-3], _KNOWN), n_features)
+        trees.append(_fields(lines[:-3], _KNOWN))
+        _check_lengths(trees[-1])
     _require(rest[end:].startswith(_END), "trees")
+    _check_nodes([tree for tree in trees if tree["num_leaves"] != "1"], n_features)
     # Next come the parameters of the training, which LightGBM reads without checks.
     return f"{head}\n\n{rest[:end]}{_END}"
 
 
-def _check_tree(tree: Mapping[str, str], n_features: int) -> None:
+def _check_lengths(tree: Mapping[str, str]) -> None:
+    """Check that each line of a tree has one value per node or leaf."""
     _require({"num_leaves", "num_cat", "leaf_value", "is_linear", "shrinkage"} <= tree.keys())
-    n_leaves, n_categorical = int(tree["num_leaves"]), int(tree["num_cat"])
-    _require(n_leaves >= 1 and n_categorical >= 0 and tree["is_linear"] == "0")
-    _require(tree["leaf_value"].count(" ") == n_leaves - 1)
+    n_leaves = int(tree["num_leaves"])
+    _require(n_leaves >= 1 and int(tree["num_cat"]) >= 0 and tree["is_linear"] == "0")
+    _require(tree["num_leaves"] == str(n_leaves) and tree["leaf_value"].count(" ") == n_leaves - 1)
     if n_leaves == 1:
         return
-    _require({*_NODES, *_LEAVES} <= tree.keys())
-    for names, count in ((_NODES, n_leaves - 1), (_LEAVES, n_leaves)):
-        for name in names:
-            _require(tree[name].count(" ") == count - 1)
-    place = np.arange(n_leaves - 1)
+    _require(_ARRAYS <= tree.keys())
+    _require(all(tree[name].count(" ") == n_leaves - 2 for name in _NODES))
+    _require(all(tree[name].count(" ") == n_leaves - 1 for name in _LEAVES))
+
+
+def _check_nodes(trees: Sequence[Mapping[str, str]], n_features: int) -> None:
+    """Check the nodes of all trees at once: a model may have thousands of small trees."""
+    if not trees:
+        return
+    leaves = np.array([int(tree["num_leaves"]) for tree in trees])
+    n_leaves = np.repeat(leaves, leaves - 1)
+    place = np.concatenate([np.arange(count - 1) for count in leaves])
     for name in ("left_child", "right_child"):
-        child = _integers(tree[name])
+        child = _integers(" ".join(tree[name] for tree in trees))
         # Leaves have negative numbers. Nodes follow their parent, so that every path ends.
         is_valid = (child > place) & (child < n_leaves - 1)
         _require(np.where(child < 0, ~child < n_leaves, is_valid).all())
-    feature, decision = _integers(tree["split_feature"]), _integers(tree["decision_type"])
+    feature = _integers(" ".join(tree["split_feature"] for tree in trees))
+    decision = _integers(" ".join(tree["decision_type"] for tree in trees))
     _require(((feature >= 0) & (feature < n_features)).all(), "features")
     _require(((decision >= 0) & (decision <= _MAX_DECISION)).all())
-    _check_categories(tree, decision & _IS_CATEGORICAL != 0, n_categorical)
+    is_split = decision & _IS_CATEGORICAL != 0
+    if not is_split.any() and all(tree["num_cat"] == "0" for tree in trees):
+        return
+    for tree, split in zip(trees, np.split(is_split, np.cumsum(leaves - 1)[:-1]), strict=True):
+        _check_categories(tree, split, int(tree["num_cat"]))
 
 
 def _check_categories(tree: Mapping[str, str], split: np.ndarray, n_categorical: int) -> None:
-    _require(n_categorical > 0 or not split.any(), "categories")
     if n_categorical == 0:
+        _require(not split.any(), "categories")
         return
     _require({"cat_boundaries", "cat_threshold"} <= tree.keys(), "categories")
     bounds, bits = _integers(tree["cat_boundaries"]), _integers(tree["cat_threshold"])
