@@ -313,16 +313,28 @@ class FitRunner:
         return search
 
     def restore_trials(self, search: Search, state: FitState) -> None:
-        """Restore the trials of an interrupted run, and subtract its seconds from the budget."""
+        """Restore the trials of an interrupted run, and subtract its seconds from the budget.
+
+        A damaged or foreign fold model costs its member; a run without any other is refused.
+        """
         stored, folder = state.run.stored(), state.run.path
+        problem, is_usable = None, False
         for trial in restored_trials(stored.trials, stored.outcomes, folder):
             search.restore(trial)
             models = trial.files(folder, "model")
+            try:
+                for path in models:
+                    check_sealed(path)
+            except RunError as error:
+                problem = error
+                self.report.warn(f"{trial.name} is dropped: {error}")
+                continue
             # Models outside of every ensemble were deleted to save disk space.
-            for path in models:
-                check_sealed(path)
             if len(models) == len(state.splits.folds) and all(path.is_file() for path in models):
                 self.update_ensemble(trial, search)
+                is_usable = True
+        if problem is not None and not is_usable:
+            raise problem
         self.clock.use_up(stored.seconds if self.clock.is_timed else 0.0)
 
     def run_trials(self, search: Search, state: FitState) -> None:

@@ -163,8 +163,9 @@ def test_what_a_column_says_of_itself():
     )
 
 
-def test_text_that_names_infinity_is_no_number():
-    assert role(["inf", "1", "2", "1"]).role is Role.CATEGORICAL
+def test_the_word_infinity_is_a_number_in_a_column_of_numbers_alone():
+    assert role(["inf", "1", "2", "1"]).role is Role.NUMERIC
+    assert role(["inf", "a", "b", "a"]).role is Role.CATEGORICAL
 
 
 def test_mixed_types_and_ambiguous_dates_are_said():
