@@ -148,7 +148,7 @@ def types_trusted_for(model: str, registry: Registry) -> tuple[str, ...] | None:
 
 
 def verify_model(path: Path, row: pd.DataFrame) -> float:
-    """Load a fold model and predict one row; return the seconds.
+    """Load a fold model and predict one row; return the seconds of loading.
 
     Called by the worker that fitted the model, so that a model which cannot be loaded fails its
     trial.
@@ -161,8 +161,10 @@ def verify_model(path: Path, row: pd.DataFrame) -> float:
         One typed row, see `missing_row`.
     """
     started = time.monotonic()
-    _predicted(_loaded(path)[1], row)
-    return time.monotonic() - started
+    estimator = _loaded(path)[1]
+    seconds = time.monotonic() - started
+    _predicted(estimator, row)
+    return seconds
 
 
 def pack_trial(
@@ -195,9 +197,10 @@ def pack_trial(
     models, estimators = [], []
     for path in files:
         data, estimator = _loaded(path)
-        _predicted(estimator, row)
         models.append(PackedModel(data))
         estimators.append(estimator)
+    # The folds differ in what they learned, not in their code.
+    _predicted(estimators[0], row)
     packed = PackedModels(models)
     if not parts:
         return PackedTrial(packed)

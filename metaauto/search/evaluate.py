@@ -77,7 +77,7 @@ class Evaluator:
     keeps_models : bool
         Whether models are written.
     verify : callable, optional
-        ``verify(path) -> seconds`` loads a written model and asks it for a prediction; called for
+        ``verify(path) -> seconds of loading`` also asks a written model for a prediction; called for
         jobs with ``verify``.
     """
 

@@ -220,8 +220,7 @@ class Outcome:
     detail : str
         Traceback of a failure.
     check_seconds : float
-        Seconds to load the fold model and to predict one row, measured on one fold of a trial; 0
-        on the others.
+        Seconds to load the fold model, measured on one fold of a trial; 0 on the others.
     """
 
     trial: int
