@@ -77,6 +77,7 @@ _ENSEMBLE_SHARE = 0.03
 _MAX_OVERRUN = 0.5
 _LOCK_SHARE = 0.05
 _LOCK_SECONDS = 30.0
+_NEW_WORKER_SECONDS = 5.0
 
 
 def fit(
@@ -335,7 +336,10 @@ class FitRunner:
                 is_usable = True
         if problem is not None and not is_usable:
             raise problem
-        self.clock.use_up(stored.seconds if self.clock.is_timed else 0.0)
+        self.reserve_end(search, state, _NEW_WORKER_SECONDS)
+        if self.clock.is_timed:
+            # The steps after the search run again, also if the budget was used up.
+            self.clock.use_up(min(stored.seconds, max(self.clock.for_search(), 0.0)))
 
     def run_trials(self, search: Search, state: FitState) -> None:
         """Search until the budget is used, `stop` is called, or Ctrl-C."""
@@ -402,15 +406,20 @@ class FitRunner:
         self.report.trial_finished(trial, state, best)
         self.recorder(state).record_status("running", self.clock.elapsed())
         state.plugins.notify("trial_finished", trial=trial)
-        if current is not None and self.search is not None:
-            trials = self.search.trials
-            checking = members_seconds(current, trials, self.clock.cores, self._setup_seconds())
-            self.clock.keep(holdout_seconds(current, trials, state) + checking)
+        if self.search is not None:
+            self.reserve_end(self.search, state, self._setup_seconds())
         needed = self.ensemble.keys if self.ensemble is not None else frozenset()
         # A resumed run continues a stopped trial with its finished folds.
         is_done = trial.is_over and trial.status is not Status.STOPPED
         if is_done and trial.number not in needed:
             state.run.forget_models(o.model for o in trial.outcomes.values() if o.model)
+
+    def reserve_end(self, search: Search, state: FitState, setup_seconds: float) -> None:
+        """Reserve the time to check the members of the current ensemble and to score the holdout."""
+        current, trials = self.selection, search.trials
+        if current is not None:
+            checking = members_seconds(current, trials, self.clock.cores, setup_seconds)
+            self.clock.keep(holdout_seconds(current, trials, state) + checking)
 
     def select_ensemble(self, search: Search) -> tuple[AnytimeEnsemble, Selection]:
         """Select the final ensemble, within half of the time left."""

@@ -570,7 +570,6 @@ def copy_of(run: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(run, tmp_path / "run"))
 
 
-@POSIX
 class Attack:
     def __init__(self, path):
         self.path = path
@@ -579,6 +578,7 @@ class Attack:
         return Path.touch, (self.path,)
 
 
+@POSIX
 class TestResume:
     def test_a_killed_run_goes_on_and_comes_to_the_same_end(self, killed, tmp_path):
         os.environ.pop("PYTEST_CURRENT_TEST", None)
@@ -613,6 +613,17 @@ class TestResume:
         again = metaauto.fit(None, resume=run, on_event=story, **options)
         assert "trial_started" not in story.kinds()
         assert plain(again.leaderboard) == plain(first.leaderboard)
+
+    def test_a_run_whose_time_is_used_up_gives_its_whole_ensemble(self, killed, tmp_path):
+        run = copy_of(killed, tmp_path)
+        with RunDirectory.open(run) as opened:
+            opened.record_status("running", 1e6)
+        story = Story()
+        options = {"memory": 2.0, "cores": 1, "plugins": NO_PLUGINS, "budget": "60s"}
+        model = metaauto.fit(None, resume=run, on_event=story, **options)
+        assert "trial_started" not in story.kinds()
+        assert "dummy-0" not in [member.name for member in model.members]
+        assert not [text for text in story.messages("warning") if "dropped" in text]
 
     def test_lost_files_are_made_again(self, killed, tmp_path):
         run = copy_of(killed, tmp_path)
