@@ -415,7 +415,7 @@ class FitRunner:
             state.run.forget_models(o.model for o in trial.outcomes.values() if o.model)
 
     def reserve_end(self, search: Search, state: FitState, setup_seconds: float) -> None:
-        """Reserve the time to check the members of the current ensemble and to score the holdout."""
+        """Reserve the time to check the members of the ensemble and to score the holdout."""
         current, trials = self.selection, search.trials
         if current is not None:
             checking = members_seconds(current, trials, self.clock.cores, setup_seconds)

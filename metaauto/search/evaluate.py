@@ -77,8 +77,8 @@ class Evaluator:
     keeps_models : bool
         Whether models are written.
     verify : callable, optional
-        ``verify(path) -> seconds of loading`` also asks a written model for a prediction; called for
-        jobs with ``verify``.
+        ``verify(path) -> seconds of loading`` also asks a written model for a prediction; called
+        for jobs with ``verify``.
     """
 
     def __init__(

@@ -99,7 +99,7 @@ def _check_lengths(tree: Mapping[str, str]) -> None:
     _require(tree["num_leaves"] == str(n_leaves) and tree["leaf_value"].count(" ") == n_leaves - 1)
     if n_leaves == 1:
         return
-    _require(_ARRAYS <= tree.keys())
+    _require(tree.keys() >= _ARRAYS)
     _require(all(tree[name].count(" ") == n_leaves - 2 for name in _NODES))
     _require(all(tree[name].count(" ") == n_leaves - 1 for name in _LEAVES))
 
