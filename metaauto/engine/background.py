@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metaauto.engine.fit_runner import FitRunner
-from metaauto.engine.options import FitOptions
+from metaauto.engine.options import FitOptions, with_named_options
 from metaauto.errors import MetaautoError, NoModelFitted, SettingError
 from metaauto.events import Event
 from metaauto.fit_state import FitState
@@ -40,6 +40,7 @@ class Best:
     trials: int
 
 
+@with_named_options
 def start(data: Any, target: Any = None, *, resume: Any = None, **options: Any) -> Run:
     """Start a fit in the background.
 

@@ -22,7 +22,7 @@ from metaauto.components import Deadline
 from metaauto.components.strategy import WarmStart
 from metaauto.data import Dataset, Splits, plan_splits, read_table
 from metaauto.engine.members import PackedEnsemble
-from metaauto.engine.options import FitOptions
+from metaauto.engine.options import FitOptions, with_named_options
 from metaauto.engine.remember import remember
 from metaauto.engine.setup import (
     check_options,
@@ -80,6 +80,7 @@ _LOCK_SECONDS = 30.0
 _NEW_WORKER_SECONDS = 5.0
 
 
+@with_named_options
 def fit(
     data: Any,
     target: Any = None,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from metaauto.budget import Budget, available_cores, available_memory, parse_seconds
 from metaauto.errors import SettingError
@@ -15,7 +16,9 @@ from metaauto.plugins.hookspecs import has_hooks
 from metaauto.plugins.manager import Bundle, PluginSettings
 from metaauto.plugins.registry import COMPONENT_TYPES
 
-__all__ = ["FitOptions"]
+__all__ = ["FitOptions", "with_named_options"]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _DEFAULT_BUDGET = 300.0
 _MEMORY_SHARE = 0.85
@@ -221,3 +224,17 @@ def _integer(name: str, value: Any, minimum: int) -> int | None:
 
 def _is_positive(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and 0.0 < float(value) < math.inf
+
+
+def with_named_options(function: _Function) -> _Function:
+    """Name the options of a fit in the signature of a function that takes them as ``**options``.
+
+    ``help`` and the completion of notebooks show the signature.
+    """
+    signature = inspect.signature(function)
+    named = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    for option in inspect.signature(FitOptions).parameters.values():
+        default = {} if option.name == "roles" else option.default
+        named.append(option.replace(kind=option.KEYWORD_ONLY, default=default))
+    function.__signature__ = signature.replace(parameters=named)  # type: ignore[attr-defined]
+    return function

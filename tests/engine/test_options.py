@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import inspect
 import json
 import math
-from dataclasses import fields
+from dataclasses import MISSING, fields
 
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
+import metaauto
 from metaauto.api import hookimpl
 from metaauto.budget import available_cores
 from metaauto.components import Model, Reader
@@ -165,3 +167,14 @@ def test_resuming_with_another_budget_takes_it():
     assert FitOptions(trials=9).resumed_from(stored).trials == 9
     assert FitOptions(trials=9).resumed_from(stored).budget is None
     assert FitOptions().resumed_from(stored).budget == 60.0
+
+
+@pytest.mark.parametrize("function", [metaauto.fit, metaauto.start])
+def test_help_names_every_option(function):
+    named = inspect.signature(function).parameters
+    assert "options" not in named
+    for option in fields(FitOptions):
+        assert named[option.name].kind is inspect.Parameter.KEYWORD_ONLY
+        if option.default is not MISSING:
+            assert named[option.name].default == option.default
+    assert named["roles"].default == {}
