@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import log_loss
 
@@ -78,6 +80,27 @@ def test_boosting_stops_at_the_validation_part():
     misled = fit_on(model, replace(problem, y_validation=noise)).n_iter_
     assert misled <= boosting.PATIENCE + 15
     assert good > misled
+
+
+@given(n_classes=st.integers(0, 10_000))
+def test_the_rounds_of_boosting_bound_the_trees_of_many_classes(n_classes):
+    rounds = boosting._max_rounds(n_classes)
+    assert 1 <= rounds <= boosting.MAX_ROUNDS
+    assert rounds * n_classes <= 10 * boosting.MAX_ROUNDS + n_classes
+    assert n_classes > 10 or rounds == boosting.MAX_ROUNDS
+
+
+def test_boosting_of_many_classes_is_bounded(monkeypatch):
+    monkeypatch.setattr(boosting, "MAX_ROUNDS", 20)
+    y = np.repeat(np.arange(40), 4)
+    X = np.column_stack([y + np.random.default_rng(0).normal(size=160) / 10, y])
+    training = np.arange(160) % 4 > 0
+    problem = make_problem("multiclass")
+    problem = replace(
+        problem,
+        n_classes=40, X=X[training], y=y[training], X_validation=X[~training], y_validation=y[~training],
+    )  # fmt: skip
+    assert fit_on(BY_NAME["hist_gradient_boosting"], problem).n_iter_ == 5
 
 
 def test_boosting_watches_by_itself_where_scikit_learn_cannot(monkeypatch):

@@ -13,6 +13,8 @@ from metaauto.builtin.models.fitting import CLASS_WEIGHT, affordable_rounds, val
 __all__ = ["HIST_GRADIENT_BOOSTING"]
 
 MAX_ROUNDS = 1000
+FULL_CLASSES = 10
+"""Most classes with the full number of rounds: each round has one tree per class."""
 ROUNDS_WITHOUT_VALIDATION = 200
 PATIENCE = 20
 
@@ -65,7 +67,7 @@ def _fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
         total = ROUNDS_WITHOUT_VALIDATION
         stopping: Any = _FixedRounds()
     else:
-        total = MAX_ROUNDS
+        total = _max_rounds(context.n_classes)
         native = "X_val" in inspect.signature(estimator.fit).parameters
         stopping = _NativeEarlyStopping(validation) if native else _EarlyStopping(validation)
     began = time.monotonic()
@@ -81,6 +83,10 @@ def _fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
             break
         batch = affordable_rounds(done, total, time.monotonic() - began, context)
     return estimator.set_params(warm_start=False, max_iter=estimator.n_iter_)
+
+
+def _max_rounds(n_classes: int) -> int:
+    return max(round(MAX_ROUNDS * min(1.0, FULL_CLASSES / max(n_classes, 1))), 1)
 
 
 def _supported_categories(estimator: Any, X: Any) -> list[int] | None:

@@ -17,6 +17,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from metaauto.api import Deadline
 
 MISSING = -2
+_FULL_CLASSES = 10
+"""Most classes with the full number of rounds: each leaf has one value per class."""
+
+
+def _rounds(total_rate: float, rate: float, n_classes: int) -> int:
+    """Return the rounds whose learning rates add up to a total, fewer for many classes."""
+    return max(round(min(1.0, _FULL_CLASSES / n_classes) * total_rate / rate), 1)
 
 
 class CatBoostEstimator(BaseEstimator):
@@ -58,9 +65,10 @@ class CatBoostEstimator(BaseEstimator):
         self.n_features_in_ = train[0].shape[1]
         values = {"learning_rate": 0.06, **(self.values or {})}
         rate = values["learning_rate"]
-        rounds, stop_early = round(15 / rate), {}
+        n_classes = len(np.unique(train[1])) if loss == "MultiClass" else 1
+        rounds, stop_early = _rounds(15, rate, n_classes), {}
         if validation is not None:
-            rounds = round(100 / rate)
+            rounds = _rounds(100, rate, n_classes)
             stop_early = {"early_stopping_rounds": max(20, round(2.5 / rate))}
         model = catboost.CatBoost(
             {

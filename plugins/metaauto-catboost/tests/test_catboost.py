@@ -5,7 +5,9 @@ from __future__ import annotations
 import metaauto_catboost
 import numpy as np
 import pytest
-from metaauto_catboost.estimator import CatBoostClassifier
+from hypothesis import given
+from hypothesis import strategies as st
+from metaauto_catboost.estimator import CatBoostClassifier, _rounds
 
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.testing import ModelContract, fit_on, make_problem
@@ -34,3 +36,17 @@ def test_forged_models_are_found(change, what):
     CatBoostClassifier().__setstate__(state)
     with pytest.raises(ValueError, match=f"{what} of the CatBoost model"):
         CatBoostClassifier().__setstate__({**state, **change})
+
+
+@given(
+    classes=st.integers(1, 5_000),
+    rate=st.floats(0.005, 0.5),
+    total=st.sampled_from([15, 100]),
+)
+def test_rounds_bound_the_leaf_values_of_many_classes(classes, rate, total):
+    full = round(total / rate)
+    rounds = _rounds(total, rate, classes)
+    assert 1 <= rounds <= full
+    assert rounds * classes <= 10 * full + classes
+    if classes <= 10:
+        assert rounds == full
