@@ -7,11 +7,11 @@ the list.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import io
 import json
-import pkgutil
 import re
 import warnings
 import zipfile
@@ -115,13 +115,14 @@ _COMPRESSION, _LEVEL = zipfile.ZIP_DEFLATED, 3
 MAX_UNPACKED_RATIO = 500
 FREE_UNPACKED_BYTES = 64 * 2**20
 _MODULE = re.compile(rb'"__module__": "([A-Za-z_][\w.]*)"')
+_OWN_MODULES = "metaauto.builtin."
 _NAMES = "feature_names_in_"
 _PLACES = "_transformer_to_input_indices"
 
 
 def trusted_types(registry: Registry) -> list[str]:
-    """Return the names of all types that are loaded as trusted here."""
-    return sorted({*TRUSTED_TYPES, *_own_types(), *declared_types(registry)})
+    """Return the names of the types that are loaded as trusted here, besides metaauto's own."""
+    return sorted({*TRUSTED_TYPES, *declared_types(registry)})
 
 
 def declared_types(registry: Registry) -> tuple[str, ...]:
@@ -134,19 +135,21 @@ def declared_types(registry: Registry) -> tuple[str, ...]:
     )
 
 
-def _own_types() -> list[str]:
-    """Return the names of metaauto's own estimator classes."""
+@functools.cache
+def _own_types(module: str) -> tuple[str, ...]:
+    """Return the names of the estimator classes in one of metaauto's modules of components."""
     from sklearn.base import BaseEstimator
 
-    package = importlib.import_module("metaauto.builtin")
-    names = []
-    for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        module = importlib.import_module(info.name)
-        for name, value in vars(module).items():
-            own = inspect.isclass(value) and value.__module__ == info.name
-            if own and issubclass(value, BaseEstimator):
-                names.append(f"{info.name}.{name}")
-    return names
+    try:
+        members = vars(importlib.import_module(module))
+    except ModuleNotFoundError:
+        return ()
+    own = (value for value in members.values() if inspect.isclass(value))
+    return tuple(
+        f"{module}.{value.__name__}"
+        for value in own
+        if value.__module__ == module and issubclass(value, BaseEstimator)
+    )
 
 
 def dump_estimator(estimator: Any) -> bytes:
@@ -192,14 +195,16 @@ def _dumps(estimator: Any) -> bytes:
 
 def modules_in(data: bytes) -> list[str]:
     """Return the top-level modules of the types in skops bytes, sorted."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        schema = archive.read("schema.json")
-    return sorted({name.decode().split(".")[0] for name in _MODULE.findall(schema)})
+    return sorted({name.split(".")[0] for name in _modules(_schema(data))})
 
 
-def _schema(data: bytes) -> Any:
+def _modules(schema: bytes) -> set[str]:
+    return {name.decode() for name in _MODULE.findall(schema)}
+
+
+def _schema(data: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return json.loads(archive.read("schema.json"))
+        return archive.read("schema.json")
 
 
 def load_estimator(data: bytes, trusted: Collection[str], *, trust: bool = False) -> Any:
@@ -210,7 +215,7 @@ def load_estimator(data: bytes, trusted: Collection[str], *, trust: bool = False
     data : bytes
         Output of `dump_estimator`, or bytes from an untrusted source.
     trusted : collection of str
-        Names of types that may be constructed.
+        Names of types that may be constructed, besides metaauto's own components.
     trust : bool, default=False
         Construct every type that the bytes name; as unsafe as a pickle.
 
@@ -222,11 +227,12 @@ def load_estimator(data: bytes, trusted: Collection[str], *, trust: bool = False
     """
     try:
         _check_unpacked_size(data)
-        check_schema(_schema(data))
+        schema = _schema(data)
+        check_schema(json.loads(schema))
         with warnings.catch_warnings():
             # Versions are compared once per file, from its manifest.
             warnings.simplefilter("ignore")
-            estimator = _construct(data, trusted, trust)
+            estimator = _construct(data, _named_in(schema, trusted), trust)
         _restore_names(estimator)
         if not trust:
             check_indices(estimator)
@@ -239,6 +245,17 @@ def load_estimator(data: bytes, trusted: Collection[str], *, trust: bool = False
             hint="Install the versions in the manifest, or copy the file again.",
         ) from error
     return estimator
+
+
+def _named_in(schema: bytes, trusted: Collection[str]) -> list[str]:
+    """Return the trusted types that a schema may name; skops compares each object with all."""
+    own = {
+        name
+        for module in _modules(schema)
+        if module.startswith(_OWN_MODULES)
+        for name in _own_types(module)
+    }
+    return [name for name in {*trusted, *own} if name.rpartition(".")[2].encode() in schema]
 
 
 def _construct(data: bytes, trusted: Collection[str], trust: bool) -> Any:

@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import os
+import pkgutil
 import re
 import zipfile
 from functools import partial
@@ -20,9 +21,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from skops.io._protocol import PROTOCOL
 
+from metaauto import builtin
 from metaauto.api import Model, hookimpl
 from metaauto.errors import MissingPlugin, ModelFileError
-from metaauto.model import FinalModel, Member, archive, manifest
+from metaauto.model import FinalModel, Member, archive, manifest, serialization
 from metaauto.model.archive import Entry
 from metaauto.model.serialization import (
     TRUSTED_TYPES,
@@ -336,19 +338,43 @@ def test_deep_nesting_is_a_model_file_error(saved, tmp_path, registry):
         FinalModel.load(tmp_path / "deep")
 
 
-def test_trusted_types_are_classes_of_metaauto_and_what_plugins_declare(registry):
+def test_trusted_types_are_those_of_the_list_and_what_plugins_declare(registry):
     names = trusted_types(registry)
     assert set(TRUSTED_TYPES) <= set(names)
-    own = [name for name in names if name.startswith("metaauto.")]
-    assert own
-    for name in own:
-        module, _, last = name.rpartition(".")
-        found = getattr(importlib.import_module(module), last)
-        assert issubclass(found, BaseEstimator)
-        assert found.__module__ == module
-    declared = set(names) - set(TRUSTED_TYPES) - set(own)
+    declared = set(names) - set(TRUSTED_TYPES)
     components = registry.models() + [e.component for e in registry.entries("preprocessor")]
     assert declared <= {name for c in components for name in c.trusted}
+
+
+OWN_MODULES = sorted(
+    info.name for info in pkgutil.walk_packages(builtin.__path__, f"{builtin.__name__}.")
+)
+
+
+def test_own_types_are_estimator_classes_of_their_module():
+    found = {module: serialization._own_types(module) for module in OWN_MODULES}
+    assert any(found.values())
+    for module, names in found.items():
+        for name in names:
+            home, _, last = name.rpartition(".")
+            assert home == module
+            assert issubclass(getattr(importlib.import_module(module), last), BaseEstimator)
+
+
+@given(
+    schema=st.recursive(
+        st.sampled_from([*TRUSTED_TYPES, *OWN_MODULES, "os.system", "metaauto.builtin..x"])
+        | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.just("__module__"), inner),
+    )
+)
+def test_the_trusted_types_of_a_schema_are_never_more_than_the_allowed_ones(schema):
+    written = json.dumps(schema).encode()
+    allowed = set(TRUSTED_TYPES) | {n for m in OWN_MODULES for n in serialization._own_types(m)}
+    named = set(serialization._named_in(written, TRUSTED_TYPES))
+    assert named <= allowed
+    mentioned = {name for name in TRUSTED_TYPES if json.dumps(name)[1:-1].encode() in written}
+    assert mentioned <= named
 
 
 def test_nothing_that_runs_commands_is_trusted(registry):
