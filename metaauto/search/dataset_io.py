@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metaauto.errors import RunError
+from metaauto.files import write_whole
 from metaauto.task import Role, Task
 
 if TYPE_CHECKING:
@@ -43,27 +44,34 @@ class Inputs:
 
 
 def write_inputs(folder: Path, inputs: Inputs) -> None:
-    """Write the inputs to a folder; columns are stored by position, so any name is allowed."""
+    """Write the inputs to a folder; columns are stored by position, so any name is allowed.
+
+    A process that is killed meanwhile leaves no incomplete file, so that its run can be resumed.
+    """
     import numpy as np
+
+    def save(name: str, array: Any) -> None:
+        write_whole(folder / name, lambda file: np.save(file, array))
 
     folder.mkdir(parents=True, exist_ok=True)
     frame = inputs.X.copy(deep=False).reset_index(drop=True)
     frame.columns = [f"c{i}" for i in range(frame.shape[1])]
     numbers = _number_columns(inputs.task)
-    np.save(folder / "numbers.npy", frame.loc[:, numbers].to_numpy(dtype=np.float64))
+    save("numbers.npy", frame.loc[:, numbers].to_numpy(dtype=np.float64))
     rest = frame.loc[:, ~numbers]
-    rest.to_feather(folder / "rest.feather", compression="uncompressed")
-    np.save(folder / "y.npy", inputs.y)
+    write_whole(
+        folder / "rest.feather", lambda file: rest.to_feather(file, compression="uncompressed")
+    )
+    save("y.npy", inputs.y)
     (folder / "weights.npy").unlink(missing_ok=True)
     if inputs.weights is not None:
-        np.save(folder / "weights.npy", inputs.weights)
+        save("weights.npy", inputs.weights)
     for number, (train, validation) in enumerate(inputs.folds):
-        np.save(folder / f"train-{number:02d}.npy", np.asarray(train, dtype=np.int64))
-        np.save(folder / f"validation-{number:02d}.npy", np.asarray(validation, dtype=np.int64))
+        save(f"train-{number:02d}.npy", np.asarray(train, dtype=np.int64))
+        save(f"validation-{number:02d}.npy", np.asarray(validation, dtype=np.int64))
     record: dict[str, Any] = {"task": inputs.task.to_json(), "folds": len(inputs.folds)}
-    (folder / "inputs.json").write_text(
-        json.dumps(record, default=_to_json_value), encoding="utf-8"
-    )
+    text = json.dumps(record, default=_to_json_value).encode("utf-8")
+    write_whole(folder / "inputs.json", lambda file: file.write(text))
 
 
 def read_inputs(folder: Path) -> Inputs:

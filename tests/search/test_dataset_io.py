@@ -53,6 +53,24 @@ def test_any_column_name_will_do(tmp_path, names):
     assert_same(inputs, read_inputs(tmp_path))
 
 
+@pytest.mark.parametrize("saved", range(4))
+def test_a_run_that_is_killed_while_writing_again_keeps_its_inputs(saved, tmp_path, monkeypatch):
+    inputs = numbers(["a", "b"])
+    write_inputs(tmp_path, inputs)
+    save, calls = np.save, iter(range(10))
+
+    def killed(file, array):
+        if next(calls) < saved:
+            return save(file, array)
+        file.write(b"half of")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_inputs(tmp_path, inputs)
+    assert_same(inputs, read_inputs(tmp_path))
+
+
 def test_categories_and_their_order_are_kept(tmp_path):
     categories = ["z", "a", "", "2", "10", "ä", "unused"]
     columns = (Column("c", Role.CATEGORICAL, "object", 6, 0.1, categories=tuple(categories)),)
