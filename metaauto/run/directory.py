@@ -24,6 +24,7 @@ __all__ = ["MARKER", "RunDirectory", "StoredRun"]
 
 MARKER = "metaauto-run.json"
 FORMAT = 1
+_PARTIAL = "metaauto-run.partial"
 _FOLDERS = ("data", "predictions", "models", "logs")
 _FILES = (MARKER, "run.db", "run.db-wal", "run.db-shm", LOCK)
 
@@ -98,13 +99,13 @@ class RunDirectory:
         else:
             folder = Path(path).expanduser().resolve()
             _claim(folder)
+        record = {"format": FORMAT, "settings": dict(settings)}
+        # First of all, so that a run that is killed from here on can be resumed.
+        partial = folder / _PARTIAL
+        partial.write_text(json.dumps(record, indent=1, default=str), encoding="utf-8")
+        os.replace(partial, folder / MARKER)
         for name in _FOLDERS:
             (folder / name).mkdir()
-        record = {"format": FORMAT, "settings": dict(settings)}
-        marker = folder / MARKER
-        partial = marker.with_suffix(".partial")
-        partial.write_text(json.dumps(record, indent=1, default=str), encoding="utf-8")
-        os.replace(partial, marker)
         return cls(folder, dict(settings), is_temporary=path is None, lock=lock)
 
     @classmethod
@@ -133,6 +134,7 @@ class RunDirectory:
             )
         for name in _FOLDERS:
             (folder / name).mkdir(exist_ok=True)
+        remove_abandoned(keep=folder)
         return cls(folder, settings)
 
     def record_trial(self, trial: Mapping[str, Any]) -> None:
@@ -268,7 +270,7 @@ def _claim(folder: Path) -> None:
     """Create the directory, or use it if it is empty."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        occupied = any(folder.iterdir())
+        occupied = any(path.name != _PARTIAL for path in folder.iterdir())
         writable = os.access(folder, os.W_OK | os.X_OK)
     except OSError as error:
         raise RunError(

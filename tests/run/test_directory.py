@@ -21,6 +21,10 @@ def folder(tmp_path) -> Path:
     return tmp_path / "run"
 
 
+def killed(*_, **__):
+    raise KeyboardInterrupt
+
+
 class TestCreate:
     def test_a_new_directory_is_made_with_its_parents(self, tmp_path):
         with RunDirectory.create(tmp_path / "a" / "b", {"seed": 3}) as run:
@@ -40,6 +44,25 @@ class TestCreate:
             RunDirectory.create(folder, {})
         assert "--resume" not in caught.value.hint
         assert [p.name for p in folder.iterdir()] == ["thesis.tex"]
+
+    def test_a_run_that_is_killed_before_its_marker_can_start_again(self, folder, monkeypatch):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", killed)
+            with pytest.raises(KeyboardInterrupt):
+                RunDirectory.create(folder, {})
+        RunDirectory.create(folder, {}).close()
+
+    def test_a_run_that_is_killed_after_its_marker_can_be_resumed(self, folder, monkeypatch):
+        folder.mkdir()
+        make = Path.mkdir
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                Path, "mkdir", lambda p, **how: (make if p == folder else killed)(p, **how)
+            )
+            with pytest.raises(KeyboardInterrupt):
+                RunDirectory.create(folder, {"seed": 3})
+        with RunDirectory.open(folder) as run:
+            assert run.settings == {"seed": 3}
 
     def test_a_directory_of_another_run_hints_at_resuming(self, folder):
         RunDirectory.create(folder, {}).close()
