@@ -255,7 +255,7 @@ class FitRunner:
                 budget_seconds=self.clock.seconds if self.clock.is_timed else None,
                 cores=self.clock.cores,
             )
-            if folds := read_folds(run.path / "data"):
+            if folds := read_folds(run.path / "data", len(dataset.y)):
                 evaluated = np.unique(np.concatenate([validation for _, validation in folds]))
                 splits = replace(splits, folds=folds, evaluated=evaluated)
             check_splits(metric, dataset, splits)
@@ -315,7 +315,9 @@ class FitRunner:
     def restore_trials(self, search: Search, state: FitState) -> None:
         """Restore the trials of an interrupted run, and subtract its seconds from the budget."""
         stored, folder = state.run.stored(), state.run.path
-        for trial in restored_trials(stored.trials, stored.outcomes, folder):
+        columns = (state.dataset.task.n_classes,) if state.dataset.task.is_classification else ()
+        shapes = [(len(validation), *columns) for _, validation in state.splits.folds]
+        for trial in restored_trials(stored.trials, stored.outcomes, folder, shapes):
             search.restore(trial)
             models = trial.files(folder, "model")
             # Models outside of every ensemble were deleted to save disk space.

@@ -20,12 +20,14 @@ from typing import Any
 from metaauto.errors import RunError
 from metaauto.files import LOCK, PREFIX, lock_folder, remove_abandoned, unlock_folder
 
-__all__ = ["MARKER", "RunDirectory", "StoredRun"]
+__all__ = ["MARKER", "UNREADABLE", "RunDirectory", "StoredRun", "recorded_seconds"]
 
 MARKER = "metaauto-run.json"
 FORMAT = 1
 _PARTIAL = "metaauto-run.partial"
 _FOLDERS = ("data", "predictions", "models", "logs")
+# A value of a damaged record can have any type and depth.
+UNREADABLE = (ArithmeticError, LookupError, TypeError, ValueError, RecursionError)
 _FILES = (MARKER, "run.db", "run.db-wal", "run.db-shm", LOCK)
 
 
@@ -122,7 +124,7 @@ class RunDirectory:
             record = json.loads((folder / MARKER).read_text(encoding="utf-8"))
             settings = dict(record["settings"])
             version = int(record["format"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, *UNREADABLE) as error:
             raise RunError(
                 f"{str(path)!r} is not a run directory of metaauto.",
                 hint=f"Give the directory that was passed as --run-dir; it contains {MARKER}.",
@@ -165,13 +167,13 @@ class RunDirectory:
 
     def stored(self) -> StoredRun:
         """Return everything that was recorded."""
-        with self._using_database():
+        with self._using_database((sqlite3.DatabaseError, *UNREADABLE)):
             state = {row["key"]: row["value"] for row in self._db["state"].rows}
             trials = list(self._db["trials"].rows_where(order_by="number"))
             outcomes = list(self._db["outcomes"].rows_where(order_by="trial, fold"))
-        trials = [{**row, "configuration": json.loads(row["configuration"])} for row in trials]
-        status = state.get("status", "running")
-        return StoredRun(self.settings, status, float(state.get("seconds", 0.0)), trials, outcomes)
+            trials = [{**row, "configuration": json.loads(row["configuration"])} for row in trials]
+            seconds = recorded_seconds(state)
+        return StoredRun(self.settings, state.get("status", "running"), seconds, trials, outcomes)
 
     def forget_models(self, names: Iterable[str]) -> int:
         """Delete model files (named as in the outcomes); return the number of freed bytes."""
@@ -214,11 +216,13 @@ class RunDirectory:
             self.path.rmdir()
 
     @contextmanager
-    def _using_database(self) -> Iterator[None]:
-        """Convert errors of SQLite to a `RunError` that names the run."""
+    def _using_database(
+        self, errors: tuple[type[Exception], ...] = (sqlite3.DatabaseError,)
+    ) -> Iterator[None]:
+        """Convert errors of SQLite, or these errors, to a `RunError` that names the run."""
         try:
             yield
-        except sqlite3.DatabaseError as error:
+        except errors as error:
             raise RunError(
                 f"The database of the run in {str(self.path)!r} cannot be used: {error}.",
                 hint="Check for a full disk, or start a new run in another directory.",
@@ -264,6 +268,14 @@ class RunDirectory:
         with self._connection:
             for name, (columns, key) in tables.items():
                 self._db[name].create(columns, pk=key, if_not_exists=True)
+
+
+def recorded_seconds(state: Mapping[str, Any]) -> float:
+    """Return the elapsed seconds in the records of the state; raise `ValueError` if invalid."""
+    seconds = float(state.get("seconds", 0.0))
+    if not 0.0 <= seconds < float("inf"):
+        raise ValueError(f"{seconds} seconds")
+    return seconds
 
 
 def _claim(folder: Path) -> None:

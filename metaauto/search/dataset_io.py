@@ -104,8 +104,15 @@ def read_inputs(folder: Path) -> Inputs:
     )
 
 
-def read_folds(folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+def read_folds(folder: Path, rows: int | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
     """Read the folds that `write_inputs` wrote; an empty list if there are none.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the inputs.
+    rows : int, optional
+        Rows of the table; the folds are then checked.
 
     Raises
     ------
@@ -118,19 +125,38 @@ def read_folds(folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     if not written.is_file():
         return []
     try:
-        return [
+        folds = [
             (
                 np.load(folder / f"train-{number:02d}.npy"),
                 np.load(folder / f"validation-{number:02d}.npy"),
             )
             for number in range(json.loads(written.read_text(encoding="utf-8"))["folds"])
         ]
+        if rows is not None:
+            _check_folds(folds, rows)
+        return folds
     except Exception as error:
         # Which error a damaged file raises depends on its bytes.
         raise RunError(
             f"The folds in {str(folder)!r} are damaged: {type(error).__name__}: {error}.",
             hint="Restore a copy of the run directory, or start a new run.",
         ) from error
+
+
+def _check_folds(folds: list[tuple[np.ndarray, np.ndarray]], rows: int) -> None:
+    """Raise `ValueError` if a part is not a list of rows, or rows are validated twice."""
+    import numpy as np
+
+    validated = np.zeros(rows, dtype=np.intp)
+    for fold in folds:
+        for part in fold:
+            if part.ndim != 1 or part.dtype.kind != "i" or not len(part):
+                raise ValueError(f"rows of type {part.dtype} and shape {part.shape}")
+            if part.min() < 0 or part.max() >= rows:
+                raise ValueError(f"rows {part.min()} to {part.max()} of {rows}")
+        np.add.at(validated, fold[1], 1)
+    if validated.max(initial=0) > 1:
+        raise ValueError(f"row {validated.argmax()} is validated twice")
 
 
 def _number_columns(task: Task) -> np.ndarray:

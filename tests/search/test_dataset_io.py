@@ -160,3 +160,18 @@ def test_truncated_folds_raise_one_error(data, tmp_path):
     path.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
     with pytest.raises(RunError, match="damaged"):
         read_folds(tmp_path)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(-2, 6), max_size=4), st.sampled_from(["int64", "float64", "S2"]))
+def test_folds_with_any_rows_are_read_or_one_error(tmp_path, rows, kind):
+    inputs = numbers(["a"])
+    inputs.folds = [(np.arange(2), np.arange(2, 4)), (np.arange(2, 4), np.arange(2))]
+    write_inputs(tmp_path, inputs)
+    np.save(tmp_path / "validation-00.npy", np.array(rows, dtype=kind))
+    is_valid = kind == "int64" and rows and {2, 3} >= set(rows) and len(set(rows)) == len(rows)
+    if is_valid:
+        assert read_folds(tmp_path, 4)[0][1].tolist() == rows
+        return
+    with pytest.raises(RunError, match="damaged"):
+        read_folds(tmp_path, 4)
