@@ -54,6 +54,9 @@ __all__ = [
 ]
 
 
+_MOST_CHARACTERS = 1000
+
+
 class MetaautoError(Exception):
     """Base of all errors of metaauto.
 
@@ -68,9 +71,9 @@ class MetaautoError(Exception):
     """
 
     def __init__(self, message: str, *, hint: str = "", **details: Any) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = _shortened(message)
+        super().__init__(self.message)
+        self.hint = _shortened(hint)
         self.details = details
 
     def __str__(self) -> str:
@@ -78,6 +81,13 @@ class MetaautoError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.hint, self.details)
+
+
+def _shortened(text: str) -> str:
+    """Cut the middle out of a long text, such as one that quotes a value from a damaged file."""
+    if len(text) <= _MOST_CHARACTERS:
+        return text
+    return f"{text[: _MOST_CHARACTERS - 300]} [...] {text[-290:]}"
 
 
 def _rebuild(kind: type[MetaautoError], message: str, hint: str, details: dict[str, Any]) -> Any:

@@ -98,15 +98,15 @@ def unlock_folder(descriptor: int | None) -> None:
         os.close(descriptor)
 
 
-def remove_abandoned() -> list[Path]:
-    """Remove the user's temporary folders whose process has ended; return them."""
+def remove_abandoned(keep: Path | None = None) -> list[Path]:
+    """Remove the user's temporary folders whose process has ended, but one; return them."""
     if sys.platform == "win32":
         return []
     try:
         found = [path for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if _is_own(path)]
     except OSError:
         return []
-    removed = [path for path in found if _is_abandoned(path)]
+    removed = [path for path in found if path != keep and _is_abandoned(path)]
     for path in removed:
         shutil.rmtree(path, ignore_errors=True)
     return removed

@@ -25,6 +25,17 @@ def test_every_error_is_exported():
     assert sorted(c.__name__ for c in CLASSES) == sorted(errors.__all__)
 
 
+@pytest.mark.parametrize("length", [0, 1000, 1001, 100_000])
+def test_long_messages_and_hints_lose_their_middle(length):
+    text = "a" * (length // 2) + "z" * (length - length // 2)
+    for kind in CLASSES:
+        error = kind(text, hint=text)
+        assert len(error.message) == len(error.hint) <= 1000
+        assert (error.message == text) == (length <= 1000)
+        assert (error.message[:1], error.message[-1:]) == (text[:1], text[-1:])
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
 def drawn_tree() -> dict[str, str]:
     """Parent by name, from the tree at the top of the module."""
     stack: list[tuple[int, str]] = []

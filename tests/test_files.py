@@ -46,6 +46,15 @@ def test_a_killed_run_is_removed_by_the_next_one(temporary):
     assert list(temporary.iterdir()) == []
 
 
+def test_a_resumed_run_removes_abandoned_folders_other_than_its_own(temporary):
+    RunDirectory.create(temporary / "metaauto-run", {}).close()
+    (temporary / "metaauto-left").mkdir()
+    for path in temporary.iterdir():
+        (path / LOCK).touch()
+    with RunDirectory.open(temporary / "metaauto-run") as run:
+        assert list(temporary.iterdir()) == [run.path]
+
+
 def test_folders_in_use_and_foreign_folders_are_kept(temporary):
     (temporary / "metaauto-saved").mkdir()
     (temporary / "metaauto-saved" / "model.metaauto").touch()

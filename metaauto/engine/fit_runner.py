@@ -257,7 +257,7 @@ class FitRunner:
                 budget_seconds=self.clock.seconds if self.clock.is_timed else None,
                 cores=self.clock.cores,
             )
-            if folds := read_folds(run.path / "data"):
+            if folds := read_folds(run.path / "data", len(dataset.y)):
                 evaluated = np.unique(np.concatenate([validation for _, validation in folds]))
                 splits = replace(splits, folds=folds, evaluated=evaluated)
             check_splits(metric, dataset, splits)
@@ -320,8 +320,10 @@ class FitRunner:
         A damaged or foreign fold model costs its member; a run without any other is refused.
         """
         stored, folder = state.run.stored(), state.run.path
+        columns = (state.dataset.task.n_classes,) if state.dataset.task.is_classification else ()
+        shapes = [(len(validation), *columns) for _, validation in state.splits.folds]
         problem, is_usable = None, False
-        for trial in restored_trials(stored.trials, stored.outcomes, folder):
+        for trial in restored_trials(stored.trials, stored.outcomes, folder, shapes):
             search.restore(trial)
             models = trial.files(folder, "model")
             try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from metaauto.budget import Budget, available_cores, available_memory, parse_seconds
-from metaauto.errors import SettingError
+from metaauto.errors import RunError, SettingError
 from metaauto.plugins.hookspecs import has_hooks
 from metaauto.plugins.manager import Bundle, PluginSettings
 from metaauto.plugins.registry import COMPONENT_TYPES
@@ -185,29 +185,61 @@ class FitOptions:
         return plain
 
     def resumed_from(self, stored: Mapping[str, Any]) -> FitOptions:
-        """Return these options, with those that define the trials taken from a stored run."""
-        kept = {
-            name: stored[name]
-            for name in (
-                "task",
-                "seed",
-                "cv",
-                "holdout",
-                "include",
-                "exclude",
-                "roles",
-                "missing",
-                "knowledge",
-                "strategy",
-            )
-            if stored.get(name) is not None
-        }
+        """Return these options, with those that define the trials taken from a stored run.
+
+        Raises
+        ------
+        RunError
+            A stored option has an invalid type.
+        """
+        kept = {name: stored[name] for name in _DEFINING if stored.get(name) is not None}
         for name in ("metric", "positive", "groups", "time", "weights"):
             if getattr(self, name) is None and stored.get(name) is not None:
                 kept[name] = stored[name]
         if self.budget is None and self.trials is None:
             kept.update(budget=stored.get("budget"), trials=stored.get("trials"))
+        for name, value in kept.items():
+            if value is not None and not _is_of_type(value, _STORED_TYPES[name]):
+                raise RunError(
+                    f"The run directory holds the invalid option {name}={value!r:.80}.",
+                    hint="Restore a copy of the directory, or start a new run.",
+                )
         return replace(self, **kept)
+
+
+_NUMBER = (int, float)
+_DEFINING: dict[str, Any] = {
+    "task": str,
+    "seed": int,
+    "cv": (str, *_NUMBER),
+    "holdout": _NUMBER,
+    "include": list,
+    "exclude": list,
+    "roles": dict,
+    "missing": list,
+    "knowledge": (bool, str),
+    "strategy": str,
+}
+_COLUMN = (str, *_NUMBER, list)
+_STORED_TYPES: dict[str, Any] = {
+    **_DEFINING,
+    "metric": str,
+    "positive": (str, *_NUMBER),
+    "groups": _COLUMN,
+    "time": _COLUMN,
+    "weights": _COLUMN,
+    "budget": (str, *_NUMBER),
+    "trials": int,
+}
+
+
+def _is_of_type(value: Any, kind: Any) -> bool:
+    """Return whether a stored value has this type; names in lists and mappings are texts."""
+    if kind is list or kind is dict:
+        inner = value.values() if isinstance(value, dict) else value
+        return isinstance(value, kind) and all(isinstance(item, str) for item in inner)
+    is_huge = isinstance(value, int) and abs(value) >= 2**63
+    return isinstance(value, kind) and not is_huge
 
 
 def _integer(name: str, value: Any, minimum: int) -> int | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from metaauto.data.schema import TableSchema
-from metaauto.errors import ComponentError, SchemaMismatch
+from metaauto.errors import ComponentError, MetaautoError, SchemaMismatch
 from metaauto.model.fold_pipeline import last_step
 
 __all__ = ["CHUNK_ROWS", "as_rows", "average", "combine", "encoded_chunks", "mean_of_folds"]
@@ -101,7 +101,8 @@ def mean_of_folds(
     count = np.zeros(len(frame))
     with _threads_for(len(frame)):
         for estimator in estimators:
-            value = _predict(name, *last_step(estimator, frame, selected), n_classes)
+            with _component_errors(name):
+                value = _predict(name, *last_step(estimator, frame, selected), n_classes)
             finite = np.isfinite(value).all(axis=1) if n_classes else np.isfinite(value)
             if not finite.all():
                 logger.warning(
@@ -115,6 +116,21 @@ def mean_of_folds(
             count += finite
     divisor = np.maximum(count, 1.0)
     return total / (divisor[:, None] if n_classes else divisor), (count > 0).astype(np.float64)
+
+
+@contextmanager
+def _component_errors(name: str) -> Iterator[None]:
+    """Convert the errors of a fold model, which may be forged, to a `ComponentError`."""
+    try:
+        yield
+    except (MetaautoError, MemoryError):
+        raise
+    except Exception as error:
+        why = " ".join(str(error).split())[:300]
+        raise ComponentError(
+            f"Model {name!r} cannot predict: {type(error).__name__}: {why}.",
+            hint="Check the versions of its libraries; fit the model or copy its file again.",
+        ) from error
 
 
 def _predict(name: str, estimator: Any, rows: Any, n_classes: int) -> np.ndarray:

@@ -20,11 +20,14 @@ from typing import Any
 from metaauto.errors import RunError
 from metaauto.files import LOCK, PREFIX, lock_folder, remove_abandoned, unlock_folder
 
-__all__ = ["MARKER", "RunDirectory", "StoredRun"]
+__all__ = ["MARKER", "UNREADABLE", "RunDirectory", "StoredRun", "recorded_seconds"]
 
 MARKER = "metaauto-run.json"
 FORMAT = 1
+_PARTIAL = "metaauto-run.partial"
 _FOLDERS = ("data", "predictions", "models", "logs")
+# A value of a damaged record can have any type and depth.
+UNREADABLE = (ArithmeticError, LookupError, TypeError, ValueError, RecursionError)
 _FILES = (MARKER, "run.db", "run.db-wal", "run.db-shm", LOCK)
 
 
@@ -98,13 +101,13 @@ class RunDirectory:
         else:
             folder = Path(path).expanduser().resolve()
             _claim(folder)
+        record = {"format": FORMAT, "settings": dict(settings)}
+        # First of all, so that a run that is killed from here on can be resumed.
+        partial = folder / _PARTIAL
+        partial.write_text(json.dumps(record, indent=1, default=str), encoding="utf-8")
+        os.replace(partial, folder / MARKER)
         for name in _FOLDERS:
             (folder / name).mkdir()
-        record = {"format": FORMAT, "settings": dict(settings)}
-        marker = folder / MARKER
-        partial = marker.with_suffix(".partial")
-        partial.write_text(json.dumps(record, indent=1, default=str), encoding="utf-8")
-        os.replace(partial, marker)
         return cls(folder, dict(settings), is_temporary=path is None, lock=lock)
 
     @classmethod
@@ -121,7 +124,7 @@ class RunDirectory:
             record = json.loads((folder / MARKER).read_text(encoding="utf-8"))
             settings = dict(record["settings"])
             version = int(record["format"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, *UNREADABLE) as error:
             raise RunError(
                 f"{str(path)!r} is not a run directory of metaauto.",
                 hint=f"Give the directory that was passed as --run-dir; it contains {MARKER}.",
@@ -133,6 +136,7 @@ class RunDirectory:
             )
         for name in _FOLDERS:
             (folder / name).mkdir(exist_ok=True)
+        remove_abandoned(keep=folder)
         return cls(folder, settings)
 
     def record_trial(self, trial: Mapping[str, Any]) -> None:
@@ -163,13 +167,13 @@ class RunDirectory:
 
     def stored(self) -> StoredRun:
         """Return everything that was recorded."""
-        with self._using_database():
+        with self._using_database((sqlite3.DatabaseError, *UNREADABLE)):
             state = {row["key"]: row["value"] for row in self._db["state"].rows}
             trials = list(self._db["trials"].rows_where(order_by="number"))
             outcomes = list(self._db["outcomes"].rows_where(order_by="trial, fold"))
-        trials = [{**row, "configuration": json.loads(row["configuration"])} for row in trials]
-        status = state.get("status", "running")
-        return StoredRun(self.settings, status, float(state.get("seconds", 0.0)), trials, outcomes)
+            trials = [{**row, "configuration": json.loads(row["configuration"])} for row in trials]
+            seconds = recorded_seconds(state)
+        return StoredRun(self.settings, state.get("status", "running"), seconds, trials, outcomes)
 
     def forget_models(self, names: Iterable[str]) -> int:
         """Delete model files (named as in the outcomes); return the number of freed bytes."""
@@ -212,11 +216,13 @@ class RunDirectory:
             self.path.rmdir()
 
     @contextmanager
-    def _using_database(self) -> Iterator[None]:
-        """Convert errors of SQLite to a `RunError` that names the run."""
+    def _using_database(
+        self, errors: tuple[type[Exception], ...] = (sqlite3.DatabaseError,)
+    ) -> Iterator[None]:
+        """Convert errors of SQLite, or these errors, to a `RunError` that names the run."""
         try:
             yield
-        except sqlite3.DatabaseError as error:
+        except errors as error:
             raise RunError(
                 f"The database of the run in {str(self.path)!r} cannot be used: {error}.",
                 hint="Check for a full disk, or start a new run in another directory.",
@@ -264,11 +270,19 @@ class RunDirectory:
                 self._db[name].create(columns, pk=key, if_not_exists=True)
 
 
+def recorded_seconds(state: Mapping[str, Any]) -> float:
+    """Return the elapsed seconds in the records of the state; raise `ValueError` if invalid."""
+    seconds = float(state.get("seconds", 0.0))
+    if not 0.0 <= seconds < float("inf"):
+        raise ValueError(f"{seconds} seconds")
+    return seconds
+
+
 def _claim(folder: Path) -> None:
     """Create the directory, or use it if it is empty."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        occupied = any(folder.iterdir())
+        occupied = any(path.name != _PARTIAL for path in folder.iterdir())
         writable = os.access(folder, os.W_OK | os.X_OK)
     except OSError as error:
         raise RunError(

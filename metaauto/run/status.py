@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from metaauto.errors import RunError
-from metaauto.run.directory import MARKER
+from metaauto.run.directory import MARKER, UNREADABLE, recorded_seconds
 
 __all__ = ["RunRecord", "read_run"]
 
@@ -59,7 +59,7 @@ def read_run(path: str | Path) -> RunRecord:
     try:
         record = json.loads((folder / MARKER).read_text(encoding="utf-8"))
         settings = dict(record["settings"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise RunError(
             f"{str(path)!r} is not a run directory of metaauto.",
             hint=f"Give the directory that was passed as --run-dir; it contains {MARKER}.",
@@ -73,15 +73,13 @@ def read_run(path: str | Path) -> RunRecord:
                 "COALESCE(MAX(outcomes.memory), 0.0) AS memory FROM trials "
                 "LEFT JOIN outcomes ON trial = number GROUP BY number ORDER BY number"
             ).fetchall()
-    except sqlite3.Error as error:
+        trials = [
+            {**row, "configuration": json.loads(row["configuration"])} for row in map(dict, rows)
+        ]
+        seconds, result = recorded_seconds(state), dict(json.loads(state.get("answer", "{}")))
+    except (sqlite3.Error, *UNREADABLE) as error:
         raise RunError(
             f"The database of the run in {str(path)!r} cannot be read: {error}.",
             hint="Check that the directory is complete.",
         ) from error
-    return RunRecord(
-        settings,
-        state.get("status", "running"),
-        float(state.get("seconds", 0.0)),
-        [{**row, "configuration": json.loads(row["configuration"])} for row in map(dict, rows)],
-        json.loads(state.get("answer", "{}")),
-    )
+    return RunRecord(settings, state.get("status", "running"), seconds, trials, result)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,21 @@ from metaauto.search.trial import Outcome, Status, Trial
 
 __all__ = ["restored_trials"]
 
+Shape = tuple[int, ...]
+
+_TYPES: dict[str, Any] = {"int": int, "float": (int, float)}
+_OUTCOME = {field.name: _TYPES.get(str(field.type), str) for field in fields(Outcome)}
+_REQUIRED = {"number": int, "source": str, "why": str, "status": str}
+_OPTIONAL = {"loss": _TYPES["float"], "started": _TYPES["float"], "finished": _TYPES["float"]}
+# A value of a damaged record can have any type.
+_UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
 
 def restored_trials(
-    trials: Iterable[Mapping[str, Any]], outcomes: Iterable[Mapping[str, Any]], folder: Path
+    trials: Iterable[Mapping[str, Any]],
+    outcomes: Iterable[Mapping[str, Any]],
+    folder: Path,
+    shapes: Sequence[Shape] | None = None,
 ) -> list[Trial]:
     """Restore trials from the records of a run.
 
@@ -24,40 +37,83 @@ def restored_trials(
     or whose model was written by somebody else, runs again. A finished trial needs its predictions
     only: models outside of every ensemble were deleted.
 
+    Parameters
+    ----------
+    trials, outcomes : iterable of mapping
+        As `RunDirectory.stored` returns them.
+    folder : Path
+        The run directory.
+    shapes : sequence of tuple, optional
+        Shapes of the predictions of the folds, which are then checked.
+
     Raises
     ------
     RunError
-        An outcome names a file that is not its own, such as one outside of the run directory.
+        A record is damaged, or an outcome names a file that is not its own, such as one outside of
+        the run directory.
     """
+    try:
+        return _restored(trials, outcomes, folder, shapes)
+    except _UNREADABLE as error:
+        raise RunError(
+            f"The record of the run in {str(folder)!r} is damaged: {type(error).__name__}: "
+            f"{error}.",
+            hint="Restore a copy of the run directory, or start a new run.",
+        ) from error
+
+
+def _restored(
+    trials: Iterable[Mapping[str, Any]],
+    outcomes: Iterable[Mapping[str, Any]],
+    folder: Path,
+    shapes: Sequence[Shape] | None,
+) -> list[Trial]:
     found: list[Trial] = []
     by_trial: dict[int, list[Outcome]] = {}
     for row in outcomes:
         given = {name: value for name, value in row.items() if value is not None}
+        _check_types(given, {name: _OUTCOME[name] for name in given})
         outcome = Outcome(**{**given, "status": Status(row["status"])})
         _check_names(outcome)
+        if shapes is not None and not 0 <= outcome.fold < len(shapes):
+            raise ValueError(f"fold {outcome.fold} of {len(shapes)}")
         by_trial.setdefault(outcome.trial, []).append(outcome)
     for row in trials:
         if row["number"] != len(found):
             break
-        trial = Trial(
-            row["number"], Configuration.from_json(row["configuration"]), row["source"], row["why"]
-        )
+        _check_types(row, _REQUIRED)
+        _check_types({name: row[name] for name in _OPTIONAL if row[name] is not None}, _OPTIONAL)
+        trial = Trial(row["number"], _configuration(row), row["source"], row["why"])
         trial.started = row["started"] or 0.0
         trial.finished = row["finished"]
-        trial.error = row["error"] or ""
+        trial.error = str(row["error"] or "")
         trial.loss = row["loss"]
         trial.status = Status(row["status"])
         recorded = by_trial.get(trial.number, [])
-        if trial.status is Status.STOPPED or _lacks_predictions(trial, recorded, folder):
+        if trial.status is Status.STOPPED or _lacks_predictions(trial, recorded, folder, shapes):
             trial.status = Status.RUNNING
         if trial.is_over:
-            kept = [o for o in recorded if not _is_success(o) or _has_prediction(o, folder)]
+            kept = [o for o in recorded if not _is_success(o) or _has_prediction(o, folder, shapes)]
         else:
             trial.error, trial.finished, trial.loss = "", None, None
-            kept = [o for o in recorded if _is_success(o) and _has_files(o, folder)]
+            kept = [o for o in recorded if _is_success(o) and _has_files(o, folder, shapes)]
         trial.outcomes = {outcome.fold: outcome for outcome in kept}
         found.append(trial)
     return found
+
+
+def _check_types(row: Mapping[str, Any], types: Mapping[str, Any]) -> None:
+    for name, value in row.items():
+        if name in types and not isinstance(value, types[name]):
+            raise TypeError(f"{name} is {value!r:.80}")
+
+
+def _configuration(row: Mapping[str, Any]) -> Configuration:
+    configuration = Configuration.from_json(row["configuration"])
+    scalars = (str, int, float, type(None))
+    _check_types({"model": configuration.model}, {"model": str})
+    _check_types(configuration.values, dict.fromkeys(configuration.values, scalars))
+    return configuration
 
 
 def _check_names(outcome: Outcome) -> None:
@@ -71,24 +127,34 @@ def _check_names(outcome: Outcome) -> None:
         )
 
 
-def _lacks_predictions(trial: Trial, recorded: Iterable[Outcome], folder: Path) -> bool:
+def _lacks_predictions(
+    trial: Trial, recorded: Iterable[Outcome], folder: Path, shapes: Sequence[Shape] | None
+) -> bool:
     """Return whether a successful trial has neither joined predictions nor those of all folds."""
-    if trial.status is not Status.SUCCESS or _has_joined_predictions(trial, folder):
+    if trial.status is not Status.SUCCESS or _has_joined_predictions(trial, folder, shapes):
         return False
-    return any(_is_success(o) and not _has_prediction(o, folder) for o in recorded)
+    return any(_is_success(o) and not _has_prediction(o, folder, shapes) for o in recorded)
 
 
 def _is_success(outcome: Outcome) -> bool:
     return outcome.status is Status.SUCCESS
 
 
-def _has_files(outcome: Outcome, folder: Path) -> bool:
-    return _has_prediction(outcome, folder) and is_sealed(folder / outcome.model)
+def _has_files(outcome: Outcome, folder: Path, shapes: Sequence[Shape] | None) -> bool:
+    return _has_prediction(outcome, folder, shapes) and is_sealed(folder / outcome.model)
 
 
-def _has_prediction(outcome: Outcome, folder: Path) -> bool:
-    return is_readable(folder / outcome.prediction)
+def _has_prediction(outcome: Outcome, folder: Path, shapes: Sequence[Shape] | None) -> bool:
+    return is_readable(
+        folder / outcome.prediction, None if shapes is None else shapes[outcome.fold]
+    )
 
 
-def _has_joined_predictions(trial: Trial, folder: Path) -> bool:
-    return is_readable(folder / "predictions" / f"{trial.number:05d}.npy")
+def _has_joined_predictions(trial: Trial, folder: Path, shapes: Sequence[Shape] | None) -> bool:
+    """Return whether the joined predictions are usable; remove damaged ones."""
+    path = folder / "predictions" / f"{trial.number:05d}.npy"
+    shape = None if shapes is None else (sum(rows for rows, *_ in shapes), *shapes[0][1:])
+    if is_readable(path, shape):
+        return True
+    path.unlink(missing_ok=True)
+    return False

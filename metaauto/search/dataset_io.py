@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metaauto.errors import RunError
+from metaauto.files import write_whole
 from metaauto.task import Role, Task
 
 if TYPE_CHECKING:
@@ -43,27 +44,34 @@ class Inputs:
 
 
 def write_inputs(folder: Path, inputs: Inputs) -> None:
-    """Write the inputs to a folder; columns are stored by position, so any name is allowed."""
+    """Write the inputs to a folder; columns are stored by position, so any name is allowed.
+
+    A process that is killed meanwhile leaves no incomplete file, so that its run can be resumed.
+    """
     import numpy as np
+
+    def save(name: str, array: Any) -> None:
+        write_whole(folder / name, lambda file: np.save(file, array))
 
     folder.mkdir(parents=True, exist_ok=True)
     frame = inputs.X.copy(deep=False).reset_index(drop=True)
     frame.columns = [f"c{i}" for i in range(frame.shape[1])]
     numbers = _number_columns(inputs.task)
-    np.save(folder / "numbers.npy", frame.loc[:, numbers].to_numpy(dtype=np.float64))
+    save("numbers.npy", frame.loc[:, numbers].to_numpy(dtype=np.float64))
     rest = frame.loc[:, ~numbers]
-    rest.to_feather(folder / "rest.feather", compression="uncompressed")
-    np.save(folder / "y.npy", inputs.y)
+    write_whole(
+        folder / "rest.feather", lambda file: rest.to_feather(file, compression="uncompressed")
+    )
+    save("y.npy", inputs.y)
     (folder / "weights.npy").unlink(missing_ok=True)
     if inputs.weights is not None:
-        np.save(folder / "weights.npy", inputs.weights)
+        save("weights.npy", inputs.weights)
     for number, (train, validation) in enumerate(inputs.folds):
-        np.save(folder / f"train-{number:02d}.npy", np.asarray(train, dtype=np.int64))
-        np.save(folder / f"validation-{number:02d}.npy", np.asarray(validation, dtype=np.int64))
+        save(f"train-{number:02d}.npy", np.asarray(train, dtype=np.int64))
+        save(f"validation-{number:02d}.npy", np.asarray(validation, dtype=np.int64))
     record: dict[str, Any] = {"task": inputs.task.to_json(), "folds": len(inputs.folds)}
-    (folder / "inputs.json").write_text(
-        json.dumps(record, default=_to_json_value), encoding="utf-8"
-    )
+    text = json.dumps(record, default=_to_json_value).encode("utf-8")
+    write_whole(folder / "inputs.json", lambda file: file.write(text))
 
 
 def read_inputs(folder: Path) -> Inputs:
@@ -96,8 +104,15 @@ def read_inputs(folder: Path) -> Inputs:
     )
 
 
-def read_folds(folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+def read_folds(folder: Path, rows: int | None = None) -> list[tuple[np.ndarray, np.ndarray]]:
     """Read the folds that `write_inputs` wrote; an empty list if there are none.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the inputs.
+    rows : int, optional
+        Rows of the table; the folds are then checked.
 
     Raises
     ------
@@ -110,19 +125,38 @@ def read_folds(folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     if not written.is_file():
         return []
     try:
-        return [
+        folds = [
             (
                 np.load(folder / f"train-{number:02d}.npy"),
                 np.load(folder / f"validation-{number:02d}.npy"),
             )
             for number in range(json.loads(written.read_text(encoding="utf-8"))["folds"])
         ]
+        if rows is not None:
+            _check_folds(folds, rows)
+        return folds
     except Exception as error:
         # Which error a damaged file raises depends on its bytes.
         raise RunError(
             f"The folds in {str(folder)!r} are damaged: {type(error).__name__}: {error}.",
             hint="Restore a copy of the run directory, or start a new run.",
         ) from error
+
+
+def _check_folds(folds: list[tuple[np.ndarray, np.ndarray]], rows: int) -> None:
+    """Raise `ValueError` if a part is not a list of rows, or rows are validated twice."""
+    import numpy as np
+
+    validated = np.zeros(rows, dtype=np.intp)
+    for fold in folds:
+        for part in fold:
+            if part.ndim != 1 or part.dtype.kind != "i" or not len(part):
+                raise ValueError(f"rows of type {part.dtype} and shape {part.shape}")
+            if part.min() < 0 or part.max() >= rows:
+                raise ValueError(f"rows {part.min()} to {part.max()} of {rows}")
+        np.add.at(validated, fold[1], 1)
+    if validated.max(initial=0) > 1:
+        raise ValueError(f"row {validated.argmax()} is validated twice")
 
 
 def _number_columns(task: Task) -> np.ndarray:

@@ -13,14 +13,14 @@ from metaauto.search.trial import Trial
 __all__ = ["OutOfFold", "is_readable"]
 
 
-def is_readable(path: Path) -> bool:
-    """Return whether a file exists and holds a whole array."""
+def is_readable(path: Path, shape: tuple[int, ...] | None = None) -> bool:
+    """Return whether a file exists and holds a whole array, of numbers of this shape if given."""
     try:
-        np.load(path, mmap_mode="r")
+        array = np.load(path, mmap_mode="r")
     except Exception:
         # Which error a damaged file raises depends on its bytes.
         return False
-    return True
+    return shape is None or (array.shape == shape and array.dtype.kind == "f")
 
 
 class OutOfFold:

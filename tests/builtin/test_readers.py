@@ -13,10 +13,12 @@ from contextlib import suppress
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openml_server import OpenmlServer
+from pyarrow import feather, parquet
 
 from metaauto.api import ReadError
 from metaauto.builtin.readers import READERS
@@ -631,3 +633,38 @@ def test_openml_that_fails_can_be_read_later(openml, fault):
     with pytest.raises(ReadError, match=f"OpenML dataset '{number}' cannot be downloaded"):
         read(f"openml:{number}")
     assert len(read(f"openml:{number}")) == 20
+
+
+@examples
+@given(
+    texts=st.lists(st.binary(max_size=3), min_size=1, max_size=4),
+    suffix=st.sampled_from(["parquet", "feather"]),
+)
+def test_text_that_is_not_utf8_is_one_error(tmp_path, texts, suffix):
+    values = pa.array(texts, pa.binary())
+    table = pa.table({"a": pa.Array.from_buffers(pa.string(), len(values), values.buffers())})
+    path = tmp_path / f"t.{suffix}"
+    {"parquet": parquet.write_table, "feather": feather.write_feather}[suffix](table, path)
+    try:
+        expected = [text.decode() for text in texts]
+    except UnicodeDecodeError:
+        with pytest.raises(ReadError, match=suffix):
+            read(str(path))
+    else:
+        assert read(str(path)).shape == (len(expected), 1)
+
+
+@examples
+@given(offsets=st.lists(st.integers(-9, 9), min_size=5, max_size=5))
+def test_damaged_offsets_of_a_feather_file_are_one_error(tmp_path, offsets):
+    path = tmp_path / "t.feather"
+    feather.write_feather(pd.DataFrame({"a": list("wxyz")}), path, compression="uncompressed")
+    data = path.read_bytes()
+    kind = next(kind for kind in ("<i8", "<i4") if np.arange(5, dtype=kind).tobytes() in data)
+    valid, damaged = (np.array(o, dtype=kind).tobytes() for o in (range(5), offsets))
+    path.write_bytes(data.replace(valid, damaged))
+    if min(np.diff(offsets)) < 0 or min(offsets) < 0 or max(offsets) > 4:
+        with pytest.raises(ReadError, match="feather"):
+            read(str(path))
+    else:
+        assert read(str(path)).shape == (4, 1)

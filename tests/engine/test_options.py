@@ -7,6 +7,8 @@ from dataclasses import MISSING, fields
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
 import metaauto
@@ -14,8 +16,9 @@ from metaauto.api import hookimpl
 from metaauto.budget import available_cores
 from metaauto.components import Model, Reader
 from metaauto.engine.options import FitOptions
-from metaauto.errors import SettingError
-from metaauto.plugins.manager import PluginSettings
+from metaauto.engine.setup import check_options
+from metaauto.errors import MetaautoError, SettingError
+from metaauto.plugins.manager import PluginSettings, load_plugins
 
 
 def test_without_budget_and_trials_five_minutes_are_taken():
@@ -159,6 +162,21 @@ def test_resuming_keeps_what_shapes_the_trials():
     assert options.groups == "g"
     assert options.holdout == 0.2
     assert options.cores == 2
+
+
+VALUES = st.one_of(
+    *(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3)),
+    *(st.lists(st.integers(), max_size=2), st.dictionaries(st.text(max_size=2), st.integers())),
+)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(FitOptions().to_json())), VALUES))
+def test_resuming_with_any_stored_value_gives_options_or_one_error(stored):
+    registry = load_plugins(PluginSettings(only=())).registry
+    try:
+        check_options(FitOptions(memory=1).resumed_from(stored), registry)
+    except MetaautoError as error:
+        assert error.hint
 
 
 def test_resuming_with_another_budget_takes_it():

@@ -259,6 +259,14 @@ def test_a_model_that_predicts_too_few_rows_is_named(models, new_rows):
         model.predict(new_rows)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_that_raises_is_named(kind, models, new_rows):
+    forged = Constant(1)
+    del forged.value
+    with pytest.raises(ComponentError, match="'m0' cannot predict: AttributeError"):
+        constant_model(models, kind, [forged]).predict(new_rows)
+
+
 def test_a_constant_model_is_enough(makers, new_rows):
     for maker in makers.values():
         model = maker.model(maker.member("dummy"))

@@ -3,13 +3,14 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from metaauto.configuration import Configuration
 from metaauto.errors import RunError
-from metaauto.run import MARKER, RunDirectory
+from metaauto.run import MARKER, RunDirectory, read_run
 from metaauto.search import restored_trials
 from metaauto.search.trial import Outcome, Status, Trial
 
@@ -19,6 +20,10 @@ NO_PERMISSIONS = not hasattr(os, "geteuid") or os.geteuid() == 0
 @pytest.fixture
 def folder(tmp_path) -> Path:
     return tmp_path / "run"
+
+
+def killed(*_, **__):
+    raise KeyboardInterrupt
 
 
 class TestCreate:
@@ -40,6 +45,25 @@ class TestCreate:
             RunDirectory.create(folder, {})
         assert "--resume" not in caught.value.hint
         assert [p.name for p in folder.iterdir()] == ["thesis.tex"]
+
+    def test_a_run_that_is_killed_before_its_marker_can_start_again(self, folder, monkeypatch):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", killed)
+            with pytest.raises(KeyboardInterrupt):
+                RunDirectory.create(folder, {})
+        RunDirectory.create(folder, {}).close()
+
+    def test_a_run_that_is_killed_after_its_marker_can_be_resumed(self, folder, monkeypatch):
+        folder.mkdir()
+        make = Path.mkdir
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                Path, "mkdir", lambda p, **how: (make if p == folder else killed)(p, **how)
+            )
+            with pytest.raises(KeyboardInterrupt):
+                RunDirectory.create(folder, {"seed": 3})
+        with RunDirectory.open(folder) as run:
+            assert run.settings == {"seed": 3}
 
     def test_a_directory_of_another_run_hints_at_resuming(self, folder):
         RunDirectory.create(folder, {}).close()
@@ -122,6 +146,26 @@ class TestOpen:
         (folder / "run.db").write_bytes(bytes(content))
         with pytest.raises(RunError, match="cannot be used"), RunDirectory.open(folder) as run:
             run.stored()
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "UPDATE state SET value = 'soon' WHERE key = 'seconds'",
+            "UPDATE state SET value = 'nan' WHERE key = 'seconds'",
+            "UPDATE trials SET configuration = '{'",
+            f"UPDATE trials SET configuration = '{'[' * 100_000}'",
+        ],
+    )
+    def test_a_damaged_record_is_an_error_of_the_run(self, change, folder):
+        with RunDirectory.create(folder, {}) as run:
+            run.record_trial(Trial(0, Configuration("knn"), "x").to_json())
+            run.record_status("running", 1.0)
+        with closing(sqlite3.connect(folder / "run.db")) as connection, connection:
+            connection.execute(change)
+        with RunDirectory.open(folder) as run, pytest.raises(RunError, match="cannot be used"):
+            run.stored()
+        with pytest.raises(RunError, match="cannot be read"):
+            read_run(folder)
 
     def test_folders_that_were_deleted_are_made_again(self, folder):
         RunDirectory.create(folder, {}).close()

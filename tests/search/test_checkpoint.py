@@ -217,3 +217,39 @@ def test_a_fold_with_a_foreign_model_runs_again(tmp_path):
         tmp_path,
     )
     assert sorted(found.outcomes) == [1]
+
+
+VALUES = st.one_of(
+    *(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3), st.binary()),
+    *(st.lists(st.integers(), max_size=2), st.dictionaries(st.text(max_size=2), st.text())),
+)
+
+
+@given(data=st.data())
+def test_a_record_with_any_value_is_restored_or_one_error(data):
+    row = {**trial(0, Status.RUNNING).to_json(), "configuration": {"model": "knn", "values": {}}}
+    note = {**vars(outcome(0, 0)), "status": "success"}
+    for record in data.draw(st.sampled_from([(row,), (note,), (row, row["configuration"])])):
+        record[data.draw(st.sampled_from(sorted(record)))] = data.draw(VALUES)
+    try:
+        found = restored_trials([row], [note], Path("no folder"), [(3, 2)])
+    except RunError as error:
+        assert error.hint
+        return
+    for each in found:
+        assert isinstance(each.loss, (float, int, type(None)))
+        assert isinstance(each.seconds, (float, int))
+        assert set(each.outcomes) <= {0}
+        each.to_json()
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((3, 2)), np.zeros((2, 2)), np.zeros(3), np.zeros((3, 2), int), np.array("a")]
+)
+def test_predictions_of_another_shape_are_made_again(array, tmp_path):
+    cut_off, done = trial(0, Status.RUNNING), outcome(0, 0)
+    touch(tmp_path, done)
+    np.save(tmp_path / done.prediction, array)
+    row = {**cut_off.to_json(), "configuration": cut_off.configuration.to_json()}
+    (found,) = restored_trials([row], [vars(done)], tmp_path, [(3, 2)])
+    assert bool(found.outcomes) == (array.shape == (3, 2) and array.dtype == float)

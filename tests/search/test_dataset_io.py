@@ -53,6 +53,24 @@ def test_any_column_name_will_do(tmp_path, names):
     assert_same(inputs, read_inputs(tmp_path))
 
 
+@pytest.mark.parametrize("saved", range(4))
+def test_a_run_that_is_killed_while_writing_again_keeps_its_inputs(saved, tmp_path, monkeypatch):
+    inputs = numbers(["a", "b"])
+    write_inputs(tmp_path, inputs)
+    save, calls = np.save, iter(range(10))
+
+    def killed(file, array):
+        if next(calls) < saved:
+            return save(file, array)
+        file.write(b"half of")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_inputs(tmp_path, inputs)
+    assert_same(inputs, read_inputs(tmp_path))
+
+
 def test_categories_and_their_order_are_kept(tmp_path):
     categories = ["z", "a", "", "2", "10", "ä", "unused"]
     columns = (Column("c", Role.CATEGORICAL, "object", 6, 0.1, categories=tuple(categories)),)
@@ -142,3 +160,18 @@ def test_truncated_folds_raise_one_error(data, tmp_path):
     path.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
     with pytest.raises(RunError, match="damaged"):
         read_folds(tmp_path)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(-2, 6), max_size=4), st.sampled_from(["int64", "float64", "S2"]))
+def test_folds_with_any_rows_are_read_or_one_error(tmp_path, rows, kind):
+    inputs = numbers(["a"])
+    inputs.folds = [(np.arange(2), np.arange(2, 4)), (np.arange(2, 4), np.arange(2))]
+    write_inputs(tmp_path, inputs)
+    np.save(tmp_path / "validation-00.npy", np.array(rows, dtype=kind))
+    is_valid = kind == "int64" and rows and {2, 3} >= set(rows) and len(set(rows)) == len(rows)
+    if is_valid:
+        assert read_folds(tmp_path, 4)[0][1].tolist() == rows
+        return
+    with pytest.raises(RunError, match="damaged"):
+        read_folds(tmp_path, 4)

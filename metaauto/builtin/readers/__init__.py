@@ -55,7 +55,9 @@ def read_parquet(source: str) -> Any:
 
     _check_file(source)
     try:
-        return pd.read_parquet(source)
+        frame = pd.read_parquet(source)
+        _check_texts(frame)
+        return frame
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise ReadError(
             f"{source!r} is not a valid parquet file: {_first_line(error)}.",
@@ -66,16 +68,28 @@ def read_parquet(source: str) -> Any:
 def read_feather(source: str) -> Any:
     """Read a feather file."""
     import pandas as pd
-    import pyarrow
+    import pyarrow.feather
 
     _check_file(source)
     try:
+        # Arrow reads values at the offsets in the file, which may be damaged, without a check.
+        pyarrow.feather.read_table(source, memory_map=True).validate(full=True)
         return pd.read_feather(source)
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise ReadError(
             f"{source!r} is not a valid feather file: {_first_line(error)}.",
             hint="Write or copy the file again.",
         ) from error
+
+
+def _check_texts(frame: Any) -> None:
+    """Raise `pyarrow.ArrowInvalid` for text that is not UTF-8, which pandas decodes later."""
+    import pandas as pd
+    import pyarrow
+
+    for place, kind in enumerate(frame.dtypes):
+        if isinstance(kind, pd.StringDtype):
+            pyarrow.array(frame.iloc[:, place].array).validate(full=True)
 
 
 def _first_line(error: Exception) -> str:
