@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -11,14 +12,17 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from imported import ImportedProgram
+
+# Each process has its own, and all tests of a process the same: fits share a fork server, which
+# imports for seconds, if their environment variables are equal.
+KNOWLEDGE = Path(tempfile.gettempdir(), f"metaauto-tests-{os.getpid()}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Set a knowledge store for fixtures with a longer scope than one test, and a key of the user."""
+    """Set a temporary knowledge store, and a key of the user."""
     os.environ["XDG_DATA_HOME"] = os.path.join(tempfile.gettempdir(), "metaauto-tests", "data")
-    os.environ["METAAUTO_KNOWLEDGE"] = os.path.join(
-        tempfile.gettempdir(), "metaauto-tests", "own.db"
-    )
+    os.environ["METAAUTO_KNOWLEDGE"] = str(KNOWLEDGE / "own.db")
     # Examples take longer on a busy machine.
     settings.register_profile("metaauto", deadline=None)
     settings.load_profile("metaauto")
@@ -32,10 +36,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "test_the_examples_of_a_page_work" not in item.name)
 
 
+def pytest_unconfigure() -> None:
+    """Remove the temporary knowledge store."""
+    shutil.rmtree(KNOWLEDGE, ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup() -> None:
+    """Remove the variable in which pytest names the test, so that fits share a fork server."""
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call() -> None:
+    """Remove the variable in which pytest names the test, so that fits share a fork server."""
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
+
+
 @pytest.fixture(autouse=True)
-def _isolated_knowledge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use a temporary knowledge store instead of the user's store."""
-    monkeypatch.setenv("METAAUTO_KNOWLEDGE", f"{tmp_path}-knowledge/own.db")
+def _isolated_knowledge() -> None:
+    """Begin with an empty knowledge store."""
+    shutil.rmtree(KNOWLEDGE, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def imported() -> Iterator[ImportedProgram]:
+    """``metaauto`` in a process that need not import anything."""
+    program = ImportedProgram()
+    yield program
+    program.close()
 
 
 @pytest.fixture

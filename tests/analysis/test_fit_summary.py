@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,6 @@ from metaauto.plugins.manager import PluginSettings
 
 
 def fitted(frame: pd.DataFrame, **options):
-    os.environ.pop("PYTEST_CURRENT_TEST", None)
     settings = {
         "trials": 2,
         "cores": 1,

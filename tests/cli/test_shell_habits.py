@@ -4,46 +4,56 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import QUICK, Cli, command_line, environment, people
+from command_line import QUICK, Cli, environment, people
+from imported import ImportedProgram
 
 from metaauto.cli.exit_status import ExitStatus
 
-
-def piped(folder: Path, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        command_line(*arguments),
-        check=False,
-        cwd=folder,
-        env=environment(folder),
-        input=stdin,
-        capture_output=True,
-        timeout=200,
-    )
+Piped = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 
-def test_a_model_goes_through_standard_streams(trained: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def piped(tmp_path: Path, imported: ImportedProgram) -> Piped:
+    """Call ``metaauto`` in a process whose standard streams are pipes."""
+
+    def call(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [*imported.command, *arguments],
+            check=False,
+            cwd=tmp_path,
+            env=environment(tmp_path),
+            input=stdin,
+            capture_output=True,
+            timeout=200,
+        )
+
+    return call
+
+
+def test_a_model_goes_through_standard_streams(piped: Piped, tmp_path: Path) -> None:
     people().to_csv(tmp_path / "t.csv", index=False)
     arguments = ("--target", "buys", *QUICK, "--include", "lda", "--out", "-")
-    made = piped(tmp_path, "fit", "t.csv", *arguments)
+    made = piped("fit", "t.csv", *arguments)
     assert made.returncode == 0, made.stderr
     assert b"Saved        the standard output" in made.stderr
     assert b"metaauto predict MODEL NEW.csv" in made.stderr
-    board = piped(tmp_path, "leaderboard", "-", stdin=made.stdout)
+    board = piped("leaderboard", "-", stdin=made.stdout)
     assert board.returncode == 0, board.stderr
     assert b"lda-1" in board.stdout
-    predicted = piped(tmp_path, "predict", "-", "t.csv", stdin=made.stdout)
+    predicted = piped("predict", "-", "t.csv", stdin=made.stdout)
     assert len(predicted.stdout.splitlines()) == 121
-    scored = piped(tmp_path, "evaluate", "-", "t.csv", "--metric", "f1", stdin=made.stdout)
+    scored = piped("evaluate", "-", "t.csv", "--metric", "f1", stdin=made.stdout)
     assert b"f1" in scored.stdout
     assert not list((tmp_path / "temporary").glob("metaauto-*"))
     assert not (tmp_path / "model.metaauto").exists()
 
 
 def test_tables_and_models_to_look_at_go_through_standard_streams(
-    quick_cli: Cli, trained: Path, tmp_path: Path
+    piped: Piped, quick_cli: Cli, trained: Path, tmp_path: Path
 ) -> None:
     model, new = str(trained / "buys.metaauto"), str(trained / "new.csv")
     table, packed = Path(new).read_bytes(), Path(model).read_bytes()
@@ -51,14 +61,14 @@ def test_tables_and_models_to_look_at_go_through_standard_streams(
     wanted = quick_cli("explain", model, new, *by_row)
     assert wanted.returncode == 0, wanted.stderr
     for stdin, arguments in ((packed, ("-", new)), (table, (model, new, "--background", "-"))):
-        done = piped(tmp_path, "explain", *arguments, *by_row, stdin=stdin)
+        done = piped("explain", *arguments, *by_row, stdin=stdin)
         assert (done.returncode, done.stdout.decode()) == (0, wanted.stdout), done.stderr
     few = ("--budget", "1s")
-    told = piped(tmp_path, "report", model, "--data", "-", "-o", "-", *few, stdin=table)
+    told = piped("report", model, "--data", "-", "-o", "-", *few, stdin=table)
     assert told.returncode == 0, told.stderr
     assert b"the 40 rows given with --data" in told.stdout
     # A model without a name gives its report no name either.
-    told = piped(tmp_path, "report", "-", stdin=packed)
+    told = piped("report", "-", stdin=packed)
     assert told.returncode == 0, told.stderr
     assert told.stdout.startswith(b"<!DOCTYPE html>")
     assert [path.name for path in tmp_path.iterdir()] == ["temporary"]

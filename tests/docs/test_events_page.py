@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -24,7 +23,6 @@ def rows(part: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def fitted():
-    os.environ.pop("PYTEST_CURRENT_TEST", None)
     random = np.random.default_rng(0)
     frame = pd.DataFrame({"size": random.normal(size=80), "land": "D"})
     frame["y"] = np.where(frame["size"] + random.normal(size=80) > 0, "yes", "no")

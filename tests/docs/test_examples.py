@@ -21,6 +21,8 @@ WITH_EXAMPLES = ["README.md", "api.md", "cluster.md", "comparison.md", "events.m
                  "index.md", "knowledge.md", "python.md", "scores.md", "shell.md",
                  "tutorial.md"]  # fmt: skip
 TESTED_ELSEWHERE = ["plugins.md"]
+PLAIN = "README.md"
+"""The page whose commands import everything themselves; it has every command."""
 LEFT_OUT = 15
 LABEL = re.compile(r"^([A-Z][a-z]+(?: [a-z]+)?)(?: {2,}|:| by)")
 """What begins a line of output that people look for: ``Best single  roc_auc 0.99``."""
@@ -42,13 +44,17 @@ def namespace() -> dict[str, object]:
 @pytest.mark.timeout(1800)
 @pytest.mark.skipif(os.name == "nt", reason="the commands are those of a Unix shell")
 @pytest.mark.parametrize("name", WITH_EXAMPLES)
-def test_the_examples_of_a_page_work(name, tmp_path, monkeypatch, capsys):
-    shell = EXAMPLES.Shell(tmp_path)
+def test_the_examples_of_a_page_work(name, tmp_path, monkeypatch, capsys, imported):
+    # The store of each test is empty. With the same name for all pages, fits share a fork server.
+    shell = EXAMPLES.Shell(tmp_path, {"METAAUTO_KNOWLEDGE": os.environ["METAAUTO_KNOWLEDGE"]})
+    if name != PLAIN:
+        call = " ".join(f"'{word}'" for word in imported.command)
+        (tmp_path / ".bin" / "metaauto").write_text(f'#!/bin/sh\nexec {call} "$@"\n', "utf-8")
     write_tables(tmp_path)
     monkeypatch.chdir(tmp_path)
     for variable in [v for v in os.environ if v.startswith("METAAUTO_")]:
-        monkeypatch.delenv(variable)
-    monkeypatch.setenv("METAAUTO_KNOWLEDGE", shell.environment["METAAUTO_KNOWLEDGE"])
+        if variable != "METAAUTO_KNOWLEDGE":
+            monkeypatch.delenv(variable)
     text, variables, count = text_of(name), namespace(), 0
     for block in EXAMPLES.blocks(text):
         if not block.is_run:

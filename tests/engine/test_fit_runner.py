@@ -64,8 +64,7 @@ def table(kind: str = "binary", n_rows: int = 160, seed: int = 0) -> pd.DataFram
 
 
 def quick(data=None, kind: str = "binary", **options):
-    """A small fit; without pytest's variable all fits of this process share imported workers."""
-    os.environ.pop("PYTEST_CURRENT_TEST", None)
+    """A small fit."""
     settings = {
         "trials": 4,
         "cores": 2,
@@ -155,10 +154,15 @@ def test_scores_of_the_leaderboard_are_out_of_fold(tmp_path):
         assert row["score"] == pytest.approx(score, rel=1e-6)
 
 
+@pytest.fixture(scope="module")
+def ordinary():
+    """A regression model whose target has no offset."""
+    return quick(kind="regression")
+
+
 @pytest.mark.parametrize("offset", [1.7e9, -1e12])
-def test_scores_of_targets_with_a_large_offset(tmp_path, offset):
+def test_scores_of_targets_with_a_large_offset(tmp_path, offset, ordinary):
     frame = table("regression")
-    ordinary = quick(frame, "regression")
     moved = frame.assign(y=frame["y"] + offset)
     run = tmp_path / "run"
     quick(moved, "regression", trials=2, run_dir=run)
@@ -178,7 +182,7 @@ def test_weights_decide_what_is_learned():
     inverted = frame.assign(y=np.where(frame["y"] == "yes", "no", "yes"))
     both = pd.concat([frame, inverted], ignore_index=True)
     both["weight"] = np.r_[np.full(len(frame), 1.0), np.full(len(frame), 50.0)]
-    model = quick(both, weights="weight", include=[])
+    model = quick(both, weights="weight", include=["naive_bayes", "logistic", "knn"])
     assert "knn" in model.facts["skipped"]
     predicted = model.predict(frame.drop(columns="y"))
     assert (predicted == inverted["y"].to_numpy()).mean() > 0.6
@@ -372,7 +376,7 @@ class TestBudget:
         ],
     )
     def test_it_is_kept_whatever_a_model_does(self, fault):
-        model = self.timed(3.0, include=[f"fault_{fault}", "naive_bayes"])
+        model = self.timed(2.0, include=[f"fault_{fault}", "naive_bayes"])
         assert model.predict(table(n_rows=5)).shape == (5,)
         assert not any(member.model.startswith("fault") for member in model.members)
 
@@ -396,7 +400,7 @@ class TestBudget:
             )
         ]
         before = set(psutil.Process().children(recursive=True))
-        model = self.timed(8.0, include=[*faults, "naive_bayes", "lda"])
+        model = self.timed(5.0, include=[*faults, "naive_bayes", "lda"])
         assert {member.model for member in model.members} <= {"naive_bayes", "lda", "dummy"}
         assert model.facts["score"] >= model.facts["baseline_score"]
         # How many trials fit into the budget is a matter of the machine.
@@ -415,17 +419,21 @@ class TestBudget:
 
     def test_time_is_used(self):
         story = Story()
-        model = self.timed(10.0, include=CHEAP["binary"], on_event=story)
+        model = self.timed(5.0, include=CHEAP["binary"], on_event=story)
         assert model.facts["trials"] > 1
-        assert model.facts["seconds"] > 5.0
+        assert model.facts["seconds"] > 2.5
 
 
 class TestEverythingFails:
     def test_the_baseline_is_the_answer_and_the_causes_are_said(self, caplog):
         story = Story()
         with caplog.at_level(logging.WARNING, logger="metaauto"):
+            # More trials than models would start SMAC, which imports for seconds.
             model = quick(
-                plugins=FAULTY, include=["fault_raises", "fault_predicts_nan"], on_event=story
+                plugins=FAULTY,
+                trials=2,
+                include=["fault_raises", "fault_predicts_nan"],
+                on_event=story,
             )
         assert [member.model for member in model.members] == ["dummy"]
         assert set(model.predict(table(n_rows=9))) == {model.predict(table(n_rows=1))[0]}
@@ -437,7 +445,7 @@ class TestEverythingFails:
 
     def test_without_a_listener_the_log_says_the_causes(self, caplog):
         with caplog.at_level(logging.WARNING, logger="metaauto"):
-            quick(plugins=FAULTY, include=["fault_raises", "fault_predicts_nan"])
+            quick(plugins=FAULTY, trials=2, include=["fault_raises", "fault_predicts_nan"])
         assert any("baseline" in record.getMessage() for record in caplog.records)
 
     def test_a_model_that_is_no_better_than_the_baseline_is_no_failure(self):
@@ -449,7 +457,6 @@ class TestEverythingFails:
 
 class TestEnding:
     def test_stop_from_another_thread_gives_the_best_so_far(self):
-        os.environ.pop("PYTEST_CURRENT_TEST", None)
         runner: list[FitRunner] = []
         stopped = threading.Event()
 
@@ -469,7 +476,6 @@ class TestEnding:
         assert {row["status"] for row in model.leaderboard} <= {"success", "stopped", "dropped"}
 
     def test_stop_before_the_search_gives_the_baseline(self):
-        os.environ.pop("PYTEST_CURRENT_TEST", None)
         runner = FitRunner(FitOptions(trials=50, cores=1, cv=2, memory=2.0, plugins=NO_PLUGINS))
         runner.stop()
         model = runner.run(table(), "y")
@@ -570,6 +576,14 @@ def copy_of(run: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(run, tmp_path / "run"))
 
 
+@pytest.fixture(scope="module")
+def finished(killed, tmp_path_factory) -> tuple:
+    """The directory of the killed run after it was resumed; its model, and the events."""
+    run, story = copy_of(killed, tmp_path_factory.mktemp("finished")), Story()
+    model = metaauto.fit(None, resume=run, on_event=story, memory=2.0, cores=2, plugins=NO_PLUGINS)
+    return run, model, story
+
+
 class Attack:
     def __init__(self, path):
         self.path = path
@@ -580,11 +594,8 @@ class Attack:
 
 @POSIX
 class TestResume:
-    def test_a_killed_run_goes_on_and_comes_to_the_same_end(self, killed, tmp_path):
-        os.environ.pop("PYTEST_CURRENT_TEST", None)
-        run, story = copy_of(killed, tmp_path), Story()
-        options = {"memory": 2.0, "cores": 2, "plugins": NO_PLUGINS}
-        model = metaauto.fit(None, resume=run, on_event=story, **options)
+    def test_a_killed_run_goes_on_and_comes_to_the_same_end(self, killed, finished, tmp_path):
+        _, model, story = finished
         assert model.facts["trials"] == 9
         assert story.kinds().count("trial_started") <= 5
         assert story.kinds().count("trial_finished") <= 5
@@ -605,10 +616,10 @@ class TestResume:
         assert model.facts["trials"] == 7
         assert story.kinds().count("trial_started") <= 2
 
-    def test_a_run_in_which_everything_is_done_gives_its_model_again(self, killed, tmp_path):
-        run = copy_of(killed, tmp_path)
+    def test_a_run_in_which_everything_is_done_gives_its_model_again(self, finished, tmp_path):
+        run, first, _ = finished
+        run = copy_of(run, tmp_path)
         options = {"memory": 2.0, "cores": 2, "plugins": NO_PLUGINS}
-        first = metaauto.fit(None, resume=run, **options)
         story = Story()
         again = metaauto.fit(None, resume=run, on_event=story, **options)
         assert "trial_started" not in story.kinds()
@@ -643,10 +654,10 @@ class TestResume:
         assert model.facts["failures"] == {}
         assert model.predict(table(n_rows=3)).shape == (3,)
 
-    def test_a_damaged_fold_model_is_named_and_costs_its_member_alone(self, killed, tmp_path):
-        run = copy_of(killed, tmp_path)
+    def test_a_damaged_fold_model_is_named_and_costs_its_member_alone(self, finished, tmp_path):
+        run, model, _ = finished
+        run = copy_of(run, tmp_path)
         options = {"memory": 2.0, "cores": 2, "plugins": NO_PLUGINS}
-        model = metaauto.fit(None, resume=run, **options)
         number = int(model.members[0].name.rpartition("-")[2])
         damaged = run / "models" / f"{number:05d}-00.pkl"
         damaged.write_bytes(b"garbage")
@@ -683,7 +694,6 @@ class TestResume:
                 runner.stop()
 
         table().to_csv(tmp_path / "t.csv", index=False)
-        os.environ.pop("PYTEST_CURRENT_TEST", None)
         with monkeypatch.context() as patch:
             patch.setattr(RunDirectory, "record_outcome", record_and_stop)
             stopped = runner.run(str(tmp_path / "t.csv"), "y")

@@ -32,7 +32,6 @@ def table() -> pd.DataFrame:
 
 def fit(**options):
     """Return the model of a small fit and its warnings."""
-    os.environ.pop("PYTEST_CURRENT_TEST", None)
     events = []
     settings = {"trials": 3, "cores": 2, "cv": 2, "memory": 2.0, "include": ["naive_bayes", "lda"]}
     model = metaauto.fit(
@@ -144,7 +143,6 @@ def test_lost_workers_end_with_the_best_model_so_far(monkeypatch):
         return original(self, seconds)
 
     monkeypatch.setattr(LocalExecutor, "wait", wait)
-    os.environ.pop("PYTEST_CURRENT_TEST", None)
     model = metaauto.fit(
         table(),
         "y",

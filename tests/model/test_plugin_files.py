@@ -38,23 +38,29 @@ def register_models(register):
 """
 
 
-def call(folder, *arguments):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("METAAUTO_")}
-    environment |= {"PYTHONPATH": str(HOME), "OMP_NUM_THREADS": "1"}
-    environment["METAAUTO_KNOWLEDGE"] = os.environ["METAAUTO_KNOWLEDGE"]
-    return subprocess.run(
-        [sys.executable, "-m", "metaauto", *map(str, arguments)],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+@pytest.fixture(scope="module")
+def call(imported):
+    """A function that calls ``metaauto`` in a folder, in a process without the plugin."""
+
+    def call(folder, *arguments):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("METAAUTO_")}
+        environment |= {"PYTHONPATH": str(HOME), "OMP_NUM_THREADS": "1"}
+        environment["METAAUTO_KNOWLEDGE"] = os.environ["METAAUTO_KNOWLEDGE"]
+        return subprocess.run(
+            [*imported.command, *map(str, arguments)],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    return call
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory, call):
     """A folder with a plugin file, and a model that was made with it."""
     place = tmp_path_factory.mktemp("place")
     (place / "mine").mkdir()
@@ -74,20 +80,20 @@ def test_the_file_says_which_plugin_it_needs(place):
     assert (member["model"], member["plugin"]) == ("plane", "my-plane")
 
 
-def test_it_is_loaded_with_the_folder(place):
+def test_it_is_loaded_with_the_folder(place, call):
     done = call(place, "predict", "m.metaauto", "sklearn:diabetes", "--plugins", "mine")
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 443
 
 
-def test_without_the_folder_the_plugin_is_named(place):
+def test_without_the_folder_the_plugin_is_named(place, call):
     done = call(place, "predict", "m.metaauto", "sklearn:diabetes")
     assert done.returncode == 1
     assert done.stderr.startswith("Error: The model file requires plugin my-plane (model 'plane').")
     assert "--plugins FOLDER" in done.stderr
 
 
-def test_the_folder_may_lie_elsewhere(place, tmp_path):
+def test_the_folder_may_lie_elsewhere(place, tmp_path, call):
     shutil.copytree(place / "mine", tmp_path / "other")
     shutil.copy(place / "m.metaauto", tmp_path)
     done = call(tmp_path, "predict", "m.metaauto", "sklearn:diabetes", "--plugins", "other")
@@ -105,7 +111,7 @@ def undeclared(tmp_path_factory):
     return folder
 
 
-def test_a_model_that_could_not_be_loaded_is_not_reported_as_saved(undeclared):
+def test_a_model_that_could_not_be_loaded_is_not_reported_as_saved(undeclared, call):
     done = call(
         undeclared,
         *("fit", "sklearn:diabetes", "--trials", 1, "--cores", 1, "--include", "plane"),

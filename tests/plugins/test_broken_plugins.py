@@ -94,25 +94,31 @@ def folder(tmp_path_factory):
     return folder
 
 
-def call(folder, *arguments, timeout=180):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("METAAUTO_")}
-    environment |= {
-        "PYTHONPATH": str(HOME),
-        "OMP_NUM_THREADS": "1",
-        "METAAUTO_PLUGINS_DIR": str(folder),
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "metaauto", *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+@pytest.fixture(scope="module")
+def call(imported, folder):
+    """A function that calls ``metaauto`` in a process of its own."""
+
+    def call(*arguments):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("METAAUTO_")}
+        environment |= {
+            "PYTHONPATH": str(HOME),
+            "OMP_NUM_THREADS": "1",
+            "METAAUTO_PLUGINS_DIR": str(folder),
+        }
+        return subprocess.run(
+            [*imported.command, *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+
+    return call
 
 
 @pytest.fixture(scope="module")
-def fitted(folder, tmp_path_factory):
+def fitted(call, tmp_path_factory):
     """A fit with all ten installed: what it said, the model and how long it took.
 
     Only one good model takes part, so that there is time for each faulty one on a slow machine.
@@ -121,7 +127,6 @@ def fitted(folder, tmp_path_factory):
     model = tmp_path_factory.mktemp("models") / "cancer.metaauto"
     began = time.monotonic()
     done = call(
-        folder,
         *("fit", "sklearn:breast_cancer", "--budget", f"{BUDGET:g}s", "--cores", "2"),
         *("--out", str(model), "--json"),
         *(word for name in models for word in ("--include", name)),
@@ -133,8 +138,8 @@ def test_there_are_ten():
     assert len(AT_LOADING) + len(AT_FITTING) == 10
 
 
-def test_the_list_names_each_plugin_and_its_fault(folder):
-    done = call(folder, "plugins", "--json")
+def test_the_list_names_each_plugin_and_its_fault(call):
+    done = call("plugins", "--json")
     assert done.returncode == 0
     plugins = {plugin["name"]: plugin for plugin in json.loads(done.stdout)}
     for name, (_, fault) in AT_LOADING.items():
@@ -182,7 +187,7 @@ def test_the_fit_names_each_plugin_whose_model_failed(fitted):
         assert fault in named[0]
 
 
-def test_the_leaderboard_names_each_model_that_failed_and_why(fitted, folder):
+def test_the_leaderboard_names_each_model_that_failed_and_why(fitted, call):
     _, model, _ = fitted
     rows = metaauto.load(model).leaderboard
     for _, name, fault in AT_FITTING.values():
@@ -190,16 +195,16 @@ def test_the_leaderboard_names_each_model_that_failed_and_why(fitted, folder):
         assert own, f"{name} was not tried"
         assert all(row["status"] != "success" for row in own)
         assert any(fault in (row["error"] or "") for row in own)
-    assert call(folder, "leaderboard", str(model)).returncode == 0
+    assert call("leaderboard", str(model)).returncode == 0
 
 
-def test_the_model_predicts_and_is_evaluated_with_all_of_them_installed(fitted, folder, tmp_path):
+def test_the_model_predicts_and_is_evaluated_with_all_of_them_installed(fitted, call, tmp_path):
     _, model, _ = fitted
     out = tmp_path / "predictions.csv"
-    predicted = call(folder, "predict", str(model), "sklearn:breast_cancer", "-o", str(out))
+    predicted = call("predict", str(model), "sklearn:breast_cancer", "-o", str(out))
     assert predicted.returncode == 0, predicted.stderr
     assert len(out.read_text().splitlines()) == 570
-    evaluated = call(folder, "evaluate", str(model), "sklearn:breast_cancer")
+    evaluated = call("evaluate", str(model), "sklearn:breast_cancer")
     assert evaluated.returncode == 0, evaluated.stderr
 
 

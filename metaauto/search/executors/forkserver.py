@@ -9,6 +9,7 @@ other systems each worker is a new process.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -72,6 +73,8 @@ def _run_worker(connect_info: Mapping[str, Any], pipes: tuple[int, int]) -> None
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
+        with contextlib.suppress(OSError):  # the directory may have been deleted
+            os.chdir(connect_info["directory"])
         serve(connect_to_parent(connect_info), connect_info.get("memory"))
         status = 0
     finally:

@@ -22,6 +22,9 @@ __all__ = ["ForkServer", "discard", "fork_from_server", "lease"]
 IDLE_SECONDS = 60.0
 """An unused fork server ends after this time; until then it uses only memory."""
 
+# When it is imported, here as in the fork server.
+_SET_BY_SCIKIT_LEARN = ("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK")
+
 
 class ForkServer:
     """A fork server that several executors of this process may use at the same time.
@@ -105,8 +108,14 @@ def fork_from_server(threads: int = 1) -> bool:
 
 def _key(threads: int) -> tuple[Any, ...]:
     """Return the key that fits must share to use the same fork server."""
-    environment = (os.getpid(), working_directory(), tuple(sys.path), frozenset(os.environ.items()))
-    return (threads, *environment)
+    # Workers change to the directory of their fit, which thus matters to relative paths only. Some
+    # entries, those of editable installations, are no paths.
+    relative = any(os.path.isdir(part or ".") for part in sys.path if not os.path.isabs(part))
+    directory = working_directory() if relative else ""
+    environment = frozenset(
+        item for item in os.environ.items() if item[0] not in _SET_BY_SCIKIT_LEARN
+    )
+    return (threads, os.getpid(), directory, tuple(sys.path), environment)
 
 
 def _start_child(connect_info: Mapping[str, Any], threads: int) -> Child:

@@ -111,6 +111,7 @@ class ConnectionListener:
             "authkey": self._authkey.hex(),
             "token": token,
             "path": [part or working_directory() for part in sys.path],
+            "directory": working_directory(),
         }
 
     def accepted(self, token: str) -> tuple[Connection, int] | None:

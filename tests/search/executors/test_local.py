@@ -17,7 +17,7 @@ from search_jobs import PLUGINS, POSIX, TIMEOUT, await_free, job, outcomes_of, r
 import metaauto
 from metaauto.errors import WorkerError
 from metaauto.plugins.manager import PluginSettings
-from metaauto.search.executors import LocalExecutor, Setup
+from metaauto.search.executors import LocalExecutor, Setup, forkserver_pool, local
 from metaauto.search.executors.process import kill_tree
 from metaauto.search.trial import Status
 
@@ -64,6 +64,15 @@ def healthy(pool):
     for outcome in run(pool, job("naive_bayes", 90), job("naive_bayes", 91)):
         assert outcome.status is Status.SUCCESS, outcome.detail
     assert all(is_running(pid) for pid in pids(pool))
+
+
+@pytest.fixture
+def no_fork_server(monkeypatch):
+    """Without a fork server that an earlier test has started."""
+    monkeypatch.setattr(forkserver_pool, "_servers", {})
+    yield
+    for server in list(forkserver_pool._servers.values()):
+        forkserver_pool.discard(server)
 
 
 def test_jobs_run_side_by_side(healthy, setup):
@@ -171,6 +180,25 @@ def test_a_lost_fork_server_is_replaced(sent, setup):
 
 
 @POSIX
+def test_fits_in_other_directories_share_a_fork_server(setup, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if os.path.isabs(place)])
+    servers = []
+    for folder in (Path.cwd(), tmp_path):
+        monkeypatch.chdir(folder)
+        # scikit-learn sets it when it is imported.
+        monkeypatch.setenv("KMP_INIT_AT_FORK", str(len(servers)))
+        with LocalExecutor(1) as executor:
+            executor.set_up(setup)
+            await_free(executor, 1)
+            if executor._fork_server is None:
+                pytest.skip("workers are not forked on this system")
+            servers.append(executor._fork_server)
+            (worker,) = pids(executor)
+            assert psutil.Process(worker).cwd() == str(folder)
+    assert servers[0] is servers[1]
+
+
+@POSIX
 def test_what_takes_too_much_memory_is_stopped(healthy):
     (outcome,) = run(healthy, job("eats_memory", 6, gigabytes=8.0))
     assert outcome.status is Status.MEMORY
@@ -255,6 +283,7 @@ def test_closing_ends_every_process(fork, setup):
         time.sleep(0.05)
 
 
+@pytest.mark.usefixtures("no_fork_server")
 def test_closing_before_the_workers_have_started_ends_them_too(setup):
     before = set(psutil.Process().children(recursive=True))
     executor = LocalExecutor(3)
@@ -278,10 +307,10 @@ def test_without_forking_all_works_alike(setup):
         (crash,) = run(executor, job("exits", 31))
         assert crash.status is Status.CRASHED
         assert "exit code 3" in crash.error
-        (late,) = run(executor, job("sleeps", 32, hard=0.5))
-        assert late.status is Status.TIMEOUT
-        (again,) = run(executor, job("naive_bayes", 33, hard=5.0))
+        (again,) = run(executor, job("naive_bayes", 32, hard=5.0))
         assert again.status is Status.SUCCESS, "starting a worker counted as its job's time"
+        (late,) = run(executor, job("sleeps", 33, hard=0.5))
+        assert late.status is Status.TIMEOUT
 
 
 def test_a_table_that_is_not_there_is_said_with_its_cause(tmp_path):
@@ -292,7 +321,9 @@ def test_a_table_that_is_not_there_is_said_with_its_cause(tmp_path):
 
 
 @pytest.mark.parametrize("fork", [True, False])
-def test_a_plugin_that_kills_every_worker_comes_to_an_end(fork, setup, tmp_path):
+def test_a_plugin_that_kills_every_worker_comes_to_an_end(fork, setup, tmp_path, monkeypatch):
+    # Without forking, each start imports for seconds.
+    monkeypatch.setattr(local, "_MAX_FAILED_STARTS", 3 if fork else 2)
     (tmp_path / "deadly.py").write_text("import os\nos._exit(7)\n")
     settings = PluginSettings(only=(), folders=(str(tmp_path),))
     with LocalExecutor(1, fork=fork) as executor:
@@ -301,6 +332,7 @@ def test_a_plugin_that_kills_every_worker_comes_to_an_end(fork, setup, tmp_path)
             await_free(executor, 1)
 
 
+@pytest.mark.usefixtures("no_fork_server")
 def test_workers_that_cannot_start_are_reported(monkeypatch, setup):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     for fork in (False, True):
