@@ -8,11 +8,14 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from imported import ImportedProgram
+
+from metaauto.testing import model_file
 
 # Each process has its own, and all tests of a process the same: fits share a fork server, which
 # imports for seconds, if their environment variables are equal.
@@ -65,6 +68,17 @@ def imported() -> Iterator[ImportedProgram]:
     program = ImportedProgram()
     yield program
     program.close()
+
+
+@pytest.fixture(autouse=True)
+def _imported_for_model_files(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fork the new process in which each contract of a model reads its model file."""
+    if getattr(request.node, "originalname", "") == "test_model_file_predicts_in_a_new_process":
+        imported = request.getfixturevalue("imported")
+        command = partial(imported.command, module=model_file.__name__)
+        monkeypatch.setattr(model_file, "_command", command)
 
 
 @pytest.fixture

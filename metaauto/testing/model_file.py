@@ -50,7 +50,7 @@ def check_model_file(model: Model, problem: Problem, seconds: float) -> None:
         request = {"folder": folder, "name": model.name, "trusted": list(model.trusted)}
         request["files"] = _plugin_folders(model)
         done = subprocess.run(
-            [sys.executable, "-m", __name__, json.dumps(request)],
+            _command(json.dumps(request)),
             env={**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)},
             capture_output=True,
             text=True,
@@ -61,6 +61,11 @@ def check_model_file(model: Model, problem: Problem, seconds: float) -> None:
         assert done.returncode == 0, f"In a new process the model file fails: {lines[-1]}"
         found = np.load(Path(folder, "prediction.npy"))
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-8)
+
+
+def _command(request: str) -> list[str]:
+    """Return the command that calls `_predict` in a new process."""
+    return [sys.executable, "-m", __name__, request]
 
 
 def _final_model(model: Model, problem: Problem, seconds: float) -> tuple[Any, Any]:

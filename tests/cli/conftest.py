@@ -9,12 +9,19 @@ from pathlib import Path
 
 import pytest
 from command_line import QUICK, Cli, caller, in_process, people
+from imported import ImportedProgram
 
 
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
     """Call ``metaauto`` in an empty folder."""
     return caller(tmp_path)
+
+
+@pytest.fixture
+def imported_cli(tmp_path: Path, imported: ImportedProgram) -> Cli:
+    """Call ``metaauto`` in an empty folder, in a process that need not import anything."""
+    return caller(tmp_path, imported.command)
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from command_line import QUICK, Cli, caller, command_line, environment, people
+from command_line import QUICK, Cli, command_line, environment, people
+from imported import ImportedProgram
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 import metaauto
@@ -89,14 +90,14 @@ def test_options_reach_the_fit(quick_cli: Cli, tmp_path: Path) -> None:
 
 
 def test_the_same_trials_and_seed_give_the_same_model_twice(
-    cli: Cli, quick_cli: Cli, tmp_path: Path
+    imported_cli: Cli, quick_cli: Cli, tmp_path: Path
 ) -> None:
     people().to_csv(tmp_path / "t.csv", index=False)
     told = []
     for name in ("one", "two"):
         arguments = ("--trials", "4", "--cores", "2", "--memory", "2", "--cv", "2", "--seed", "0")
         models = ("--include", "extra_trees", "--include", "lda", "--out", f"{name}.metaauto")
-        done = cli("fit", "t.csv", "--target", "buys", *arguments, *models)
+        done = imported_cli("fit", "t.csv", "--target", "buys", *arguments, *models)
         assert done.returncode == 0, done.stderr
         board = json.loads(quick_cli("leaderboard", f"{name}.metaauto", "--json").stdout)[
             "leaderboard"
@@ -146,10 +147,9 @@ def test_number_names_are_known_by_target_and_model(quick_cli: Cli, tmp_path: Pa
     assert "its first line, '5, 7, 9', was read as values" in " ".join(done.stderr.split())
 
 
-def test_probabilities_and_standard_streams(trained: Path, tmp_path: Path) -> None:
-    call = caller(tmp_path)
+def test_probabilities_and_standard_streams(cli: Cli, trained: Path) -> None:
     text = (trained / "new.csv").read_text()
-    done = call("predict", str(trained / "buys.metaauto"), "-", "--proba", stdin=text)
+    done = cli("predict", str(trained / "buys.metaauto"), "-", "--proba", stdin=text)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "no,yes"
@@ -293,30 +293,32 @@ def register_commands(register):
 """
 
 
-def test_plugins_are_listed_and_add_commands(cli: Cli, tmp_path: Path) -> None:
+def test_plugins_are_listed_and_add_commands(imported_cli: Cli, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "greeter.py").write_text(PLUGIN)
     (folder / "broken.py").write_text("import no_such_module\n")
-    done = cli("plugins", "--plugins", "mine", "--json")
+    done = imported_cli("plugins", "--plugins", "mine", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     plugins = {plugin["name"]: plugin for plugin in json.loads(done.stdout)}
     assert "model:random_forest" in plugins["builtin"]["components"]
     assert plugins["greeter"]["components"] == ["command:greet"]
     assert "no_such_module" in plugins["broken"]["errors"][0]
-    listed = cli("plugins", "--plugins", "mine")
+    listed = imported_cli("plugins", "--plugins", "mine")
     assert (listed.returncode, listed.stderr) == (0, "")
     assert "greet" in listed.stdout
     assert "no_such_module" in listed.stdout
-    greeted = cli("greet", "Ada", METAAUTO_PLUGINS_DIR="mine")
+    greeted = imported_cli("greet", "Ada", METAAUTO_PLUGINS_DIR="mine")
     assert (greeted.returncode, greeted.stdout) == (0, "Hello Ada\n")
     assert "no_such_module" in greeted.stderr
 
 
-def test_nobody_reading_is_no_error(trained: Path, tmp_path: Path) -> None:
+def test_nobody_reading_is_no_error(
+    imported: ImportedProgram, trained: Path, tmp_path: Path
+) -> None:
     big = pd.concat([people(2000)] * 20)
     big.to_csv(tmp_path / "big.csv", index=False)
-    line = command_line("predict", str(trained / "buys.metaauto"), "big.csv", "--proba")
+    line = imported.command("predict", str(trained / "buys.metaauto"), "big.csv", "--proba")
     process = subprocess.Popen(
         line,
         cwd=tmp_path,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from command_line import QUICK, command_line, environment, people
+from imported import ImportedProgram
 
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals of POSIX systems", allow_module_level=True)
@@ -30,13 +31,13 @@ HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 class Terminal:
     """A command whose standard error is a terminal of some columns."""
 
-    def __init__(self, folder: Path, *arguments: str, columns: int = 80, **more: str) -> None:
+    def __init__(self, folder: Path, command: list[str], columns: int = 80, **more: str) -> None:
         self._master, slave = pty.openpty()
         self.resize(columns)
         told = {**environment(folder), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **more}
         told.pop("COLUMNS")
         self.process = subprocess.Popen(
-            command_line(*arguments),
+            command,
             cwd=folder,
             env={name: value for name, value in told.items() if value},
             stdin=subprocess.DEVNULL,
@@ -90,7 +91,7 @@ def test_a_terminal_gets_one_view_that_goes_away(table: Path) -> None:
     columns = 80
     # Slow enough to be redrawn after the first trial.
     slow = [word.replace("lda", "extra_trees") for word in FIT]
-    terminal = Terminal(table, *slow, columns=columns)
+    terminal = Terminal(table, command_line(*slow), columns=columns)
     out = terminal.finish()
     assert terminal.process.returncode == 0, terminal.text
     assert out == ""
@@ -113,22 +114,24 @@ def test_a_terminal_gets_one_view_that_goes_away(table: Path) -> None:
     assert max(map(len, lines)) <= columns
 
 
-def test_no_color_is_respected_and_the_result_for_programs_stays_apart(table: Path) -> None:
-    terminal = Terminal(table, *FIT, "--json", NO_COLOR="1")
+def test_no_color_is_respected_and_the_result_for_programs_stays_apart(
+    imported: ImportedProgram, table: Path
+) -> None:
+    terminal = Terminal(table, imported.command(*FIT, "--json"), NO_COLOR="1")
     assert json.loads(terminal.finish())["metric"] == "roc_auc"
     assert HIDE in terminal.text
     assert not COLOUR.search(terminal.text)
 
 
-def test_a_dumb_terminal_gets_lines(table: Path) -> None:
-    terminal = Terminal(table, *FIT, TERM="dumb")
+def test_a_dumb_terminal_gets_lines(imported: ImportedProgram, table: Path) -> None:
+    terminal = Terminal(table, imported.command(*FIT), TERM="dumb")
     terminal.finish()
     assert "\x1b" not in terminal.text
     assert "Searching. Models: lda" in terminal.text
 
 
-def test_quiet_is_quiet_on_a_terminal_too(table: Path) -> None:
-    terminal = Terminal(table, *FIT, "--quiet")
+def test_quiet_is_quiet_on_a_terminal_too(imported: ImportedProgram, table: Path) -> None:
+    terminal = Terminal(table, imported.command(*FIT, "--quiet"))
     terminal.finish()
     assert terminal.process.returncode == 0
     assert terminal.text == ""
@@ -136,9 +139,8 @@ def test_quiet_is_quiet_on_a_terminal_too(table: Path) -> None:
 
 def test_ctrl_c_on_a_terminal_that_changed_its_size(table: Path) -> None:
     arguments = ("--budget", "10m", "--cores", "1", "--memory", "2", "--include", "logistic")
-    terminal = Terminal(
-        table, "fit", "t.csv", "--target", "buys", *arguments, "--out", "m.metaauto"
-    )
+    fit = ("fit", "t.csv", "--target", "buys", *arguments, "--out", "m.metaauto")
+    terminal = Terminal(table, command_line(*fit))
     terminal.read_until("successful")
     terminal.resize(60)
     terminal.process.send_signal(signal.SIGINT)
@@ -151,8 +153,9 @@ def test_ctrl_c_on_a_terminal_that_changed_its_size(table: Path) -> None:
     assert (table / "m.metaauto").is_file()
 
 
-def test_an_error_gives_the_terminal_back(table: Path) -> None:
-    terminal = Terminal(table, "fit", "t.csv", "--target", "bus", "--out", "m.metaauto")
+def test_an_error_gives_the_terminal_back(imported: ImportedProgram, table: Path) -> None:
+    fit = ("fit", "t.csv", "--target", "bus", "--out", "m.metaauto")
+    terminal = Terminal(table, imported.command(*fit))
     terminal.finish()
     assert terminal.process.returncode == 1
     assert terminal.text.index(SHOW) < terminal.text.index("Error: Target column not found: 'bus'")

@@ -13,6 +13,7 @@ import pytest
 from metaauto.cli import command
 from metaauto.cli.plugin_new import EXAMPLE_FILES, example_files, render
 from metaauto.cli.terminal import run
+from metaauto.testing.check import find_target, plugins_of
 
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLE = REPOSITORY / "plugins" / "metaauto-example"
@@ -215,15 +216,15 @@ class TestNew:
         assert not any("example" in text.lower() for text in files.values())
         assert "class TestFancyTrees" in files["tests/test_fancy_trees.py"]
 
-    def test_a_new_package_keeps_its_contract(self, tmp_path, folder, capsys):
+    def test_a_new_package_is_a_plugin(self, tmp_path, folder, capsys):
+        """That such a package keeps its contract is checked by the guide to plugins."""
         status, out, _ = call(capsys, "new", "fresh-one", "--dir", str(tmp_path / "deep" / "er"))
         assert status == 0
         place = tmp_path / "deep" / "er" / "metaauto-fresh-one"
         assert (place / "README.md").is_file()
         assert f"pip install -e {place}" in out
-        status, out, _ = call(capsys, "check", str(place))
-        assert status == 0, out
-        assert "model:fresh-one  passed" in out
+        (plugin,) = plugins_of(find_target(str(place)))
+        assert (plugin.components, plugin.errors) == (["model:fresh-one"], [])
 
     @pytest.mark.parametrize("name", ["Fancy", "a b", "", "-x", "../x", "x--y", "1x", "x.y"])
     def test_names_that_no_package_can_have(self, folder, tmp_path, capsys, name):

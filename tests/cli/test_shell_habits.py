@@ -22,7 +22,7 @@ def piped(tmp_path: Path, imported: ImportedProgram) -> Piped:
 
     def call(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
-            [*imported.command, *arguments],
+            imported.command(*arguments),
             check=False,
             cwd=tmp_path,
             env=environment(tmp_path),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-from pages import PAGES, script, text_of, write_tables
+from pages import PAGES, script, text_of, use, write_tables
 
 from metaauto.testing import make_problem
 
@@ -48,8 +48,7 @@ def test_the_examples_of_a_page_work(name, tmp_path, monkeypatch, capsys, import
     # The store of each test is empty. With the same name for all pages, fits share a fork server.
     shell = EXAMPLES.Shell(tmp_path, {"METAAUTO_KNOWLEDGE": os.environ["METAAUTO_KNOWLEDGE"]})
     if name != PLAIN:
-        call = " ".join(f"'{word}'" for word in imported.command)
-        (tmp_path / ".bin" / "metaauto").write_text(f'#!/bin/sh\nexec {call} "$@"\n', "utf-8")
+        use(shell, imported)
     write_tables(tmp_path)
     monkeypatch.chdir(tmp_path)
     for variable in [v for v in os.environ if v.startswith("METAAUTO_")]:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from pages import script, text_of
+from pages import script, text_of, use
 
 import metaauto
 from metaauto.plugins import hookspecs
@@ -19,8 +19,9 @@ BLOCKS = EXAMPLES.blocks(TEXT)
 
 @pytest.mark.timeout(1800)
 @pytest.mark.skipif(os.name == "nt", reason="the commands are those of a Unix shell")
-def test_everything_in_the_guide_works(tmp_path):
+def test_everything_in_the_guide_works(tmp_path, imported):
     shell = EXAMPLES.Shell(tmp_path)
+    use(shell, imported)
     count = 0
     for block in BLOCKS:
         file = block.options.get("file", "")
@@ -37,6 +38,10 @@ def test_everything_in_the_guide_works(tmp_path):
                         status, output = shell.run(part)
                         assert status == 0, f"{part}: {output}"
                         assert "Warning: Plugin" not in output, f"{part}: {output}"
+                        if part.startswith("metaauto plugins check"):
+                            assert re.search(r"^ +model:\w+ +passed: \d+ checks", output, re.M), (
+                                output
+                            )
                         count += 1
     assert count >= 10
     assert (tmp_path / "predictions.csv").is_file()

@@ -356,6 +356,13 @@ def test_another_seed_gives_other_folds(tmp_path):
     assert any(not np.array_equal(a[1], b[1]) for a, b in zip(one, two, strict=True))
 
 
+@pytest.fixture(scope="module")
+def fork_server():
+    """Start the fork server, so that its imports take nothing of short budgets."""
+    quick(trials=1, include=["naive_bayes"])
+
+
+@pytest.mark.usefixtures("fork_server")
 class TestBudget:
     def timed(self, seconds: float, **options):
         began = time.monotonic()
@@ -400,7 +407,7 @@ class TestBudget:
             )
         ]
         before = set(psutil.Process().children(recursive=True))
-        model = self.timed(5.0, include=[*faults, "naive_bayes", "lda"])
+        model = self.timed(8.0, include=[*faults, "naive_bayes", "lda"])
         assert {member.model for member in model.members} <= {"naive_bayes", "lda", "dummy"}
         assert model.facts["score"] >= model.facts["baseline_score"]
         # How many trials fit into the budget is a matter of the machine.

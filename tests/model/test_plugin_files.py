@@ -47,7 +47,7 @@ def call(imported):
         environment |= {"PYTHONPATH": str(HOME), "OMP_NUM_THREADS": "1"}
         environment["METAAUTO_KNOWLEDGE"] = os.environ["METAAUTO_KNOWLEDGE"]
         return subprocess.run(
-            [*imported.command, *map(str, arguments)],
+            imported.command(*arguments),
             cwd=folder,
             env=environment,
             capture_output=True,

@@ -106,7 +106,7 @@ def call(imported, folder):
             "METAAUTO_PLUGINS_DIR": str(folder),
         }
         return subprocess.run(
-            [*imported.command, *arguments],
+            imported.command(*arguments),
             env=environment,
             capture_output=True,
             text=True,

@@ -37,10 +37,12 @@ def command_line(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "metaauto", *map(str, arguments)]
 
 
-def caller(folder: Path) -> Cli:
+def caller(folder: Path, command: Callable[..., list[str]] = command_line) -> Cli:
+    """Return a function that calls ``metaauto`` in a process and a folder."""
+
     def call(*arguments: str, stdin: str | None = None, **more: str):
         return subprocess.run(
-            command_line(*arguments),
+            command(*arguments),
             check=False,
             cwd=folder,
             env={**environment(folder), **more},

@@ -1,8 +1,8 @@
-"""Run ``metaauto`` in a process that is forked from one which has imported its modules already.
+"""Run ``python -m metaauto`` in a fork of a process that has imported its modules already.
 
-``python -m metaauto`` imports for seconds. The program of this module behaves alike: the process
-has the arguments, directory, environment and standard streams of its caller, who gets the exit
-status; only the imports were done before. Where they or signals matter, call the former.
+It imports for seconds. A command of this module behaves alike: the process has the arguments,
+directory, environment and standard streams of its caller, who gets the exit status; only the imports
+were done before. Where they or signals matter, call Python itself.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import contextlib
 import gc
 import json
 import os
+import runpy
 import selectors
 import signal
 import socket
@@ -64,7 +65,7 @@ sys.exit(int.from_bytes(status, "little", signed=True) if status else 1)
 
 
 class ImportedProgram:
-    """A process that has imported metaauto, and a program that runs commands in forks of it."""
+    """A process that has imported metaauto; its commands run in forks of it."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="imported-")
@@ -80,7 +81,11 @@ class ImportedProgram:
             )
         caller = Path(self._folder.name, "caller.py")
         caller.write_text(_CALLER.format(address=self._address), "utf-8")
-        self.command = [sys.executable, "-IS", str(caller)]
+        self._caller = [sys.executable, "-IS", str(caller)]
+
+    def command(self, *arguments: object, module: str = "metaauto") -> list[str]:
+        """Return a command that does what ``python -m MODULE ARGUMENTS`` does."""
+        return [*self._caller, module, *map(str, arguments)]
 
     def close(self) -> None:
         """End the process."""
@@ -185,20 +190,20 @@ def _become(arguments: list[str], folder: str, environment: dict[str, str], stre
     os.environ.clear()
     # `metaauto fit` would start Python again without the environment of workers.
     os.environ.update({**environment, **thread_environment(1)})
-    sys.argv = ["metaauto", *arguments]
-    sys.path[0] = folder
+    sys.argv = arguments
+    named = environment.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:] = [folder, *filter(None, named), *(p for p in sys.path[1:] if p != str(HOME))]
 
 
 def _run() -> None:
     """Run the command and end without clearing the many modules, which takes long."""
-    from metaauto.__main__ import main
-
-    status: object = 1
+    status: object = 0
     try:
-        main()
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
     except SystemExit as ending:
         status = ending.code
     except BaseException:
+        status = 1
         traceback.print_exc()
     threading._shutdown()
     atexit._run_exitfuncs()

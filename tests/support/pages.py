@@ -7,11 +7,13 @@ import sqlite3
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from imported import ImportedProgram
 
-__all__ = ["DOCS", "HOME", "PAGES", "script", "text_of", "write_tables"]
+__all__ = ["DOCS", "HOME", "PAGES", "script", "text_of", "use", "write_tables"]
 
 HOME = Path(__file__).parents[2]
 DOCS = HOME / "docs"
@@ -34,6 +36,12 @@ def script(name: str) -> ModuleType:
     finally:
         sys.path.remove(str(DOCS))
     return module
+
+
+def use(shell: Any, imported: ImportedProgram) -> None:
+    """Let the command ``metaauto`` of a shell of docs/examples.py run without its imports."""
+    call = " ".join(f"'{word}'" for word in imported.command())
+    (shell.place / ".bin" / "metaauto").write_text(f'#!/bin/sh\nexec {call} "$@"\n', "utf-8")
 
 
 def write_tables(place: Path) -> None:

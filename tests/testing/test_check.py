@@ -106,7 +106,7 @@ class TestCheckComponent:
         assert found == {"test_extracts_values[regression]": "the process exited with status 7"}
 
     def test_one_that_never_returns_is_ended_and_named(self, write):
-        file = write(facts="while True: pass")
+        file = write(facts="import time; time.sleep(600)")
         result = check_component(find_target(str(file)), "metafeature:mine", timeout=8.0)
         ((check, message),) = failures(result).items()
         assert check in ("test_extracts_values[regression]", "loading")

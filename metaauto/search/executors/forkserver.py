@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import json
 import os
 import select
@@ -39,6 +40,8 @@ def main(connect_info: Mapping[str, Any]) -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
     import_for_forks()
+    # In a worker, the garbage collector would copy the memory that forks share.
+    gc.freeze()
     children: set[int] = set()
     buffer = b""
     while True:
