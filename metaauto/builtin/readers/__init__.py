@@ -55,7 +55,7 @@ def read_parquet(source: str) -> Any:
 
     _check_file(source)
     try:
-        return pd.read_parquet(source)
+        return _with_index(pd.read_parquet(source))
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise ReadError(
             f"{source!r} is not a valid parquet file: {_first_line(error)}.",
@@ -70,12 +70,18 @@ def read_feather(source: str) -> Any:
 
     _check_file(source)
     try:
-        return pd.read_feather(source)
+        return _with_index(pd.read_feather(source))
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise ReadError(
             f"{source!r} is not a valid feather file: {_first_line(error)}.",
             hint="Write or copy the file again.",
         ) from error
+
+
+def _with_index(frame: Any) -> Any:
+    """Return a table with the named levels of its index as its first columns."""
+    names = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    return frame.reset_index(names) if names else frame
 
 
 def _first_line(error: Exception) -> str:
@@ -131,7 +137,11 @@ def read_json(source: str) -> Any:
     )  # fmt: skip
     if lists:
         try:
-            return pd.DataFrame(content).reset_index(drop=True)
+            frame = pd.DataFrame(content)
+            # Of numbers and names, the numbers are the rows: pandas' "index" form.
+            if _are_numbers(frame.columns) and not _are_numbers(frame.index):
+                frame = pd.DataFrame.from_dict(content, orient="index")
+            return frame.reset_index(drop=True)
         except ValueError as error:
             raise ReadError(
                 f"{source!r}: the columns do not form a table: {error}.",
@@ -141,6 +151,10 @@ def read_json(source: str) -> Any:
         f"{source!r} does not contain a table.",
         hint="Write a list of objects, or an object of columns.",
     )
+
+
+def _are_numbers(labels: Any) -> bool:
+    return all(str(label).isdigit() for label in labels)
 
 
 def read_arff(source: str) -> Any:
