@@ -29,15 +29,18 @@ _ISO_DATE = re.compile(r"\d{4}-\d{2}(-\d{2}([T ].*)?)?$")
 _SLASHES = re.compile(r"(\d{4})/(\d{2})/(\d{2})(?=$|[T ])")
 _ZONE = re.compile(r" ?(?:UTC|GMT|Z)$")
 _NO_DATE = re.compile(r"0000-00-00([T ]00:00(:00)?)?")
-_FRACTION = re.compile(r"(\.\d{6})\d+")
+_FRACTION = re.compile(r"[.,](\d{1,6})\d*")
+_ZONE_NAME = re.compile(r"\[[\w/+-]+\]$")
 _QUARTER = re.compile(r"(?P<year>\d{4})[- ]?Q(?P<quarter>[1-4])|Q([1-4])[-/ ]?(\d{4})")
 _TIME = re.compile(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AP]M)?", re.IGNORECASE)
 _FIRST_NS, _LAST_NS = np.datetime64("1677-09-22", "s"), np.datetime64("2262-04-11", "s")
 DAYS = (
     ("%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%m/%d/%y", "%d/%m/%y"),
     ("%d.%m.%Y", "%d.%m.%y", "%Y.%m.%d"),
-    ("%d-%m-%Y", "%m-%d-%Y", "%d-%b-%Y", "%d-%b-%y"),
-    ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y"),
+    ("%d-%m-%Y", "%m-%d-%Y", "%d-%b-%Y", "%d-%b-%y", "%Y-%m-%d"),
+    ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d %B, %Y"),
+    ("%d%b%Y", "%d/%b/%Y", "%b/%d/%Y", "%A, %B %d, %Y", "%A, %d %B %Y", "%a, %d %b %Y"),
+    ("%Y年%m月%d日",),
 )
 HOURS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
 MONTHS = ("%b-%y", "%b-%Y", "%b %Y", "%B %Y", "%m/%Y", "%Y/%m")
@@ -46,12 +49,18 @@ ZONED = (
     "%a %b %d %H:%M:%S %Y",  # the format of ctime()
     "%a, %d %b %Y %H:%M:%S %z",  # RFC 2822
     "%d %b %Y %H:%M:%S %z",
+    "%d/%b/%Y:%H:%M:%S %z",  # the log of web servers
+    "%d%b%Y:%H:%M:%S",  # SAS
+    "%Y%m%dT%H%M%S",
 )
 NUMBER_DATES = {"unix s": (1.0, 0.0), "unix ms": (1e-3, 0.0), "excel": (86_400.0, 25_569.0)}
 """Seconds of a unit, and the number of units at the start of 1970."""
 AMBIGUOUS = {"%m/%d": "%d/%m", "%d-%m": "%m-%d"}
 """The first of two formats is used where both parse."""
-_DATE_LIKE = re.compile(r"\d.*[-/. :Q].*\d|^[A-Z][a-z]{2,8}[- ]\d\d|^\d{4}Q\d|^Q\d", re.IGNORECASE)
+_DATE_LIKE = re.compile(
+    r"\d.*[-/. :Q年].*\d|^[A-Z][a-z]{2,8}[- ]\d\d|^\d{4}Q\d|^Q\d|^\d\d?[A-Z]{3}\d{4}|^\d{8}T\d",
+    re.IGNORECASE,
+)
 FIRST, LAST = np.datetime64("1850-01-01"), np.datetime64("2150-01-01")
 """Texts whose median date is outside this range are codes that resemble dates."""
 
@@ -163,7 +172,7 @@ def _plain_iso(text: str) -> str:
     if not _ISO_DATE.match(text) or _NO_DATE.fullmatch(text):
         return ""
     if len(text) > 19:
-        text = _ZONE.sub("+00:00", _FRACTION.sub(r"\1", text))
+        text = _ZONE.sub("+00:00", _FRACTION.sub(r".\1", _ZONE_NAME.sub("", text)))
     if text[:4] > "2261":
         return "2262-04-10"
     return "1677-09-23" if text[:4] < "1678" else text

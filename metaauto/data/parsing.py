@@ -64,7 +64,7 @@ _LETTER = r"[^\W\d_]"
 _CURRENCY = (
     r"(?:[A-Z]{0,2}[$¢£¤¥\u0e3f\u20a0-\u20c0]|Rs\.?|kr\.?|Fr\.|zł|"
     r"(?:AED|ARS|AUD|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|JPY|KRW|"
-    r"MXN|MYR|NGN|NOK|NZD|PHP|PKR|PLN|RON|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR)\b)"
+    r"MXN|MYR|NGN|NOK|NZD|PHP|PKR|PLN|RON|RUB|SAR|SEK|SGD|THB|TRY|TWD|UAH|USD|VND|ZAR)(?:\b|(?=\d+[.,]\d)))"
 )
 # Letters, such as km/h or °C, an area or a volume.
 _UNIT = rf"[°µ]?{_LETTER}{{1,12}}(?:[/·.]{_LETTER}{{1,12}})*[²³]?|(?:[cdkm]?m|ft|in|yd|mi)[23]"
@@ -72,18 +72,25 @@ _AMOUNT = re.compile(
     rf"(?P<bound>[<>]=?|[≤≥])?\ ?(?P<bracket>\()?(?P<sign>[+-]\ ?)?(?P<before>{_CURRENCY})?\ ?"
     r"(?P<inner_bracket>\()?(?P<inner_sign>[+-])?"
     r"(?P<digits>[.,]?\d(?:[.,'\ ]?\d)*[.,]?(?:[eE][+-]?\d+)?)(?P<minus>-)?"
+    r"(?(before)(?:\ ?(?P<scale>[kKmMbB](?![^\W\d_])))?)(?P<inner_close>\))?"
     rf"(?:\ ?(?P<after>[%‰°]|{_CURRENCY}|{_UNIT}))?(?P<close>\))?",
 )
+_SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9}
+"""Multipliers that may follow an amount of a currency, as in $1.5M."""
 _PLAIN = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _COMMA_GROUPS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?|[1-9]\d?(?:,\d\d)+,\d{3}(?:\.\d*)?")
 _OTHER_GROUPS = re.compile(r"[1-9]\d{0,2}([ '])\d{3}(?:\1\d{3})*(?:\.\d*)?")
-_DECIMAL_COMMA = re.compile(r"(?:\d+|[1-9]\d{0,2}(?:\.\d{3})+|[1-9]\d{0,2}(?:([ '])\d{3})+)?,\d*")
+_DECIMAL_COMMA = re.compile(
+    r"(?:\d+|[1-9]\d{0,2}(?:\.\d{3})+|[1-9]\d{0,2}(?:([ '])\d{3})+)?,\d*(?:[eE][+-]?\d+)?"
+)
 _POINT_GROUPS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+")
 PLAIN_NUMBER = re.compile(r"(?!-?0\d+$)[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 """A number without separators and without the leading zeros of a code."""
 _LEADING_ZERO = re.compile(r"[+-]?0\d+$")
-_CHARACTERS = str.maketrans("\u2212\u00a0\u2007\u2009\u202f\u2019", "-    '")
-"""The minus sign, the blanks and the apostrophe of typesetting."""
+_CHARACTERS = str.maketrans(
+    "\u2010\u2011\u2012\u2013\u2014\u2212\uff0d\u00a0\u2007\u2009\u202f\u2019", "-------    '"
+)
+"""The dashes, the blanks and the apostrophe of typesetting."""
 SAMPLE = 200
 PHONE_DIGITS = 9
 """Numbers with blanks that all have the same number of digits, at least so many, are codes."""
@@ -302,6 +309,7 @@ class _Amount(NamedTuple):
     is_negative: bool
     unit: str
     is_bound: bool
+    scale: float
 
 
 def _amount(text: str) -> _Amount | None:
@@ -309,16 +317,19 @@ def _amount(text: str) -> _Amount | None:
     found = _AMOUNT.fullmatch(text.translate(_CHARACTERS))
     if found is None:
         return None
-    bound, bracket, sign, before, inner_bracket, inner_sign, digits, minus, after, close = (
-        found.groups("")
-    )
-    signs, brackets = sign + inner_sign + minus, bracket + inner_bracket
-    if (before and after) or len(signs.strip() + brackets) > 1 or len(brackets) != len(close):
+    part = found.groupdict("")
+    unit, digits = part["before"] + part["after"], part["digits"]
+    signs = part["sign"] + part["inner_sign"] + part["minus"]
+    brackets, closes = part["bracket"] + part["inner_bracket"], part["inner_close"] + part["close"]
+    if (part["before"] and part["after"]) or len(signs.strip() + brackets) > 1:
+        return None
+    if len(brackets) != len(closes):
         return None
     # A plus before groups of digits is that of a telephone number.
     if "+" in signs and " " in digits:
         return None
-    return _Amount(digits, "-" in signs or bool(close), before or after, bool(bound))
+    scale = _SCALES[part["scale"].lower()]
+    return _Amount(digits, "-" in signs or bool(closes), unit, bool(part["bound"]), scale)
 
 
 def _value(amount: _Amount, separators: str, unit: str) -> float | None:
@@ -327,7 +338,8 @@ def _value(amount: _Amount, separators: str, unit: str) -> float | None:
     digits = _plain_digits(amount.digits, separators)
     if digits is None:
         return None
-    return -float(digits) if amount.is_negative else float(digits)
+    value = float(digits) * amount.scale
+    return -value if amount.is_negative else value
 
 
 def _plain_digits(digits: str, separators: str) -> str | None:

@@ -55,8 +55,8 @@ MOSTLY = 0.5
 """Words of which this share are numbers or dates are mentioned in a finding."""
 
 _ID_NAME = re.compile(
-    r"(^|[_\W])(id|ids|idx|index|key|uuid|guid|pk|nr|row|rownum|row_?number|row_?names)"
-    r"($|[_\W\d])|^unnamed: ?\d+$",
+    r"(^|[_\W])((id|ids|uuid|guid|pk|rownum|row_?number|row_?names)($|[_\W\d])"
+    r"|(idx|index|key|nr|row)[_\d]*$)|^unnamed: ?\d+$",
     re.IGNORECASE,
 )
 _CAMEL_ID = re.compile(r"[a-z](Id|ID|Key|Idx|Index)$")

@@ -195,7 +195,7 @@ class AutoEstimator(BaseEstimator):
             check_names(X.columns)
             validate_data(self, X, reset=reset, skip_check_array=True)
             if min(X.shape) < 2:
-                check_array(np.empty(X.shape), estimator=self, ensure_min_samples=1 + reset)
+                check_array(np.zeros(X.shape), estimator=self, ensure_min_samples=1 + reset)
             return X
         return validate_data(
             self,
@@ -215,7 +215,7 @@ class AutoEstimator(BaseEstimator):
                 DataConversionWarning,
                 stacklevel=3,
             )
-        check_consistent_length(np.empty(rows), y)
+        check_consistent_length(np.zeros(rows), y)
         values = as_series(y, "y", rows, TargetError)
         missing = int(values.isna().sum())
         if missing:

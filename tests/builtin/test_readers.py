@@ -419,6 +419,37 @@ def test_windows_letters_are_read_with_a_warning(tmp_path, caplog):
     assert "not UTF-8" in caplog.text
 
 
+@pytest.mark.parametrize("ends", ['"w9', 'w9"'])
+@pytest.mark.parametrize("delimiter", ["\t", ","])
+def test_delimited_stray_quotes(tmp_path, delimiter, ends):
+    names = [{3: '"w3', 9: ends}.get(i, f"w{i}") for i in range(20)]
+    rows = [delimiter.join(row) for row in (("a", "b", "y"), *((n, "1", "2") for n in names))]
+    with pytest.raises(ReadError, match=r"line 5: a quote opens a cell that ends in line 11\."):
+        read(written(tmp_path, "a.csv", "\n".join(rows) + "\n"))
+
+
+def test_delimited_cells_of_several_lines(tmp_path):
+    cells = ["one, two\nthree, four\n\nfive", 'a "quoted" word\n, at the end']
+    frame = pd.DataFrame({"t": cells, "a": [1, 2], "y": [3, 4]})
+    assert read(written(tmp_path, "a.csv", frame.to_csv(index=False)))["t"].tolist() == cells
+
+
+@pytest.mark.parametrize("names", [["day"], ["shop", "day"], [None]])
+def test_named_index_is_read(tmp_path, names):
+    index = pd.MultiIndex.from_arrays([[5, 6]] * len(names), names=names)
+    frame = pd.DataFrame(
+        {"x": [1, 2]}, index=index if len(names) > 1 else index.get_level_values(0)
+    )
+    frame.to_parquet(tmp_path / "a.parquet")
+    assert list(read(tmp_path / "a.parquet").columns) == [*filter(None, names), "x"]
+
+
+def test_json_by_row(tmp_path):
+    frame = pd.DataFrame({"x": [1, 2, 3], "y": ["a", "b", "c"]})
+    frame.to_json(tmp_path / "i.json", orient="index")
+    assert read(tmp_path / "i.json").to_dict("list") == frame.to_dict("list")
+
+
 def test_parquet_feather_json(tmp_path):
     frame = pd.DataFrame({"x": [1, 2], "y": ["a", "b"]})
     frame.to_parquet(tmp_path / "a.parquet")

@@ -53,7 +53,11 @@ NUMBERS = {
     "narrow blanks": lambda v: f"{v:,.2f}".replace(",", "\u202f"),
     "apostrophes": lambda v: f"{v:,.2f}".replace(",", "'"),
     "typeset apostrophes": lambda v: f"{v:,.2f}".replace(",", "\u2019"),
+    "accounting with percent": lambda v: f"({-v:.2f})%" if v < 0 else f"{v:.2f}%",
+    "currency code without blank": lambda v: f"EUR{v:.2f}",
     "minus sign": lambda v: f"{v:.2f}".replace("-", "\u2212"),
+    "dash": lambda v: f"{v:.2f}".replace("-", "\u2013"),
+    "decimal comma and exponent": lambda v: f"{v:.15e}".replace(".", ","),
     "decimal comma": lambda v: swapped(f"{v:,.2f}"),
     "decimal comma and blanks": lambda v: swapped(f"{v:,.2f}").replace(".", " "),
     "decimal comma and euro": lambda v: swapped(f"{v:,.2f} €"),
@@ -145,6 +149,17 @@ CODES = {
 }
 
 
+def test_number_format_scales_of_currencies():
+    texts = ["€110.5M", "€565K", "€0", "-$1.2b"]
+    euros = number_format(texts[:3])
+    assert euros.share == 1.0
+    assert [as_number(text, euros.style) for text in texts] == [110.5e6, 565e3, 0.0, None]
+    dollars = number_format(texts[3:])
+    assert as_number(texts[3], dollars.style) == -1.2e9
+    # Without a currency it may be a unit, such as metres.
+    assert number_format(["12M", "565K", "3M"]).share < 1.0
+
+
 @quick
 @given(data=st.data())
 @pytest.mark.parametrize("codes", CODES.values(), ids=CODES)
@@ -199,6 +214,15 @@ DATES = {
     "RFC 2822": (seconds, lambda d: zoned(d).strftime("%a, %d %b %Y %H:%M:%S %z"), zoned),
     "RFC 2822 in GMT": (seconds, lambda d: d.strftime("%a, %d %b %Y %H:%M:%S GMT"), lambda d: d),
     "month name": (days, lambda d: d.strftime("%b %d, %Y"), lambda d: d),
+    "ISO without zeros": (days, lambda d: f"{d.year}-{d.month}-{d.day}", lambda d: d),
+    "ISO with decimal comma": (seconds, lambda d: f"{d},250", lambda d: d.replace(microsecond=250_000)),
+    "ISO with the name of a zone": (seconds, lambda d: f"{d.isoformat()}Z[Etc/UTC]", lambda d: d),
+    "ISO without separators": (seconds, lambda d: d.strftime("%Y%m%dT%H%M%S"), lambda d: d),
+    "SAS": (days, lambda d: d.strftime("%d%b%Y").upper(), lambda d: d),
+    "SAS with time": (seconds, lambda d: d.strftime("%d%b%Y:%H:%M:%S").upper(), lambda d: d),
+    "web server": (seconds, lambda d: zoned(d).strftime("%d/%b/%Y:%H:%M:%S %z"), zoned),
+    "weekday": (days, lambda d: d.strftime("%A, %B %d, %Y"), lambda d: d),
+    "Japanese": (days, lambda d: d.strftime("%Y年%m月%d日"), lambda d: d),
 }  # fmt: skip
 
 

@@ -113,7 +113,9 @@ def test_identifiers_are_told_by_name_and_numbers():
     assert role(np.arange(5), "id").role is Role.NUMERIC
 
 
-@pytest.mark.parametrize("name", ["depth", "dose", "position", "experience", "x"])
+@pytest.mark.parametrize(
+    "name", ["depth", "dose", "position", "experience", "x", "row_height", "key rate", "nr_rooms"]
+)
 def test_counting_columns_are_features(name):
     assert role(np.arange(N), name).role is Role.NUMERIC
 

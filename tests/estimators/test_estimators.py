@@ -111,6 +111,14 @@ def test_tables_are_taken_after_training_on_an_array(cancer: pd.DataFrame) -> No
     np.testing.assert_array_equal(labels, auto.predict(X.to_numpy()))
 
 
+def test_checks_of_one_column_do_not_read_uninitialized_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(np, "empty", lambda shape, *_, **__: np.full(shape, np.nan))
+    X = pd.DataFrame({"a": [1.0, 2.0]})
+    assert AutoClassifier()._checked(X, reset=True) is X
+
+
 def test_words_missing_values_and_dates_are_fine() -> None:
     random = np.random.default_rng(0)
     size = random.normal(100, 20, 150)

@@ -55,7 +55,7 @@ def read_parquet(source: str) -> Any:
 
     _check_file(source)
     try:
-        frame = pd.read_parquet(source)
+        frame = _with_index(pd.read_parquet(source))
         _check_texts(frame)
         return frame
     except (pyarrow.ArrowInvalid, OSError) as error:
@@ -74,7 +74,7 @@ def read_feather(source: str) -> Any:
     try:
         # Arrow reads values at the offsets in the file, which may be damaged, without a check.
         pyarrow.feather.read_table(source, memory_map=True).validate(full=True)
-        return pd.read_feather(source)
+        return _with_index(pd.read_feather(source))
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise ReadError(
             f"{source!r} is not a valid feather file: {_first_line(error)}.",
@@ -90,6 +90,12 @@ def _check_texts(frame: Any) -> None:
     for place, kind in enumerate(frame.dtypes):
         if isinstance(kind, pd.StringDtype):
             pyarrow.array(frame.iloc[:, place].array).validate(full=True)
+
+
+def _with_index(frame: Any) -> Any:
+    """Return a table with the named levels of its index as its first columns."""
+    names = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    return frame.reset_index(names) if names else frame
 
 
 def _first_line(error: Exception) -> str:
@@ -145,7 +151,11 @@ def read_json(source: str) -> Any:
     )  # fmt: skip
     if lists:
         try:
-            return pd.DataFrame(content).reset_index(drop=True)
+            frame = pd.DataFrame(content)
+            # Of numbers and names, the numbers are the rows: pandas' "index" form.
+            if _are_numbers(frame.columns) and not _are_numbers(frame.index):
+                frame = pd.DataFrame.from_dict(content, orient="index")
+            return frame.reset_index(drop=True)
         except ValueError as error:
             raise ReadError(
                 f"{source!r}: the columns do not form a table: {error}.",
@@ -155,6 +165,10 @@ def read_json(source: str) -> Any:
         f"{source!r} does not contain a table.",
         hint="Write a list of objects, or an object of columns.",
     )
+
+
+def _are_numbers(labels: Any) -> bool:
+    return all(str(label).isdigit() for label in labels)
 
 
 def read_arff(source: str) -> Any:

@@ -409,9 +409,20 @@ def _check_widths(text: str, layout: Layout, source: str) -> None:
     expected = layout.width + (layout.row_names or layout.trailing)
     skipped = text.count("\n", 0, layout.start)
     file = io.StringIO(text[layout.start :], newline="")
-    reader = csv.reader(file, delimiter=layout.delimiter, skipinitialspace=True)
+    lines: list[str] = []
+    recorded = (lines.append(line) or line for line in file)  # type: ignore[func-returns-value]
+    reader = csv.reader(recorded, delimiter=layout.delimiter, skipinitialspace=True)
     try:
         for number, row in enumerate(reader):
+            if len(lines) > 1 and _has_stray_quote(lines, layout.delimiter, expected):
+                last = skipped + reader.line_num
+                first = last - len(lines) + 1
+                raise ReadError(
+                    f"{source!r}, line {first}: a quote opens a cell that ends in line {last}.",
+                    hint="Remove the quote, or put the cell in quotes and double those within it.",
+                    line=first,
+                )
+            lines.clear()
             short = len(row) != expected and (
                 number > 0 or not (layout.row_names or layout.trailing)
             )
@@ -428,6 +439,16 @@ def _check_widths(text: str, layout: Layout, source: str) -> None:
             f"{source!r} cannot be read at line {skipped + reader.line_num}: {error}.",
             hint="Check for a quote that is not closed.",
         ) from error
+
+
+def _has_stray_quote(lines: list[str], delimiter: str, width: int) -> bool:
+    """Return whether a quote joins several rows, rather than the lines of one cell."""
+    try:
+        list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True))
+    except csv.Error:
+        return True
+    inner = lines[1:-1]
+    return width > 2 and len(inner) > 1 and all(row.count(delimiter) == width - 1 for row in inner)
 
 
 def _check_expected(text: str, layout: Layout, source: str, missing: Sequence[str]) -> None:
