@@ -17,7 +17,8 @@ __all__ = [
 ]
 
 # C0, DEL, C1, and the separators of lines and paragraphs.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# The last two ranges change the direction of the text around them.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 ENDINGS: Mapping[str, str] = {
     "success": "successful",

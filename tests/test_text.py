@@ -52,4 +52,5 @@ def test_printable_has_no_control_character(text):
 
 def test_printable_keeps_other_characters():
     assert printable("Größe [m²] \\ 日本 🙂") == "Größe [m²] \\ 日本 🙂"
+    assert printable("a\u202eb\u2066c") == r"a\u202eb\u2066c"
     assert printable("a\x1b]0;title\x07\x9b\x7f\nb") == r"a\x1b]0;title\x07\x9b\x7f\nb"

@@ -53,7 +53,10 @@ ZONED = (
     "%d%b%Y:%H:%M:%S",  # SAS
     "%Y%m%dT%H%M%S",
 )
-NUMBER_DATES = {"unix s": (1.0, 0.0), "unix ms": (1e-3, 0.0), "excel": (86_400.0, 25_569.0)}
+NUMBER_DATES = {
+    "unix s": (1.0, 0.0), "unix ms": (1e-3, 0.0), "unix us": (1e-6, 0.0), "unix ns": (1e-9, 0.0),
+    "excel": (86_400.0, 25_569.0),
+}  # fmt: skip
 """Seconds of a unit, and the number of units at the start of 1970."""
 AMBIGUOUS = {"%m/%d": "%d/%m", "%d-%m": "%m-%d"}
 """The first of two formats is used where both parse."""
@@ -88,7 +91,7 @@ def as_date_list(values: Sequence[Any], style: str) -> tuple[np.ndarray, np.ndar
         Text, dates or numbers.
     style : str
         ``"ISO8601"``, ``"quarter"``, a `strptime` format, or for numbers ``"unix s"``,
-        ``"unix ms"`` and ``"excel"`` (days since the end of 1899).
+        ``"unix ms"``, ``"unix us"``, ``"unix ns"`` and ``"excel"`` (days since the end of 1899).
     """
     if style in NUMBER_DATES:
         return _number_dates(values, *NUMBER_DATES[style])

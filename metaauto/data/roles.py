@@ -36,6 +36,7 @@ __all__ = ["SET_BY_USER", "infer_columns", "inspect_columns", "kept_role"]
 SET_BY_USER = "set by the user"
 _NOTHING = TextFormat("", 1.0, {})
 _YYYYMMDD = re.compile(r"(1[6-9]|20|21|22)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])")
+_YYYYMM = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])")
 _YYYY = re.compile(r"(1[6-9]|20|21|22)\d\d")
 _FIRST_SERIAL, _LAST_SERIAL = 10_000, 80_000
 """Serial dates of spreadsheets from 1927 to 2119; as Unix time they are within one day of 1970."""
@@ -227,15 +228,20 @@ def _requested_date(name: str, levels: Levels, storage: str) -> ColumnProfile:
 
 
 def _number_date_format(levels: Levels) -> str:
-    """Return how numbers are read as dates: 20240131, 2024, a serial of Excel or Unix time."""
+    """Return how numbers are read as dates: 20240131, 202401, 2024, Excel or Unix time."""
     if all(map(_YYYYMMDD.fullmatch, levels.texts)):
         return "%Y%m%d"
+    if all(map(_YYYYMM.fullmatch, levels.texts)):
+        return "%Y%m"
     if all(map(_YYYY.fullmatch, levels.texts)):
         return "%Y"
     typical = float(np.median(np.abs([as_number(v) or 0.0 for v in levels.values] or [0.0])))
     if _FIRST_SERIAL <= typical <= _LAST_SERIAL:
         return "excel"
-    return "unix ms" if typical > 1e11 else "unix s"
+    for unit, smallest in (("ns", 1e17), ("us", 1e14), ("ms", 1e11)):
+        if typical > smallest:
+            return f"unix {unit}"
+    return "unix s"
 
 
 def _invalid_role(name: str, role: Role, reason: str) -> ColumnError:

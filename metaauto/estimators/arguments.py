@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_list_like
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from metaauto.components import Model
@@ -49,7 +51,7 @@ def included_of(include: Any) -> tuple[tuple[str, ...], tuple[Any, ...]]:
     """Return the names to select, and the components that were given as objects."""
     if include is None:
         return (), ()
-    if isinstance(include, (str, Model)):
+    if isinstance(include, (str, Model, BaseEstimator)) or not is_list_like(include):
         include = (include,)
     objects = tuple(item for item in include if not isinstance(item, str))
     names = [item.name if isinstance(item, Model) else item for item in include]

@@ -248,6 +248,9 @@ def test_overrides():
     assert forced([1999, 2020], "datetime").format == "%Y"
     assert forced([1600000000, 1700000000], "datetime").format == "unix s"
     assert forced([1600000000000, 1700000000000], "datetime").format == "unix ms"
+    assert forced([1600000000000000, 1700000000000000], "datetime").format == "unix us"
+    assert forced([1600000000 * 10**9, 1700000000 * 10**9], "datetime").format == "unix ns"
+    assert forced([202001, 202112], "datetime").format == "%Y%m"
     assert forced(["2020-01-02"], "datetime").format == "ISO8601"
     assert forced([43831, 45000], "datetime").format == "excel"
     assert forced(["soon", "2020-01-02"], "datetime").missing == 0.5
