@@ -19,6 +19,7 @@ from metaauto.search.evaluate import Evaluator
 
 __all__ = ["PackedEnsemble"]
 
+_BASELINE = 0
 _AFTER_SHARE = 0.5
 _RESELECT_SHARE = 0.5
 
@@ -74,6 +75,8 @@ class PackedEnsemble:
         setup : Setup, optional
             Setup of the workers if they are new.
         """
+        if set(selection.weights) == {_BASELINE}:
+            return self._baseline(), self._packing
         try:
             if setup is not None:
                 executor.set_up(setup)
@@ -81,7 +84,10 @@ class PackedEnsemble:
         except WorkerError as error:
             self._report.warn(f"The models cannot be checked: {error}")
             found = None
-        return (found or self._baseline()), self._packing
+        if found is None:
+            self._report.warn("No other model can be loaded; the final model is the baseline.")
+            found = self._baseline()
+        return found, self._packing
 
     def _pack_all(self, selection: Selection, executor: Executor) -> Selection | None:
         """Pack a selection; select again without the members that fail. None if nothing is left."""
@@ -128,8 +134,7 @@ class PackedEnsemble:
 
     def _baseline(self) -> Selection:
         """Pack the baseline in this process: it is metaauto's own code and needs no worker."""
-        self._report.warn("No other model can be loaded; the final model is the baseline.")
-        state, baseline = self._state, self._search.trials[0]
+        state, baseline = self._state, self._search.trials[_BASELINE]
         evaluator = Evaluator(state.inputs, state.registry, state.run.path)
         self._packing.update(pack_here(baseline, evaluator, self._row, self._parts))
         loss = float("inf") if baseline.loss is None else baseline.loss
