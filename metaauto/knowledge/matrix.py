@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metaauto.errors import KnowledgeError
+from metaauto.knowledge import validation
 from metaauto.knowledge.records import STATUSES, ConfigurationFact, DatasetFact
 
 __all__ = ["KnowledgeMatrix", "read_matrix", "training_rows", "used_rows"]
@@ -148,6 +149,8 @@ def read_matrix(
 ) -> KnowledgeMatrix:
     """Read a `KnowledgeMatrix`; `datasets` (of the kind) and `configurations` are by row id."""
     names = dict(connection.execute("SELECT id, name FROM protocol").fetchall())
+    for name in names.values():
+        validation.text("Protocol", name, empty=False)
     blocks = [
         block
         for block in _blocks(connection, kind, metric)

@@ -62,7 +62,7 @@ IMPORTED = (
 
 
 def outcome_of(run: Callable[[Path], None], case: Path) -> dict[str, str]:
-    """Return how a case ended in this process."""
+    """Run a case in this process, and return its outcome."""
     from metaauto.errors import MetaautoError
 
     try:
@@ -89,7 +89,7 @@ def outcome_of(run: Callable[[Path], None], case: Path) -> dict[str, str]:
 
 
 def run_case(kind: Kind, case: Path, work: Path) -> dict[str, str]:
-    """Run a case in a fork of this process, and return the outcome."""
+    """Run a case in a fork of this process, and return its outcome."""
     result, log = work / "result.json", work / "log"
     pid = os.fork()
     if pid == 0:

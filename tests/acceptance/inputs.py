@@ -270,7 +270,7 @@ def _with_checksums(data: bytes) -> bytes:
                 digest = hashlib.sha256(content).hexdigest()
                 entry.update(sha256=digest, size=len(content))
         members["manifest.json"] = json.dumps(manifest).encode()
-    except (KeyError, TypeError, ValueError, AttributeError, zipfile.BadZipFile):
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError, zipfile.BadZipFile):
         return data
     return zipped(list(members.items()))
 

@@ -60,6 +60,7 @@ class Case:
         self.signal = random.choice(SIGNALS)
         self.wanted = random.choice(TARGETS)
         self.resume_is_killed = random.random() < 0.3
+        self.is_kept = random.random() < 0.8
         self.problems: list[str] = []
         self.record: dict[str, Any] = {
             "number": number,
@@ -68,6 +69,7 @@ class Case:
             "signal": self.signal,
             "moment": round(self.moment, 3),
             "in_search": self.in_search,
+            "kept": self.is_kept,
         }
 
     def run(self) -> dict[str, Any]:
@@ -90,12 +92,13 @@ class Case:
         models = ("--include", FAST[self.kind], "--no-knowledge") if self.with_smac else ()
         fit = ("fit", "t.csv", "--target", "y", "--budget", f"{self.budget:g}s", "--cores", "1")
         log = self.folder / "fit.log"
-        more = ("--memory", "2", "--run-dir", "run", "--out", "m.metaauto")
+        more: tuple[str, ...] = ("--memory", "2", "--out", "m.metaauto")
+        more += ("--run-dir", "run") if self.is_kept else ()
         main = start(self.folder, log, *fit, *more, *models)
         if self.in_search:
             wait_until(lambda: main.poll() is not None or b"Searching" in log.read_bytes(), LIMIT)
         wait_until(lambda: main.poll() is not None, self.moment)
-        has_model = _successes(self.folder / "run") > 0
+        has_model = _successes(self.run_folder()) > 0
         role, hit = self.hit(main.pid) if main.poll() is None else ("none", ())
         self.record |= {"target": role, "hit": len(hit), "had_model": has_model}
         sent = time.monotonic()
@@ -105,7 +108,7 @@ class Case:
             if self.with_smac and role != "none":
                 # The fit goes on without the process; its end need not be awaited.
                 time.sleep(2.0)
-                has_model = _successes(self.folder / "run") > 0
+                has_model = _successes(self.run_folder()) > 0
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(main.pid, signal.SIGINT)
         if not wait_until(lambda: main.poll() is not None, limit):
@@ -116,6 +119,11 @@ class Case:
         self.record |= {"code": code, "end_seconds": round(time.monotonic() - sent, 2)}
         self.record["output"] = _tail(log)
         self.check_end(role, code, has_model)
+
+    def run_folder(self) -> Path:
+        """Return the run directory, which is a temporary one for some cases."""
+        found = [] if self.is_kept else [*(self.folder / "temporary").glob("*/run.db")]
+        return found[0].parent if found else self.folder / "run"
 
     def hit(self, main: int) -> tuple[str, tuple[psutil.Process, ...]]:
         """Send the signal to the wanted process, or to the main one if there is none."""

@@ -141,7 +141,7 @@ def mutate_json(random: Random, data: bytes) -> bytes:
     """Replace, delete, copy or move values of a JSON text."""
     try:
         document = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return mutate_text(random, data)
     for _ in range(random.choice((1, 1, 1, 2, 4))):
         places = list(_places(document))
@@ -302,6 +302,8 @@ def _mutated_pages(random: Random, data: bytes) -> bytes:
 
 def _mutate_table(random: Random, connection: sqlite3.Connection, table: str) -> None:
     columns = [row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')]
+    if not columns:
+        return  # the table was dropped before
     column = random.choice(columns)
     cells = [row[0] for row in connection.execute(f'SELECT "{column}" FROM "{table}"')]
     old = random.choice(cells) if cells else None

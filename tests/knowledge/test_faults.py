@@ -4,18 +4,19 @@ import os
 import random
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from metaauto.errors import KnowledgeError
 from metaauto.knowledge import KnowledgeStore, check, export_text, merge
 from metaauto.knowledge.canonical import digest
-from metaauto.knowledge.schema import MIGRATIONS
+from metaauto.knowledge.schema import COLUMNS, MIGRATIONS
 
 
 def read_all(path):
@@ -257,3 +258,27 @@ def test_opening_for_reading_changes_no_file(shipped):
     shutil.copy(shipped, copy)
     os.chmod(copy, 0o444)
     assert read_all(copy) == read_all(shipped)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@example(column=("protocol", "name"), value=b"2-fold")
+@given(
+    column=st.sampled_from([(table, name) for table in COLUMNS for name in COLUMNS[table]]),
+    value=st.one_of(
+        *(st.none(), st.integers(-(2**63), 2**63 - 1), st.floats()),
+        *(st.text(max_size=3), st.binary(max_size=3)),
+    ),
+)
+def test_any_value_in_a_store_is_read_or_one_clear_error(tmp_path, shipped, column, value):
+    damaged = Path(shutil.copy(shipped, tmp_path / "damaged.db"))
+    table, name = column
+    with closing(sqlite3.connect(damaged)) as connection, connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        with suppress(sqlite3.Error, UnicodeEncodeError):
+            connection.execute(f"UPDATE {table} SET {name} = ? WHERE rowid = 1", (value,))
+    try:
+        with KnowledgeStore.open(damaged) as store:
+            matrix = store.matrix("binary", "roc_auc")
+        assert np.isfinite(matrix.training_rows).all()
+    except KnowledgeError as error:
+        assert error.hint
