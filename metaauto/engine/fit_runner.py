@@ -23,28 +23,22 @@ from metaauto.components.strategy import WarmStart
 from metaauto.data import Dataset, Splits, plan_splits, read_table
 from metaauto.engine.members import PackedEnsemble
 from metaauto.engine.options import FitOptions, with_named_options
-from metaauto.engine.remember import remember
+from metaauto.engine.remember import lock_timeout, remember
 from metaauto.engine.setup import (
     check_options,
     check_splits,
-    holdout_seconds,
-    members_seconds,
+    end_seconds,
     new_ensemble,
     new_run,
     new_search,
+    new_space,
+    prediction_shapes,
     prepare_task,
     prepare_workers,
     worker_setup,
 )
 from metaauto.ensemble import AnytimeEnsemble, Selection
-from metaauto.errors import (
-    KnowledgeError,
-    MetaautoError,
-    NoModelFitted,
-    Refused,
-    RunError,
-    WorkerError,
-)
+from metaauto.errors import KnowledgeError, MetaautoError, NoModelFitted, RunError, WorkerError
 from metaauto.events import Event
 from metaauto.fit_state import FitState
 from metaauto.interrupts import stop_on_interrupt
@@ -63,11 +57,11 @@ from metaauto.search import (
     Status,
     Trial,
     baseline_trial,
+    has_fold_models,
     read_folds,
     restored_trials,
 )
-from metaauto.search.sealing import check_sealed
-from metaauto.space import BASELINE, SearchSpace
+from metaauto.space import SearchSpace
 from metaauto.warmstart import RuntimeModel
 from metaauto.warmstart.select import knowledge_for_task, select_strategy
 
@@ -76,7 +70,6 @@ __all__ = ["FitRunner", "fit"]
 _ENSEMBLE_SHARE = 0.03
 _MAX_OVERRUN = 0.5
 _LOCK_SHARE = 0.05
-_LOCK_SECONDS = 30.0
 _NEW_WORKER_SECONDS = 5.0
 
 
@@ -162,7 +155,7 @@ class FitRunner:
                 # The workers must stop before their directory is removed.
                 with run, closing(executor):
                     splits = self.split(dataset, run, metric)
-                    space = self.search_space(plugins.registry, dataset)
+                    space = new_space(dataset, self.options, plugins.registry)
                     runtime = RuntimeModel(space, len(splits.folds))
                     strategy = self.start_warm_start(dataset, space, runtime, len(splits.folds))
                     parts = (dataset, metric, splits, space, strategy, runtime, plugins, run)
@@ -264,22 +257,12 @@ class FitRunner:
         self.report("splits", splits.description, folds=len(splits.folds))
         return splits
 
-    def search_space(self, registry: Registry, dataset: Dataset) -> SearchSpace:
-        """Return the search space of the selected models on this task."""
-        selected = registry.select(self.options.include, self.options.exclude)
-        space = SearchSpace(selected, dataset.task)
-        if not space.models:
-            reasons = "; ".join(f"{name} {why}" for name, why in space.skipped.items())
-            reasons = reasons or f"{BASELINE} is the baseline and cannot be searched"
-            raise Refused(f"No model can do this task: {reasons}.", hint="Include other models.")
-        return space
-
     def start_warm_start(
         self, dataset: Dataset, space: SearchSpace, runtime: RuntimeModel, n_folds: int
     ) -> WarmStart:
         """Load the knowledge and start the warm-start strategy."""
         with self.clock.stage("knowledge"):
-            timeout = self.lock_timeout(_LOCK_SHARE * self.clock.remaining())
+            timeout = lock_timeout(_LOCK_SHARE * self.clock.remaining())
             loaded = knowledge_for_task(
                 dataset, self.options.knowledge, space.registry, timeout=timeout
             )
@@ -320,26 +303,25 @@ class FitRunner:
         A damaged or foreign fold model costs its member; a run without any other is refused.
         """
         stored, folder = state.run.stored(), state.run.path
-        columns = (state.dataset.task.n_classes,) if state.dataset.task.is_classification else ()
-        shapes = [(len(validation), *columns) for _, validation in state.splits.folds]
+        shapes = prediction_shapes(state)
         problem, is_usable = None, False
         for trial in restored_trials(stored.trials, stored.outcomes, folder, shapes):
             search.restore(trial)
-            models = trial.files(folder, "model")
             try:
-                for path in models:
-                    check_sealed(path)
+                has_models = has_fold_models(trial, folder, len(shapes))
             except RunError as error:
                 problem = error
                 self.report.warn(f"{trial.name} is dropped: {error}")
                 continue
-            # Models outside of every ensemble were deleted to save disk space.
-            if len(models) == len(state.splits.folds) and all(path.is_file() for path in models):
+            if has_models:
                 self.update_ensemble(trial, search)
                 is_usable = True
         if problem is not None and not is_usable:
             raise problem
-        self.reserve_end(search, state, _NEW_WORKER_SECONDS)
+        needed = end_seconds(
+            self.selection, search.trials, state, _NEW_WORKER_SECONDS, self.clock.cores
+        )
+        self.clock.keep(needed)
         if self.clock.is_timed:
             # The steps after the search run again, also if the budget was used up.
             self.clock.use_up(min(stored.seconds, max(self.clock.for_search(), 0.0)))
@@ -410,19 +392,13 @@ class FitRunner:
         self.recorder(state).record_status("running", self.clock.elapsed())
         state.plugins.notify("trial_finished", trial=trial)
         if self.search is not None:
-            self.reserve_end(self.search, state, self._setup_seconds())
+            left = (self.search.trials, state, self._setup_seconds(), self.clock.cores)
+            self.clock.keep(end_seconds(current, *left))
         needed = self.ensemble.keys if self.ensemble is not None else frozenset()
         # A resumed run continues a stopped trial with its finished folds.
         is_done = trial.is_over and trial.status is not Status.STOPPED
         if is_done and trial.number not in needed:
             state.run.forget_models(o.model for o in trial.outcomes.values() if o.model)
-
-    def reserve_end(self, search: Search, state: FitState, setup_seconds: float) -> None:
-        """Reserve the time to check the members of the ensemble and to score the holdout."""
-        current, trials = self.selection, search.trials
-        if current is not None:
-            checking = members_seconds(current, trials, self.clock.cores, setup_seconds)
-            self.clock.keep(holdout_seconds(current, trials, state) + checking)
 
     def select_ensemble(self, search: Search) -> tuple[AnytimeEnsemble, Selection]:
         """Select the final ensemble, within half of the time left."""
@@ -445,11 +421,6 @@ class FitRunner:
         """Return the deadline after a share of the time left; without a time limit, none."""
         seconds = max(share * self.clock.remaining(), 0.0)
         return Deadline.after(seconds) if self.clock.is_timed else Deadline()
-
-    @staticmethod
-    def lock_timeout(seconds: float) -> float:
-        """Return how many of these seconds to wait for a locked knowledge store."""
-        return min(max(seconds, 0.0), _LOCK_SECONDS)
 
     def pack(
         self, search: Search, state: FitState, executor: Executor | None
@@ -518,7 +489,7 @@ class FitRunner:
             try:
                 if self.clock.is_timed and self.clock.remaining() < -_MAX_OVERRUN:
                     raise KnowledgeError("time limit reached.")
-                timeout = self.lock_timeout(self.clock.remaining() + _MAX_OVERRUN)
+                timeout = lock_timeout(self.clock.remaining() + _MAX_OVERRUN)
                 remember(state, search, timeout=timeout)
             except (KnowledgeError, OSError) as error:
                 self.report.warn(f"This fit is not added to the knowledge store: {error}")

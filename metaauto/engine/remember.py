@@ -29,10 +29,16 @@ from metaauto.warmstart import (
     task_metafeatures,
 )
 
-__all__ = ["remember"]
+__all__ = ["lock_timeout", "remember"]
 
 _MAX_SEARCHED = 10
+_LOCK_SECONDS = 30.0
 _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "catboost")
+
+
+def lock_timeout(seconds: float) -> float:
+    """Return how many of these seconds to wait for a locked knowledge store."""
+    return min(max(seconds, 0.0), _LOCK_SECONDS)
 
 
 def remember(

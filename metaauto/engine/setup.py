@@ -22,6 +22,7 @@ from metaauto.metrics import Metric, check_metric, resolve_metric
 from metaauto.metrics.computable import error_on, near_zero_note, undefined_reason
 from metaauto.plugins.registry import Registry
 from metaauto.run import Recorder, RunDirectory, settings_of
+from metaauto.space import BASELINE, SearchSpace
 from metaauto.text import counted
 from metaauto.warmstart.select import check_warm_start
 
@@ -32,13 +33,16 @@ if TYPE_CHECKING:
 __all__ = [
     "check_options",
     "check_splits",
+    "end_seconds",
     "holdout_seconds",
+    "members_seconds",
     "new_ensemble",
     "new_run",
     "new_search",
+    "new_space",
+    "prediction_shapes",
     "prepare_task",
     "prepare_workers",
-    "members_seconds",
     "worker_setup",
 ]
 
@@ -47,6 +51,23 @@ _MAX_CLASSES = 3
 _DESCRIBE_FROM = 20.0
 _DESCRIBE_SECONDS = 1.0
 _PREPARATION_FACTOR = 1.5
+
+
+def new_space(dataset: Dataset, options: FitOptions, registry: Registry) -> SearchSpace:
+    """Return the search space of the selected models on this task."""
+    space = SearchSpace(registry.select(options.include, options.exclude), dataset.task)
+    if not space.models:
+        reasons = "; ".join(f"{name} {why}" for name, why in space.skipped.items())
+        reasons = reasons or f"{BASELINE} is the baseline and cannot be searched"
+        raise Refused(f"No model can do this task: {reasons}.", hint="Include other models.")
+    return space
+
+
+def prediction_shapes(state: FitState) -> list[tuple[int, ...]]:
+    """Return the shapes of the out-of-fold predictions by fold."""
+    task = state.dataset.task
+    columns = (task.n_classes,) if task.is_classification else ()
+    return [(len(validation), *columns) for _, validation in state.splits.folds]
 
 
 def prepare_workers(state: FitState, executor: Executor, packed: bytes) -> None:
@@ -133,6 +154,20 @@ def holdout_seconds(selection: Selection, trials: Sequence[Trial], state: FitSta
             seconds += outcome.predict_seconds * len(state.splits.holdout) / max(rows, 1)
     # The seconds of the folds do not include the preprocessing of the table.
     return _PREPARATION_FACTOR * seconds
+
+
+def end_seconds(
+    selection: Selection | None,
+    trials: Sequence[Trial],
+    state: FitState,
+    setup_seconds: float,
+    workers: int,
+) -> float:
+    """Estimate the seconds to check the members of the ensemble and to score the holdout."""
+    if selection is None:
+        return 0.0
+    checking = members_seconds(selection, trials, workers, setup_seconds)
+    return holdout_seconds(selection, trials, state) + checking
 
 
 def members_seconds(

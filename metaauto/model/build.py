@@ -33,7 +33,7 @@ from metaauto.task import Task
 __all__ = ["Packing", "assemble_model", "pack_members"]
 
 NO_LIMIT = Deadline()
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 2.0
 """The first member may take this long after the deadline: without one there is no model."""
 
 _LEAST_SHARE = 0.3

@@ -8,7 +8,7 @@ from metaauto.lazy import attribute_of
 
 if TYPE_CHECKING:
     from metaauto.search.baseline import baseline_trial
-    from metaauto.search.checkpoint import restored_trials
+    from metaauto.search.checkpoint import has_fold_models, restored_trials
     from metaauto.search.dataset_io import Inputs, read_folds, read_inputs, write_inputs
     from metaauto.search.executors import DaskExecutor, Executor, LocalExecutor, Setup
     from metaauto.search.loop import Search
@@ -28,6 +28,7 @@ __all__ = [
     "Status",
     "Trial",
     "baseline_trial",
+    "has_fold_models",
     "read_folds",
     "read_inputs",
     "restored_trials",
@@ -48,6 +49,7 @@ _HOMES = {
     "Status": "trial",
     "Trial": "trial",
     "baseline_trial": "baseline",
+    "has_fold_models": "checkpoint",
     "read_folds": "dataset_io",
     "read_inputs": "dataset_io",
     "restored_trials": "checkpoint",

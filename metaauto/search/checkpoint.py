@@ -10,10 +10,10 @@ from typing import Any
 from metaauto.configuration import Configuration
 from metaauto.errors import RunError
 from metaauto.search.out_of_fold import is_readable
-from metaauto.search.sealing import is_sealed
+from metaauto.search.sealing import check_sealed, is_sealed
 from metaauto.search.trial import Outcome, Status, Trial
 
-__all__ = ["restored_trials"]
+__all__ = ["has_fold_models", "restored_trials"]
 
 Shape = tuple[int, ...]
 
@@ -158,3 +158,17 @@ def _has_joined_predictions(trial: Trial, folder: Path, shapes: Sequence[Shape] 
         return True
     path.unlink(missing_ok=True)
     return False
+
+
+def has_fold_models(trial: Trial, folder: Path, n_folds: int) -> bool:
+    """Return whether a trial has all its fold models; those outside of ensembles were deleted.
+
+    Raises
+    ------
+    RunError
+        One of them is damaged, or was written by somebody else.
+    """
+    paths = trial.files(folder, "model")
+    for path in paths:
+        check_sealed(path)
+    return len(paths) == n_folds and all(path.is_file() for path in paths)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import metaauto
-from metaauto.engine.fit_runner import FitRunner
+from metaauto.engine.remember import lock_timeout
 from metaauto.errors import KnowledgeError
 from metaauto.knowledge import KnowledgeStore, check, own_store
 from metaauto.plugins.manager import PluginSettings
@@ -152,7 +152,7 @@ def test_a_locked_store_does_not_exceed_the_budget():
 
 @given(st.floats(-1e9, float("inf")))
 def test_lock_timeout_is_at_most_the_given_seconds(seconds: float):
-    timeout = FitRunner.lock_timeout(seconds)
+    timeout = lock_timeout(seconds)
     assert 0 <= timeout <= 30
     assert timeout <= max(seconds, 0)
 
