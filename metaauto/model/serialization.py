@@ -255,7 +255,12 @@ def _named_in(schema: bytes, trusted: Collection[str]) -> list[str]:
         if module.startswith(_OWN_MODULES)
         for name in _own_types(module)
     }
-    return [name for name in {*trusted, *own} if name.rpartition(".")[2].encode() in schema]
+    # The schema is ASCII: other characters of a name are escaped.
+    return [
+        name
+        for name in {*trusted, *own}
+        if json.dumps(name.rpartition(".")[2])[1:-1].encode() in schema
+    ]
 
 
 def _construct(data: bytes, trusted: Collection[str], trust: bool) -> Any:

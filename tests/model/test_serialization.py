@@ -346,6 +346,15 @@ def test_trusted_types_are_those_of_the_list_and_what_plugins_declare(registry):
     assert declared <= {name for c in components for name in c.trusted}
 
 
+class Größe(Loud):
+    """A class with a name beyond ASCII."""
+
+
+def test_a_trusted_type_with_a_name_beyond_ascii_is_loaded():
+    name = f"{Größe.__module__}.{Größe.__name__}"
+    assert isinstance(load_estimator(dump_estimator(Größe()), [name]), Größe)
+
+
 OWN_MODULES = sorted(
     info.name for info in pkgutil.walk_packages(builtin.__path__, f"{builtin.__name__}.")
 )
