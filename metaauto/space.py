@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from metaauto.components import SLOTS, Model, Preprocessor
 from metaauto.components.hyperparameters import Choice, Float, Int, Range, Scalar
 from metaauto.configuration import Configuration
+from metaauto.errors import Refused
 from metaauto.plugins.registry import Registry
 from metaauto.task import Role, Task
 
@@ -68,6 +69,13 @@ class SearchSpace:
                 self.skipped[model.name] = why
             else:
                 self.ranges[model.name] = self._ranges_of(model)
+
+    def require_models(self) -> None:
+        """Raise `Refused` if no model can do the task."""
+        if not self.ranges:
+            reasons = "; ".join(f"{name} {why}" for name, why in self.skipped.items())
+            reasons = reasons or f"{BASELINE} is the baseline and cannot be searched"
+            raise Refused(f"No model can do this task: {reasons}.", hint="Include other models.")
 
     @property
     def models(self) -> list[str]:

@@ -22,7 +22,7 @@ from metaauto.metrics import Metric, check_metric, resolve_metric
 from metaauto.metrics.computable import error_on, near_zero_note, undefined_reason
 from metaauto.plugins.registry import Registry
 from metaauto.run import Recorder, RunDirectory, settings_of
-from metaauto.space import BASELINE, SearchSpace
+from metaauto.space import SearchSpace
 from metaauto.text import counted
 from metaauto.warmstart.select import check_warm_start
 
@@ -56,10 +56,7 @@ _PREPARATION_FACTOR = 1.5
 def new_space(dataset: Dataset, options: FitOptions, registry: Registry) -> SearchSpace:
     """Return the search space of the selected models on this task."""
     space = SearchSpace(registry.select(options.include, options.exclude), dataset.task)
-    if not space.models:
-        reasons = "; ".join(f"{name} {why}" for name, why in space.skipped.items())
-        reasons = reasons or f"{BASELINE} is the baseline and cannot be searched"
-        raise Refused(f"No model can do this task: {reasons}.", hint="Include other models.")
+    space.require_models()
     return space
 
 

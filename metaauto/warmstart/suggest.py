@@ -14,7 +14,6 @@ from metaauto.components.hyperparameters import Scalar
 from metaauto.components.strategy import Recommendation, WarmStart
 from metaauto.configuration import Configuration
 from metaauto.data import Dataset, Splits, plan_splits
-from metaauto.errors import Refused
 from metaauto.metafeatures import describe
 from metaauto.metrics import METRICS
 from metaauto.plugins.registry import Registry
@@ -214,9 +213,7 @@ def suggest(
     """
     selected = registry.select(include, exclude)
     space = SearchSpace(selected, dataset.task)
-    if not space.models:
-        reasons = "; ".join(f"{name} {why}" for name, why in space.skipped.items())
-        raise Refused(f"No model can do this task: {reasons}.", hint="Include other models.")
+    space.require_models()
     splits = splits or plan_splits(dataset, seed=seed, cores=cores)
     folds = len(splits.folds)
     runtime = RuntimeModel(space, folds)
