@@ -44,7 +44,7 @@ from metaauto.fit_state import FitState
 from metaauto.interrupts import stop_on_interrupt
 from metaauto.metrics import Metric
 from metaauto.model import FinalModel, assemble_model
-from metaauto.model.build import Packing
+from metaauto.model.build import START_SECONDS, Packing
 from metaauto.plugins.manager import LoadedPlugins, PluginSettings, load_plugins, pack_objects
 from metaauto.plugins.registry import Registry
 from metaauto.progress.reporter import EventReporter
@@ -70,7 +70,6 @@ __all__ = ["FitRunner", "fit"]
 _ENSEMBLE_SHARE = 0.03
 _MAX_OVERRUN = 0.5
 _LOCK_SHARE = 0.05
-_NEW_WORKER_SECONDS = 5.0
 
 
 @with_named_options
@@ -318,9 +317,7 @@ class FitRunner:
                 is_usable = True
         if problem is not None and not is_usable:
             raise problem
-        needed = end_seconds(
-            self.selection, search.trials, state, _NEW_WORKER_SECONDS, self.clock.cores
-        )
+        needed = end_seconds(self.selection, search.trials, state, START_SECONDS, self.clock.cores)
         self.clock.keep(needed)
         if self.clock.is_timed:
             # The steps after the search run again, also if the budget was used up.

@@ -39,7 +39,7 @@ GRACE_SECONDS = 2.0
 _LEAST_SHARE = 0.3
 _POLL_SECONDS = 0.25
 _SLOWEST = 5.0
-_START_SECONDS, _UNTIMED_START_SECONDS = 5.0, 60.0
+START_SECONDS, _UNTIMED_START_SECONDS = 5.0, 60.0
 _LEAST_BYTES_PER_SECOND = 1e6
 _LARGEST_SHARE = 0.5
 _HOLDOUT_SHARE = 0.6
@@ -263,7 +263,7 @@ def _pack_job(
     is_timed = limit.at < float("inf")
     seconds = limit.remaining() if is_timed else UNTIMED_HARD_SECONDS
     needed = _SLOWEST * trial.check_seconds + size / _LEAST_BYTES_PER_SECOND
-    needed += _START_SECONDS if is_timed else _UNTIMED_START_SECONDS
+    needed += START_SECONDS if is_timed else _UNTIMED_START_SECONDS
     needed += seconds if parts else 0.0
     # While other members wait, none may take all the time.
     room = seconds if share == 1.0 else max(_LARGEST_SHARE * seconds, 2 * trial.check_seconds)
