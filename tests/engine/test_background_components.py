@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from command_line import run_plain
 
 import metaauto
 
@@ -62,18 +63,7 @@ def save(model, name):
 def run(folder, code, main=MODEL):
     script = folder / "script.py"
     script.write_text(textwrap.dedent(main) + textwrap.dedent(code))
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("METAAUTO_")}
-    environment |= {"PYTHONPATH": str(HOME), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, script.name],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    return done
+    return run_plain([sys.executable, script.name], folder)
 
 
 def told(done):

@@ -11,6 +11,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from command_line import run_plain
 
 import metaauto
 from metaauto.model import read_manifest
@@ -43,18 +44,8 @@ def call(imported):
     """A function that calls ``metaauto`` in a folder, in a process without the plugin."""
 
     def call(folder, *arguments):
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("METAAUTO_")}
-        environment |= {"PYTHONPATH": str(HOME), "OMP_NUM_THREADS": "1"}
-        environment["METAAUTO_KNOWLEDGE"] = os.environ["METAAUTO_KNOWLEDGE"]
-        return subprocess.run(
-            imported.command(*arguments),
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
+        store = os.environ["METAAUTO_KNOWLEDGE"]
+        return run_plain(imported.command(*arguments), folder, METAAUTO_KNOWLEDGE=store)
 
     return call
 

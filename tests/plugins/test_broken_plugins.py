@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from command_line import run_plain
 
 import metaauto
 from metaauto.cli import main
@@ -99,20 +100,8 @@ def call(imported, folder):
     """A function that calls ``metaauto`` in a process of its own."""
 
     def call(*arguments):
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("METAAUTO_")}
-        environment |= {
-            "PYTHONPATH": str(HOME),
-            "OMP_NUM_THREADS": "1",
-            "METAAUTO_PLUGINS_DIR": str(folder),
-        }
-        return subprocess.run(
-            imported.command(*arguments),
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
+        command = imported.command(*arguments)
+        return run_plain(command, timeout=180, METAAUTO_PLUGINS_DIR=str(folder))
 
     return call
 

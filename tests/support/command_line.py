@@ -33,6 +33,23 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
+def run_plain(
+    command: list[str], folder: Path | None = None, timeout: float = 240, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command with this metaauto, without the settings of the caller and its plugins."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("METAAUTO_")}
+    home = str(Path(metaauto.__file__).parents[1])
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={**kept, "PYTHONPATH": home, "OMP_NUM_THREADS": "1", **variables},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
 def command_line(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "metaauto", *map(str, arguments)]
 
