@@ -77,11 +77,15 @@ def _columns_transformed(
             continue
         first = branch.steps[0][1] if type(branch) is Pipeline else branch
         takes_array = getattr(first, "takes_array", False)
-        key = f"{columns!r} {takes_array}"
+        prepare = getattr(first, "prepare_columns", None)
+        key = f"{columns!r} {takes_array} {prepare}"
         if key not in selected:
             part = frame.iloc[:, columns]
-            is_float = takes_array and (part.dtypes == "float64").all()
-            selected[key] = part.to_numpy() if is_float else part
+            if prepare is not None:
+                part = prepare(part)
+            elif takes_array and (part.dtypes == "float64").all():
+                part = part.to_numpy()
+            selected[key] = part
         parts.append(_transformed(branch, selected[key], {}))
     if step.sparse_output_:
         from scipy import sparse

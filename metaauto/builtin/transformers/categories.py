@@ -14,6 +14,30 @@ from metaauto.builtin.transformers.columns import ColumnTransform
 __all__ = ["CategoryTransform", "FrequencyEncoder", "NativeEncoder", "OrdinalEncoder"]
 
 
+class CodedColumns:
+    """The codes and categories of the columns of a frame.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Category columns; other values are converted to texts.
+    """
+
+    ndim = 2
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        columns = [_as_categories(column) for _, column in frame.items()]
+        self.shape = frame.shape
+        self.codes = [column.codes.astype(np.int64) for column in columns]
+        self.names = [
+            np.asarray([str(name) for name in column.categories], dtype=np.str_)
+            for column in columns
+        ]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+
 class CategoryTransform(ColumnTransform):
     """Base class of the encoders: converts category columns to codes.
 
@@ -21,19 +45,23 @@ class CategoryTransform(ColumnTransform):
     of a category that is not in the training frame's dtype, is the number of categories.
     """
 
+    @staticmethod
+    def prepare_columns(frame: pd.DataFrame) -> CodedColumns:
+        """Return what `transform` computes of a frame before it uses what it has learned."""
+        return CodedColumns(frame)
+
     def _learn_codes(self, X: Any) -> list[np.ndarray]:
         frame = _as_frame(X)
         self._set_columns(frame)
-        self.categories_ = []
-        for j in range(frame.shape[1]):
-            names = _as_categories(frame.iloc[:, j]).categories
-            self.categories_.append(np.asarray([str(c) for c in names], dtype=np.str_))
-        return self._codes(frame)
+        columns = CodedColumns(frame)
+        self.categories_ = columns.names
+        return self._codes(columns)
 
     def _codes(self, X: Any) -> list[np.ndarray]:
-        frame = _as_frame(X)
-        self._check(frame)
-        return [_codes(frame.iloc[:, j], known) for j, known in enumerate(self.categories_)]
+        columns = X if isinstance(X, CodedColumns) else CodedColumns(_as_frame(X))
+        self._check(columns)
+        found = zip(columns.codes, columns.names, self.categories_, strict=True)
+        return [_matched(codes, names, known) for codes, names, known in found]
 
     def _counts(self, codes: list[np.ndarray]) -> list[np.ndarray]:
         known = self.categories_
@@ -166,10 +194,8 @@ def _as_categories(column: pd.Series) -> pd.Categorical:
     return pd.Categorical(column.map(str, na_action="ignore"))
 
 
-def _codes(column: pd.Series, known: np.ndarray) -> np.ndarray:
-    values = _as_categories(column)
-    codes = values.codes.astype(np.int64)
-    names = np.asarray(values.categories, dtype=object).astype(np.str_)
+def _matched(codes: np.ndarray, names: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Convert codes of categories `names` to those of the categories `known`."""
     if not np.array_equal(names, known):
         positions = pd.Index(known.astype(object)).get_indexer(names.astype(object))
         codes = np.append(positions, -1)[codes]
