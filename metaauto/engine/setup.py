@@ -172,12 +172,18 @@ def members_seconds(
 ) -> float:
     """Estimate the seconds in which workers load and check the members of the final ensemble.
 
-    The workers are new, because the last jobs of the search are stopped.
+    The workers are new, because the last jobs of the search are stopped: they import the libraries
+    of the models again.
     """
     members = [trials[number].check_seconds for number in selection.weights]
     if not any(members):
         return 0.0
-    return setup_seconds + max(sum(members) / workers, *members)
+    models = {trials[number].configuration.model for number in selection.weights}
+    imports = sum(
+        max(trial.build_seconds for trial in trials if trial.configuration.model == model)
+        for model in models
+    )
+    return setup_seconds + imports + max(sum(members) / workers, *members)
 
 
 def _describe_seconds(clock: Budget) -> float:

@@ -260,6 +260,7 @@ class RunDirectory:
                     "error": str,
                     "detail": str,
                     "check_seconds": float,
+                    "build_seconds": float,
                 },
                 ("trial", "fold"),
             ),

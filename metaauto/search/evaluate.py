@@ -50,12 +50,13 @@ class _Prepared:
 
 
 class _Timing(NamedTuple):
-    """Seconds of fitting, of predicting, of waiting for a processor while fitting, of checking."""
+    """Seconds of fitting, of predicting, of waiting for a processor while fitting, and so on."""
 
     fit: float
     predict: float
     queued: float
     check: float
+    build: float
 
 
 class Evaluator:
@@ -100,6 +101,7 @@ class Evaluator:
         self.threads = threads
         self.space = SearchSpace(registry, inputs.task)
         self._cache: OrderedDict[tuple[int, str], _Prepared] = OrderedDict()
+        self._build_seconds = 0.0
 
     def describe(self, job: DescribeJob) -> Description:
         """Compute the metafeatures of the table."""
@@ -132,6 +134,7 @@ class Evaluator:
             prediction=f"predictions/{job.stem}.npy",
             model=f"models/{job.stem}.pkl" if self.keeps_models else "",
             check_seconds=spent.check,
+            build_seconds=spent.build,
         )
 
     def _run(self, job: Job, deadline: Deadline) -> _Timing:
@@ -148,7 +151,7 @@ class Evaluator:
             write_whole(path, lambda f: self._dump(pipeline, f))
             if job.verify:
                 check = self._verify(path)
-        return _Timing(fitted - started, predicted - fitted, queued, check)
+        return _Timing(fitted - started, predicted - fitted, queued, check, self._build_seconds)
 
     def _verify(self, path: Path) -> float:
         """Return the seconds to check a written model; delete it if it cannot be loaded."""
@@ -214,7 +217,10 @@ class Evaluator:
             deadline=deadline,
         )
         values = _model_values(model, configuration)
-        estimator = fit_model(model, values, prepared.X_train, y_train, context)
+        started = time.monotonic()
+        estimator = build_model(model, values, context)
+        self._build_seconds = time.monotonic() - started
+        estimator = fit_built(model, estimator, prepared.X_train, y_train, context)
         steps = [*prepared.steps, ("model", scaling.restored(estimator))]
         return Pipeline(steps), prepared.X_validation
 
@@ -273,12 +279,22 @@ class Evaluator:
 
 def fit_model(model: Model, values: dict[str, Any], X: Any, y: Any, context: FitContext) -> Any:
     """Build a model and fit it, with its own `fit` if it has one."""
+    return fit_built(model, build_model(model, values, context), X, y, context)
+
+
+def build_model(model: Model, values: dict[str, Any], context: FitContext) -> Any:
+    """Build the estimator of a model."""
     estimator = model.build(values, context)
     if estimator is None or not hasattr(estimator, "predict"):
         raise ComponentError(
             f"build of model {model.name!r} returned {type(estimator).__name__}.",
             hint="Return an estimator with fit and predict, as in scikit-learn.",
         )
+    return estimator
+
+
+def fit_built(model: Model, estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
+    """Fit an estimator that its model has built."""
     if model.fit is not None:
         fitted = model.fit(estimator, X, y, context)
         return estimator if fitted is None else fitted

@@ -221,6 +221,8 @@ class Outcome:
         Traceback of a failure.
     check_seconds : float
         Seconds to load the fold model, measured on one fold of a trial; 0 on the others.
+    build_seconds : float
+        Seconds to build the model before fitting: the first time in a process, mostly imports.
     """
 
     trial: int
@@ -236,6 +238,7 @@ class Outcome:
     error: str = ""
     detail: str = ""
     check_seconds: float = 0.0
+    build_seconds: float = 0.0
 
     @property
     def prediction_file(self) -> str:
@@ -312,6 +315,11 @@ class Trial:
         """Return the expected seconds to check its fold models, with a margin of one fold."""
         each = max((outcome.check_seconds for outcome in self.outcomes.values()), default=0.0)
         return each * (len(self.outcomes) + 1)
+
+    @property
+    def build_seconds(self) -> float:
+        """Return the longest time to build the model of a fold."""
+        return max((outcome.build_seconds for outcome in self.outcomes.values()), default=0.0)
 
     @property
     def memory(self) -> float:

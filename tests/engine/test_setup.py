@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -172,6 +173,24 @@ def test_members_seconds_cover_the_selected_members(data, seconds, workers):
     assert found >= members_seconds(
         Selection(dict.fromkeys(chosen, 1.0), 0.5, 0.5), trials, workers + 1
     )
+
+
+@given(data=st.data(), builds=SECONDS, workers=st.integers(1, 8))
+def test_members_seconds_include_the_imports_of_each_model_once(data, builds, workers):
+    trials = trials_of([1.0] * len(builds))
+    models = data.draw(st.lists(st.sampled_from("abc"), min_size=len(builds), max_size=len(builds)))
+    for trial, model, seconds in zip(trials[1:], models, builds, strict=True):
+        trial.configuration = Configuration(model)
+        trial.outcomes[0] = dataclasses.replace(trial.outcomes[0], build_seconds=seconds)
+    chosen = Selection(dict.fromkeys(range(1, len(trials)), 1.0), 0.5, 0.5)
+    found = members_seconds(chosen, trials, workers)
+    for trial in trials:
+        trial.outcomes = {
+            fold: dataclasses.replace(each, build_seconds=0.0)
+            for fold, each in trial.outcomes.items()
+        }
+    imports = sum(max(s for m, s in zip(models, builds, strict=True) if m == n) for n in {*models})
+    assert found == pytest.approx(members_seconds(chosen, trials, workers) + imports)
 
 
 def test_members_seconds_are_zero_before_the_first_model():
