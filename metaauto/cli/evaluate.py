@@ -7,6 +7,7 @@ import click
 from metaauto.cli.completers import complete_files, complete_metrics
 from metaauto.cli.options import (
     json_option,
+    load_final_model,
     plugin_settings,
     plugins_option,
     truth_option,
@@ -52,13 +53,12 @@ def command(
     settings = plugin_settings(plugin_folders)
     from metaauto.analysis.evaluation import evaluate
     from metaauto.data import read_table
-    from metaauto.model import FinalModel
     from metaauto.plugins.manager import load_plugins
     from metaauto.text import format_score, metric_label
 
     registry = load_plugins(settings).registry
     with model_file(model, data) as path:
-        loaded = FinalModel.load(path, registry=registry)
+        loaded = load_final_model(path, registry)
     frame = read_table(data, registry.readers(), columns=loaded.feature_names)
     found = evaluate(loaded, frame, target=target, metrics=metrics, registry=registry)
     if as_json:

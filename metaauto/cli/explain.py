@@ -11,6 +11,7 @@ from metaauto.cli.completers import complete_explainers, complete_files
 from metaauto.cli.options import (
     analysis_budget_option,
     json_option,
+    load_final_model,
     plugin_settings,
     plugins_option,
     refuse_replacing,
@@ -113,13 +114,12 @@ def command(
     settings = plugin_settings(plugin_folders)
     from metaauto.budget import parse_seconds
     from metaauto.data import read_table
-    from metaauto.model import FinalModel
     from metaauto.plugins.manager import load_plugins
 
     seconds = parse_seconds(budget)
     registry = load_plugins(settings).registry
     with model_file(model, data, given["background"]) as path:
-        loaded = FinalModel.load(path, registry=registry)
+        loaded = load_final_model(path, registry)
     frame = read_table(data, registry.readers(), columns=loaded.feature_names)
     if by_row:
         _rows(loaded, frame, registry, output, as_json, given)

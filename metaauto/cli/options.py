@@ -20,6 +20,7 @@ from metaauto.errors import SettingError
 
 if TYPE_CHECKING:
     from metaauto.data import Dataset
+    from metaauto.model import FinalModel
     from metaauto.plugins.manager import PluginSettings
     from metaauto.plugins.registry import Registry
 
@@ -29,6 +30,7 @@ __all__ = [
     "exclude_option",
     "include_option",
     "json_option",
+    "load_final_model",
     "analysis_budget_option",
     "plugin_settings",
     "plugins_option",
@@ -174,6 +176,15 @@ def read_dataset(data: str, target: str | None, registry: Registry, **options: A
     target = frame.attrs.get("target") if target is None else target
     dataset, _ = prepare_task(frame, target, given, registry)
     return dataset
+
+
+def load_final_model(path: str | Path, registry: Registry) -> FinalModel:
+    """Load the model that a command uses."""
+    from metaauto.model import FinalModel
+    from metaauto.model.serialization import import_skops_alone
+
+    import_skops_alone()
+    return FinalModel.load(path, registry=registry)
 
 
 def plugin_settings(folders: tuple[str, ...]) -> PluginSettings:

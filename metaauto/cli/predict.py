@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from metaauto.cli.completers import complete_files
-from metaauto.cli.options import plugin_settings, plugins_option, refuse_replacing
+from metaauto.cli.options import (
+    load_final_model,
+    plugin_settings,
+    plugins_option,
+    refuse_replacing,
+)
 from metaauto.cli.output import STANDARD_OUTPUT, check_output, write_table
 from metaauto.cli.streams import model_file
 from metaauto.errors import Refused
@@ -52,12 +57,11 @@ def command(
     refuse_replacing(output, model, data)
     settings = plugin_settings(plugin_folders)
     from metaauto.data import read_table
-    from metaauto.model import FinalModel
     from metaauto.plugins.manager import load_plugins
 
     registry = load_plugins(settings).registry
     with model_file(model, data) as path:
-        loaded = FinalModel.load(path, registry=registry)
+        loaded = load_final_model(path, registry)
     if proba and not loaded.task.is_classification:
         raise Refused("A regression model has no class probabilities.", hint="Remove --proba.")
     frame = read_table(data, registry.readers(), columns=loaded.feature_names)

@@ -12,6 +12,7 @@ from metaauto.cli.completers import complete_files
 from metaauto.cli.options import (
     analysis_budget_option,
     check_writable,
+    load_final_model,
     plugin_settings,
     plugins_option,
     refuse_replacing,
@@ -110,11 +111,10 @@ def _examined(
     from metaauto.analysis.examine import examine
     from metaauto.budget import parse_seconds
     from metaauto.data import read_table
-    from metaauto.model import FinalModel
     from metaauto.plugins.manager import load_plugins
 
     seconds = parse_seconds(budget)
     registry = load_plugins(settings).registry
-    loaded = FinalModel.load(model, registry=registry)
+    loaded = load_final_model(model, registry)
     frame = read_table(data, registry.readers(), columns=loaded.feature_names)
     return examine(loaded, frame, target=target, registry=registry, seconds=seconds, seed=seed)

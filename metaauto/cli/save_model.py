@@ -101,6 +101,9 @@ def save_and_summarize(
 @contextlib.contextmanager
 def _saved(model: FinalModel, place: str) -> Iterator[tuple[Path, MetaautoError | None]]:
     """Save the model, in a temporary directory if its path is not writable any more."""
+    from metaauto.model.serialization import import_skops_alone
+
+    import_skops_alone()
     if place == STANDARD_STREAM:
         with tempfile.TemporaryDirectory(prefix="metaauto-") as folder:
             path = model.save(Path(folder) / DEFAULT_OUT)

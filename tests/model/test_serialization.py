@@ -7,18 +7,23 @@ import json
 import os
 import pkgutil
 import re
+import sys
 import zipfile
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import skops.io
+from command_line import run_plain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils import all_estimators
 from skops.io._protocol import PROTOCOL
 
 from metaauto import builtin
@@ -370,6 +375,44 @@ def test_own_types_are_estimator_classes_of_their_module():
             assert issubclass(getattr(importlib.import_module(module), last), BaseEstimator)
 
 
+def values_of(schema: object) -> Iterator[str]:
+    """The texts that are values of objects, as names of types are in the JSON of skops."""
+    inner = schema.values() if isinstance(schema, dict) else schema
+    for item in inner if isinstance(inner, Iterable) and not isinstance(inner, str) else ():
+        if isinstance(item, str) and isinstance(schema, dict):
+            yield item
+        yield from values_of(item)
+
+
+def test_the_estimators_that_scikit_learn_exports_are_trusted():
+    public = {f"{value.__module__}.{value.__name__}" for _, value in all_estimators()}
+    modules = {name.rpartition(".")[0] for name in public}
+    found = {name for module in modules for name in serialization._sklearn_types(module)}
+    assert found == {name for name in public if name.startswith("sklearn.")}
+    assert serialization._sklearn_types("sklearn.tests.test_base") == ()
+    assert serialization._sklearn_types("sklearn.utils._testing") == ()
+
+
+def test_import_skops_alone_loads_the_same_models_without_all_of_scikit_learn(tmp_path):
+    data = dump_estimator(make_pipeline(StandardScaler(), LogisticRegression()))
+    (tmp_path / "model").write_bytes(data)
+    script = f"""if True:
+        import sys, sklearn.utils
+        from pathlib import Path
+        from metaauto.errors import ModelFileError
+        from metaauto.model.serialization import *
+        listed = sklearn.utils.all_estimators
+        import_skops_alone()
+        assert sklearn.utils.all_estimators is listed
+        data = Path({str(tmp_path / "model")!r}).read_bytes()
+        print(load_estimator(data, ()))
+        assert not {{"sklearn.gaussian_process", "sklearn.mixture"}} & {{*sys.modules}}
+    """
+    done = run_plain([sys.executable, "-c", script])
+    assert done.returncode == 0, done.stderr
+    assert "LogisticRegression" in done.stdout
+
+
 @given(
     schema=st.recursive(
         st.sampled_from([*TRUSTED_TYPES, *OWN_MODULES, "os.system", "metaauto.builtin..x"])
@@ -382,8 +425,7 @@ def test_the_trusted_types_of_a_schema_are_never_more_than_the_allowed_ones(sche
     allowed = set(TRUSTED_TYPES) | {n for m in OWN_MODULES for n in serialization._own_types(m)}
     named = set(serialization._named_in(written, TRUSTED_TYPES))
     assert named <= allowed
-    mentioned = {name for name in TRUSTED_TYPES if json.dumps(name)[1:-1].encode() in written}
-    assert mentioned <= named
+    assert set(TRUSTED_TYPES) & set(values_of(schema)) <= named
 
 
 def test_nothing_that_runs_commands_is_trusted(registry):
