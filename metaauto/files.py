@@ -7,12 +7,16 @@ when the process ends, however it ends; a later run then removes the folder. Wit
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import secrets
 import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +26,7 @@ __all__ = [
     "TemporaryFolder",
     "lock_folder",
     "remove_abandoned",
+    "replacing",
     "unlock_folder",
     "working_directory",
     "write_whole",
@@ -29,6 +34,9 @@ __all__ = [
 
 PREFIX = "metaauto-"
 LOCK = "in-use.lock"
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+# A new file is locked within this time.
+_ABANDONED_SECONDS = 10.0
 
 
 def working_directory() -> str:
@@ -50,6 +58,54 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a new file beside `path`, which is flushed to disk and replaces it on success.
+
+    Such files that killed processes have left there are removed.
+    """
+    for left in path.parent.glob(f".{_escaped(path.name)}.*.part"):
+        if _is_abandoned_part(left):
+            left.unlink(missing_ok=True)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    # os.open applies the umask; temporary files of the standard library do not.
+    descriptor = os.open(part, _CREATE, 0o666)
+    try:
+        _lock(descriptor)
+        yield part
+        os.fsync(descriptor)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+        os.close(descriptor)
+    _flush_folder(path.parent)
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
+
+
+def _is_abandoned_part(path: Path) -> bool:
+    try:
+        return time.time() - path.lstat().st_mtime > _ABANDONED_SECONDS and _is_unlocked(path)
+    except OSError:
+        return False
+
+
+def _flush_folder(folder: Path) -> None:
+    """Flush the folder to disk, so that the new name is durable, if the platform supports it."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 class TemporaryFolder(tempfile.TemporaryDirectory):
@@ -76,13 +132,9 @@ def lock_folder(folder: Path) -> int | None:
     """Mark a new folder as in use until `unlock_folder`, or the end of this process."""
     if sys.platform == "win32":
         return None
-    import fcntl
-
     new = folder / f"{LOCK}.new"
     descriptor = os.open(new, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    if not _lock(descriptor):
         # Not every file system has locks; without one the folder is never removed by others.
         os.close(descriptor)
         new.unlink()
@@ -106,7 +158,7 @@ def remove_abandoned(keep: Path | None = None) -> list[Path]:
         found = [path for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if _is_own(path)]
     except OSError:
         return []
-    removed = [path for path in found if path != keep and _is_abandoned(path)]
+    removed = [path for path in found if path != keep and _is_unlocked(path / LOCK)]
     for path in removed:
         shutil.rmtree(path, ignore_errors=True)
     return removed
@@ -120,18 +172,28 @@ def _is_own(path: Path) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
 
 
-def _is_abandoned(folder: Path) -> bool:
-    """Return whether a folder has a lock that no process holds."""
-    import fcntl
-
+def _is_unlocked(file: Path) -> bool:
+    """Return whether no process holds the lock of a file."""
+    if sys.platform == "win32":
+        return False
     try:
-        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_NOFOLLOW)
+        descriptor = os.open(file, os.O_RDWR | os.O_NOFOLLOW)
     except OSError:
         return False
+    try:
+        return _lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock an open file until it is closed; return whether it was possible."""
+    if sys.platform == "win32":
+        return False
+    import fcntl
+
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
-    finally:
-        os.close(descriptor)
     return True

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import metaauto
-from metaauto.files import LOCK, TemporaryFolder, remove_abandoned
+from metaauto.files import LOCK, TemporaryFolder, remove_abandoned, replacing
 from metaauto.run import RunDirectory
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="folders are locked on POSIX systems")
@@ -80,3 +80,58 @@ def test_folders_of_another_user_are_kept(temporary, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     assert remove_abandoned() == [temporary / "metaauto-theirs"]
+
+
+KILLED_WHILE_WRITING = """
+import os, sys
+from pathlib import Path
+from metaauto.files import replacing
+
+with replacing(Path(sys.argv[1])) as part:
+    part.write_text("half")
+    os.kill(os.getpid(), 9)
+"""
+
+
+def parts(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob(".*"))
+
+
+@pytest.mark.parametrize("name", ["m.metaauto", "a[1]*.csv", "ü?.json"])
+def test_the_part_of_a_killed_process_is_removed_when_the_file_is_written_again(tmp_path, name):
+    path = tmp_path / name
+    for other in (path, tmp_path / "other"):
+        command = [sys.executable, "-c", KILLED_WHILE_WRITING, str(other)]
+        subprocess.run(
+            command, env={**os.environ, "PYTHONPATH": str(HOME)}, timeout=60, check=False
+        )
+    for part in tmp_path.iterdir():
+        os.utime(part, (1e9, 1e9))
+    kept = [part for part in parts(tmp_path) if part.startswith(".other")]
+    assert len(parts(tmp_path)) == 2
+    with replacing(path) as part:
+        part.write_text("whole")
+        assert not path.exists()
+    assert path.read_text() == "whole"
+    assert parts(tmp_path) == kept
+
+
+def test_the_part_of_a_running_process_is_kept(tmp_path):
+    path = tmp_path / "m"
+    with replacing(path) as first:
+        os.utime(first, (1e9, 1e9))
+        with replacing(path) as second:
+            second.write_text("second")
+        first.write_text("first")
+    assert path.read_text() == "first"
+    assert parts(tmp_path) == []
+
+
+def test_a_failure_leaves_the_file_and_no_part(tmp_path):
+    path = tmp_path / "m"
+    path.write_text("before")
+    with pytest.raises(ZeroDivisionError), replacing(path) as part:
+        part.write_text("half")
+        raise ZeroDivisionError
+    assert path.read_text() == "before"
+    assert parts(tmp_path) == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from metaauto.cli.options import check_writable
 from metaauto.errors import SettingError
+from metaauto.files import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,17 +87,11 @@ def atomic_write(path: Path, place: str, what: str) -> Iterator[Path]:
     SettingError
         The file cannot be written; an existing file is unchanged.
     """
-    path = Path(os.path.realpath(path))
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        # os.open applies the umask; temporary files of the standard library do not.
-        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-        yield part
-        os.replace(part, path)
+        with replacing(Path(os.path.realpath(path))) as part:
+            yield part
     except OSError as error:
         raise SettingError(
             f"The {what} cannot be written to {place!r}: {error.strerror or error}.",
             hint="Choose another path.",
         ) from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -7,7 +7,6 @@ an export and an import give an equal store, and equal stores give the same text
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from metaauto.errors import KnowledgeError
+from metaauto.files import replacing
 from metaauto.knowledge.canonical import evaluations_of, files
 from metaauto.knowledge.connection import store_errors
 from metaauto.knowledge.queries import StoredFacts
@@ -159,7 +159,6 @@ def _write(path: Path, text: str) -> bool:
         if path.is_file() and path.read_bytes() == data:
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_bytes(data)
-        os.replace(partial, path)
+        with replacing(path) as part:
+            part.write_bytes(data)
     return True

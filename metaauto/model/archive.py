@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from metaauto.errors import ModelFileError
+from metaauto.files import replacing
 
 __all__ = ["Entry", "ModelArchive", "write_archive"]
 
@@ -66,7 +66,10 @@ def write_archive(
         target = Path(os.path.realpath(path))
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        _write_beside(target, text.encode("utf-8", "surrogatepass"), blobs)
+        with replacing(target) as part, zipfile.ZipFile(part, "w") as archive:
+            archive.writestr(MANIFEST, text.encode("utf-8", "surrogatepass"), zipfile.ZIP_DEFLATED)
+            for name, data in blobs.items():
+                archive.writestr(name, data, zipfile.ZIP_STORED)
     except OSError as error:
         raise ModelFileError(
             f"The model cannot be written to {str(path)!r}: {error.strerror or error}.",
@@ -87,40 +90,6 @@ def _one_line_each(manifest: Mapping[str, Any]) -> str:
         for key, value in manifest.items()
     ]
     return "{\n" + ",\n".join(parts) + "\n}\n"
-
-
-def _write_beside(target: Path, manifest: bytes, blobs: Mapping[str, bytes]) -> None:
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        # os.open applies the umask; temporary files of the standard library do not.
-        with os.fdopen(os.open(part, _CREATE, 0o666), "w+b") as file:
-            with zipfile.ZipFile(file, "w") as archive:
-                archive.writestr(MANIFEST, manifest, zipfile.ZIP_DEFLATED)
-                for name, data in blobs.items():
-                    archive.writestr(name, data, zipfile.ZIP_STORED)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
-    _flush_folder(target.parent)
-
-
-_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-
-
-def _flush_folder(folder: Path) -> None:
-    """Flush the folder to disk, so that the new name is durable, if the platform supports it."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def _write_hint(error: OSError, path: Path) -> str:
