@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from metaauto.budget import Budget, available_cores, available_memory, parse_seconds
 from metaauto.errors import RunError, SettingError
-from metaauto.plugins.hookspecs import has_hooks
+from metaauto.plugins.hookspecs import hooks_of
 from metaauto.plugins.manager import Bundle, PluginSettings
 from metaauto.plugins.registry import COMPONENT_TYPES
 
@@ -162,7 +162,7 @@ class FitOptions:
         bare = [item for item in self.components if isinstance(item, kinds)]
         plugins = [item for item in self.components if not isinstance(item, kinds)]
         for item in plugins:
-            if not has_hooks(item):
+            if not hooks_of(item):
                 raise SettingError(
                     f"{type(item).__name__} object is not a component: expected the name of a "
                     "model, a metaauto.api component such as Model(...), or an object with hooks.",

@@ -15,17 +15,17 @@ import pluggy
 if TYPE_CHECKING:
     from metaauto.plugins.registry import Register
 
-__all__ = ["PROJECT", "has_hooks", "hookimpl", "hookspec"]
+__all__ = ["PROJECT", "hookimpl", "hooks_of", "hookspec"]
 
 PROJECT = "metaauto"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
-def has_hooks(plugin: object) -> bool:
-    """Return whether an object has a function marked with ``@hookimpl``."""
+def hooks_of(plugin: object) -> list[str]:
+    """Return the names of the functions of an object that are marked with ``@hookimpl``."""
     parse = pluggy.PluginManager(PROJECT).parse_hookimpl_opts
-    return any(parse(plugin, name) is not None for name in dir(plugin))
+    return [name for name in dir(plugin) if parse(plugin, name) is not None]
 
 
 @hookspec

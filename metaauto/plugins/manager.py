@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pluggy
@@ -139,7 +139,8 @@ class LoadedPlugins:
             if implementation is None or hook not in plugin.hooks:
                 continue
             try:
-                getattr(_manager_for(plugin.name, implementation).hook, hook)(**arguments)
+                manager = _manager_of_hook(plugin.name, implementation, hook)
+                getattr(manager.hook, hook)(**arguments)
             except Exception as error:
                 _fail(
                     plugin, f"{hook} raised {type(error).__name__}: {error}", self.settings, error
@@ -314,48 +315,54 @@ def _import_file(name: str, file: Path) -> ModuleType:
     return module
 
 
-def _manager_for(name: str, implementation: Any) -> pluggy.PluginManager:
-    """Return a manager with one plugin only, so that its errors do not affect other plugins."""
+def _manager_of_hook(plugin: str, implementation: Any, hook: str) -> pluggy.PluginManager:
+    """Return a manager with one hook of one plugin, so that its errors affect nothing else."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    manager.register(implementation, name)
+    manager.register(SimpleNamespace(**{hook: getattr(implementation, hook)}), plugin)
     return manager
 
 
 def _collect(plugin: Plugin, implementation: Any, settings: PluginSettings) -> list[Registered]:
-    """Call the register hooks of one plugin; record failures in its errors."""
-    try:
-        manager = _manager_for(plugin.name, implementation)
-    except (pluggy.PluginValidationError, ValueError, TypeError) as error:
-        # pluggy's message also names the plugin and has several lines.
-        lines = str(error).removeprefix(f"Plugin {plugin.name!r} for ").splitlines()
-        _fail(plugin, f"hook signature mismatch: {'; '.join(lines)}", settings, error)
-        return []
+    """Call the register hooks of one plugin; a hook that fails loses its own registrations."""
     known = sorted(n for n in vars(hookspecs) if n.startswith(("register_", "trial_", "fit_")))
-    for caller in manager.get_hookcallers(implementation) or []:
-        if caller.has_spec():
-            plugin.hooks.append(caller.name)
+    entries: list[Registered] = []
+    for hook in hookspecs.hooks_of(implementation):
+        if hook not in known:
+            near = difflib.get_close_matches(hook, known, n=1)
+            suggestion = f" Did you mean {near[0]}?" if near else ""
+            _fail(plugin, f"implements an unknown hook {hook!r}.{suggestion}", settings)
             continue
-        near = difflib.get_close_matches(caller.name, known, n=1)
-        suggestion = f" Did you mean {near[0]}?" if near else ""
-        _fail(plugin, f"implements an unknown hook {caller.name!r}.{suggestion}", settings)
-    plugin.hooks.sort()
+        try:
+            manager = _manager_of_hook(plugin.name, implementation, hook)
+        except (pluggy.PluginValidationError, ValueError, TypeError) as error:
+            # pluggy's message also names the plugin and has several lines.
+            lines = str(error).removeprefix(f"Plugin {plugin.name!r} for ").splitlines()
+            _fail(plugin, f"hook signature mismatch: {'; '.join(lines)}", settings, error)
+            continue
+        plugin.hooks.append(hook)
+        if hook.startswith("register_"):
+            entries += _registered(plugin, manager, hook, settings)
     if not plugin.hooks and not plugin.errors:
         _fail(plugin, "implements no hook; mark its functions with @hookimpl.", settings)
-    register = Register(plugin)
-    for name in plugin.hooks:
-        if not name.startswith("register_"):
-            continue
-        n_errors = len(plugin.errors)
-        try:
-            getattr(manager.hook, name)(register=register)
-        except ComponentError as error:
-            _fail(plugin, str(error), settings, error)
-        except (Exception, SystemExit) as error:
-            _fail(plugin, f"{name} raised {type(error).__name__}: {error}", settings, error)
-        else:
-            for problem in plugin.errors[n_errors:]:
-                _report(plugin, problem, settings)
+    return entries
+
+
+def _registered(
+    plugin: Plugin, manager: pluggy.PluginManager, hook: str, settings: PluginSettings
+) -> list[Registered]:
+    """Return what a hook registers; nothing if it fails."""
+    register, n_errors = Register(plugin), len(plugin.errors)
+    try:
+        getattr(manager.hook, hook)(register=register)
+    except ComponentError as error:
+        _fail(plugin, str(error), settings, error)
+        return []
+    except (Exception, SystemExit) as error:
+        _fail(plugin, f"{hook} raised {type(error).__name__}: {error}", settings, error)
+        return []
+    for problem in plugin.errors[n_errors:]:
+        _report(plugin, problem, settings)
     return register.entries
 
 

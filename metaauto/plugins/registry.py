@@ -348,7 +348,8 @@ class Registry:
         include : iterable of str
             Keep only these models (or the models of these plugins); empty keeps all.
         exclude : iterable of str
-            Remove these models, plugins, or preprocessors (as ``slot.name``).
+            Remove these models, preprocessors (as ``slot.name``), or all components of these
+            plugins; of metaauto itself its models and preprocessors.
 
         Raises
         ------
@@ -368,9 +369,15 @@ class Registry:
                 raise UnknownName.among("model, plugin or preprocessor", name, known | steps)
 
         def is_kept(entry: Registered) -> bool:
-            names = {entry.name, entry.plugin.name, entry.plugin.distribution}
+            can_be_named = entry.kind in ("model", "preprocessor")
+            names = {
+                entry.plugin.name,
+                entry.plugin.distribution,
+                entry.name if can_be_named else "",
+            }
             if names & set(exclude):
-                return False
+                # Without metaauto's own readers no table could be read.
+                return entry.plugin.is_own and not can_be_named
             return entry.kind != "model" or not include or bool(names & set(include))
 
         return Registry(e for e in everything if is_kept(e))

@@ -315,6 +315,33 @@ def test_one_bad_component_leaves_the_others_of_its_plugin(site):
     assert "nowhere_to_be_found" in loaded.plugin("mixed").errors[0]
 
 
+BAD_HOOKS = {
+    "another argument": ("def register_metrics(register, extra): pass", "hook signature mismatch"),
+    "an error": ("def register_metrics(register): raise KeyError('oops')", "KeyError: 'oops'"),
+    "half": (
+        "def register_metrics(register):\n"
+        "    register.component(Model('half', lambda v, c: None))\n"
+        "    raise KeyError('oops')",
+        "KeyError: 'oops'",
+    ),
+    "a misspelt name": ("def register_metric(register): pass", "Did you mean register_metrics?"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_HOOKS)
+def test_a_bad_hook_loses_its_own_registrations_alone(case, site):
+    hook, problem = BAD_HOOKS[case]
+    site.install("mixed", f"{GOOD.format(model='mine')}\n@hookimpl\n{hook}\n")
+    loaded = load_plugins(only("mixed"))
+    plugin = loaded.plugin("mixed")
+    assert plugin.components == ["model:mine"]
+    assert "register_models" in plugin.hooks
+    assert len(plugin.errors) == 1
+    assert problem in plugin.errors[0]
+    loaded.notify("fit_finished", model=None)
+    assert len(plugin.errors) == 1
+
+
 def test_a_misspelt_hook_beside_a_good_one_is_reported(site):
     site.install(
         "typo",

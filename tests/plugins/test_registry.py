@@ -134,13 +134,18 @@ def test_readers_of_plugins_are_asked_first():
     assert [r.name for r in Registry(made).readers()] == ["c", "z", "b"]
 
 
+BOOST = fresh("boost")
+
+
 class TestSelect:
     registry = Registry(
         [
             *entries(OWN, "knn", "svm", "dummy"),
-            *entries(fresh("boost"), "lightgbm", "goss"),
+            *entries(BOOST, "lightgbm", "goss"),
             Registered("preprocessor", "scale.rank", Preprocessor("rank", "scale", build), OWN),
             Registered("reader", "csv", Reader("csv", bool, build), OWN),
+            Registered("reader", "goss", Reader("goss", bool, build), BOOST),
+            Registered("metric", "gain", Metric("gain", ("binary",), "labels", build), BOOST),
         ]
     )
 
@@ -159,13 +164,29 @@ class TestSelect:
         assert self.names(include=[name]) == ["goss", "lightgbm"]
         assert self.names(exclude=[name]) == ["dummy", "knn", "svm"]
 
+    def test_an_excluded_plugin_is_left_out_with_all_its_components(self):
+        selected = self.registry.select(exclude=["boost"])
+        assert selected.names("metric") == []
+        assert selected.names("reader") == ["csv"]
+
+    def test_an_excluded_model_leaves_components_of_other_kinds(self):
+        selected = self.registry.select(exclude=["goss"])
+        assert selected.names("reader") == ["csv", "goss"]
+        assert selected.names("metric") == ["gain"]
+
+    def test_metaauto_itself_keeps_its_readers(self):
+        selected = self.registry.select(exclude=["builtin"])
+        assert selected.names("model") == ["goss", "lightgbm"]
+        assert selected.names("preprocessor") == []
+        assert selected.names("reader") == ["csv", "goss"]
+
     def test_both_together(self):
         assert self.names(include=["boost", "knn"], exclude=["goss"]) == ["knn", "lightgbm"]
 
     def test_what_is_included_is_about_models_alone(self):
         selected = self.registry.select(include=["lightgbm"])
         assert selected.names("preprocessor") == ["scale.rank"]
-        assert selected.names("reader") == ["csv"]
+        assert selected.names("reader") == ["csv", "goss"]
 
     def test_steps_may_be_excluded(self):
         assert self.registry.select(exclude=["scale.rank"]).names("preprocessor") == []
