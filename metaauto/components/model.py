@@ -32,8 +32,6 @@ class Tags:
         Its ``fit`` accepts and uses sample weights.
     outputs_probabilities : bool
         Has ``predict_proba`` (classification).
-    uses_threads : bool
-        Uses ``context.threads`` threads.
     uses_early_stopping : bool
         Uses the validation part of the fold for early stopping.
     keeps_deadline : bool
@@ -50,7 +48,6 @@ class Tags:
     needs_scaling: bool = False
     accepts_sample_weight: bool = False
     outputs_probabilities: bool = True
-    uses_threads: bool = False
     uses_early_stopping: bool = False
     keeps_deadline: bool = False
     deterministic: bool = True
@@ -90,10 +87,8 @@ class Model:
         Rough cost relative to histogram gradient boosting with 100 rounds on the same rows (1.0);
         orders the first trials until times are observed.
     cost_factor : callable, optional
-        ``cost_factor(values, context) -> float``: factor on the cost for hyperparameter values and
-        the shape of the table.
-    per_class : bool
-        Whether fitting time grows with the number of classes, as with separate trees per class.
+        ``cost_factor(values, context) -> float``: factor on the cost for hyperparameter values, the
+        shape of the table and the number of classes.
     priority : float
         Priority of its default configuration without knowledge; higher is earlier.
     requires : tuple of str
@@ -118,7 +113,6 @@ class Model:
     max_cells: int | None = None
     cost: float = 1.0
     cost_factor: Callable[[Mapping[str, Any], BuildContext], float] | None = None
-    per_class: bool = False
     priority: float = 0.0
     requires: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()

@@ -85,10 +85,9 @@ class RuntimeModel:
             return self._n_folds * known
         task = self._space.task
         component = self._space.registry.model(configuration.model)
-        preparation = _PREPARATION_COST * boosting_seconds(task, task.n_rows, per_class=False)
-        boosting = boosting_seconds(task, task.n_rows, component.per_class)
-        cost = component.cost * self._factor(component, configuration)
-        return self._n_folds * (_SECONDS_PER_FIT + preparation + cost * boosting)
+        boosting = boosting_seconds(task, task.n_rows, per_class=False)
+        cost = _PREPARATION_COST + component.cost * self._factor(component, configuration)
+        return self._n_folds * (_SECONDS_PER_FIT + cost * boosting)
 
     def _factor(self, component: Model, configuration: Configuration) -> float:
         if component.cost_factor is None:

@@ -169,6 +169,11 @@ class _EarlyStopping:
         return bool(estimator.n_iter_ - self.best_round >= PATIENCE)
 
 
+def _cost_factor(values: Mapping[str, Any], context: BuildContext) -> float:
+    # Every class has its own trees, on the same bins.
+    return float(max(context.n_classes - 1, 1) ** 0.7)
+
+
 HIST_GRADIENT_BOOSTING = Model(
     name="hist_gradient_boosting",
     build=_build,
@@ -178,7 +183,6 @@ HIST_GRADIENT_BOOSTING = Model(
         accepts_nan=True,
         accepts_categories=True,
         accepts_sample_weight=True,
-        uses_threads=True,
         uses_early_stopping=True,
         keeps_deadline=True,
     ),
@@ -190,6 +194,6 @@ HIST_GRADIENT_BOOSTING = Model(
     ),
     max_classes=200,
     cost=1.0,
-    per_class=True,
+    cost_factor=_cost_factor,
     priority=10.0,
 )

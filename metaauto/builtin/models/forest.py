@@ -105,7 +105,7 @@ RANDOM_FOREST = Model(
         {"binary": "sqrt", "multiclass": "sqrt", "regression": 0.5},
         {"binary": 4, "multiclass": 2, "regression": 1},
     ),
-    tags=Tags(accepts_nan=True, accepts_sample_weight=True, uses_threads=True, keeps_deadline=True),
+    tags=Tags(accepts_nan=True, accepts_sample_weight=True, keeps_deadline=True),
     portfolio=(
         {"max_features": 0.5, "min_samples_leaf": 5},
         {"max_features": 0.75, "min_samples_leaf": 1, "criterion": "entropy"},
@@ -124,7 +124,7 @@ EXTRA_TREES = Model(
         {"binary": "sqrt", "multiclass": 0.75, "regression": 1.0},
         {"binary": 4, "multiclass": 2, "regression": 2},
     ),
-    tags=Tags(accepts_nan=True, accepts_sample_weight=True, uses_threads=True, keeps_deadline=True),
+    tags=Tags(accepts_nan=True, accepts_sample_weight=True, keeps_deadline=True),
     portfolio=(
         {"max_features": 1.0, "min_samples_leaf": 4, "criterion": "entropy"},
         {"max_features": 0.75, "min_samples_leaf": 1},

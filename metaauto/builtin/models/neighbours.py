@@ -36,7 +36,7 @@ KNN = Model(
     name="knn",
     build=_build,
     space=_space,
-    tags=Tags(accepts_sparse=True, needs_scaling=True, uses_threads=True),
+    tags=Tags(accepts_sparse=True, needs_scaling=True),
     portfolio=(
         {"n_neighbors": 15, "weights": "distance"},
         {"n_neighbors": 80, "weights": "uniform"},

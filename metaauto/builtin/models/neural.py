@@ -192,7 +192,6 @@ MLP = Model(
         accepts_sparse=True,
         needs_scaling=True,
         accepts_sample_weight=True,
-        uses_threads=True,
         uses_early_stopping=True,
         keeps_deadline=True,
     ),

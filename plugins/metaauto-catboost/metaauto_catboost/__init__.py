@@ -102,7 +102,6 @@ def register_models(register: Register) -> None:
                 accepts_nan=True,
                 accepts_categories=True,
                 accepts_sample_weight=True,
-                uses_threads=True,
                 uses_early_stopping=True,
                 keeps_deadline=True,
             ),
