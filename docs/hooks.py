@@ -17,7 +17,8 @@ COMPONENTS = (
     "Model", "Tags", "Preprocessor", "MetafeatureExtractor", "Metric", "Reader", "Explainer",
     "Strategy", "BuildContext", "FitContext", "Deadline", "MetafeatureInput", "ExplainerInput",
     "StrategyInput", "ConfigurationSpace", "RepairedConfiguration", "RuntimePrediction",
-    "WarmStart", "Recommendation", "Observation", "Configuration", "Float", "Int", "Choice",
+    "WarmStart", "WarmStartSummary", "Recommendation", "Observation", "Metafeatures",
+    "KnowledgeMatrix", "Configuration", "Float", "Int", "Choice",
     "PluginSettings", "ProvenanceFact", "DatasetFact", "MetafeatureFact", "ConfigurationFact",
     "EvaluationFact",
 )  # fmt: skip

@@ -42,6 +42,7 @@ from metaauto.components.strategy import (
     Strategy,
     StrategyInput,
     WarmStart,
+    WarmStartSummary,
 )
 from metaauto.configuration import Configuration
 from metaauto.errors import (
@@ -66,12 +67,14 @@ if TYPE_CHECKING:
         ConfigurationFact,
         DatasetFact,
         EvaluationFact,
+        KnowledgeMatrix,
         KnowledgeStore,
         MetafeatureFact,
         ProvenanceFact,
         own_store,
         writable_store,
     )
+    from metaauto.metafeatures import Metafeatures
 
 __all__ = [
     "SLOTS",
@@ -93,11 +96,13 @@ __all__ = [
     "Float",
     "Int",
     "KnowledgeError",
+    "KnowledgeMatrix",
     "KnowledgeStore",
     "MetaautoError",
     "MetafeatureExtractor",
     "MetafeatureFact",
     "MetafeatureInput",
+    "Metafeatures",
     "Metric",
     "Model",
     "Observation",
@@ -122,6 +127,7 @@ __all__ = [
     "Tags",
     "UnknownName",
     "WarmStart",
+    "WarmStartSummary",
     "hookimpl",
     "load_plugins",
     "own_store",
@@ -129,25 +135,32 @@ __all__ = [
     "writable_store",
 ]
 
-_LAZY = (
-    "ConfigurationFact",
-    "DatasetFact",
-    "EvaluationFact",
-    "KnowledgeStore",
-    "MetafeatureFact",
-    "ProvenanceFact",
-    "own_store",
-    "writable_store",
-)
+_LAZY = {
+    "Metafeatures": "metaauto.metafeatures",
+    **dict.fromkeys(
+        (
+            "ConfigurationFact",
+            "DatasetFact",
+            "EvaluationFact",
+            "KnowledgeMatrix",
+            "KnowledgeStore",
+            "MetafeatureFact",
+            "ProvenanceFact",
+            "own_store",
+            "writable_store",
+        ),
+        "metaauto.knowledge",
+    ),
+}
 
 
 def __getattr__(name: str) -> Any:
     # Workers import this module, and need no knowledge store.
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from metaauto import knowledge
+    import importlib
 
-    return getattr(knowledge, name)
+    return getattr(importlib.import_module(_LAZY[name]), name)
 
 
 def __dir__() -> list[str]:

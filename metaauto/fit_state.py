@@ -1,4 +1,4 @@
-"""The state that the stages of one fit share."""
+"""What is known before the first trial, and the state that the stages of one fit share."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from metaauto.components.strategy import WarmStart
 from metaauto.data import Dataset, Splits
 from metaauto.ensemble import quick_decision
+from metaauto.knowledge import LoadedKnowledge
 from metaauto.metrics import Metric
 from metaauto.plugins.manager import LoadedPlugins
 from metaauto.plugins.registry import Registry
@@ -17,15 +18,17 @@ from metaauto.search import Inputs
 from metaauto.space import SearchSpace
 from metaauto.warmstart import RuntimeModel
 
-__all__ = ["FitState"]
+__all__ = ["FitState", "PreparedFit"]
 
 
-@dataclass
-class FitState:
-    """The state that the stages of one fit share after the table is read.
+@dataclass(frozen=True)
+class PreparedFit:
+    """What is known before the first trial; a fit, its dry run and `suggest` share it.
 
     Parameters
     ----------
+    plugins : LoadedPlugins
+        The installed components.
     dataset : Dataset
         The table.
     metric : Metric
@@ -34,24 +37,22 @@ class FitState:
         Training and validation rows of the folds.
     space : SearchSpace
         The search space.
-    strategy : WarmStart
-        Source of the first configurations.
     runtime : RuntimeModel
         Prediction of the seconds of a trial.
-    plugins : LoadedPlugins
-        The installed components.
-    run : RunDirectory
-        The run directory.
+    knowledge : LoadedKnowledge
+        Knowledge of other datasets.
+    strategy : WarmStart
+        Source of the first configurations.
     """
 
+    plugins: LoadedPlugins
     dataset: Dataset
     metric: Metric
     splits: Splits
     space: SearchSpace
-    strategy: WarmStart
     runtime: RuntimeModel
-    plugins: LoadedPlugins
-    run: RunDirectory
+    knowledge: LoadedKnowledge
+    strategy: WarmStart
 
     @property
     def registry(self) -> Registry:
@@ -76,3 +77,21 @@ class FitState:
         if self.metric.needs == "labels":
             decision = quick_decision(prediction, y, self.metric, weights)
         return self.metric.loss(y, prediction, weights, decision)
+
+
+@dataclass(frozen=True)
+class FitState(PreparedFit):
+    """A prepared fit in its run directory.
+
+    Parameters
+    ----------
+    run : RunDirectory
+        The run directory.
+    """
+
+    run: RunDirectory
+
+    @classmethod
+    def of(cls, prepared: PreparedFit, run: RunDirectory) -> FitState:
+        """Return a prepared fit with its run directory."""
+        return cls(**vars(prepared), run=run)

@@ -22,7 +22,7 @@ def state(metric: str, target: str, weights: str | None = None) -> FitState:
     dataset = prepare(frame[["size", "w", target]], target, weights=weights)
     splits = plan_splits(dataset, cv=2)
     rest = SimpleNamespace(registry="the registry")
-    return FitState(dataset, METRICS[metric], splits, None, None, None, rest, None)
+    return FitState(rest, dataset, METRICS[metric], splits, None, None, None, None, None)
 
 
 @pytest.mark.parametrize("weights", [None, "w"])

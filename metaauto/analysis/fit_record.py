@@ -18,7 +18,6 @@ from metaauto.metrics import Metric
 from metaauto.model import FinalModel
 from metaauto.search import Search, Status, Trial
 from metaauto.task import Task
-from metaauto.warmstart import KnowledgeStrategy
 
 __all__ = [
     "command_of",
@@ -167,14 +166,18 @@ def _history(trials: Sequence[Trial], metric: Metric) -> list[dict[str, Any]]:
 
 def _warm_start(state: FitState) -> dict[str, Any] | None:
     """Return the similar datasets and the size of the knowledge; None without knowledge."""
-    strategy = state.strategy
-    if not isinstance(strategy, KnowledgeStrategy):
+    known = state.strategy.summary()
+    if not known.configurations:
         return None
-    about = strategy.summary()
-    about["similar"] = [
-        {"dataset": name, "weight": round(weight, 5)} for name, weight in strategy.similar(_SIMILAR)
-    ]
-    return about
+    return {
+        "datasets": known.datasets,
+        "configurations": known.configurations,
+        "skipped": dict(known.skipped),
+        "similar": [
+            {"dataset": name, "weight": round(weight, 5)}
+            for name, weight in known.similar[:_SIMILAR]
+        ],
+    }
 
 
 def command_of(kept: Mapping[str, Any], source: Any, task: Task) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
-from metaauto.api import Observation, Recommendation, StrategyInput
+from metaauto.api import Recommendation, StrategyInput, WarmStart
 
 __all__ = ["RandomStart"]
 
@@ -13,7 +12,7 @@ _SAMPLES = 8
 _TRIES = 20
 
 
-class RandomStart:
+class RandomStart(WarmStart):
     """Sample eight random configurations, without knowledge of other datasets.
 
     This is the usual initial design of Bayesian optimisation (a cold start) and the baseline for
@@ -31,9 +30,6 @@ class RandomStart:
         self._random = Random(0)
         self._left = _SAMPLES
 
-    def inform(self, metafeatures: Any) -> None:
-        """Do nothing: the samples do not depend on the metafeatures."""
-
     def recommend(self, seconds: float) -> Recommendation | None:
         """Return a configuration expected to fit into the time, or None after eight."""
         if not self._left or not self._space.models:
@@ -45,6 +41,3 @@ class RandomStart:
                 expected = self._runtime.expected_seconds(configuration)
                 return Recommendation(configuration, "random", "random configuration", expected)
         return None
-
-    def observe(self, observation: Observation) -> None:
-        """Do nothing: the samples do not depend on results."""

@@ -11,7 +11,6 @@ from metaauto.cli.completers import complete_files
 from metaauto.cli.options import (
     plugin_settings,
     plugins_option,
-    read_dataset,
     target_option,
     task_option,
 )
@@ -68,10 +67,12 @@ def command(
             )
     else:
         settings = plugin_settings(plugin_folders)
+        from metaauto.engine.options import FitOptions
+        from metaauto.engine.setup import read_dataset
         from metaauto.plugins.manager import load_plugins
 
         registry = load_plugins(settings).registry
-        digest = read_dataset(str(data), target, registry, **given).fingerprint
+        digest = read_dataset(data, target, FitOptions(**given), registry)[0].fingerprint
     path = named_or_own(store)
     with read_store(path) as opened:
         is_known = bool(opened.datasets(fingerprint=digest, metafeatures=False))

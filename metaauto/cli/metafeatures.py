@@ -12,7 +12,6 @@ from metaauto.cli.options import (
     json_option,
     plugin_settings,
     plugins_option,
-    read_dataset,
     target_option,
     task_option,
 )
@@ -62,11 +61,13 @@ def command(
             f"--seconds must be > 0 (got {seconds:g}).", hint="For example: --seconds 5."
         )
     settings = plugin_settings(plugin_folders)
+    from metaauto.engine.options import FitOptions
+    from metaauto.engine.setup import read_dataset
     from metaauto.metafeatures import describe
     from metaauto.plugins.manager import load_plugins
 
     registry = load_plugins(settings).registry
-    dataset = read_dataset(data, target, registry, task=task)
+    dataset, _ = read_dataset(data, target, FitOptions(task=task), registry)
     found = describe(dataset, registry.metafeatures(), seconds=seconds)
     if as_json:
         about = dataset.task

@@ -19,7 +19,6 @@ from metaauto.cli.completers import (
 from metaauto.errors import SettingError
 
 if TYPE_CHECKING:
-    from metaauto.data import Dataset
     from metaauto.model import FinalModel
     from metaauto.plugins.manager import PluginSettings
     from metaauto.plugins.registry import Registry
@@ -34,7 +33,6 @@ __all__ = [
     "analysis_budget_option",
     "plugin_settings",
     "plugins_option",
-    "read_dataset",
     "refuse_replacing",
     "same_file",
     "seed_option",
@@ -163,19 +161,6 @@ def _names(
     """Split comma-separated names of a repeatable option."""
     names = (name.strip() for text in given for name in text.split(","))
     return tuple(name for name in names if name)
-
-
-def read_dataset(data: str, target: str | None, registry: Registry, **options: Any) -> Dataset:
-    """Read a table and infer task and column roles, as a fit with these options does."""
-    from metaauto.data import read_table
-    from metaauto.engine.options import FitOptions
-    from metaauto.engine.setup import prepare_task
-
-    given = FitOptions(**options)
-    frame = read_table(data, registry.readers(), columns=given.named_columns(target))
-    target = frame.attrs.get("target") if target is None else target
-    dataset, _ = prepare_task(frame, target, given, registry)
-    return dataset
 
 
 def load_final_model(path: str | Path, registry: Registry) -> FinalModel:

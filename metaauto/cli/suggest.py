@@ -14,7 +14,6 @@ from metaauto.cli.options import (
     json_option,
     plugin_settings,
     plugins_option,
-    read_dataset,
     strategy_option,
     target_option,
     task_option,
@@ -70,9 +69,6 @@ _LABEL = 17
 def command(
     data: str,
     target: str | None,
-    task: str,
-    metric: str | None,
-    cores: int | None,
     plugin_folders: tuple[str, ...],
     as_json: bool,
     **given: Any,
@@ -93,22 +89,14 @@ def command(
     with the search.
     """
     settings = plugin_settings(plugin_folders)
-    from metaauto.budget import available_cores
-    from metaauto.plugins.manager import load_plugins
-    from metaauto.warmstart.suggest import suggest
+    from metaauto.engine.dry_run import plan_fit
+    from metaauto.engine.options import FitOptions
 
-    registry = load_plugins(settings).registry
-    dataset = read_dataset(data, target, registry, task=task, metric=metric)
-    found = suggest(
-        dataset,
-        registry,
-        knowledge=True if given["knowledge"] is None else given["knowledge"],
-        strategy=given["strategy"],
-        include=given["include"],
-        exclude=given["exclude"],
-        top=given["top"],
-        cores=cores or available_cores(),
+    knowledge, top = given.pop("knowledge"), given.pop("top")
+    options = FitOptions(
+        knowledge=True if knowledge is None else knowledge, plugins=settings, **given
     )
+    found = plan_fit(data, target, options, top).suggestion
     for problem in found.problems:
         say(f"Warning: {problem} This store is ignored.")
     if as_json:

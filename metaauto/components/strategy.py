@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,6 +26,7 @@ __all__ = [
     "Strategy",
     "StrategyInput",
     "WarmStart",
+    "WarmStartSummary",
 ]
 
 
@@ -75,12 +77,37 @@ class Observation:
     folds: float = 1.0
 
 
-class WarmStart(Protocol):
-    """Recommends the first configurations of one fit and learns from each result."""
+@dataclass(frozen=True)
+class WarmStartSummary:
+    """What a warm start knows of other datasets, for the report; nothing by default.
 
-    def inform(self, metafeatures: Metafeatures) -> None:
-        """Receive the metafeatures of the table; may come after the first recommendations."""
+    Parameters
+    ----------
+    datasets : int
+        Number of known datasets.
+    configurations : int
+        Number of their configurations that can be tried.
+    skipped : mapping of str to int
+        Number of configurations that cannot be tried, by reason.
+    similar : tuple of (str, float)
+        Known datasets and their weights, the most similar first; the weights sum to one.
+    """
 
+    datasets: int = 0
+    configurations: int = 0
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    similar: tuple[tuple[str, float], ...] = ()
+
+
+class WarmStart(ABC):
+    """Recommends the first configurations of one fit; only `recommend` is required.
+
+    ``recommend(seconds)`` returns the next `Recommendation`, or None; ``inform(metafeatures)``
+    receives the `Metafeatures` of the table, ``observe(observation)`` each result of the search;
+    ``summary()`` returns a `WarmStartSummary` for the report.
+    """
+
+    @abstractmethod
     def recommend(self, seconds: float) -> Recommendation | None:
         """Return the next configuration, or None if there is no further recommendation.
 
@@ -91,8 +118,15 @@ class WarmStart(Protocol):
             Infinite with a budget of trials: then the result must not depend on the clock.
         """
 
-    def observe(self, observation: Observation) -> None:
+    def inform(self, metafeatures: Metafeatures) -> None:  # noqa: B027
+        """Receive the metafeatures of the table; may come after the first recommendations."""
+
+    def observe(self, observation: Observation) -> None:  # noqa: B027
         """Receive the result of a finished trial from any source."""
+
+    def summary(self) -> WarmStartSummary:
+        """Return what is known of other datasets."""
+        return WarmStartSummary()
 
 
 class RepairedConfiguration(Protocol):

@@ -31,7 +31,7 @@ _MAX_WHOLE = 2.0**53
 """Up to this size a float64 holds every whole number exactly."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Dataset:
     """A table ready for the search.
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from metaauto.budget import Budget
-from metaauto.data import Dataset, plan_splits, read_table
+from metaauto.data import Dataset
 from metaauto.engine.options import FitOptions
-from metaauto.engine.setup import check_options, check_splits, prepare_task
-from metaauto.plugins.manager import PluginSettings, load_plugins
+from metaauto.engine.setup import prepare_fit
+from metaauto.progress.reporter import EventReporter
 from metaauto.warmstart.suggest import Suggestion, suggest
 
 __all__ = ["Plan", "plan_fit"]
@@ -79,7 +79,9 @@ class Plan:
         }
 
 
-def plan_fit(data: Any, target: Any = None, options: FitOptions | None = None) -> Plan:
+def plan_fit(
+    data: Any, target: Any = None, options: FitOptions | None = None, top: int = 10
+) -> Plan:
     """Plan a fit: roles of the columns, folds, metric and first configurations.
 
     Parameters
@@ -90,6 +92,8 @@ def plan_fit(data: Any, target: Any = None, options: FitOptions | None = None) -
         The target column or its values; by default the target named by the data source.
     options : FitOptions, optional
         Options of the fit.
+    top : int, default=10
+        Maximum number of configurations.
 
     Returns
     -------
@@ -111,31 +115,16 @@ def plan_fit(data: Any, target: Any = None, options: FitOptions | None = None) -
     """
     options = options or FitOptions()
     clock = options.clock()
-    settings = options.plugins or PluginSettings.from_environment()
-    registry = load_plugins(settings, options.plugin_objects).registry
-    check_options(options, registry)
-    frame = read_table(data, registry.readers(), columns=options.named_columns(target))
-    target = frame.attrs.get("target") if target is None else target
-    dataset, metric = prepare_task(frame, target, options, registry)
-    splits = plan_splits(
-        dataset,
-        cv=options.cv,
-        holdout=options.holdout,
-        seed=options.seed,
-        budget_seconds=clock.seconds if clock.is_timed else None,
-        cores=clock.cores,
-    )
-    check_splits(metric, dataset, splits)
+    fit = prepare_fit(data, target, options, clock, EventReporter(clock))
     suggestion = suggest(
-        dataset,
-        registry,
-        knowledge=options.knowledge,
-        strategy=options.strategy,
-        include=options.include,
-        exclude=options.exclude,
+        fit.dataset,
+        fit.splits,
+        fit.space,
+        fit.knowledge,
+        fit.strategy,
+        top=top,
         cores=clock.cores,
-        splits=splits,
         seed=options.seed,
     )
-    holdout = 0 if splits.holdout is None else len(splits.holdout)
-    return Plan(dataset, suggestion, holdout, clock)
+    holdout = 0 if fit.splits.holdout is None else len(fit.splits.holdout)
+    return Plan(fit.dataset, suggestion, holdout, clock)

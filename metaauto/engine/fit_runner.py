@@ -19,21 +19,17 @@ from metaauto.analysis.fit_summary import (
 )
 from metaauto.analysis.leaderboard import build_leaderboard
 from metaauto.components import Deadline
-from metaauto.components.strategy import WarmStart
-from metaauto.data import Dataset, Splits, plan_splits, read_table
 from metaauto.engine.members import PackedEnsemble
 from metaauto.engine.options import FitOptions, with_named_options
-from metaauto.engine.remember import lock_timeout, remember
+from metaauto.engine.remember import remember
 from metaauto.engine.setup import (
-    check_options,
-    check_splits,
     end_seconds,
+    lock_timeout,
     new_ensemble,
     new_run,
     new_search,
-    new_space,
     prediction_shapes,
-    prepare_task,
+    prepare_fit,
     prepare_workers,
     worker_setup,
 )
@@ -42,14 +38,12 @@ from metaauto.errors import KnowledgeError, MetaautoError, NoModelFitted, RunErr
 from metaauto.events import Event
 from metaauto.fit_state import FitState
 from metaauto.interrupts import stop_on_interrupt
-from metaauto.metrics import Metric
 from metaauto.model import FinalModel, assemble_model
 from metaauto.model.build import START_SECONDS, Packing
-from metaauto.plugins.manager import LoadedPlugins, PluginSettings, load_plugins, pack_objects
-from metaauto.plugins.registry import Registry
+from metaauto.plugins.manager import pack_objects
 from metaauto.progress.reporter import EventReporter
 from metaauto.progress.summary import summary_lines
-from metaauto.run import Recorder, RunDirectory, check_same
+from metaauto.run import Recorder, RunDirectory
 from metaauto.search import (
     Executor,
     LocalExecutor,
@@ -58,12 +52,8 @@ from metaauto.search import (
     Trial,
     baseline_trial,
     has_fold_models,
-    read_folds,
     restored_trials,
 )
-from metaauto.space import SearchSpace
-from metaauto.warmstart import RuntimeModel
-from metaauto.warmstart.select import knowledge_for_task, select_strategy
 
 __all__ = ["FitRunner", "fit"]
 
@@ -149,16 +139,10 @@ class FitRunner:
         # The workers use all cores; further threads of this process would compete with them.
         with ExitStack() as interrupts:
             with threadpool_limits(limits=1), self.start_workers() as executor:
-                plugins = self.load_plugins()
-                run, dataset, metric = self.read(data, target, resume, plugins.registry)
+                state = self.prepare(data, target, resume)
+                plugins = state.plugins
                 # The workers must stop before their directory is removed.
-                with run, closing(executor):
-                    splits = self.split(dataset, run, metric)
-                    space = new_space(dataset, self.options, plugins.registry)
-                    runtime = RuntimeModel(space, len(splits.folds))
-                    strategy = self.start_warm_start(dataset, space, runtime, len(splits.folds))
-                    parts = (dataset, metric, splits, space, strategy, runtime, plugins, run)
-                    state = FitState(*parts)
+                with state.run, closing(executor):
                     search = self.prepare_search(state, executor)
                     # From here on there is a model to return.
                     interrupts.enter_context(stop_on_interrupt(self.interrupt))
@@ -197,34 +181,19 @@ class FitRunner:
     def _worker_memory(self) -> float:
         return self.clock.memory / self.clock.cores
 
-    def load_plugins(self) -> LoadedPlugins:
-        """Load the plugins and the components passed by the caller."""
-        with self.clock.stage("plugins"):
-            settings = self.options.plugins or PluginSettings.from_environment()
-            return load_plugins(settings, self.options.plugin_objects)
-
-    def read(
-        self, data: Any, target: Any, resume: Any, registry: Registry
-    ) -> tuple[RunDirectory, Dataset, Metric]:
-        """Read and check the table, resolve the metric, open the run directory."""
-        with self.clock.stage("read"), ExitStack() as undo:
+    def prepare(self, data: Any, target: Any, resume: Any) -> FitState:
+        """Prepare the fit, and open its run directory."""
+        with ExitStack() as undo:
             stored = None
             if resume is not None:
                 stored = undo.enter_context(RunDirectory.open(resume))
                 data, target = self.restore_options(stored, data, target)
-            if data is None:
-                raise RunError("No data given.", hint="Give a table or its address.")
-            check_options(self.options, registry)
-            self.report("stage", "Reading the table")
-            columns = self.options.named_columns(target)
-            frame = read_table(data, registry.readers(), columns=columns)
-            target = frame.attrs.get("target") if target is None else target
-            dataset, metric = prepare_task(frame, target, self.options, registry)
-            run = stored or new_run(data, target, dataset, self.options, registry)
-            check_same(run.settings, dataset)
+            prepared = prepare_fit(data, target, self.options, self.clock, self.report, stored)
             undo.pop_all()
-        self.report.table(dataset)
-        return run, dataset, metric
+        if stored is None:
+            target = prepared.dataset.task.target if target is None else target
+            stored = new_run(data, target, prepared.dataset, self.options, prepared.registry)
+        return FitState.of(prepared, stored)
 
     def restore_options(self, stored: RunDirectory, data: Any, target: Any) -> tuple[Any, Any]:
         """Restore the options, data and target of an interrupted run that were not given."""
@@ -234,41 +203,6 @@ class FitRunner:
             stored.settings.get("data") if data is None else data,
             stored.settings.get("target") if target is None else target,
         )
-
-    def split(self, dataset: Dataset, run: RunDirectory, metric: Metric) -> Splits:
-        """Plan the folds and the holdout, and check that the metric can be computed on them.
-
-        A resumed run keeps its folds.
-        """
-        with self.clock.stage("split"):
-            splits = plan_splits(
-                dataset,
-                cv=self.options.cv,
-                holdout=self.options.holdout,
-                seed=self.options.seed,
-                budget_seconds=self.clock.seconds if self.clock.is_timed else None,
-                cores=self.clock.cores,
-            )
-            if folds := read_folds(run.path / "data", len(dataset.y)):
-                evaluated = np.unique(np.concatenate([validation for _, validation in folds]))
-                splits = replace(splits, folds=folds, evaluated=evaluated)
-            check_splits(metric, dataset, splits)
-        self.report("splits", splits.description, folds=len(splits.folds))
-        return splits
-
-    def start_warm_start(
-        self, dataset: Dataset, space: SearchSpace, runtime: RuntimeModel, n_folds: int
-    ) -> WarmStart:
-        """Load the knowledge and start the warm-start strategy."""
-        with self.clock.stage("knowledge"):
-            timeout = lock_timeout(_LOCK_SHARE * self.clock.remaining())
-            loaded = knowledge_for_task(
-                dataset, self.options.knowledge, space.registry, timeout=timeout
-            )
-            settings = (self.options.for_ensemble, self.options.strategy, self.report.warn)
-            strategy = select_strategy(loaded, space, runtime, n_folds, *settings)
-        self.report.warm_start(loaded, strategy)
-        return strategy
 
     def prepare_search(self, state: FitState, executor: Executor) -> Search:
         """Prepare the workers and the search; restore the trials of an interrupted run."""

@@ -24,21 +24,13 @@ from metaauto.plugins.registry import Registry
 from metaauto.search import Search, Status, Trial
 from metaauto.space import SearchSpace
 from metaauto.task import reference_task
-from metaauto.warmstart import (
-    KnowledgeStrategy,
-    task_metafeatures,
-)
+from metaauto.warmstart import task_metafeatures
+from metaauto.warmstart.candidates import repaired_configurations
 
-__all__ = ["lock_timeout", "remember"]
+__all__ = ["remember"]
 
 _MAX_SEARCHED = 10
-_LOCK_SECONDS = 30.0
 _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "catboost")
-
-
-def lock_timeout(seconds: float) -> float:
-    """Return how many of these seconds to wait for a locked knowledge store."""
-    return min(max(seconds, 0.0), _LOCK_SECONDS)
 
 
 def remember(
@@ -110,8 +102,10 @@ def _originals(state: FitState) -> Mapping[str, Configuration]:
         for configuration in complete.portfolio(model) if model in complete.ranges else ():
             key = state.space.repair(configuration).configuration.key
             originals.setdefault(key, configuration)
-    if isinstance(state.strategy, KnowledgeStrategy):
-        originals.update(state.strategy.originals())
+    if state.knowledge.matrix is not None:
+        stored = state.knowledge.matrix.configurations
+        chosen, _ = repaired_configurations(state.knowledge.matrix, state.space)
+        originals |= {repaired.key: stored[n].configuration for repaired, n in chosen.items()}
     return originals
 
 

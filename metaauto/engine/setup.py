@@ -11,20 +11,33 @@ import numpy as np
 import pandas as pd
 
 from metaauto.budget import Budget
-from metaauto.data import Dataset, Finding, Splits, lasting_address, prepare
+from metaauto.data import (
+    Dataset,
+    Finding,
+    Splits,
+    lasting_address,
+    plan_splits,
+    prepare,
+    read_table,
+)
 from metaauto.data.roles import to_role
 from metaauto.data.splits import check_split_options
 from metaauto.data.target import possible_kinds
 from metaauto.engine.options import FitOptions
 from metaauto.ensemble import AnytimeEnsemble, Selection
-from metaauto.errors import MetaautoError, Refused, TargetError
+from metaauto.errors import MetaautoError, Refused, RunError, TargetError
+from metaauto.fit_state import PreparedFit
 from metaauto.metrics import Metric, check_metric, resolve_metric
 from metaauto.metrics.computable import error_on, near_zero_note, undefined_reason
+from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.plugins.registry import Registry
-from metaauto.run import Recorder, RunDirectory, settings_of
+from metaauto.progress.reporter import EventReporter
+from metaauto.run import Recorder, RunDirectory, check_same, settings_of
+from metaauto.search import read_folds
 from metaauto.space import SearchSpace
 from metaauto.text import counted
-from metaauto.warmstart.select import check_warm_start
+from metaauto.warmstart import RuntimeModel
+from metaauto.warmstart.select import check_warm_start, knowledge_for_task, select_strategy
 
 if TYPE_CHECKING:
     from metaauto.fit_state import FitState
@@ -35,14 +48,16 @@ __all__ = [
     "check_splits",
     "end_seconds",
     "holdout_seconds",
+    "lock_timeout",
     "members_seconds",
     "new_ensemble",
     "new_run",
     "new_search",
-    "new_space",
     "prediction_shapes",
+    "prepare_fit",
     "prepare_task",
     "prepare_workers",
+    "read_dataset",
     "worker_setup",
 ]
 
@@ -51,13 +66,7 @@ _MAX_CLASSES = 3
 _DESCRIBE_FROM = 20.0
 _DESCRIBE_SECONDS = 1.0
 _PREPARATION_FACTOR = 1.5
-
-
-def new_space(dataset: Dataset, options: FitOptions, registry: Registry) -> SearchSpace:
-    """Return the search space of the selected models on this task."""
-    space = SearchSpace(registry.select(options.include, options.exclude), dataset.task)
-    space.require_models()
-    return space
+_LOCK_SHARE, _LOCK_SECONDS = 0.05, 30.0
 
 
 def prediction_shapes(state: FitState) -> list[tuple[int, ...]]:
@@ -193,7 +202,6 @@ def _describe_seconds(clock: Budget) -> float:
 
 def check_options(options: FitOptions, registry: Registry) -> None:
     """Refuse the options that are invalid for every table, before the table is read."""
-    registry.select(options.include, options.exclude)
     check_warm_start(options.knowledge, options.strategy, registry)
     check_split_options(options.cv, options.holdout)
     for role in options.roles.values():
@@ -206,6 +214,98 @@ def check_options(options: FitOptions, registry: Registry) -> None:
             refusals.append(error)
     if len(refusals) == len(kinds):
         raise refusals[0]
+
+
+def prepare_fit(
+    data: Any,
+    target: Any,
+    options: FitOptions,
+    clock: Budget,
+    report: EventReporter,
+    stored: RunDirectory | None = None,
+) -> PreparedFit:
+    """Load plugins, read and split the table, load the knowledge and start the strategy.
+
+    Parameters
+    ----------
+    data, target
+        As in `metaauto.fit`.
+    options : FitOptions
+        Options of the fit.
+    clock : Budget
+        Budget of the fit.
+    report : EventReporter
+        Receives each result.
+    stored : RunDirectory, optional
+        The run to continue: the table has to be the same, and the folds are kept.
+    """
+    with clock.stage("plugins"):
+        settings = options.plugins or PluginSettings.from_environment()
+        plugins = load_plugins(settings, options.plugin_objects)
+    with clock.stage("read"):
+        if data is None:
+            raise RunError("No data given.", hint="Give a table or its address.")
+        registry = plugins.registry.select(options.include, options.exclude)
+        check_options(options, registry)
+        report("stage", "Reading the table")
+        dataset, metric = read_dataset(data, target, options, registry)
+        if stored is not None:
+            check_same(stored.settings, dataset)
+    report.table(dataset)
+    with clock.stage("split"):
+        splits = _split(dataset, options, clock, stored)
+        check_splits(metric, dataset, splits)
+    report("splits", splits.description, folds=len(splits.folds))
+    space = SearchSpace(registry, dataset.task)
+    space.require_models()
+    runtime = RuntimeModel(space, len(splits.folds))
+    with clock.stage("knowledge"):
+        timeout = lock_timeout(_LOCK_SHARE * clock.remaining())
+        knowledge = knowledge_for_task(dataset, options.knowledge, space.registry, timeout)
+        strategy = select_strategy(
+            knowledge,
+            space,
+            runtime,
+            len(splits.folds),
+            options.for_ensemble,
+            options.strategy,
+            report.warn,
+        )
+    report.warm_start(knowledge, strategy, options.strategy)
+    return PreparedFit(plugins, dataset, metric, splits, space, runtime, knowledge, strategy)
+
+
+def lock_timeout(seconds: float) -> float:
+    """Return how many of these seconds to wait for a locked knowledge store."""
+    return min(max(seconds, 0.0), _LOCK_SECONDS)
+
+
+def _split(
+    dataset: Dataset, options: FitOptions, clock: Budget, stored: RunDirectory | None
+) -> Splits:
+    """Plan the folds and the holdout; keep the folds of a stored run."""
+    splits = plan_splits(
+        dataset,
+        cv=options.cv,
+        holdout=options.holdout,
+        seed=options.seed,
+        budget_seconds=clock.seconds if clock.is_timed else None,
+        cores=clock.cores,
+    )
+    folds = [] if stored is None else read_folds(stored.path / "data", len(dataset.y))
+    if not folds:
+        return splits
+    evaluated = np.unique(np.concatenate([validation for _, validation in folds]))
+    return replace(splits, folds=folds, evaluated=evaluated)
+
+
+def read_dataset(
+    data: Any, target: Any, options: FitOptions, registry: Registry
+) -> tuple[Dataset, Metric]:
+    """Read a table; return the dataset with its task, and the metric."""
+    frame = read_table(data, registry.readers(), columns=options.named_columns(target))
+    target = frame.attrs.get("target") if target is None else target
+    return prepare_task(frame, target, options, registry)
 
 
 def prepare_task(
@@ -231,12 +331,9 @@ def prepare_task(
     )
     check_metric(metric, dataset.y, task.kind, task.classes)
     note = near_zero_note(metric, dataset.y) if task.classes is None else ""
-    if note:
-        dataset.findings.append(Finding("near-zero", f"{note}.", task.target))
-    dataset.task = replace(
-        task, metric=metric.name, metric_has_positive=metric.positive is not None
-    )
-    return dataset, metric
+    notes = [Finding("near-zero", f"{note}.", task.target)] if note else []
+    task = replace(task, metric=metric.name, metric_has_positive=metric.positive is not None)
+    return replace(dataset, task=task, findings=[*dataset.findings, *notes]), metric
 
 
 def check_splits(metric: Metric, dataset: Dataset, splits: Splits) -> None:

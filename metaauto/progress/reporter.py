@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from metaauto.analysis.fit_summary import plugin_failure
@@ -15,11 +16,13 @@ from metaauto.fit_state import FitState
 from metaauto.knowledge import LoadedKnowledge
 from metaauto.search import Status, Trial
 from metaauto.text import counted
-from metaauto.warmstart import FallbackWarmStart, KnowledgeStrategy
+from metaauto.warmstart.select import KNOWLEDGE
 
 __all__ = ["EventReporter"]
 
 _log = logging.getLogger("metaauto.fit")
+
+_SIMILAR = 5
 
 
 class EventReporter:
@@ -58,24 +61,28 @@ class EventReporter:
         for finding in dataset.findings:
             self("warning", str(finding), code=finding.code, column=finding.column)
 
-    def warm_start(self, loaded: LoadedKnowledge, strategy: WarmStart) -> None:
+    def warm_start(self, loaded: LoadedKnowledge, strategy: WarmStart, name: str) -> None:
         """Emit the loaded knowledge, and a warning for each unusable store."""
         for problem in loaded.problems:
             self.warn(f"{problem} This store is ignored.")
-        if isinstance(strategy, KnowledgeStrategy):
-            about = strategy.summary()
-            n, datasets = about["configurations"], about["datasets"]
-            message = f"{counted(n, 'configuration')} evaluated on {counted(datasets, 'dataset')}"
-            self("warm_start", message, stores=dict(loaded.used), **about)
-        elif isinstance(strategy, FallbackWarmStart):
-            message = f"The first configurations come from the plugin strategy {strategy.name!r}."
-            self("warm_start", message, stores=dict(loaded.used))
-        else:
+        known, stores = strategy.summary(), dict(loaded.used)
+        if known.configurations:
+            message = (
+                f"{counted(known.configurations, 'configuration')} evaluated on "
+                f"{counted(known.datasets, 'dataset')}"
+            )
+            similar = [{"dataset": name, "weight": w} for name, w in known.similar[:_SIMILAR]]
+            about = {**asdict(known), "similar": similar}
+            self("warm_start", message, stores=stores, **about)
+        elif name == KNOWLEDGE:
             self(
                 "warm_start",
                 "No knowledge for this task type; starting with model defaults.",
                 stores={},
             )
+        else:
+            message = f"The first configurations come from the strategy {name!r}."
+            self("warm_start", message, stores=stores)
 
     def trial_started(self, trial: Trial) -> None:
         """Emit the start of a trial."""

@@ -13,7 +13,13 @@ from metaauto.space import SearchSpace
 from metaauto.warmstart.normalization import NormalisedLosses, normalise_losses
 from metaauto.warmstart.runtime_model import Durations, size_features
 
-__all__ = ["KnownConfigurations", "known_configurations", "seconds_of_one_fit", "sizes_of"]
+__all__ = [
+    "KnownConfigurations",
+    "known_configurations",
+    "repaired_configurations",
+    "seconds_of_one_fit",
+    "sizes_of",
+]
 
 _MIN_EVALUATED = 3
 _MAX_SPEED_RATIO = 3.0
@@ -64,6 +70,22 @@ def known_configurations(
     """
     rows = np.isfinite(matrix.loss).sum(axis=1) >= _MIN_EVALUATED
     matrix = matrix.rows(rows)
+    chosen, skipped = repaired_configurations(matrix, space)
+    columns = np.array(list(chosen.values()), dtype=np.int64)
+    models = [configuration.model for configuration in chosen]
+    losses = normalise_losses(
+        matrix.loss[:, columns], matrix.n_seen[:, columns], models, matrix.tables
+    )
+    durations = Durations(sizes_of(matrix), seconds_of_one_fit(matrix, speed)[:, columns], models)
+    return KnownConfigurations(
+        tuple(chosen), matrix, columns, losses, durations, dict(skipped.most_common())
+    )
+
+
+def repaired_configurations(
+    matrix: KnowledgeMatrix, space: SearchSpace
+) -> tuple[dict[Configuration, int], Counter[str]]:
+    """Return the column of each repaired configuration, and the counts of those skipped."""
     skipped: Counter[str] = Counter()
     chosen: dict[Configuration, int] = {}
     n_rows = (matrix.n_seen > 0).sum(axis=0)
@@ -79,15 +101,7 @@ def known_configurations(
             skipped["equal to another configuration on this dataset"] += 1
         else:
             chosen[repaired] = int(column)
-    columns = np.array(list(chosen.values()), dtype=np.int64)
-    models = [configuration.model for configuration in chosen]
-    losses = normalise_losses(
-        matrix.loss[:, columns], matrix.n_seen[:, columns], models, matrix.tables
-    )
-    durations = Durations(sizes_of(matrix), seconds_of_one_fit(matrix, speed)[:, columns], models)
-    return KnownConfigurations(
-        tuple(chosen), matrix, columns, losses, durations, dict(skipped.most_common())
-    )
+    return chosen, skipped
 
 
 def _reason(model: str, plugin: str, space: SearchSpace) -> str:

@@ -1,4 +1,4 @@
-"""Run the warm start of a plugin and fall back to another one on its first error."""
+"""Run the warm start of a strategy and fall back to another one on its first error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from metaauto.components.strategy import Observation, Recommendation, WarmStart
+from metaauto.components.strategy import (
+    Observation,
+    Recommendation,
+    WarmStart,
+    WarmStartSummary,
+)
 from metaauto.errors import ComponentError
 from metaauto.metafeatures import Metafeatures
 from metaauto.space import SearchSpace
@@ -14,17 +19,15 @@ from metaauto.space import SearchSpace
 __all__ = ["FallbackWarmStart"]
 
 
-class FallbackWarmStart:
-    """Use a plugin's warm start, and another one after its first error.
+class FallbackWarmStart(WarmStart):
+    """Use the warm start of a strategy, and another one after its first error.
 
     Parameters
     ----------
-    name : str
-        Name of the plugin's strategy.
     start : callable
-        Starts the plugin's warm start.
-    fallback : WarmStart
-        Warm start to use after an error; it receives all results from the beginning.
+        Starts the warm start; None if it has no recommendations for this table.
+    fallback : callable
+        Starts the warm start to use instead; after an error it receives what came before.
     space : SearchSpace
         Search space; values of recommendations out of range are repaired.
     warn : callable
@@ -33,46 +36,60 @@ class FallbackWarmStart:
 
     def __init__(
         self,
-        name: str,
         start: Callable[[], WarmStart | None],
-        fallback: WarmStart,
+        fallback: Callable[[], WarmStart],
         space: SearchSpace,
         warn: Callable[[str], None],
     ) -> None:
-        self.name = name
-        self._fallback = fallback
+        self._start_fallback = fallback
         self._space = space
         self._warn = warn
+        self._observations: list[Observation] = []
+        self._metafeatures: Metafeatures | None = None
         self._recommended: set[str] = set()
-        self._plugin: WarmStart | None = None
-        self._plugin = self._guarded(start)
+        self._fallback: WarmStart | None = None
+        self._started: WarmStart | None = None
+        self._started = self._guarded(start)
+        if self._started is None and self._fallback is None:
+            self._fallback = fallback()
 
     def inform(self, metafeatures: Metafeatures) -> None:
-        """Pass the metafeatures to both warm starts."""
-        self._fallback.inform(metafeatures)
-        if self._plugin is not None:
-            self._guarded(self._plugin.inform, metafeatures)
+        """Pass the metafeatures on."""
+        self._metafeatures = metafeatures
+        self._call("inform", metafeatures)
 
     def recommend(self, seconds: float) -> Recommendation | None:
-        """Return the next recommendation of the plugin, then those of the fallback."""
-        if self._plugin is not None:
-            recommendation = self._guarded(self._checked, seconds)
+        """Return the next recommendation that was not made before an error."""
+        if self._started is not None:
+            recommendation: Recommendation | None = self._guarded(self._checked, seconds)
             if recommendation is not None:
                 self._recommended.add(recommendation.configuration.key)
+            if self._fallback is None:
                 return recommendation
-        while (other := self._fallback.recommend(seconds)) is not None:
-            if other.configuration.key not in self._recommended:
+        while self._fallback is not None:
+            other = self._fallback.recommend(seconds)
+            if other is None or other.configuration.key not in self._recommended:
                 return other
         return None
 
     def observe(self, observation: Observation) -> None:
-        """Pass a result to both warm starts."""
-        self._fallback.observe(observation)
-        if self._plugin is not None:
-            self._guarded(self._plugin.observe, observation)
+        """Pass a result on."""
+        self._observations.append(observation)
+        self._call("observe", observation)
+
+    def summary(self) -> WarmStartSummary:
+        """Return what the warm start in use knows of other datasets."""
+        return self._call("summary") or WarmStartSummary()
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        """Call an optional method of the warm start in use."""
+        if self._fallback is not None:
+            return getattr(self._fallback, method)(*arguments)
+        called = getattr(self._started, method, None)
+        return None if called is None else self._guarded(called, *arguments)
 
     def _checked(self, seconds: float) -> Recommendation | None:
-        recommendation = self._plugin.recommend(seconds) if self._plugin is not None else None
+        recommendation = self._started.recommend(seconds) if self._started is not None else None
         if recommendation is None:
             return None
         if not isinstance(recommendation, Recommendation):
@@ -93,6 +110,11 @@ class FallbackWarmStart:
         try:
             return call(*arguments)
         except Exception as error:
-            self._plugin = None
             self._warn(f"{type(error).__name__}: {error}")
-            return None
+        self._started = None
+        self._fallback = self._start_fallback()
+        if self._metafeatures is not None:
+            self._fallback.inform(self._metafeatures)
+        for observation in self._observations:
+            self._fallback.observe(observation)
+        return None

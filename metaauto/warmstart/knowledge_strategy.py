@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from metaauto.components.strategy import Observation, Recommendation
+from metaauto.components.strategy import (
+    Observation,
+    Recommendation,
+    WarmStart,
+    WarmStartSummary,
+)
 from metaauto.configuration import Configuration
 from metaauto.metafeatures import Metafeatures
 from metaauto.space import SearchSpace
@@ -27,7 +30,7 @@ _SHOWN = 3
 _QUICK_SECONDS = 0.3
 
 
-class KnowledgeStrategy:
+class KnowledgeStrategy(WarmStart):
     """Recommend stored configurations by expected gain per second on this dataset.
 
     Known datasets are weighted by similarity of the metafeatures (half of the weight is uniform).
@@ -115,32 +118,20 @@ class KnowledgeStrategy:
             if fits > 0:
                 self._timing.observe(column, observation.seconds / fits)
 
-    def originals(self) -> dict[str, Configuration]:
-        """Return the stored configurations by the key of the repaired ones."""
-        facts = self._known.matrix.configurations
-        return {
-            configuration.key: facts[column].configuration
-            for configuration, column in zip(self._configurations, self._known.columns, strict=True)
-        }
-
-    def summary(self) -> dict[str, Any]:
-        """Return the numbers of known datasets and configurations, as JSON-ready values."""
-        return {
-            "datasets": len(np.unique(self._known.matrix.tables)),
-            "configurations": len(self._configurations),
-            "skipped": dict(self._known.skipped),
-            "similar": [
-                {"dataset": label, "weight": float(weight)} for label, weight in self.similar(5)
-            ],
-        }
-
-    def similar(self, count: int = 5) -> list[tuple[str, float]]:
-        """Return the names and weights of the most similar known datasets."""
+    def summary(self) -> WarmStartSummary:
+        """Return the known datasets and configurations."""
         tables = self._known.matrix.tables
         weights = np.bincount(tables, self._weights)
         _, first = np.unique(tables, return_index=True)
-        nearest = np.argsort(-weights, kind="stable")[:count]
-        return [(self._label(first[table]), float(weights[table])) for table in nearest]
+        return WarmStartSummary(
+            len(first),
+            len(self._configurations),
+            self._known.skipped,
+            tuple(
+                (self._label(first[table]), float(weights[table]))
+                for table in np.argsort(-weights, kind="stable")
+            ),
+        )
 
     def _propose(self, seconds: float, is_first: bool = False) -> Recommendation | None:
         """Recommend the acquisition's proposal; the first one is quick, for an early result."""

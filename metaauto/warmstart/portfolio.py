@@ -6,9 +6,8 @@ import math
 from collections import deque
 from collections.abc import Collection
 
-from metaauto.components.strategy import Observation, Recommendation
+from metaauto.components.strategy import Recommendation, WarmStart
 from metaauto.configuration import Configuration
-from metaauto.metafeatures import Metafeatures
 from metaauto.space import SearchSpace
 from metaauto.warmstart.runtime_model import RuntimeModel
 
@@ -17,7 +16,7 @@ __all__ = ["DefaultPortfolio"]
 _INEXPENSIVE_SHARE = 0.125
 
 
-class DefaultPortfolio:
+class DefaultPortfolio(WarmStart):
     """The default of every model, then the portfolios of the models in turns.
 
     The least expensive model comes first, so that a result is available early; then the defaults by
@@ -55,9 +54,6 @@ class DefaultPortfolio:
     def __len__(self) -> int:
         return len(self._queue)
 
-    def inform(self, metafeatures: Metafeatures) -> None:
-        """Do nothing: the portfolio is the same for every dataset."""
-
     def recommend(self, seconds: float) -> Recommendation | None:
         """Return the next configuration that is expected to finish in time, or None."""
         fitting = [c for c in self._queue if self._runtime.least_seconds(c) <= seconds]
@@ -82,9 +78,6 @@ class DefaultPortfolio:
 
     def _seconds(self, configuration: Configuration) -> float:
         return self._runtime.expected_seconds(configuration)
-
-    def observe(self, observation: Observation) -> None:
-        """Do nothing: the order of the portfolio does not depend on results."""
 
 
 def _order(space: SearchSpace) -> list[Configuration]:

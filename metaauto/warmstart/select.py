@@ -126,19 +126,17 @@ def select_strategy(
         lambda: _from_knowledge(loaded, space, runtime, n_folds, for_ensemble),
         lambda: DefaultPortfolio(space, runtime),
     )
-    registry = space.registry
-    if name == KNOWLEDGE and name not in registry.names("strategy"):
+    if name == KNOWLEDGE and name not in space.registry.names("strategy"):
         return inputs.from_knowledge() or inputs.from_authors()
-    entry = registry.entry("strategy", name)
-    if entry.plugin.is_own:
-        return entry.component.start(inputs) or inputs.from_authors()
-    source = f"Strategy {name!r} of plugin {entry.plugin.label}"
+    entry = space.registry.entry("strategy", name)
     return FallbackWarmStart(
-        name,
         lambda: entry.component.start(inputs),
-        inputs.from_knowledge() or inputs.from_authors(),
+        lambda: inputs.from_knowledge() or inputs.from_authors(),
         space,
-        lambda cause: warn(f"{source} failed: {cause} Falling back to the knowledge strategy."),
+        lambda cause: warn(
+            f"Strategy {name!r} of plugin {entry.plugin.label} failed: {cause} Falling back to the "
+            "knowledge strategy."
+        ),
     )
 
 

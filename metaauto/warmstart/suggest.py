@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from metaauto.components import SLOTS
 from metaauto.components.hyperparameters import Scalar
 from metaauto.components.strategy import Recommendation, WarmStart
 from metaauto.configuration import Configuration
-from metaauto.data import Dataset, Splits, plan_splits
+from metaauto.data import Dataset, Splits
+from metaauto.knowledge import LoadedKnowledge
 from metaauto.metafeatures import describe
 from metaauto.metrics import METRICS
-from metaauto.plugins.registry import Registry
 from metaauto.space import SearchSpace
 from metaauto.task import Role, Task
-from metaauto.warmstart.knowledge_strategy import KnowledgeStrategy
-from metaauto.warmstart.portfolio import DefaultPortfolio
-from metaauto.warmstart.runtime_model import RuntimeModel
-from metaauto.warmstart.select import KNOWLEDGE, knowledge_for_task, select_strategy
 
 __all__ = ["SuggestedConfiguration", "Suggestion", "suggest"]
 
@@ -144,18 +139,16 @@ class Suggestion:
 
 def suggest(
     dataset: Dataset,
-    registry: Registry,
+    splits: Splits,
+    space: SearchSpace,
+    knowledge: LoadedKnowledge,
+    strategy: WarmStart,
     *,
-    knowledge: bool | str | Path = True,
-    strategy: str = KNOWLEDGE,
-    include: Sequence[str] = (),
-    exclude: Sequence[str] = (),
     top: int = 10,
     cores: int = 1,
     similar: int = 5,
     describe_seconds: float = _DESCRIBE_SECONDS,
     seed: int = 0,
-    splits: Splits | None = None,
 ) -> Suggestion:
     """Suggest the first configurations of a fit without fitting any; an ample budget is assumed.
 
@@ -165,15 +158,15 @@ def suggest(
     Parameters
     ----------
     dataset : Dataset
-        From `metaauto.data.prepare`; its task defines the metric.
-    registry : Registry
-        Installed components.
-    knowledge : bool, str or Path, default=True
-        As in `metaauto.engine.options.FitOptions`.
-    strategy : str, default='knowledge'
-        Name of the strategy.
-    include, exclude : sequence of str
-        Models or plugins to use exclusively, or to exclude.
+        The dataset; its task defines the metric.
+    splits : Splits
+        Folds and holdout.
+    space : SearchSpace
+        The search space.
+    knowledge : LoadedKnowledge
+        Knowledge of other datasets.
+    strategy : WarmStart
+        A strategy that was not asked yet.
     top : int, default=10
         Maximum number of configurations.
     cores : int, default=1
@@ -183,61 +176,32 @@ def suggest(
     describe_seconds : float, default=1.5
         Time limit of the metafeatures.
     seed : int, default=0
-        Seed of the folds and of the subsample for metafeatures.
-    splits : Splits, optional
-        Folds and holdout; by default those of a fit without further options.
+        Seed of the subsample for metafeatures.
 
     Returns
     -------
     Suggestion
-
-    Raises
-    ------
-    KnowledgeError
-        A store given by its path cannot be used.
-    Refused
-        No model supports this task.
-    UnknownName
-        There is no strategy of that name, or no model or plugin to include or exclude.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from metaauto.data import prepare
-    >>> from metaauto.plugins.manager import PluginSettings, load_plugins
-    >>> registry = load_plugins(PluginSettings(only=())).registry
-    >>> table = pd.DataFrame({"size": [1.5, 2, 3, 2.5] * 10, "sold": ["yes", "no"] * 20})
-    >>> suggestion = suggest(prepare(table, "sold"), registry, knowledge=False, include=["lda"])
-    >>> suggestion.configurations[0].configuration.model, suggestion.folds
-    ('lda', 8)
     """
-    selected = registry.select(include, exclude)
-    space = SearchSpace(selected, dataset.task)
-    space.require_models()
-    splits = splits or plan_splits(dataset, seed=seed, cores=cores)
     folds = len(splits.folds)
-    runtime = RuntimeModel(space, folds)
-    loaded = knowledge_for_task(dataset, knowledge, selected)
-    start = select_strategy(loaded, space, runtime, folds, name=strategy)
-    warm = start if isinstance(start, KnowledgeStrategy) else None
-    # The default portfolio ignores metafeatures, and computing them takes about a second.
-    if not isinstance(start, DefaultPortfolio):
-        extractors = selected.metafeatures()
-        start.inform(describe(dataset, extractors, seconds=describe_seconds, seed=seed))
-    summary = {} if warm is None else warm.summary()
+    extractors = space.registry.metafeatures()
+    strategy.inform(describe(dataset, extractors, seconds=describe_seconds, seed=seed))
+    known = strategy.summary()
+    is_known = known.configurations > 0
     return Suggestion(
         task=dataset.task,
         folds=folds,
         validation=splits.description,
-        stores={} if warm is None else dict(loaded.used),
-        known_metric="" if warm is None else loaded.metric,
-        datasets=summary.get("datasets", 0),
-        known=summary.get("configurations", 0),
-        similar=() if warm is None else tuple(warm.similar(similar)),
-        configurations=_first(start, space, loaded.metric if warm else "", top, folds, cores),
-        skipped=summary.get("skipped", {}),
+        stores=dict(knowledge.used) if is_known else {},
+        known_metric=knowledge.metric if is_known else "",
+        datasets=known.datasets,
+        known=known.configurations,
+        similar=known.similar[:similar],
+        configurations=_first(
+            strategy, space, knowledge.metric if is_known else "", top, folds, cores
+        ),
+        skipped=known.skipped,
         unfit=dict(space.skipped),
-        problems=loaded.problems,
+        problems=knowledge.problems,
     )
 
 

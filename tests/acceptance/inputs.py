@@ -330,9 +330,11 @@ def _mutate_json_line(random: Random, data: bytes) -> bytes:
 
 def use_store(case: Path) -> None:
     """Check, read, merge and write the store; each refusal must be a clear error."""
+    from metaauto.engine.dry_run import plan_fit
+    from metaauto.engine.options import FitOptions
     from metaauto.knowledge import KnowledgeStore, check, export_text, import_text, merge
     from metaauto.knowledge.canonical import digest
-    from metaauto.warmstart.suggest import suggest
+    from metaauto.plugins.manager import PluginSettings
 
     path, new = case / "s.db", case / "new.db"
 
@@ -350,7 +352,8 @@ def use_store(case: Path) -> None:
 
     def suggested() -> None:
         for kind in KINDS:
-            suggest(dataset(kind), registry(), knowledge=path, describe_seconds=0.1)
+            options = FitOptions(knowledge=path, plugins=PluginSettings(only=()))
+            plan_fit(random_table(5, kind, 60), "y", options)
 
     def written() -> None:
         with KnowledgeStore.open(path, readonly=False) as store:

@@ -133,7 +133,7 @@ def test_one_is_not_said_as_if_it_were_many(
         stores = dict.fromkeys(found.stores, 1)
         return replace(found, known=1, datasets=1, stores=stores, skipped={"of knn": 1})
 
-    monkeypatch.setattr("metaauto.warmstart.suggest.suggest", little)
+    monkeypatch.setattr("metaauto.engine.dry_run.suggest", little)
     done = quick_cli(*BASE, "--knowledge", "k.db")
     assert done.returncode == 0, done.stderr
     assert "\nKnowledge         1 configuration on 1 binary dataset\n" in done.stdout

@@ -190,7 +190,7 @@ def test_weights_decide_what_is_learned():
 
 @pytest.mark.parametrize(("size", "for_ensemble"), [(1, False), (2, True)])
 def test_the_warm_start_knows_whether_there_will_be_an_ensemble(size, for_ensemble, monkeypatch):
-    module, asked = sys.modules["metaauto.engine.fit_runner"], []
+    module, asked = sys.modules["metaauto.engine.setup"], []
     choose = module.select_strategy
 
     def asking(loaded, space, runtime, n_folds, wanted, *more):

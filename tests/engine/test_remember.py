@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import metaauto
-from metaauto.engine.remember import lock_timeout
+from metaauto.engine.setup import lock_timeout
 from metaauto.errors import KnowledgeError
 from metaauto.knowledge import KnowledgeStore, check, own_store
 from metaauto.plugins.manager import PluginSettings

@@ -51,8 +51,8 @@ def test_a_run_of_an_earlier_release_knows_no_metric():
 
 def scored(label):
     found = dataset()
-    found.task = replace(found.task, metric="f1", metric_has_positive=True, positive=label)
-    return found
+    task = replace(found.task, metric="f1", metric_has_positive=True, positive=label)
+    return replace(found, task=task)
 
 
 def test_another_positive_class_is_refused_if_the_metric_scores_it():

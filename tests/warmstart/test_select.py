@@ -5,7 +5,7 @@ import math
 import pytest
 from matrices import matrix
 
-from metaauto.api import Configuration, Recommendation, Strategy
+from metaauto.api import Configuration, Recommendation, Strategy, WarmStartSummary
 from metaauto.components.strategy import Observation
 from metaauto.errors import UnknownName
 from metaauto.knowledge import LoadedKnowledge
@@ -13,7 +13,7 @@ from metaauto.metafeatures import Metafeatures
 from metaauto.plugins.manager import Bundle, PluginSettings, load_plugins
 from metaauto.space import SearchSpace
 from metaauto.task import reference_task
-from metaauto.warmstart import DefaultPortfolio, KnowledgeStrategy, RuntimeModel
+from metaauto.warmstart import RuntimeModel
 from metaauto.warmstart.select import select_strategy
 
 RIDGE = Configuration("logistic", {"C": 0.5})
@@ -126,8 +126,57 @@ def test_a_strategy_with_nothing_to_say_or_that_cannot_start():
 def test_metaautos_own_by_name():
     portfolio = [Configuration("lda", {}), Configuration("logistic", {}), Configuration("knn", {})]
     known = LoadedKnowledge(matrix([[0.1, 0.2, 0.3]] * 6, portfolio), {}, "log_loss")
-    assert isinstance(chosen(OneOnly, known, "knowledge")[0], KnowledgeStrategy)
-    assert isinstance(chosen(OneOnly, known, "portfolio")[0], DefaultPortfolio)
-    assert isinstance(chosen(OneOnly, NOTHING, "knowledge")[0], DefaultPortfolio)
+    for loaded, name, source in (
+        (known, "knowledge", "knowledge"),
+        (known, "portfolio", "portfolio"),
+        (NOTHING, "knowledge", "portfolio"),
+        (known, "random", "random"),
+    ):
+        warm, _, said = chosen(OneOnly, loaded, name)
+        assert warm.summary().configurations == (3 if source == "knowledge" else 0)
+        assert warm.recommend(math.inf).source == source
+        assert said == []
     with pytest.raises(UnknownName, match="knowlege"):
         chosen(OneOnly, known, "knowlege")
+
+
+class RecommendOnly:
+    """A strategy without the optional methods, and without the base class."""
+
+    def __init__(self, given) -> None:
+        self._left = [RIDGE]
+
+    def recommend(self, seconds):
+        return Recommendation(self._left.pop(), "mine", "once") if self._left else None
+
+
+def test_only_recommend_is_required():
+    warm, _, said = chosen(RecommendOnly)
+    warm.inform(Metafeatures({}))
+    found = warm.recommend(math.inf)
+    warm.observe(Observation(found.configuration, 0.1, 1.0))
+    assert found.source == "mine"
+    assert warm.recommend(math.inf) is None, "SMAC goes on alone"
+    assert warm.summary() == WarmStartSummary()
+    assert said == []
+
+
+@pytest.mark.parametrize("results", [0, 1, 5])
+def test_the_fallback_receives_what_came_before_the_error(results):
+    portfolio = [Configuration("lda", {}), Configuration("logistic", {}), Configuration("knn", {})]
+    known = LoadedKnowledge(matrix([[0.1, 0.2, 0.3]] * 6, portfolio), {}, "log_loss")
+
+    class Late(OneOnly):
+        def recommend(self, seconds):
+            if len(self.heard) >= results:
+                raise RuntimeError("no more")
+            return super().recommend(seconds)
+
+    warm, space, said = chosen(lambda given: Late(RIDGE), known)
+    expected = chosen(OneOnly, known, "knowledge")[0]
+    for observation in [Observation(space.default("lda"), 0.1 * n, 1.0) for n in range(results)]:
+        warm.observe(observation)
+        expected.observe(observation)
+    found = [warm.recommend(math.inf).configuration for _ in range(3)]
+    assert found == [expected.recommend(math.inf).configuration for _ in range(3)]
+    assert len(said) == 1

@@ -16,7 +16,10 @@ from metaauto.errors import KnowledgeError, Refused, UnknownName
 from metaauto.knowledge import KnowledgeStore, own_store, shipped_store
 from metaauto.metafeatures import Metafeatures
 from metaauto.plugins.manager import PluginSettings, load_plugins
-from metaauto.warmstart.suggest import suggest
+from metaauto.space import SearchSpace
+from metaauto.warmstart import KnowledgeStrategy, RuntimeModel
+from metaauto.warmstart import suggest as suggestion
+from metaauto.warmstart.select import knowledge_for_task, select_strategy
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +34,18 @@ def dataset():
 
 def _prepared(target, metric):
     found = prepare(people(), target)
-    found.task = replace(found.task, metric=metric)
-    return found
+    return replace(found, task=replace(found.task, metric=metric))
+
+
+def suggest(dataset, registry, knowledge=True, strategy="knowledge", include=(), **options):
+    """Suggest with the parts that a fit prepares."""
+    splits = plan_splits(dataset, cores=options.get("cores", 1))
+    space = SearchSpace(registry.select(include), dataset.task)
+    space.require_models()
+    runtime = RuntimeModel(space, len(splits.folds))
+    loaded = knowledge_for_task(dataset, knowledge, space.registry)
+    started = select_strategy(loaded, space, runtime, len(splits.folds), name=strategy)
+    return suggestion.suggest(dataset, splits, space, loaded, started, **options)
 
 
 def test_stored_configurations_come_first_with_their_reasons(tmp_path, registry, dataset) -> None:
@@ -104,22 +117,14 @@ def test_without_knowledge_the_defaults_come_first(registry, dataset) -> None:
         assert found.configurations[0].changes == {}
 
 
-def test_a_table_is_described_for_whom_it_makes_a_difference(
-    tmp_path, registry, dataset, monkeypatch
-) -> None:
-    told = []
-
-    def describing(*_, **__):
-        told.append("described")
-        return Metafeatures({})
-
-    monkeypatch.setattr("metaauto.warmstart.suggest.describe", describing)
+def test_strategies_receive_the_metafeatures(tmp_path, registry, dataset, monkeypatch) -> None:
+    described = Metafeatures({"simple.log_rows": 3.0})
+    monkeypatch.setattr("metaauto.warmstart.suggest.describe", lambda *_, **__: described)
+    received = []
+    monkeypatch.setattr(KnowledgeStrategy, "inform", lambda _, found: received.append(found))
     store = make_store(tmp_path / "k.db")
-    assert suggest(dataset, registry, knowledge=store, strategy="portfolio").configurations
-    assert suggest(dataset, registry, knowledge=False).configurations
-    assert told == []
     assert suggest(dataset, registry, knowledge=store).configurations
-    assert told == ["described"]
+    assert received == [described]
 
 
 def test_what_comes_with_metaauto_is_known_from_the_start(registry, dataset) -> None:
