@@ -15,7 +15,6 @@ import shutil
 import stat
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -25,6 +24,7 @@ __all__ = [
     "PREFIX",
     "TemporaryFolder",
     "lock_folder",
+    "partial_file",
     "remove_abandoned",
     "replacing",
     "unlock_folder",
@@ -35,8 +35,6 @@ __all__ = [
 PREFIX = "metaauto-"
 LOCK = "in-use.lock"
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-# A new file is locked within this time.
-_ABANDONED_SECONDS = 10.0
 
 
 def working_directory() -> str:
@@ -62,43 +60,52 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a new file beside `path`, which is flushed to disk and replaces it on success.
+    """Yield a new file beside `path`, which is flushed to disk and replaces it on success."""
+    with partial_file(path) as part:
+        yield part
+        _flush(part)
+        os.replace(part, path)
+    _flush(path.parent)
 
-    Such files that killed processes have left there are removed.
+
+@contextlib.contextmanager
+def partial_file(path: Path) -> Iterator[Path]:
+    """Yield a new file beside `path`, which is removed at the end if it still has its name.
+
+    Such files that killed processes have left there are removed, with the journals of SQLite.
     """
     for left in path.parent.glob(f".{_escaped(path.name)}.*.part"):
-        if _is_abandoned_part(left):
-            left.unlink(missing_ok=True)
+        if _is_unlocked(left):
+            _remove_with_journals(left)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    new = part.with_name(f"{part.name}.new")
     # os.open applies the umask; temporary files of the standard library do not.
-    descriptor = os.open(part, _CREATE, 0o666)
+    descriptor = os.open(new, _CREATE, 0o666)
     try:
         _lock(descriptor)
+        # Others find the file under this name only when it is locked.
+        os.replace(new, part)
         yield part
-        os.fsync(descriptor)
-        os.replace(part, path)
     finally:
-        part.unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
+        _remove_with_journals(part)
         os.close(descriptor)
-    _flush_folder(path.parent)
+
+
+def _remove_with_journals(file: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        file.with_name(file.name + suffix).unlink(missing_ok=True)
 
 
 def _escaped(name: str) -> str:
     return "".join(f"[{c}]" if c in "*?[" else c for c in name)
 
 
-def _is_abandoned_part(path: Path) -> bool:
-    try:
-        return time.time() - path.lstat().st_mtime > _ABANDONED_SECONDS and _is_unlocked(path)
-    except OSError:
-        return False
-
-
-def _flush_folder(folder: Path) -> None:
-    """Flush the folder to disk, so that the new name is durable, if the platform supports it."""
+def _flush(path: Path) -> None:
+    """Flush a file or folder to disk, so that it is durable, if the platform supports it."""
     if os.name != "posix":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from metaauto.errors import KnowledgeError
+from metaauto.files import partial_file
 from metaauto.knowledge import schema
 
 __all__ = ["connect", "create_file", "store_errors", "transaction"]
@@ -101,16 +101,11 @@ def create_file(path: Path, timeout: float) -> None:
 
     If another process creates the store at the same time, that one is kept.
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        part.touch()
+    with partial_file(path) as part:
         with closing(_raw(part, "rw", timeout)) as connection:
             connection.execute("PRAGMA journal_mode = WAL").fetchone()
             schema.apply(connection)
         _publish(part, path)
-    finally:
-        for suffix in ("", *_JOURNALS):
-            part.with_name(part.name + suffix).unlink(missing_ok=True)
 
 
 def _publish(part: Path, path: Path) -> None:
