@@ -888,7 +888,7 @@ def test_a_strategy_chooses_what_is_tried_first():
     assert tried == sorted(CHEAP["binary"], reverse=True)
     assert {"knowledge", "portfolio"} & set(rows.values())
     told = [event.message for event in events if event.kind in ("warm_start", "warning")]
-    assert any("the plugin strategy 'backwards'" in message for message in told)
+    assert any("the strategy 'backwards'" in message for message in told)
     assert sum("no model is left" in message for message in told) == 1
 
 

@@ -20,6 +20,7 @@ from metaauto.warmstart import (
     RuntimeModel,
     known_configurations,
 )
+from metaauto.warmstart.candidates import repaired_configurations
 
 COLUMNS = tuple(Column(f"c{i}", Role.NUMERIC, "float64", 9, 0.0) for i in range(5))
 TASK = Task("binary", "y", COLUMNS, "log_loss", 1000, (0, 1), (500, 500))
@@ -137,9 +138,9 @@ def test_models_that_are_not_there_are_counted():
     found = strategy(space_of("tree"))
     assert {r.configuration.model for r in drain(found)} == {"tree"}
     summary = found.summary()
-    assert summary["configurations"] == 3
-    assert summary["skipped"] == {"line is excluded": 3}
-    assert summary["datasets"] == 20
+    assert summary.configurations == 3
+    assert summary.skipped == {"line is excluded": 3}
+    assert summary.datasets == 20
 
 
 def test_a_model_nobody_knows_gets_its_turn():
@@ -156,12 +157,12 @@ def test_configurations_out_of_range_are_repaired_and_merged():
     assert known.skipped == {"equal to another configuration on this dataset": 1}
 
 
-def test_originals_lead_back_to_what_is_stored():
+def test_repaired_configurations_lead_back_to_what_is_stored():
     far = Configuration("tree", {"c": 50.0})
-    space = space_of("tree")
-    known = known_configurations(matrix(np.array([[0.1, 0.2, 0.4]] * 5), [far, *FIRST[:2]]), space)
-    originals = KnowledgeStrategy(space, RuntimeModel(space, 3), known, 3).originals()
-    assert originals[Configuration("tree", {"c": 10.0}).key] == far
+    stored = matrix(np.array([[0.1, 0.2, 0.4]] * 5), [far, *FIRST[:2]])
+    columns, _ = repaired_configurations(stored, space_of("tree"))
+    column = columns[Configuration("tree", {"c": 10.0})]
+    assert stored.configurations[column].configuration == far
 
 
 def test_time_that_is_left_decides_what_may_come():
@@ -206,9 +207,10 @@ def test_a_table_that_was_measured_twice_is_told_once():
     space = space_of("tree", "line")
     found = KnowledgeStrategy(space, RuntimeModel(space, 3), known_configurations(few, space), 3)
     found.inform(Metafeatures({"simple.m0": 0.0}))
-    assert [name for name, _ in found.similar(5)] == ["a", "b"]
-    assert sum(weight for _, weight in found.similar(5)) == pytest.approx(1.0)
-    assert found.summary()["datasets"] == 2
+    summary = found.summary()
+    assert [name for name, _ in summary.similar] == ["a", "b"]
+    assert sum(weight for _, weight in summary.similar) == pytest.approx(1.0)
+    assert summary.datasets == 2
     first = found.recommend(math.inf)
     assert first.configuration.model == "tree"
     assert first.why == "near the best on a"
