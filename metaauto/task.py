@@ -15,7 +15,7 @@ __all__ = ["TASK_KINDS", "Column", "Role", "Task", "reference_task"]
 TASK_KINDS = ("binary", "multiclass", "regression")
 
 
-class Role(str, enum.Enum):
+class Role(enum.StrEnum):
     """The role of a column."""
 
     NUMERIC = "numeric"
@@ -30,9 +30,6 @@ class Role(str, enum.Enum):
     def is_used(self) -> bool:
         """Whether columns of this role are features."""
         return self not in (Role.IDENTIFIER, Role.CONSTANT)
-
-    def __str__(self) -> str:
-        return self.value
 
 
 @dataclass(frozen=True)

@@ -125,4 +125,4 @@ def _text(value: Any) -> str:
         return str(value)[:10]
     if not isinstance(value, (float, np.floating)):
         return str(value)
-    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e12 else f"{value:.4g}"
+    return f"{value:,.0f}" if 1e4 <= abs(float(value)) < 1e12 else f"{value:.4g}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from metaauto import __version__
 from metaauto.cli.completers import COMPLETE_VARIABLE
 from metaauto.cli.exit_status import exit_status_help
 from metaauto.cli.group import plugin_command
-from metaauto.cli.terminal import OutputClosed, run
+from metaauto.cli.terminal import OutputClosed, run, say
 
 __all__ = ["COMMANDS", "command", "main"]
 
@@ -145,6 +146,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Arguments after ``metaauto``; by default those of this process.
     """
     if COMPLETE_VARIABLE not in os.environ:
+        if sys.platform == "win32":
+            say("Warning: Windows is not supported. Use WSL (Windows Subsystem for Linux).")
         raise SystemExit(run(command, arguments))
     # A shell asks for completions while a line is being typed: messages would garble it.
     with open(os.devnull, "w") as devnull, contextlib.redirect_stderr(devnull):

@@ -246,7 +246,7 @@ def as_text(value: Any) -> str:
     if isinstance(value, numbers.Integral):
         return str(int(value))
     if isinstance(value, (float, np.floating)):
-        if float(value).is_integer() and abs(value) < 1e16:
+        if float(value).is_integer() and abs(float(value)) < 1e16:
             return str(int(value))
         return repr(float(value)) if isinstance(value, float) else str(value)
     if isinstance(value, decimal.Decimal):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -39,7 +39,7 @@ def here(
     speed : float, optional
         Result of `calibrate`; None for imported facts, which come from other machines.
     """
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     versions = {name: found for name in libraries if (found := _version(name))}
     return ProvenanceFact(now, source, _version("metaauto"), versions, speed, cores, licence)
 

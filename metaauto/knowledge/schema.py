@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from metaauto.errors import KnowledgeError
 
@@ -148,7 +148,7 @@ def apply(connection: sqlite3.Connection, upto: int | None = None) -> list[str]:
             if version(connection) < number:
                 for statement in migration.statements:
                     db.execute(statement)
-                now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+                now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
                 record = (number, migration.name, now)
                 db.execute("INSERT INTO migration VALUES (?, ?, ?)", record)
                 db.execute(f"PRAGMA user_version = {number}")

@@ -8,7 +8,7 @@ import operator
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from metaauto.errors import KnowledgeError
 from metaauto.task import TASK_KINDS
@@ -30,6 +30,7 @@ __all__ = [
     "unreadable",
 ]
 
+_Fact = TypeVar("_Fact")
 _FORMS = {
     "fingerprint": (r"[0-9a-f]{64}", "Use metaauto.data.fingerprint."),
     "configuration": (r"[0-9a-f]{16}(@[1-9][0-9]{0,8})?", "Use ConfigurationFact.key."),
@@ -101,7 +102,7 @@ def count(name: str, value: Any) -> int:
     return number
 
 
-def build(fact_type: type, record: Mapping[str, Any]) -> Any:
+def build(fact_type: type[_Fact], record: Mapping[str, Any]) -> _Fact:
     """Create a fact from a record; raise `KnowledgeError` if the record is invalid."""
     try:
         return fact_type(**record)

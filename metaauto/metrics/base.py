@@ -206,4 +206,5 @@ def most_probable(probabilities: np.ndarray) -> np.ndarray:
     """Return the codes of the most probable classes; the first one in a tie."""
     if probabilities.shape[1] == 2:
         return (probabilities[:, 1] > probabilities[:, 0]).astype(np.int64)
-    return probabilities.argmax(axis=1)
+    codes: np.ndarray = probabilities.argmax(axis=1)
+    return codes

@@ -143,7 +143,7 @@ def _describe(
     return {
         "format": words.FORMAT,
         "format_version": words.FORMAT_VERSION,
-        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": words.installed_versions(),
         "task": words.as_json(model.task.to_json(), "task"),
         "schema": words.as_json(model.schema.to_json(), "schema"),

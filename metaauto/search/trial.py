@@ -32,7 +32,7 @@ DESCRIBE_TRIAL = -1
 _MESSAGE_BYTES = 64 * 2**20
 
 
-class Status(str, enum.Enum):
+class Status(enum.StrEnum):
     """The status of a job or a trial."""
 
     RUNNING = "running"
@@ -48,9 +48,6 @@ class Status(str, enum.Enum):
     def is_failure(self) -> bool:
         """Return whether the status is a failure; pruned and stopped trials are not."""
         return self in (Status.FAILED, Status.CRASHED, Status.TIMEOUT, Status.MEMORY)
-
-    def __str__(self) -> str:
-        return self.value
 
 
 @dataclass(frozen=True)

@@ -119,10 +119,8 @@ def find_target(package: str) -> Target:
 
 def _declared_modules(file: Path) -> tuple[str, ...]:
     """Return the modules in the entry points of a project."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib  # a dependency of pytest before Python 3.11
+    import tomllib
+
     try:
         project = tomllib.loads(file.read_text("utf-8"))
         points = project["project"]["entry-points"]["metaauto"]

@@ -19,7 +19,7 @@ from command_line import Cli, people
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaauto.cli import terminal
+from metaauto.cli import main, terminal
 from metaauto.errors import MetaautoError, SettingError
 
 CONTROL = st.text(
@@ -145,3 +145,14 @@ def test_output_to_a_full_device_is_one_line() -> None:
     assert len(errors) == 1
     assert "No space left" in errors[0]
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("platform", "count"), [("win32", 1), ("linux", 0)])
+def test_main_warns_on_windows_in_one_line(platform, count, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "platform", platform)
+    with pytest.raises(SystemExit) as ending:
+        main(["version"])
+    assert ending.value.code == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == count
+    assert all("not supported. Use WSL" in line for line in lines)

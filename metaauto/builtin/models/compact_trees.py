@@ -36,7 +36,7 @@ class _CompactForest:
     """Mixin that pickles ``estimators_`` as arrays."""
 
     def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())  # type: ignore[misc]
+        state = dict(super().__getstate__())  # type: ignore[call-overload]
         trees = state.get("estimators_")
         if trees:
             state["estimators_"] = _arrays_from_trees(trees)
@@ -54,7 +54,7 @@ class _CompactBoosting:
     """Mixin that pickles the predictors of all rounds as arrays."""
 
     def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())  # type: ignore[misc]
+        state = dict(super().__getstate__())  # type: ignore[call-overload]
         rounds = state.get("_predictors")
         if rounds:
             state["_predictors"] = _arrays_from_rounds(rounds)
