@@ -75,6 +75,18 @@ def test_names_are_unique_and_every_source_has_one_reader():
         ("a.csv", "sep=\t\nx\ty\n1\t2\n3\t4\n", ["x", "y"], [1, 2]),
         ("a.csv", "sep=^\nx^y\n1^2\n3^4\n", ["x", "y"], [1, 2]),
         ("a.csv", "sep=;\nx\n1\n2\n", ["x"], [1]),
+        ("a.csv", "x^y^z\n1,5^a, b^2\n3,5^c, d^4\n", ["x", "y", "z"], [1.5, "a, b", 2]),
+        ("a.csv", "x~y\na~b\nc~d\n", ["x", "y"], ["a", "b"]),
+        ("a.csv", "1^2^a\n3^4^b\n", ["x0", "x1", "x2"], [1, 2, "a"]),
+        ("a.csv", "x§y\n1§ä\n3§b\n", ["x", "y"], [1, "ä"]),
+        ("a.csv", "user:age\nann:31\nbob:32\n", ["user", "age"], ["ann", 31]),
+        ("a.csv", "text!\nsome!\nwords!\n", ["text!"], ["some!"]),
+        ("a.csv", "a@b.org\nc@d.org\ne@f.org\n", ["a@b.org"], ["c@d.org"]),
+        ("a.csv", "sepal.length\n5.1\n4.9\n", ["sepal.length"], [5.1]),
+        ("a.csv", "start-date\n1-2\n3-4\n", ["start-date"], ["1-2"]),
+        ("a.csv", "10:35\n11:20\n12:15\n", ["10:35"], ["11:20"]),
+        ("a.csv", "~text\n~30\n40\n", ["~text"], ["~30"]),
+        ("a.txt", "x  y:1\n1  2:3\n3  4:5\n", ["x", "y:1"], [1, "2:3"]),
     ],
 )
 def test_delimited(tmp_path, name, text, columns, first):
@@ -94,6 +106,39 @@ def test_delimited_declared_delimiter(tmp_path, delimiter, rows):
     frame = pd.DataFrame(rows, columns=["x", "y"])
     text = f"sep={delimiter}\n" + frame.to_csv(index=False, sep=delimiter)
     pd.testing.assert_frame_equal(read(written(tmp_path, "a.csv", text)), frame, check_dtype=False)
+
+
+@examples
+@given(
+    delimiter=st.sampled_from("^~¦!#$%&*/:;=?@\\`§|,\t"),
+    rows=st.lists(
+        st.tuples(st.integers(0, 99), st.sampled_from(["a", "b c", "d.e-f"])), min_size=2
+    ),
+)
+def test_delimited_other_delimiters(tmp_path, delimiter, rows):
+    frame = pd.DataFrame(rows, columns=["x", "y"])
+    path = written(tmp_path, "a.csv", frame.to_csv(index=False, sep=delimiter))
+    pd.testing.assert_frame_equal(read(path), frame, check_dtype=False)
+
+
+@examples
+@given(
+    texts=st.lists(st.text("ab ,;:!?/@&%.-'", min_size=1, max_size=9), min_size=2),
+    name=st.sampled_from(["text", "a.b", "the text", "the_text", "text?"]),
+)
+def test_delimited_one_column_of_texts(tmp_path, texts, name):
+    lines = [name, *(f'"{text}!"' for text in texts)]
+    frame = read(written(tmp_path, "a.csv", "\n".join(lines)))
+    assert frame.columns.tolist() == [name]
+    assert frame[name].tolist() == [f"{text}!".strip() for text in texts]
+
+
+def test_delimited_delimiter_not_found(tmp_path):
+    path = written(tmp_path, "a.csv", "name::city::y\nann::rome::a\nbob::paris::b\n")
+    with pytest.raises(ReadError, match=r"no column 'y': no delimiter .*'name::city::y'.* sep=\^"):
+        read_table(path, READERS, columns=["y"])
+    path.write_text(f"sep=:\n{path.read_text()}".replace("::", ":"))
+    assert read_table(path, READERS, columns=["y"]).shape == (2, 3)
 
 
 def test_zip_made_by_macos(tmp_path):
