@@ -152,8 +152,17 @@ def test_zip_made_by_macos(tmp_path):
     assert read(path).to_dict("list") == {"x": [1], "y": [2]}
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("data/c.csv", b"x,y\n1,2\n")
-    with pytest.raises(ReadError, match=r"got 2 \(data/b.csv, data/c.csv\)"):
-        read(path)
+    for name in ("b.csv.zip", "train.zip"):
+        with pytest.raises(ReadError, match=r"got 2 \(data/b.csv, data/c.csv\)\. Extract"):
+            read(path.rename(tmp_path / name))
+        path = tmp_path / name
+
+
+def test_urls_are_not_read():
+    for url in ("https://a.org/x.csv", "s3://a/x.parquet", "https://a.org/x.db", "file:///x.csv"):
+        assert not any(reader.matches(url) for reader in READERS)
+        with pytest.raises(ReadError, match="is a URL; expected a path.* Download the file"):
+            read(url)
 
 
 def floats(rows, columns):
@@ -412,7 +421,8 @@ def test_packed_and_standard_input(tmp_path, monkeypatch):
     zipped = read(tmp_path / "b.csv.zip")
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=io.BytesIO(content)))
     piped = read("-")
-    for frame in (gz, zipped, piped):
+    unnamed = read((tmp_path / "b.csv.zip").rename(tmp_path / "train.zip"))
+    for frame in (gz, zipped, piped, unnamed):
         pd.testing.assert_frame_equal(frame, plain)
 
 
