@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
 import json
 import logging
+import lzma
 import sqlite3
 import sys
 import types
@@ -424,6 +426,28 @@ def test_packed_and_standard_input(tmp_path, monkeypatch):
     unnamed = read((tmp_path / "b.csv.zip").rename(tmp_path / "train.zip"))
     for frame in (gz, zipped, piped, unnamed):
         pd.testing.assert_frame_equal(frame, plain)
+
+
+def zipped(content):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.csv", content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "compress"),
+    [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress), ("zip", zipped)],
+)
+def test_packed_files_are_limited_by_the_free_memory(tmp_path, monkeypatch, suffix, compress):
+    content = b"x,y\n" + b"1,2\n" * 500_000
+    path = written(tmp_path, f"a.csv.{suffix}", compress(content))
+    assert path.stat().st_size < len(content) / 100
+    assert len(read(path)) == 500_000
+    memory = types.SimpleNamespace(available=5 * (len(content) - 1))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
+    with pytest.raises(ReadError, match="too large when decompressed: expected at most 2 MB, 20%"):
+        read(path)
 
 
 @pytest.mark.parametrize(
