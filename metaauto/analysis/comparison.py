@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from metaauto.analysis.fit_record import shown_options
-from metaauto.errors import ReadError
+from metaauto.errors import ReadError, RunError
 from metaauto.metrics import METRICS
 from metaauto.model.manifest import scored_class_of
+from metaauto.model.manifest_schema import Interval, Number, type_problem
 from metaauto.model.save import read_manifest
 from metaauto.run import MARKER, RunRecord, read_run
 
@@ -133,8 +134,61 @@ def _of_model(name: str, manifest: Mapping[str, Any]) -> Compared:
     )
 
 
+@dataclass
+class _Settings:
+    metric_used: str | None = None
+    positive_used: bool | float | str | None = None
+    target: str | None = None
+    fingerprint: str | None = None
+    holdout: Number = None
+    seed: int | None = None
+
+
+@dataclass
+class _Trial:
+    number: int
+    name: str
+    status: str
+    loss: Number
+    source: str
+    error: str | None
+
+
+@dataclass
+class _Result:
+    score: Number = None
+    single_score: Number = None
+    baseline_score: Number = None
+    holdout_score: Number = None
+    interval: Interval | None = None
+    holdout_interval: Interval | None = None
+    greater_is_better: bool = True
+    seconds: Number = None
+    members: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class _Record:
+    status: str
+    settings: _Settings
+    trials: list[_Trial]
+    result: _Result
+
+
 def of_run(name: str, record: RunRecord) -> Compared:
-    """Return the fit of a run directory, from its record."""
+    """Return the fit of a run directory, from its record.
+
+    Raises
+    ------
+    RunError
+        A recorded value has another type than a fit records.
+    """
+    problem = type_problem(vars(record), _Record)
+    if problem:
+        raise RunError(
+            f"The record of the run in {name!r} is damaged: {problem}.",
+            hint="Leave this run out, or copy its directory again.",
+        )
     settings, result = record.settings, record.result
     metric = str(settings.get("metric_used") or "")
     known = METRICS.get(metric)

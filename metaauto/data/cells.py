@@ -11,7 +11,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metaauto.data.parsing import MISSING_WORDS, PLAIN_NUMBER, as_number
+from metaauto.data.parsing import (
+    EXACT_INTEGERS,
+    MISSING_WORDS,
+    PLAIN_NUMBER,
+    as_number,
+    is_exact,
+)
 
 __all__ = ["is_text", "typed", "typed_table", "without_words"]
 
@@ -58,7 +64,7 @@ def _typed_group(frame: pd.DataFrame, places: list[int]) -> list[tuple[list[int]
     gaps = np.isnan(block)
     whole = ~(fractions.reshape(len(places), len(frame)).any(axis=1) | gaps.any(axis=0))
     # Larger integers are not exact as floats, and a column without values remains text.
-    single = whole & (np.abs(block) >= 2**53).any(axis=0) | gaps.all(axis=0)
+    single = (np.abs(block) >= EXACT_INTEGERS).any(axis=0) | gaps.all(axis=0)
     groups = []
     for mask, kind in ((whole & ~single, np.int64), (~whole & ~single, np.float64)):
         chosen = np.flatnonzero(mask)
@@ -100,7 +106,7 @@ def typed(series: pd.Series) -> pd.Series:
     pandas.Series
         Integers or float64 if each cell is a plain number, a word for a missing value, or empty;
         Booleans if each is true, false or empty; otherwise text. Empty cells are missing. Numbers
-        with leading zeros are codes, and remain text.
+        with leading zeros are codes, and remain text, as do integers that float64 would round.
 
     Examples
     --------
@@ -160,11 +166,19 @@ def _cast(cells: pa.ChunkedArray) -> np.ndarray | None:
         # Larger numbers than a float64 can hold are codes; the word infinity is reported later.
         if infinite.any() and not _are_infinity(cells.filter(pa.array(infinite))):
             return None
+        if values.dtype.kind == "f" and not _are_exact(cells, values):
+            return None
         # Only whole numbers can be codes; the other cells need not be searched for zeros.
         is_float = values.dtype.kind == "f"
         whole = cells.filter(pa.array(np.floor(values) == values)) if is_float else cells
         return None if _has_codes(whole) else values
     return None
+
+
+def _are_exact(cells: pa.ChunkedArray, values: np.ndarray) -> bool:
+    large = np.abs(values) >= EXACT_INTEGERS
+    found = pc.unique(cells.filter(pa.array(large))).to_pylist() if large.any() else []
+    return all(is_exact(text.strip()) for text in found)
 
 
 def _are_infinity(cells: pa.ChunkedArray) -> bool:

@@ -23,16 +23,19 @@ import pandas as pd
 from metaauto.errors import ColumnError
 
 __all__ = [
+    "EXACT_INTEGERS",
     "Levels",
     "MISSING_WORDS",
     "PARSEABLE",
     "PLAIN_NUMBER",
     "TRUTH_WORDS",
     "TextFormat",
+    "are_rounded",
     "as_number",
     "as_text",
     "counted_texts",
     "distinct",
+    "is_exact",
     "number_format",
     "numbers_of",
     "text_format",
@@ -86,6 +89,9 @@ _DECIMAL_COMMA = re.compile(
 _POINT_GROUPS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+")
 PLAIN_NUMBER = re.compile(r"(?!-?0\d+$)[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 """A number without separators and without the leading zeros of a code."""
+EXACT_INTEGERS = 2**53
+"""A float64 holds every integer up to this size."""
+_LONG_INTEGER = re.compile(r"[+-]?\d{16,308}", re.ASCII)
 _LEADING_ZERO = re.compile(r"[+-]?0\d+$")
 _CHARACTERS = str.maketrans(
     "\u2010\u2011\u2012\u2013\u2014\u2212\uff0d\u00a0\u2007\u2009\u202f\u2019", "-------    '"
@@ -354,6 +360,17 @@ def _plain_digits(digits: str, separators: str) -> str | None:
     if _OTHER_GROUPS.fullmatch(digits):
         return re.sub("[ ']", "", digits)
     return digits if _PLAIN.fullmatch(digits) else None
+
+
+def is_exact(text: str) -> bool:
+    """Return whether a float64 is the number that a text is, unless the text has decimals."""
+    return _LONG_INTEGER.fullmatch(text) is None or int(text) == int(float(text))
+
+
+def are_rounded(texts: Sequence[str]) -> bool:
+    """Return whether float64 makes more than 5 % of the distinct texts equal to other integers."""
+    long = [text for text in texts if _LONG_INTEGER.fullmatch(text)]
+    return len(long) - len(set(map(float, long))) > (1 - PARSEABLE) * len(texts)
 
 
 def truth_table(categories: Sequence[str]) -> dict[str, float]:

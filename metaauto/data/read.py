@@ -32,7 +32,7 @@ def read_table(
     ----------
     source : str, Path, DataFrame, Series, array of shape (rows, columns), or dict of columns
         Paths and addresses such as ``"data.csv"`` or ``"sklearn:iris"`` are read by the first
-        reader that matches.
+        reader that matches; ``~`` is the home folder.
     readers : iterable of Reader, default=()
         The readers, in order of precedence.
     columns : iterable of str, default=()
@@ -58,7 +58,7 @@ def read_table(
     """
     if not isinstance(source, (str, os.PathLike)):
         return as_table(source)
-    address = os.fsdecode(source)
+    address = _with_home(os.fsdecode(source))
     reader = _reader_for(address, tuple(readers))
     missing = [module for module in reader.requires if not _is_installed(module)]
     if missing:
@@ -106,7 +106,7 @@ def lasting_address(source: Any, readers: Iterable[Reader] = ()) -> str | None:
     """
     if not isinstance(source, (str, os.PathLike)):
         return None
-    address = os.fsdecode(source)
+    address = _with_home(os.fsdecode(source))
     absolute = _absolute(address)
     if absolute == address:
         return address
@@ -117,6 +117,12 @@ def lasting_address(source: Any, readers: Iterable[Reader] = ()) -> str | None:
     except ReadError:
         same = False
     return absolute if same else address
+
+
+def _with_home(address: str) -> str:
+    """Replace ``~`` at the start of a path, also after ``sqlite:``."""
+    prefix = _DATABASE if address.startswith(_DATABASE) else ""
+    return prefix + os.path.expanduser(address.removeprefix(prefix))
 
 
 def _absolute(address: str) -> str:
@@ -156,6 +162,12 @@ def _reader_for(address: str, readers: tuple[Reader, ...]) -> Reader:
     if path.is_dir():
         raise ReadError(f"{address!r} is a directory.", hint="Choose one file in it.")
     known = "; ".join(f"{r.name}: {r.description}" if r.description else r.name for r in readers)
+    if "://" in address:
+        raise ReadError(
+            f"{address!r} is a URL; expected a path, or an address that a reader matches.",
+            hint="Download the file and pass its path.",
+            source=address,
+        )
     if not path.exists() and ":" not in address:
         raise ReadError(f"File not found: {address!r}.", hint=_near_file(path))
     raise ReadError(
@@ -187,7 +199,7 @@ def _read(reader: Reader, address: str, columns: tuple[str, ...]) -> Any:
         ) from error
     except Exception as error:
         raise ReadError(
-            f"{address!r} cannot be read as {reader.name}: {error or type(error).__name__}.",
+            f"{address!r} cannot be read as {reader.name}: {str(error) or type(error).__name__}.",
             hint="Check that the file is complete and matches its suffix.",
             source=address,
         ) from error

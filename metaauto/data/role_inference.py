@@ -13,10 +13,12 @@ from metaauto.data.cells import typed
 from metaauto.data.dates import as_date_list, date_format
 from metaauto.data.dtypes import date_cells, float_cells, storage_of
 from metaauto.data.parsing import (
+    EXACT_INTEGERS,
     MISSING_WORDS,
     TRUTH_WORDS,
     Levels,
     TextFormat,
+    are_rounded,
     as_number,
     dense,
     distinct,
@@ -51,6 +53,8 @@ TEXT_LEVELS = 50
 """Columns with at most this many distinct values are categorical, however long the values."""
 SAMPLED_LEVELS = 1000
 """Number of distinct values examined."""
+CODE_REASON = "a distinct code in every row"
+"""Reason for the role of identifiers that are text."""
 MOSTLY = 0.5
 """Words of which this share are numbers or dates are mentioned in a finding."""
 
@@ -88,8 +92,13 @@ def infer_profile(name: str, series: pd.Series) -> ColumnProfile:
     series = typed(dense(series).rename(name))
     storage = storage_of(name, series)
     if storage in ("number", "duration"):
+        values = float_cells(series)
+        if storage == "number" and (np.abs(values) >= EXACT_INTEGERS).any():
+            levels = distinct(series).merged()
+            if are_rounded(levels.values):
+                return _text_profile(name, levels, storage)
         is_integer = pd.api.types.is_integer_dtype(series.dtype)
-        return number_profile(name, float_cells(series), is_integer, storage == "duration")
+        return number_profile(name, values, is_integer, storage == "duration")
     if storage == "boolean":
         levels = distinct(series).merged()
         return _constant_profile(levels) or boolean_profile(levels, "true or false")
@@ -243,6 +252,14 @@ def _text_profile(name: str, levels: Levels, storage: str) -> ColumnProfile:
         present = [text.lower() not in MISSING_WORDS for text in texts]
         return boolean_profile(levels.kept(present), "a pair of Boolean words")
     numbers = number_format(texts, levels.counts) if storage != "category" else None
+    if numbers is not None and numbers.is_sufficient and are_rounded(texts):
+        message = (
+            f"Column {name!r} has long integers such as {texts[0]!r:.40} that would be equal as "
+            f"numbers; it is read as text. Under --role {name}=numeric they are rounded."
+        )
+        return replace(
+            _words_profile(name, levels, missing), findings=(("long-integers", message),)
+        )
     if numbers is not None and numbers.is_sufficient:
         return text_number_profile(name, levels, numbers)
     dates = date_format(texts, levels.counts) if len(texts) > 2 else None
@@ -364,7 +381,7 @@ def _words_profile(name: str, levels: Levels, missing: float) -> ColumnProfile:
             Role.TEXT, f"text with {words:.0f} words on average", len(texts), missing
         )
     if share == 1.0 and present >= IDENTIFIER_ROWS and _are_codes(sample):
-        return ColumnProfile(Role.IDENTIFIER, "a distinct code in every row", len(texts), missing)
+        return ColumnProfile(Role.IDENTIFIER, CODE_REASON, len(texts), missing)
     return _category_profile(levels)
 
 

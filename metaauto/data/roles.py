@@ -15,8 +15,17 @@ from metaauto.data.cells import typed
 from metaauto.data.dates import date_format
 from metaauto.data.dtypes import float_cells, plain_block, storage_of
 from metaauto.data.findings import Finding
-from metaauto.data.parsing import Levels, TextFormat, as_number, dense, distinct, number_format
+from metaauto.data.parsing import (
+    EXACT_INTEGERS,
+    Levels,
+    TextFormat,
+    as_number,
+    dense,
+    distinct,
+    number_format,
+)
 from metaauto.data.role_inference import (
+    CODE_REASON,
     ColumnProfile,
     boolean_profile,
     date_profile,
@@ -96,13 +105,16 @@ def inspect_columns(
     dtypes = list(frame.dtypes)
     plain, block = plain_block(frame)
     is_integer = [dtypes[position].kind in "iu" for position in plain]
+    largest = np.maximum(block.max(axis=0, initial=0), -block.min(axis=0, initial=0))
     numbers = number_profiles([names[position] for position in plain], block, is_integer)
     for position, name in enumerate(names):
         if name in exclude:
             continue
         if name in requested:
             profile = _requested_profile(name, frame.iloc[:, position], requested[name])
-        elif position in plain:
+        elif position in plain and not (
+            is_integer[plain[position]] and largest[plain[position]] >= EXACT_INTEGERS
+        ):
             profile = numbers[plain[position]]
         else:
             profile = infer_profile(name, frame.iloc[:, position])
@@ -140,8 +152,7 @@ def _last_features(
 
 def kept_role(column: Column) -> Role:
     """Return the role under which a column that looks like an identifier is a feature."""
-    is_number = column.dtype.lower().startswith(("int", "uint"))
-    return Role.NUMERIC if is_number else Role.CATEGORICAL
+    return Role.CATEGORICAL if column.reason == CODE_REASON else Role.NUMERIC
 
 
 def to_role(role: str | Role) -> Role:

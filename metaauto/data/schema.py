@@ -23,6 +23,7 @@ from metaauto.data.parsing import (
     as_text,
     dense,
     distinct,
+    is_exact,
     numbers_of,
     truth_table,
 )
@@ -329,7 +330,8 @@ def _categorical(series: pd.Series, column: Column) -> pd.Categorical:
 
 def _number_text(text: str) -> str:
     """Return one spelling for numbers that tables write in several ways."""
-    return as_text(float(text)) if PLAIN_NUMBER.fullmatch(text) else text
+    is_number = PLAIN_NUMBER.fullmatch(text) and is_exact(text)
+    return as_text(float(text)) if is_number else text
 
 
 def _count_unseen(column: Column, count: int) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import DataConversionWarning
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from metaauto.data import as_table
@@ -215,7 +214,6 @@ class AutoEstimator(BaseEstimator):
                 DataConversionWarning,
                 stacklevel=3,
             )
-        check_consistent_length(np.zeros(rows), y)
         values = as_series(y, "y", rows, TargetError)
         missing = int(values.isna().sum())
         if missing:

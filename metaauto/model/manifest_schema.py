@@ -14,7 +14,7 @@ from typing import Any, Literal, Union
 
 from metaauto.errors import ModelFileError
 
-__all__ = ["check_manifest"]
+__all__ = ["Interval", "Number", "check_manifest", "type_problem"]
 
 Number = float | None
 Texts = list[str] | None
@@ -102,7 +102,9 @@ class _LeaderboardRow:
 
 
 @dataclass
-class _Interval:
+class Interval:
+    """An interval of a score."""
+
     low: float
     high: float
     level: float
@@ -177,10 +179,10 @@ class _Facts:
     single_score: Number = None
     baseline_score: Number = None
     greater_is_better: bool = True
-    interval: _Interval | None = None
+    interval: Interval | None = None
     holdout_score: Number = None
     holdout_rows: int | None = None
-    holdout_interval: _Interval | None = None
+    holdout_interval: Interval | None = None
     holdout: _Scored | None = None
     notes: Texts = None
     findings: Texts = None
@@ -233,7 +235,7 @@ def check_manifest(manifest: Mapping[str, Any], path: str) -> None:
     path : str
         The file, for the message.
     """
-    problem = _problem(manifest, _Manifest, "") or _contradiction(manifest)
+    problem = type_problem(manifest, _Manifest) or _contradiction(manifest)
     if problem:
         raise ModelFileError(
             f"The manifest of {path!r} is damaged: {problem}.",
@@ -265,6 +267,11 @@ def _contradiction(manifest: Mapping[str, Any]) -> str:
     if facts.get("holdout_score") is not None and facts.get("holdout_rows") is None:
         return "facts.holdout_rows is missing"
     return ""
+
+
+def type_problem(value: Any, kind: Any) -> str:
+    """Return which part of a JSON value has another type than a dataclass, empty if none."""
+    return _problem(value, kind, "")
 
 
 def _problem(value: Any, kind: Any, where: str) -> str:

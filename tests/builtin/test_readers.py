@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
 import json
 import logging
+import lzma
 import sqlite3
 import sys
 import types
@@ -75,6 +77,18 @@ def test_names_are_unique_and_every_source_has_one_reader():
         ("a.csv", "sep=\t\nx\ty\n1\t2\n3\t4\n", ["x", "y"], [1, 2]),
         ("a.csv", "sep=^\nx^y\n1^2\n3^4\n", ["x", "y"], [1, 2]),
         ("a.csv", "sep=;\nx\n1\n2\n", ["x"], [1]),
+        ("a.csv", "x^y^z\n1,5^a, b^2\n3,5^c, d^4\n", ["x", "y", "z"], [1.5, "a, b", 2]),
+        ("a.csv", "x~y\na~b\nc~d\n", ["x", "y"], ["a", "b"]),
+        ("a.csv", "1^2^a\n3^4^b\n", ["x0", "x1", "x2"], [1, 2, "a"]),
+        ("a.csv", "x§y\n1§ä\n3§b\n", ["x", "y"], [1, "ä"]),
+        ("a.csv", "user:age\nann:31\nbob:32\n", ["user", "age"], ["ann", 31]),
+        ("a.csv", "text!\nsome!\nwords!\n", ["text!"], ["some!"]),
+        ("a.csv", "a@b.org\nc@d.org\ne@f.org\n", ["a@b.org"], ["c@d.org"]),
+        ("a.csv", "sepal.length\n5.1\n4.9\n", ["sepal.length"], [5.1]),
+        ("a.csv", "start-date\n1-2\n3-4\n", ["start-date"], ["1-2"]),
+        ("a.csv", "10:35\n11:20\n12:15\n", ["10:35"], ["11:20"]),
+        ("a.csv", "~text\n~30\n40\n", ["~text"], ["~30"]),
+        ("a.txt", "x  y:1\n1  2:3\n3  4:5\n", ["x", "y:1"], [1, "2:3"]),
     ],
 )
 def test_delimited(tmp_path, name, text, columns, first):
@@ -96,6 +110,39 @@ def test_delimited_declared_delimiter(tmp_path, delimiter, rows):
     pd.testing.assert_frame_equal(read(written(tmp_path, "a.csv", text)), frame, check_dtype=False)
 
 
+@examples
+@given(
+    delimiter=st.sampled_from("^~¦!#$%&*/:;=?@\\`§|,\t"),
+    rows=st.lists(
+        st.tuples(st.integers(0, 99), st.sampled_from(["a", "b c", "d.e-f"])), min_size=2
+    ),
+)
+def test_delimited_other_delimiters(tmp_path, delimiter, rows):
+    frame = pd.DataFrame(rows, columns=["x", "y"])
+    path = written(tmp_path, "a.csv", frame.to_csv(index=False, sep=delimiter))
+    pd.testing.assert_frame_equal(read(path), frame, check_dtype=False)
+
+
+@examples
+@given(
+    texts=st.lists(st.text("ab ,;:!?/@&%.-'", min_size=1, max_size=9), min_size=2),
+    name=st.sampled_from(["text", "a.b", "the text", "the_text", "text?"]),
+)
+def test_delimited_one_column_of_texts(tmp_path, texts, name):
+    lines = [name, *(f'"{text}!"' for text in texts)]
+    frame = read(written(tmp_path, "a.csv", "\n".join(lines)))
+    assert frame.columns.tolist() == [name]
+    assert frame[name].tolist() == [f"{text}!".strip() for text in texts]
+
+
+def test_delimited_delimiter_not_found(tmp_path):
+    path = written(tmp_path, "a.csv", "name::city::y\nann::rome::a\nbob::paris::b\n")
+    with pytest.raises(ReadError, match=r"no column 'y': no delimiter .*'name::city::y'.* sep=\^"):
+        read_table(path, READERS, columns=["y"])
+    path.write_text(f"sep=:\n{path.read_text()}".replace("::", ":"))
+    assert read_table(path, READERS, columns=["y"]).shape == (2, 3)
+
+
 def test_zip_made_by_macos(tmp_path):
     path = tmp_path / "b.csv.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -107,8 +154,17 @@ def test_zip_made_by_macos(tmp_path):
     assert read(path).to_dict("list") == {"x": [1], "y": [2]}
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("data/c.csv", b"x,y\n1,2\n")
-    with pytest.raises(ReadError, match=r"got 2 \(data/b.csv, data/c.csv\)"):
-        read(path)
+    for name in ("b.csv.zip", "train.zip"):
+        with pytest.raises(ReadError, match=r"got 2 \(data/b.csv, data/c.csv\)\. Extract"):
+            read(path.rename(tmp_path / name))
+        path = tmp_path / name
+
+
+def test_urls_are_not_read():
+    for url in ("https://a.org/x.csv", "s3://a/x.parquet", "https://a.org/x.db", "file:///x.csv"):
+        assert not any(reader.matches(url) for reader in READERS)
+        with pytest.raises(ReadError, match="is a URL; expected a path.* Download the file"):
+            read(url)
 
 
 def floats(rows, columns):
@@ -367,8 +423,31 @@ def test_packed_and_standard_input(tmp_path, monkeypatch):
     zipped = read(tmp_path / "b.csv.zip")
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=io.BytesIO(content)))
     piped = read("-")
-    for frame in (gz, zipped, piped):
+    unnamed = read((tmp_path / "b.csv.zip").rename(tmp_path / "train.zip"))
+    for frame in (gz, zipped, piped, unnamed):
         pd.testing.assert_frame_equal(frame, plain)
+
+
+def zipped(content):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.csv", content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "compress"),
+    [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress), ("zip", zipped)],
+)
+def test_packed_files_are_limited_by_the_free_memory(tmp_path, monkeypatch, suffix, compress):
+    content = b"x,y\n" + b"1,2\n" * 500_000
+    path = written(tmp_path, f"a.csv.{suffix}", compress(content))
+    assert path.stat().st_size < len(content) / 100
+    assert len(read(path)) == 500_000
+    memory = types.SimpleNamespace(available=5 * (len(content) - 1))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
+    with pytest.raises(ReadError, match="too large when decompressed: expected at most 2 MB, 20%"):
+        read(path)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from command_line import Cli, in_process, people
+
+from metaauto.run import MARKER
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +87,44 @@ def test_a_run_directory_has_the_leaderboard_of_its_model(
         assert one == pytest.approx(other) if other["configuration"] is None else one == other
     assert {**run, "model": "two.metaauto"} == model
     assert quick_cli("leaderboard", "run").stdout == quick_cli("leaderboard", "two.metaauto").stdout
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE state SET value = '{\"score\": \"high\"}' WHERE key = 'answer'",
+         "result.score must be a number (got 'high')"),
+        ("UPDATE state SET value = '{\"members\": [1]}' WHERE key = 'answer'",
+         "result.members must be an object (got a list)"),
+        ("UPDATE state SET value = '{\"interval\": {\"low\": 0.1}}' WHERE key = 'answer'",
+         "result.interval.high is missing"),
+        ("UPDATE state SET value = NULL WHERE key = 'status'", "status must be a text (got null)"),
+        ("UPDATE trials SET loss = 'low' WHERE number = 1",
+         "trials[1].loss must be a number (got 'low')"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("command", [("compare", "run"), ("leaderboard",)])
+def test_a_damaged_record_of_a_run(
+    quick_cli: Cli, fits: Path, tmp_path: Path, command: tuple, statement: str, words: str
+) -> None:
+    folder = shutil.copytree(fits / "run", tmp_path / "damaged")
+    with closing(sqlite3.connect(folder / "run.db")) as database, database:
+        database.execute(statement)
+    others = [str(fits / name) for name in command[1:]]
+    done = quick_cli(command[0], str(folder), *others)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"damaged' is damaged: {words}. Leave this run out" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_damaged_setting_of_a_run(compare: Cli, fits: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(fits / "run", tmp_path / "damaged")
+    record = json.loads((folder / MARKER).read_text())
+    record["settings"]["seed"] = [1]
+    (folder / MARKER).write_text(json.dumps(record))
+    done = compare(str(folder), "run")
+    assert done.returncode == 1
+    assert "settings.seed must be an integer (got a list)" in done.stderr
 
 
 def test_a_run_directory_is_no_model(

@@ -120,6 +120,44 @@ def test_leading_zeros_are_codes(tmp_path):
     assert prepare(frame, "y").schema.encode(table)["zip"].tolist() == frame["zip"].tolist()
 
 
+@settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
+@given(
+    first=st.integers(2**53, 2**80),
+    n_values=st.integers(2, 9),
+    sign=st.sampled_from([1, -1]),
+    gaps=st.booleans(),
+)
+def test_long_integers_keep_their_digits(tmp_path, first, n_values, sign, gaps):
+    """Integers that would be equal as numbers are categories, from a file and from a frame."""
+    values = [sign * (first + i % n_values) for i in range(N)]
+    cells = pd.Series([None, *values[1:]] if gaps else values, dtype=object)
+    frame = pd.DataFrame({"x": cells, "a": np.sin(np.arange(N)), "y": Y})
+    for table in (frame, reread(frame, tmp_path)):
+        dataset = prepare(table, "y")
+        column = dataset.schema.columns[0]
+        assert (column.role, column.n_unique) == (Role.CATEGORICAL, n_values)
+        assert [finding.code for finding in dataset.findings] == ["long-integers"]
+        for rows in (table, reread(frame, tmp_path)[-3:]):
+            found = dataset.schema.encode(rows)["x"].tolist()
+            assert found[-3:] == [str(value) for value in values[-3:]]
+
+
+def test_long_integers_that_differ_as_numbers_are_numbers(tmp_path):
+    seconds = 1711843200 + np.arange(N)
+    frame = pd.DataFrame({"time": seconds * 10**9 + 1, "y": Y, "a": np.sin(np.arange(N))})
+    frame["few"] = np.where(seconds % 40 < 38, seconds, 2**60 + seconds)
+    for table in (frame, reread(frame, tmp_path)):
+        assert [c.role for c in prepare(table, "y").schema.features] == [Role.NUMERIC] * 3
+
+
+def test_distinct_long_integers_are_identifiers(tmp_path):
+    frame = pd.DataFrame({"x": 2**60 + np.arange(N), "y": Y, "a": np.sin(np.arange(N))})
+    for table in (frame, reread(frame, tmp_path)):
+        dataset = prepare(table, "y")
+        assert dataset.schema.columns[0].role is Role.IDENTIFIER
+        assert "--role x=categorical" in dataset.findings[-1].message
+
+
 @pytest.mark.parametrize("seen", [[1, 2, 3], ["1", "2", "3"], ["1.0", "2.0", "3.0"]])
 @pytest.mark.parametrize("values", [[1, 2], [1.0, 2.0], ["1", "2"], ["1.0", "2.00"], [1, None]])
 def test_codes_are_compared_as_numbers(seen, values):
@@ -146,6 +184,10 @@ def test_codes_are_compared_as_numbers(seen, values):
         (["1e400", "3"], ["1e400", "3"]),
         (["inf", "sup"], ["inf", "sup"]),
         (["NA", ""], ["NA", None]),
+        (["9007199254740993", ""], ["9007199254740993", None]),
+        (["9007199254740992", "", "1"], [2.0**53, None, 1.0]),
+        (["10000000000000000000000001", "1"], ["10000000000000000000000001", "1"]),
+        (["1e25", "1"], [1e25, 1.0]),
         (["0", "0.5", "-0"], [0.0, 0.5, 0.0]),
         (["\ud800", "3"], ["\ud800", "3"]),
     ],
@@ -160,7 +202,8 @@ def test_typed(cells, expected):
 @given(data=st.data())
 def test_typed_table_is_typed_column_by_column(data):
     """Short columns are converted in groups."""
-    cell = st.sampled_from(["1", "-2", "3.5", "1e3", "", "NA", "007", "word", "9007199254740993"])
+    cells = ["1", "-2", "3.5", "1e3", "", "NA", "007", "word", "9007199254740993", "9" * 25]
+    cell = st.sampled_from(cells)
     kinds = data.draw(st.lists(st.lists(cell, min_size=1, max_size=4, unique=True), min_size=1))
     columns = [[kind[i % len(kind)] for i in range(3)] for kind in kinds]
     frame = pd.DataFrame({f"c{i}": pd.Series(cells) for i, cells in enumerate(columns)})

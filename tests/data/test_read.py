@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -82,9 +83,25 @@ def test_paths_that_are_no_files(tmp_path):
         read_table(tmp_path / "none" / "x.test", known)
 
 
+def test_the_home_folder_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    found = []
+    known = [reader(lambda source: found.append(source) or FRAME)]
+    for source in ("~/x.test", Path("~/x.test"), "sqlite:~/x.test"):
+        read_table(source, known)
+    path = f"{tmp_path}{os.sep}x.test".replace(os.sep, "/")
+    assert [p.replace(os.sep, "/") for p in found] == [path, path, f"sqlite:{path}"]
+    (tmp_path / "x.test").touch()
+    assert lasting_address("~/x.test", known) == os.path.realpath(tmp_path / "x.test")
+
+
 def test_readers_that_fail(tmp_path):
     def denied(source):
         raise PermissionError(source)
+
+    def no_memory(source):
+        raise MemoryError
 
     def broken(source):
         raise KeyError("x")
@@ -94,6 +111,8 @@ def test_readers_that_fail(tmp_path):
     with pytest.raises(ReadError, match="cannot be read as test: 'x'") as caught:
         read_table("x.test", [reader(broken)])
     assert isinstance(caught.value.__cause__, KeyError)
+    with pytest.raises(ReadError, match="cannot be read as test: MemoryError"):
+        read_table("x.test", [reader(no_memory)])
     with pytest.raises(ReadError, match="returned a int"):
         read_table("x.test", [reader(lambda source: 3)])
     with pytest.raises(ReadError, match="without columns"):

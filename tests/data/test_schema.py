@@ -262,6 +262,13 @@ def test_categories_match_whatever_the_storage(values, gaps):
     assert encoded[holes.notna()].equals(plain[holes.notna()])
 
 
+def test_long_integers_are_not_matched_by_their_rounded_value():
+    schema = schema_of(pd.DataFrame({"x": [2**60, 2**61, 2**60]}), x="categorical")
+    for cells in ([2**60, 2**60 + 1], [str(2**60), str(2**60 + 1)], [2.0**60, None]):
+        encoded = schema.encode(pd.DataFrame({"x": cells}))["x"]
+        assert encoded.cat.codes.tolist() == [0, -1]
+
+
 def test_json_keeps_roles_and_categories(schema):
     again = TableSchema.from_json(json.loads(json.dumps(schema.to_json())))
     assert again == schema

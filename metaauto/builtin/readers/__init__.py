@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import urllib.parse
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from metaauto.builtin.readers.text import read_text
 __all__ = ["READERS"]
 
 COMPRESSED = (".gz", ".zip", ".bz2", ".xz")
+_URL = re.compile(r"(?!sqlite:)[A-Za-z][\w+.-]*://")
 PREFIXES = ("openml:", "sklearn:", "sqlite:")
 DATABASES = (".sqlite", ".sqlite3", ".db")
 SKLEARN = {
@@ -37,7 +39,11 @@ def _has_suffix(*suffixes: str, compressed: bool = False) -> Callable[[str], boo
     accepted = suffixes
     if compressed:
         accepted += tuple(suffix + other for suffix in suffixes for other in COMPRESSED)
-    return lambda source: source.lower().endswith(accepted) and not source.startswith(PREFIXES)
+    return lambda source: (
+        source.lower().endswith(accepted)
+        and not source.startswith(PREFIXES)
+        and _URL.match(source) is None
+    )
 
 
 def _check_file(source: str) -> None:
@@ -181,12 +187,15 @@ def read_arff(source: str) -> Any:
 
 def _is_delimited(source: str) -> bool:
     suffixes = (".csv", ".tsv", ".tab", ".txt", ".dat", ".data")
-    return source == "-" or _has_suffix(*suffixes, compressed=True)(source)
+    is_text = _has_suffix(*suffixes, compressed=True)(source)
+    # The content of a compressed file is taken as text if no other suffix is given.
+    inner = os.path.splitext(os.path.splitext(source)[0])[1]
+    return source == "-" or is_text or (not inner and _has_suffix(*COMPRESSED)(source))
 
 
 def _is_sqlite(source: str) -> bool:
     path = source.split("?", 1)[0].lower()
-    return source.startswith("sqlite:") or path.endswith(DATABASES)
+    return source.startswith("sqlite:") or _has_suffix(*DATABASES)(path)
 
 
 def read_sqlite(source: str) -> Any:

@@ -29,6 +29,10 @@ DECIMALS = 10
 MISSING = ("?",)
 """Words that are no evidence about the header, besides the empty one."""
 
+_RARE_MARKS = "^~¦§¬"
+"""Marks that hardly occur within text."""
+_COMMON_MARKS = "_-.+'\"()[]{}<>"
+"""Marks within names, numbers and dates, which are no delimiters."""
 _HEADER_LENGTH = 16_000_000
 _BLOCK = 1_000_000
 """Bytes parsed at a time."""
@@ -74,7 +78,7 @@ def _any_field_size() -> Iterator[None]:
 
 
 def read_delimited(source: str, columns: Sequence[str] = ()) -> Any:
-    """Read text delimited by comma, semicolon, tab, bar or space into a DataFrame.
+    """Read text delimited by comma, semicolon, tab, bar, space or another mark into a DataFrame.
 
     Parameters
     ----------
@@ -96,6 +100,8 @@ def read_delimited(source: str, columns: Sequence[str] = ()) -> Any:
     names, start = _names(text, layout)
     if layout.header:
         _check_names(names, source)
+        if layout.single:
+            _check_single(names[0], columns, source)
     body = text[start:]
     if layout.single:
         body = _without_outer_blank_lines(body)
@@ -161,6 +167,7 @@ def _parsed(body: str, names: list[str], layout: Layout, source: str) -> Any:
             na_filter=False,
             skipinitialspace=True,
             skip_blank_lines=not layout.single,
+            engine=None if layout.delimiter.isascii() else "python",
         ).set_axis(names, axis=1)
     except (pd.errors.ParserError, pa.ArrowInvalid, csv.Error, ValueError) as error:
         raise ReadError(
@@ -232,9 +239,12 @@ def sniff(text: str, source: str, columns: Sequence[str] = ()) -> Layout:
     start = declared.end() if declared else 0
     lines = _head(text, start)
     # Comments and titles have other delimiters, or none.
-    table = lines[_leading(lines, lambda line: line.startswith("#")) :] or lines
-    table = table[_leading(table, lambda line: not _delimiters_in(line, source)) :] or table
+    whole = lines[_leading(lines, lambda line: line.startswith("#")) :] or lines
+    table = whole[_leading(whole, lambda line: not _delimiters_in(line, source)) :] or whole
     delimiter = declared[1] if declared else _delimiter(table, source)
+    # The first line is a title, or has another delimiter.
+    if not declared and (not delimiter or len(table) < len(whole)):
+        delimiter = _other_delimiter(whole) or delimiter or ","
     rows = [row for row in _rows(lines, delimiter) if row]
     above = _lines_above(rows, len(_rows(table[:1], delimiter)[0]), columns)
     if above:
@@ -332,8 +342,11 @@ def _delimiters_in(line: str, source: str) -> set[str]:
 
 
 def _delimiter(lines: list[str], source: str) -> str:
-    """Return the delimiter for which most lines have as many fields as the first line, > 1."""
-    best, delimiter = (False, 0.0, 0), ","
+    """Return the delimiter for which most lines have as many fields as the first line, > 1.
+
+    Without one, return the delimiter for which most lines have one more, else an empty text.
+    """
+    best, delimiter = (False, 0.0, 0), ""
     for candidate in _candidates(source):
         widths = [len(row) for row in _rows(lines, candidate)]
         mode = max(set(widths), key=widths.count)
@@ -346,6 +359,28 @@ def _delimiter(lines: list[str], source: str) -> str:
         if score > best:
             best, delimiter = score, candidate
     return delimiter
+
+
+def _other_delimiter(lines: list[str]) -> str:
+    """Return another mark that splits all lines into as many fields, empty if there is none.
+
+    Most marks also occur within text; they are delimiters where a column of numbers has a name.
+    """
+    found = []
+    for mark in set(lines[0]) - set(_COMMON_MARKS):
+        if mark.isalnum() or mark.isspace() or not mark.isprintable():
+            continue
+        names, *rows = _rows(lines, mark)
+        if not rows or len(names) < 2 or any(len(row) != len(names) for row in rows):
+            continue
+        numbers = [
+            2 * sum(bool(_NUMBER.fullmatch(cell.strip())) for cell in column) > len(rows)
+            for column in zip(*rows, strict=True)
+        ]
+        are_names = all(names) and not any(map(_NUMBER.fullmatch, names))
+        if mark in _RARE_MARKS or (are_names and any(numbers)):
+            found.append((len(names), mark))
+    return max(found, default=(0, ""))[1]
 
 
 def _has_header(first: list[str], body: list[list[str]], expected: Sequence[str] = ()) -> bool:
@@ -463,6 +498,19 @@ def _check_expected(text: str, layout: Layout, source: str, missing: Sequence[st
         "are named x0, x1, ...",
         missing=list(missing),
     )
+
+
+def _check_single(name: str, expected: Sequence[str], source: str) -> None:
+    """Raise an error if expected columns are missing because the delimiter was not detected."""
+    missing = [column for column in expected if column != name]
+    if missing and any(column in name for column in missing):
+        raise ReadError(
+            f"{source!r} has no column {missing[0]!r}: no delimiter was found in its first line, "
+            f"{name[:100]!r}.",
+            hint="Separate the fields by a comma, or name the delimiter, one character, in a line "
+            "above the header, such as sep=^",
+            missing=missing,
+        )
 
 
 def _check_names(names: Sequence[str], source: str) -> None:

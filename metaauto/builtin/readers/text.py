@@ -9,7 +9,9 @@ import lzma
 import re
 import sys
 import zipfile
-from typing import Any
+from typing import IO, Any
+
+import psutil
 
 from metaauto.api import ReadError
 
@@ -17,6 +19,8 @@ __all__ = ["read_bytes", "read_text"]
 
 logger = logging.getLogger(__name__)
 
+_MEMORY_SHARE = 0.2
+"""Share of the free memory for a decompressed file; its text and columns take more."""
 CODECS = ("utf-8", "utf-8-sig", "cp1252")
 # macOS adds these members to the archives that it makes.
 _ARCHIVED_BY_MAC = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$)")
@@ -31,13 +35,28 @@ def read_bytes(source: str) -> bytes:
     try:
         if suffix == ".zip":
             return _unzipped(source)
-        with openers.get(suffix, open)(source, "rb") as file:
-            data: bytes = file.read()
+        if suffix in openers:
+            with openers[suffix](source, "rb") as file:
+                return _decompressed(file, source)
+        with open(source, "rb") as plain:
+            return plain.read()
     except (gzip.BadGzipFile, zipfile.BadZipFile, lzma.LZMAError, EOFError) as error:
         raise ReadError(
             f"{source!r} is not a valid {suffix} file: {error}.",
             hint="Copy or compress the file again.",
         ) from error
+
+
+def _decompressed(file: IO[bytes], source: str) -> bytes:
+    """Read a compressed file; raise an error if its content is too large for the memory."""
+    limit = int(_MEMORY_SHARE * psutil.virtual_memory().available)
+    data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ReadError(
+            f"{source!r} is too large when decompressed: expected at most {limit / 1e6:,.0f} MB, "
+            f"{_MEMORY_SHARE:.0%} of the free memory.",
+            hint="Free memory, or extract the file and pass a part of its rows.",
+        )
     return data
 
 
@@ -51,7 +70,8 @@ def _unzipped(source: str) -> bytes:
                 f"{source!r}: expected an archive with one file, got {len(names)} ({listed}).",
                 hint="Extract the archive and pass one of its files.",
             )
-        return archive.read(names[0])
+        with archive.open(names[0]) as file:
+            return _decompressed(file, source)
 
 
 def read_text(source: str) -> str:
