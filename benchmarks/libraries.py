@@ -145,7 +145,7 @@ def transformer_rows() -> Iterator[str]:
 
 
 def other_rows() -> Iterator[str]:
-    """Yield a line per function that is no transformer; only `fit` is measured."""
+    """Yield a line per function that is not a transformer; only `fit` is measured."""
     random = np.random.default_rng(0)
     y = random.integers(0, 5, ROWS)
     groups = random.integers(0, 2_000, ROWS)

@@ -16,6 +16,7 @@ from metaauto.model.packing import missing_row
 from metaauto.progress.reporter import EventReporter
 from metaauto.search import Executor, Search, Setup
 from metaauto.search.evaluate import Evaluator
+from metaauto.text import counted
 
 __all__ = ["PackedEnsemble"]
 
@@ -104,7 +105,8 @@ class PackedEnsemble:
                 return None
             selection = found
         if late := len(selection.weights) - len(kept) - len(failures):
-            self._report.warn(f"{late} ensemble members are dropped: time limit reached.")
+            members = counted(late, "ensemble member")
+            self._report.warn(f"Time limit reached: {members} dropped.")
         return self._ensemble.restricted_to(selection, kept) if kept else None
 
     def _pack(self, selection: Selection, executor: Executor) -> dict[int, str]:

@@ -280,11 +280,11 @@ def _positions(values: np.ndarray, order: list[int]) -> np.ndarray:
     """Return the position of each value in `order`, which contains all of them."""
     positions = np.zeros(max(order, default=-1) + 1, dtype=np.int64)
     positions[order] = np.arange(len(order))
-    return positions[values]
+    return np.asarray(positions[values])
 
 
 def _ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
 
 
 def _speeds(connection: sqlite3.Connection, provenance: np.ndarray) -> np.ndarray:
@@ -293,7 +293,7 @@ def _speeds(connection: sqlite3.Connection, provenance: np.ndarray) -> np.ndarra
     known = {number: np.nan if speed is None else speed / 1e6 for number, speed in stored}
     numbers = sorted(set(provenance.tolist()))
     speeds = np.array([known[number] for number in numbers], dtype=np.float64)
-    return speeds[_positions(provenance, numbers)]
+    return np.asarray(speeds[_positions(provenance, numbers)])
 
 
 def _metafeatures(
