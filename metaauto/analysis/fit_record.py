@@ -12,7 +12,7 @@ import numpy as np
 from metaauto.analysis.curves import diagnose
 from metaauto.analysis.intervals import score_intervals
 from metaauto.components import Deadline
-from metaauto.ensemble import Selection, blend
+from metaauto.ensemble import Selection
 from metaauto.fit_state import FitState
 from metaauto.metrics import Metric
 from metaauto.model import FinalModel
@@ -45,6 +45,7 @@ def report_record(
     state: FitState,
     search: Search,
     selection: Selection,
+    blended: np.ndarray,
     options: Mapping[str, Any],
     limit: Deadline,
 ) -> dict[str, Any]:
@@ -62,13 +63,15 @@ def report_record(
         The trials and their out-of-fold predictions.
     selection : Selection
         The ensemble.
+    blended : ndarray
+        Its out-of-fold predictions over the evaluated rows.
     options : mapping
         Options of the fit, without paths of this machine.
     limit : Deadline
         End of the sampling for intervals.
     """
     return {
-        "out_of_fold": _out_of_fold(model, state, search, selection, limit),
+        "out_of_fold": _out_of_fold(model, state, search, selection, blended, limit),
         "history": _history(search.trials, state.metric),
         "warm_start": _warm_start(state),
         "command": command_of(options, state.run.settings.get("data"), state.dataset.task),
@@ -98,7 +101,12 @@ def holdout_record(
 
 
 def _out_of_fold(
-    model: FinalModel, state: FitState, search: Search, selection: Selection, deadline: Deadline
+    model: FinalModel,
+    state: FitState,
+    search: Search,
+    selection: Selection,
+    blended: np.ndarray,
+    deadline: Deadline,
 ) -> dict[str, Any]:
     places = np.arange(len(state.splits.evaluated))
     if len(places) > _MAX_ROWS:
@@ -106,8 +114,7 @@ def _out_of_fold(
     rows = state.splits.evaluated[places]
     y, weights = state.targets(rows)
     groups = None if state.dataset.groups is None else state.dataset.groups[rows]
-    members = [search.out_of_fold(search.trials[number])[places] for number in selection.weights]
-    blended = blend(members, list(selection.weights.values()))
+    blended = blended[places]
     if model.calibrator is not None:
         blended = model.calibrator.apply(blended)
     others = _compared_trials(search)

@@ -44,7 +44,7 @@ def outcome_facts(
     state: FitState,
     search: Search,
     selection: Selection,
-    out_of_fold: Mapping[int, np.ndarray],
+    blended: np.ndarray,
     clock: Budget,
     options: Mapping[str, Any],
     holdout: tuple[np.ndarray, np.ndarray] | None = None,
@@ -61,8 +61,8 @@ def outcome_facts(
         Search with its trials.
     selection : Selection
         The ensemble, by trial number.
-    out_of_fold : mapping of int to ndarray
-        Out-of-fold predictions of its members over the evaluated rows.
+    blended : ndarray
+        Its out-of-fold predictions over the evaluated rows.
     clock : Budget
         Budget, with the elapsed and the remaining time.
     options : mapping
@@ -80,9 +80,9 @@ def outcome_facts(
     """
     shown = shown_options(options)
     facts = {
-        "report": report_record(model, state, search, selection, shown, _limit(clock)),
+        "report": report_record(model, state, search, selection, blended, shown, _limit(clock)),
         **holdout_facts(model, state, holdout, _limit(clock)),
-        **reliability_facts(state, model, selection, out_of_fold),
+        **reliability_facts(state, model, blended),
         **column_facts(state.dataset.task),
         **fit_facts(state, search, selection, clock, options),
     }

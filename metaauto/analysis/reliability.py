@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from metaauto.ensemble import Selection, blend, quick_decision
+from metaauto.ensemble import quick_decision
 from metaauto.fit_state import FitState
 from metaauto.model import FinalModel
 from metaauto.task import Role, Task
@@ -19,12 +18,7 @@ __all__ = ["column_facts", "reliability_facts"]
 _MAX_COLUMNS = 50
 
 
-def reliability_facts(
-    state: FitState,
-    model: FinalModel,
-    selection: Selection,
-    out_of_fold: Mapping[int, np.ndarray],
-) -> dict[str, Any]:
+def reliability_facts(state: FitState, model: FinalModel, blended: np.ndarray) -> dict[str, Any]:
     """Return fold scores and class recalls of the ensemble's out-of-fold predictions, JSON-ready.
 
     Parameters
@@ -33,10 +27,8 @@ def reliability_facts(
         State of the fit.
     model : FinalModel
         The model, for its decision rule.
-    selection : Selection
-        The ensemble, by trial number.
-    out_of_fold : mapping of int to ndarray
-        Out-of-fold predictions of its members over the evaluated rows.
+    blended : ndarray
+        Out-of-fold predictions of the ensemble over the evaluated rows.
 
     Returns
     -------
@@ -46,7 +38,6 @@ def reliability_facts(
     """
     rows, metric = state.splits.evaluated, state.metric
     y, weights = state.targets(rows)
-    blended = blend([out_of_fold[n] for n in selection.weights], list(selection.weights.values()))
     decision = quick_decision(blended, y, metric, weights) if metric.needs == "labels" else None
 
     def score(chosen: np.ndarray) -> float:

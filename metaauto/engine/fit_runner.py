@@ -33,7 +33,7 @@ from metaauto.engine.setup import (
     prepare_workers,
     worker_setup,
 )
-from metaauto.ensemble import AnytimeEnsemble, Selection
+from metaauto.ensemble import AnytimeEnsemble, Selection, blend
 from metaauto.errors import KnowledgeError, MetaautoError, NoModelFitted, RunError, WorkerError
 from metaauto.events import Event
 from metaauto.fit_state import FitState
@@ -389,16 +389,17 @@ class FitRunner:
             weights = selection.weights.items()
             members = [replace(packing.members[n], weight=float(w)) for n, w in weights]
             trials, options = search.trials, self.options.to_json()
-            out_of_fold = {n: np.asarray(search.out_of_fold(trials[n])) for n in selection.weights}
+            blended = blend(
+                (np.asarray(search.out_of_fold(trials[n])) for n in selection.weights),
+                list(selection.weights.values()),
+            )
             model = assemble_model(
                 state.dataset,
                 state.metric,
                 members,
-                selection,
-                out_of_fold,
+                blended,
                 state.splits.evaluated,
                 build_leaderboard(trials, selection, state.metric),
-                {},
                 self.options.seed,
                 self.deadline(0.6),
             )
@@ -406,7 +407,7 @@ class FitRunner:
             holdout = packing.predicted_holdout(model, list(selection.weights), parts)
             model.facts.update(
                 outcome_facts(
-                    model, state, search, selection, out_of_fold, self.clock, options, holdout
+                    model, state, search, selection, blended, self.clock, options, holdout
                 )
             )
         self.recorder(state).record_result(result_facts(model))

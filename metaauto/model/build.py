@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,6 @@ from metaauto.ensemble import (
     Calibrator,
     Decision,
     Selection,
-    blend,
     fit_calibrator,
     fit_decision,
 )
@@ -51,11 +50,9 @@ def assemble_model(
     dataset: Dataset,
     metric: Metric,
     members: list[Member],
-    selection: Selection,
-    out_of_fold: Mapping[int, np.ndarray],
+    blended: np.ndarray,
     evaluated: np.ndarray,
     leaderboard: list[dict[str, Any]],
-    facts: dict[str, Any],
     seed: int,
     deadline: Deadline = NO_LIMIT,
 ) -> FinalModel:
@@ -69,14 +66,12 @@ def assemble_model(
         Metric for the decision rule.
     members : list of Member
         The ensemble, from `pack_members`.
-    selection : Selection
-        Weights by trial number.
-    out_of_fold : mapping of int to ndarray
-        Out-of-fold predictions of the members over the evaluated rows.
+    blended : ndarray
+        Out-of-fold predictions of the ensemble over the evaluated rows.
     evaluated : ndarray
         Indices of these rows.
-    leaderboard, facts
-        Leaderboard and facts of the model.
+    leaderboard : list of dict
+        Leaderboard of the model.
     seed : int
         Seed of the cross-validation of calibration and decision rule.
     deadline : Deadline
@@ -84,7 +79,6 @@ def assemble_model(
     """
     y = dataset.y[evaluated]
     weights = None if dataset.weights is None else dataset.weights[evaluated]
-    blended = blend([out_of_fold[n] for n in selection.weights], list(selection.weights.values()))
     calibrator, decision = _tuned(dataset.task, metric, blended, y, weights, seed, deadline)
     fallback = None
     if not dataset.task.is_classification:
@@ -97,7 +91,6 @@ def assemble_model(
         calibrator=calibrator,
         decision=decision,
         leaderboard=leaderboard,
-        facts=facts,
         fallback=fallback,
     )
 
