@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from metaauto.api import Recommendation, Strategy
 from metaauto.builtin.strategies import STRATEGIES
 from metaauto.testing import StrategyContract, make_strategy_input
 from metaauto.warmstart import DefaultPortfolio, KnowledgeStrategy
@@ -17,6 +18,20 @@ class TestPortfolio(StrategyContract):
 
 class TestRandom(StrategyContract):
     strategy = FOUND["random"]
+
+
+class OnlyRecommends:
+    def __init__(self, given) -> None:
+        self._left = [given.space.default("lda")] if "lda" in given.space.models else []
+
+    def recommend(self, seconds):
+        if not self._left or seconds <= 0:
+            return None
+        return Recommendation(self._left.pop(), "mine", "the only one")
+
+
+class TestOptionalMethodsMayBeAbsent(StrategyContract):
+    strategy = Strategy("mine", OnlyRecommends)
 
 
 def test_random_ends_after_eight_draws_that_know_nothing_of_other_tables():

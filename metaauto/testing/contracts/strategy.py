@@ -79,16 +79,17 @@ class StrategyContract:
         if warm is None:
             return
         unseen = Configuration("unseen_model", {"x": 1})
-        warm.observe(Observation(unseen, 0.5, 1.0))
-        warm.observe(Observation(unseen, None, 0.0, 0.0))
+        _tell(warm, "observe", Observation(unseen, 0.5, 1.0))
+        _tell(warm, "observe", Observation(unseen, None, 0.0, 0.0))
         for number in range(20):
             recommendation = warm.recommend(math.inf)
             if number == 3:
-                warm.inform(Metafeatures({"simple.log_rows": math.nan}))
+                _tell(warm, "inform", Metafeatures({"simple.log_rows": math.nan}))
             if recommendation is None:
                 break
             loss = None if number % 3 == 0 else 1.0 / (1 + number)
-            warm.observe(Observation(recommendation.configuration, loss, 0.1 * number, 0.5))
+            result = Observation(recommendation.configuration, loss, 0.1 * number, 0.5)
+            _tell(warm, "observe", result)
 
     def test_no_recommendation_without_time(self) -> None:
         """``recommend(0)`` returns None."""
@@ -194,5 +195,11 @@ def _observed(warm: WarmStart | None, count: int) -> Sequence[str]:
             break
         keys.append(recommendation.configuration.key)
         loss = 0.1 + 0.01 * (len(keys) * 7 % 5)
-        warm.observe(Observation(recommendation.configuration, loss, 0.2))
+        _tell(warm, "observe", Observation(recommendation.configuration, loss, 0.2))
     return keys
+
+
+def _tell(warm: WarmStart, method: str, value: object) -> None:
+    """Call an optional method of a warm start."""
+    if (call := getattr(warm, method, None)) is not None:
+        call(value)
