@@ -6,14 +6,20 @@ import csv
 import io
 import logging
 import re
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from metaauto.api import ReadError
+from metaauto.builtin.readers.delimiter import (
+    NUMBER,
+    any_field_size,
+    delimiter_of,
+    delimiters_in,
+    other_delimiter,
+    rows_of,
+)
 from metaauto.builtin.readers.text import read_text
 
 __all__ = ["read_delimited"]
@@ -29,22 +35,16 @@ DECIMALS = 10
 MISSING = ("?",)
 """Words that are no evidence about the header, besides the empty one."""
 
-_RARE_MARKS = "^~¦§¬"
-"""Marks that hardly occur within text."""
-_COMMON_MARKS = "_-.+'\"()[]{}<>"
-"""Marks within names, numbers and dates, which are no delimiters."""
 _HEADER_LENGTH = 16_000_000
 _BLOCK = 1_000_000
 """Bytes parsed at a time."""
 _WIDE = 1000
 _WITH_COMMA = re.compile(r"^(\s*[+-]?\d*),(\d+(?:[eE][+-]?\d+)?\s*)$")
-_FIELD_SIZE_LIMIT = threading.Lock()
 # The first line by which a file tells Excel its delimiter.
 _SEP = re.compile(r'"?sep=([^\w\s]|[ \t])"?\r?\n(?=\s*\S)', re.IGNORECASE)
 _POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 _DECIMAL = re.compile(r"[+-]?\d*[.,]\d+([eE][+-]?\d+)?")
-_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -64,17 +64,6 @@ class Layout:
     def single(self) -> bool:
         """Whether there is one field per line, so that a blank line is a row without a value."""
         return self.width == 1 and not self.row_names and not self.trailing
-
-
-@contextmanager
-def _any_field_size() -> Iterator[None]:
-    """Lift the limit of `csv` on the size of a field, which is a setting of the process."""
-    with _FIELD_SIZE_LIMIT:
-        limit = csv.field_size_limit(2**31 - 1)  # the largest C long on Windows
-        try:
-            yield
-        finally:
-            csv.field_size_limit(limit)
 
 
 def read_delimited(source: str, columns: Sequence[str] = ()) -> Any:
@@ -119,7 +108,7 @@ def read_delimited(source: str, columns: Sequence[str] = ()) -> Any:
     return frame
 
 
-@_any_field_size()
+@any_field_size()
 def _names(text: str, layout: Layout) -> tuple[list[str], int]:
     """Return the names of all columns, and the position of the first row of values."""
     if not layout.header:
@@ -177,7 +166,7 @@ def _parsed(body: str, names: list[str], layout: Layout, source: str) -> Any:
         ) from error
 
 
-@_any_field_size()
+@any_field_size()
 def _parsed_by_row(body: str, names: list[str], layout: Layout) -> Any:
     """Parse a table of more columns than rows, which is slow in Arrow and in pandas."""
     import numpy as np
@@ -240,13 +229,13 @@ def sniff(text: str, source: str, columns: Sequence[str] = ()) -> Layout:
     lines = _head(text, start)
     # Comments and titles have other delimiters, or none.
     whole = lines[_leading(lines, lambda line: line.startswith("#")) :] or lines
-    table = whole[_leading(whole, lambda line: not _delimiters_in(line, source)) :] or whole
-    delimiter = declared[1] if declared else _delimiter(table, source)
+    table = whole[_leading(whole, lambda line: not delimiters_in(line, source)) :] or whole
+    delimiter = declared[1] if declared else delimiter_of(table, source)
     # The first line is a title, or has another delimiter.
     if not declared and (not delimiter or len(table) < len(whole)):
-        delimiter = _other_delimiter(whole) or delimiter or ","
-    rows = [row for row in _rows(lines, delimiter) if row]
-    above = _lines_above(rows, len(_rows(table[:1], delimiter)[0]), columns)
+        delimiter = other_delimiter(whole) or delimiter or ","
+    rows = [row for row in rows_of(lines, delimiter) if row]
+    above = _lines_above(rows, len(rows_of(table[:1], delimiter)[0]), columns)
     if above:
         logger.warning("%r: skipped %d comment or title lines above the header", source, above)
         rows = rows[above:]
@@ -292,7 +281,7 @@ def _lines_above(rows: list[list[str]], width: int, columns: Sequence[str]) -> i
 def _is_title(row: list[str]) -> bool:
     """Return whether a row has words in one field at most."""
     filled = [cell for cell in row if cell]
-    return len(filled) < 2 and not any(map(_NUMBER.fullmatch, filled))
+    return len(filled) < 2 and not any(map(NUMBER.fullmatch, filled))
 
 
 def _after_lines(text: str, start: int, count: int) -> int:
@@ -322,74 +311,13 @@ def _head(text: str, start: int = 0) -> list[str]:
     return lines
 
 
-@_any_field_size()
-def _rows(lines: list[str], delimiter: str) -> list[list[str]]:
-    if delimiter == " ":
-        return [line.split() for line in lines]
-    return list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
-
-
-def _candidates(source: str) -> str:
-    """Return the possible delimiters."""
-    # Spaces also occur within text: all lines must agree, and the suffix must not be .csv.
-    blanks = re.search(r"(^-|\.txt|\.dat|\.data)(\.\w+)?$", source.lower()) is not None
-    return ",;\t|" + " " * blanks
-
-
-def _delimiters_in(line: str, source: str) -> set[str]:
-    """Return the possible delimiters outside the quotes of a line."""
-    return set(re.sub('"[^"]*"', "", line.strip())) & set(_candidates(source))
-
-
-def _delimiter(lines: list[str], source: str) -> str:
-    """Return the delimiter for which most lines have as many fields as the first line, > 1.
-
-    Without one, return the delimiter for which most lines have one more, else an empty text.
-    """
-    best, delimiter = (False, 0.0, 0), ""
-    for candidate in _candidates(source):
-        widths = [len(row) for row in _rows(lines, candidate)]
-        mode = max(set(widths), key=widths.count)
-        if mode < 2 or widths[0] < mode - 1:
-            continue
-        agreement = sum(width == mode for width in widths) / len(widths)
-        if candidate == " " and (agreement < 1.0 or best[1] > 0.5):
-            continue
-        score = (widths[0] == mode, round(agreement, 1), mode)
-        if score > best:
-            best, delimiter = score, candidate
-    return delimiter
-
-
-def _other_delimiter(lines: list[str]) -> str:
-    """Return another mark that splits all lines into as many fields, empty if there is none.
-
-    Most marks also occur within text; they are delimiters where a column of numbers has a name.
-    """
-    found = []
-    for mark in set(lines[0]) - set(_COMMON_MARKS):
-        if mark.isalnum() or mark.isspace() or not mark.isprintable():
-            continue
-        names, *rows = _rows(lines, mark)
-        if not rows or len(names) < 2 or any(len(row) != len(names) for row in rows):
-            continue
-        numbers = [
-            2 * sum(bool(_NUMBER.fullmatch(cell.strip())) for cell in column) > len(rows)
-            for column in zip(*rows, strict=True)
-        ]
-        are_names = all(names) and not any(map(_NUMBER.fullmatch, names))
-        if mark in _RARE_MARKS or (are_names and any(numbers)):
-            found.append((len(names), mark))
-    return max(found, default=(0, ""))[1]
-
-
 def _has_header(first: list[str], body: list[list[str]], expected: Sequence[str] = ()) -> bool:
     """Return whether the first line contains column names rather than values."""
     names = [cell.strip() for cell in first]
     found = [name for name in expected if name in names]
-    if found and (len(found) == len(expected) or not all(map(_NUMBER.fullmatch, found))):
+    if found and (len(found) == len(expected) or not all(map(NUMBER.fullmatch, found))):
         return True
-    numeric = [bool(_NUMBER.fullmatch(name)) for name in names]
+    numeric = [bool(NUMBER.fullmatch(name)) for name in names]
     if not body or not any(numeric):
         return True
     if all(name.isdigit() for name in names):
@@ -407,7 +335,7 @@ def _has_header(first: list[str], body: list[list[str]], expected: Sequence[str]
 
 def _differs(names: list[str], numeric: list[bool], cells: list[list[str]]) -> bool:
     """Return whether the first line differs in kind from the cells of its columns."""
-    numbers = [sum(bool(_NUMBER.fullmatch(cell)) for cell in column) for column in cells]
+    numbers = [sum(bool(NUMBER.fullmatch(cell)) for cell in column) for column in cells]
     words = [
         (name, column, count)
         for i, (name, number, column, count) in enumerate(
@@ -437,7 +365,7 @@ def _differs(names: list[str], numeric: list[bool], cells: list[list[str]]) -> b
     return bool(words) and bool(decimals) and all(decimals)
 
 
-@_any_field_size()
+@any_field_size()
 def _check_widths(text: str, layout: Layout, source: str) -> None:
     if layout.delimiter == " ":
         return
@@ -490,7 +418,7 @@ def _check_expected(text: str, layout: Layout, source: str, missing: Sequence[st
     """Raise an error if expected columns are missing because the first line contains values."""
     if not missing:
         return
-    first = next(row for row in _rows(_head(text), layout.delimiter) if row)
+    first = next(row for row in rows_of(_head(text), layout.delimiter) if row)
     raise ReadError(
         f"{source!r} has no column {missing[0]!r}: its first line, {', '.join(first)[:100]!r}, "
         "was read as values, not as a header.",
