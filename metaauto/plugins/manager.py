@@ -139,7 +139,8 @@ class LoadedPlugins:
             if implementation is None or hook not in plugin.hooks:
                 continue
             try:
-                manager = _manager_of_hook(plugin.name, implementation, hook)
+                manager = _new_manager()
+                _add_hook(manager, implementation, hook)
                 getattr(manager.hook, hook)(**arguments)
             except Exception as error:
                 _fail(
@@ -315,18 +316,23 @@ def _import_file(name: str, file: Path) -> ModuleType:
     return module
 
 
-def _manager_of_hook(plugin: str, implementation: Any, hook: str) -> pluggy.PluginManager:
-    """Return a manager with one hook of one plugin, so that its errors affect nothing else."""
+def _new_manager() -> pluggy.PluginManager:
+    """Return a manager for one plugin, so that its errors do not affect other plugins."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    manager.register(SimpleNamespace(**{hook: getattr(implementation, hook)}), plugin)
     return manager
+
+
+def _add_hook(manager: pluggy.PluginManager, implementation: Any, hook: str) -> None:
+    """Add one hook of a plugin; a hook that is refused does not affect its others."""
+    manager.register(SimpleNamespace(**{hook: getattr(implementation, hook)}), hook)
 
 
 def _collect(plugin: Plugin, implementation: Any, settings: PluginSettings) -> list[Registered]:
     """Call the register hooks of one plugin; a hook that fails loses its own registrations."""
     known = sorted(n for n in vars(hookspecs) if n.startswith(("register_", "trial_", "fit_")))
     entries: list[Registered] = []
+    manager = _new_manager()
     for hook in hookspecs.hooks_of(implementation):
         if hook not in known:
             near = difflib.get_close_matches(hook, known, n=1)
@@ -334,10 +340,10 @@ def _collect(plugin: Plugin, implementation: Any, settings: PluginSettings) -> l
             _fail(plugin, f"implements an unknown hook {hook!r}.{suggestion}", settings)
             continue
         try:
-            manager = _manager_of_hook(plugin.name, implementation, hook)
+            _add_hook(manager, implementation, hook)
         except (pluggy.PluginValidationError, ValueError, TypeError) as error:
-            # pluggy's message also names the plugin and has several lines.
-            lines = str(error).removeprefix(f"Plugin {plugin.name!r} for ").splitlines()
+            # pluggy's message begins with a name and has several lines.
+            lines = str(error).removeprefix(f"Plugin {hook!r} for ").splitlines()
             _fail(plugin, f"hook signature mismatch: {'; '.join(lines)}", settings, error)
             continue
         plugin.hooks.append(hook)
