@@ -12,7 +12,7 @@ from metaauto.analysis.fit_record import shown_options
 from metaauto.errors import ReadError, RunError
 from metaauto.metrics import METRICS
 from metaauto.model.manifest import scored_class_of
-from metaauto.model.manifest_schema import Interval, Number, type_problem
+from metaauto.model.manifest_schema import Facts, Number, type_problem
 from metaauto.model.save import read_manifest
 from metaauto.run import MARKER, RunRecord, read_run
 
@@ -155,15 +155,7 @@ class _Trial:
 
 
 @dataclass
-class _Result:
-    score: Number = None
-    single_score: Number = None
-    baseline_score: Number = None
-    holdout_score: Number = None
-    interval: Interval | None = None
-    holdout_interval: Interval | None = None
-    greater_is_better: bool = True
-    seconds: Number = None
+class _Result(Facts):
     members: dict[str, float] = field(default_factory=dict)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, Union
 
 from metaauto.errors import ModelFileError
 
-__all__ = ["Interval", "Number", "check_manifest", "type_problem"]
+__all__ = ["Facts", "Number", "check_manifest", "type_problem"]
 
 Number = float | None
 Texts = list[str] | None
@@ -102,9 +102,7 @@ class _LeaderboardRow:
 
 
 @dataclass
-class Interval:
-    """An interval of a score."""
-
+class _Interval:
     low: float
     high: float
     level: float
@@ -174,15 +172,17 @@ class _Options:
 
 
 @dataclass
-class _Facts:
+class Facts:
+    """The facts of a fit."""
+
     score: Number = None
     single_score: Number = None
     baseline_score: Number = None
     greater_is_better: bool = True
-    interval: Interval | None = None
+    interval: _Interval | None = None
     holdout_score: Number = None
     holdout_rows: int | None = None
-    holdout_interval: Interval | None = None
+    holdout_interval: _Interval | None = None
     holdout: _Scored | None = None
     notes: Texts = None
     findings: Texts = None
@@ -218,7 +218,7 @@ class _Manifest:
     metric: str
     members: list[_Member]
     leaderboard: list[_LeaderboardRow]
-    facts: _Facts
+    facts: Facts
     classes: list[str | float | bool] | None = None
     calibrator: _Rule | None = None
     decision: _Rule | None = None
