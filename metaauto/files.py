@@ -22,6 +22,7 @@ from typing import IO, Any
 __all__ = [
     "LOCK",
     "PREFIX",
+    "SQLITE_JOURNALS",
     "TemporaryFolder",
     "lock_folder",
     "partial_file",
@@ -34,6 +35,7 @@ __all__ = [
 
 PREFIX = "metaauto-"
 LOCK = "in-use.lock"
+SQLITE_JOURNALS = ("-wal", "-shm", "-journal")
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
@@ -93,7 +95,7 @@ def partial_file(path: Path) -> Iterator[Path]:
 
 
 def _remove_with_journals(file: Path) -> None:
-    for suffix in ("", "-wal", "-shm", "-journal"):
+    for suffix in ("", *SQLITE_JOURNALS):
         file.with_name(file.name + suffix).unlink(missing_ok=True)
 
 

@@ -9,13 +9,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from metaauto.errors import KnowledgeError
-from metaauto.files import partial_file
+from metaauto.files import SQLITE_JOURNALS, partial_file
 from metaauto.knowledge import schema
 
 __all__ = ["connect", "create_file", "store_errors", "transaction"]
 
 _MAGIC = b"SQLite format 3\0"
-_JOURNALS = ("-wal", "-shm")
 _CAUSES = (
     ("locked", "is being written by another process", "Try again when that process has finished."),
     ("busy", "is being written by another process", "Try again when that process has finished."),
@@ -129,7 +128,7 @@ def _reading_mode(path: Path) -> str:
     A connection that may only read leaves them behind. If there is a journal already, it belongs
     to a writer, or has to be kept.
     """
-    journals = (path.with_name(path.name + suffix) for suffix in (*_JOURNALS, "-journal"))
+    journals = (path.with_name(path.name + suffix) for suffix in SQLITE_JOURNALS)
     is_writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
     return "rw" if is_writable and not any(journal.exists() for journal in journals) else "ro"
 
