@@ -124,6 +124,11 @@ class WarmStart(ABC):
     def observe(self, observation: Observation) -> None:  # noqa: B027
         """Receive the result of a finished trial from any source."""
 
+    @property
+    def uses_metafeatures(self) -> bool:
+        """Whether `inform` has an effect, so that the metafeatures have to be computed."""
+        return type(self).inform is not WarmStart.inform
+
     def summary(self) -> WarmStartSummary:
         """Return what is known of other datasets."""
         return WarmStartSummary()

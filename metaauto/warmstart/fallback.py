@@ -53,6 +53,14 @@ class FallbackWarmStart(WarmStart):
         if self._started is None and self._fallback is None:
             self._fallback = fallback()
 
+    @property
+    def uses_metafeatures(self) -> bool:
+        """Whether the warm start in use receives metafeatures."""
+        current = self._started if self._fallback is None else self._fallback
+        if isinstance(current, WarmStart):
+            return current.uses_metafeatures
+        return hasattr(current, "inform")
+
     def inform(self, metafeatures: Metafeatures) -> None:
         """Pass the metafeatures on."""
         self._metafeatures = metafeatures

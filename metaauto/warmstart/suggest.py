@@ -183,8 +183,10 @@ def suggest(
     Suggestion
     """
     folds = len(splits.folds)
-    extractors = space.registry.metafeatures()
-    strategy.inform(describe(dataset, extractors, seconds=describe_seconds, seed=seed))
+    # Computing them takes about a second.
+    if strategy.uses_metafeatures:
+        extractors = space.registry.metafeatures()
+        strategy.inform(describe(dataset, extractors, seconds=describe_seconds, seed=seed))
     known = strategy.summary()
     is_known = known.configurations > 0
     return Suggestion(

@@ -117,6 +117,24 @@ def test_without_knowledge_the_defaults_come_first(registry, dataset) -> None:
         assert found.configurations[0].changes == {}
 
 
+def test_a_table_is_described_for_whom_it_makes_a_difference(
+    tmp_path, registry, dataset, monkeypatch
+) -> None:
+    told = []
+
+    def describing(*_, **__):
+        told.append("described")
+        return Metafeatures({})
+
+    monkeypatch.setattr("metaauto.warmstart.suggest.describe", describing)
+    store = make_store(tmp_path / "k.db")
+    assert suggest(dataset, registry, knowledge=store, strategy="portfolio").configurations
+    assert suggest(dataset, registry, knowledge=False).configurations
+    assert told == []
+    assert suggest(dataset, registry, knowledge=store).configurations
+    assert told == ["described"]
+
+
 def test_strategies_receive_the_metafeatures(tmp_path, registry, dataset, monkeypatch) -> None:
     described = Metafeatures({"simple.log_rows": 3.0})
     monkeypatch.setattr("metaauto.warmstart.suggest.describe", lambda *_, **__: described)
