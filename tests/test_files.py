@@ -121,6 +121,7 @@ def test_the_part_of_a_running_process_is_kept(tmp_path):
     with replacing(path) as first:
         with replacing(path) as second:
             second.write_text("second")
+        assert first.exists()
         first.write_text("first")
     assert path.read_text() == "first"
     assert parts(tmp_path) == []

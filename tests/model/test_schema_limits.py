@@ -58,6 +58,17 @@ def test_check_schema_counts_followed_references(widths, limit):
                 check_schema(json.dumps(nested(widths)))
 
 
+@given(widths=st.lists(st.integers(1, 6), max_size=6))
+def test_check_schema_counts_every_node_once(widths):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schema_limits, "MAX_REPEATS", 0)
+        patch.setattr(schema_limits, "FREE_NODES", followed(widths))
+        check_schema(json.dumps(nested(widths)))
+        patch.setattr(schema_limits, "FREE_NODES", followed(widths) - 1)
+        with pytest.raises(ModelFileError, match="references repeat"):
+            check_schema(json.dumps(nested(widths)))
+
+
 def test_load_estimator_nested_references():
     data = skops_bytes(nested([10] * 11))
     assert len(data) < 5_000
