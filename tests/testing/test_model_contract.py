@@ -23,22 +23,6 @@ def bayes(values, context):
     return GaussianNB()
 
 
-class TestAnHonestModel(ModelContract):
-    model = Model(
-        "honest",
-        bayes,
-        space={"kind": Choice(("a", "b")), "x": Float(0.1, 10, 1.0, log=True)},
-        tasks=CLASSES,
-        tags=Tags(accepts_sample_weight=True),
-        portfolio=({"kind": "b"},),
-    )
-    rows = 60
-    draws = 1
-
-    def test_imports_no_heavy_library(self):
-        pytest.skip("this test module imports scikit-learn")
-
-
 class Raw(GaussianNB):
     """Takes typed frames."""
 
@@ -52,31 +36,100 @@ class Raw(GaussianNB):
         return super().predict_proba(self._numbers(X))
 
 
-class TestAModelOfTypedFrames(ModelContract):
-    model = Model(
-        "raw",
-        lambda values, context: Raw(),
-        tasks=CLASSES,
-        tags=Tags(accepts_dataframe=True, accepts_nan=True, accepts_categories=True),
-        trusted=(f"{__name__}.Raw",),
-    )
-    rows = 60
-
-    def test_imports_no_heavy_library(self):
-        pytest.skip("this test module imports scikit-learn")
-
-    def test_is_saved_and_loaded(self):
-        pytest.skip("this test module cannot be imported by name")
-
-    def test_model_file_predicts_in_a_new_process(self):
-        pytest.skip("this test module cannot be imported by name")
-
-
 def contract(build=bayes, fit=None, **settings):
     settings.setdefault("tasks", CLASSES)
     checks = ModelContract()
     checks.model = Model("broken", build, fit=fit, **settings)
     return checks
+
+
+@pytest.mark.parametrize(
+    ("tags", "left_out"),
+    [
+        (
+            Tags(),
+            {
+                *("test_missing_values", "test_category_codes", "test_sparse_rows"),
+                *("test_sparse_rows_with_category_codes", "test_weights_matter"),
+                *("test_rows_of_weight_zero", "test_deadline_is_kept"),
+                *("test_deadline_that_has_passed", "test_validation_part_is_used"),
+            },
+        ),
+        (
+            Tags(
+                accepts_nan=True,
+                accepts_categories=True,
+                accepts_sparse=True,
+                accepts_sample_weight=True,
+                keeps_deadline=True,
+                uses_early_stopping=True,
+            ),
+            set(),
+        ),
+        (
+            Tags(
+                accepts_dataframe=True,
+                accepts_nan=True,
+                accepts_categories=True,
+                accepts_sample_weight=True,
+                keeps_deadline=True,
+                uses_early_stopping=True,
+            ),
+            {
+                *("test_one_column", "test_constant_column", "test_missing_values"),
+                *("test_category_codes", "test_sparse_rows"),
+                "test_sparse_rows_with_category_codes",
+            },
+        ),
+    ],
+    ids=["no tags", "all tags", "typed frames"],
+)
+def test_checks_that_do_not_apply_are_left_out(tags, left_out):
+    class Checks(ModelContract):
+        model = Model("some", bayes, tasks=CLASSES, tags=tags)
+
+    assert set(Checks.left_out) == left_out
+    checks = {name for name in dir(Checks) if name.startswith("test_")}
+    assert {name for name in checks if getattr(Checks, name) is None} == left_out
+
+
+def test_checks_for_many_classes_depend_on_the_limits_of_the_model():
+    class Few(ModelContract):
+        model = Model("few", bayes, tasks=CLASSES, max_classes=3)
+
+    class Two(ModelContract):
+        model = Model("two", bayes, tasks=("binary",))
+
+    classes = {"test_many_classes", "test_class_absent_from_the_training_part"}
+    assert classes & set(Few.left_out) == {"test_many_classes"}
+    assert classes & set(Two.left_out) == classes
+
+
+def test_another_model_in_a_subclass_has_its_own_checks():
+    class Plain(ModelContract):
+        model = Model("plain", bayes, tasks=CLASSES)
+
+        def test_weights_matter(self):
+            """A check of the subclass itself."""
+
+    class Weighted(Plain):
+        model = Model("weighted", bayes, tasks=CLASSES, tags=Tags(accepts_sample_weight=True))
+
+    assert Plain.test_rows_of_weight_zero is None
+    assert Plain.test_weights_matter is not None
+    assert Weighted.test_rows_of_weight_zero is ModelContract.test_rows_of_weight_zero
+    assert Weighted.test_weights_matter is Plain.test_weights_matter
+
+
+def test_models_of_typed_frames_keep_the_contract():
+    checks = contract(
+        lambda values, context: Raw(),
+        tags=Tags(accepts_dataframe=True, accepts_nan=True, accepts_categories=True),
+    )
+    for kind in CLASSES:
+        checks.test_fits_and_predicts(kind)
+        checks.test_one_row_predicts_as_in_a_batch(kind)
+    checks.test_class_absent_from_the_training_part()
 
 
 def fitted_with(act):

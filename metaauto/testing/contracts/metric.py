@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 
 from metaauto.metrics import Metric
+from metaauto.testing.applicable import Contract, only_if
 from metaauto.testing.global_state import unchanged_global_state
 
 __all__ = ["MetricContract"]
 
 
-class MetricContract:
+class MetricContract(Contract):
     """Contract tests of a metric.
 
     Subclass it in a test module, under a name that starts with ``Test``, and set `metric`.
+    The check of weights is not collected for metrics without ``weighted``.
 
     Attributes
     ----------
@@ -37,6 +39,7 @@ class MetricContract:
     ...     metric = Metric("hits", ("binary", "multiclass"), "labels", hits)
     """
 
+    component_attribute = "metric"
     metric: Metric
     tolerance: float = 1e-6
 
@@ -94,10 +97,9 @@ class MetricContract:
         shuffled = self.metric.score(y[order], prediction[order])
         assert shuffled == pytest.approx(self.metric.score(y, prediction), rel=1e-9)
 
+    @only_if(lambda metric: metric.weighted)
     def test_weights_equal_repeated_rows(self, kind: str) -> None:
         """An integer weight in ``weighted`` metrics equals repeating the row."""
-        if not self.metric.weighted:
-            pytest.skip("not weighted")
         y, prediction = self.blend(kind, 0.7)
         weight = np.random.default_rng(2).integers(1, 5, len(y)).astype(float)
         repeated = np.repeat(np.arange(len(y)), weight.astype(int))

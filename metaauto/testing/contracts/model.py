@@ -11,10 +11,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import pytest
 
 from metaauto.components import Model
 from metaauto.plugins.registry import Registry
+from metaauto.testing.applicable import Contract, only_if
 from metaauto.testing.global_state import heavy_imports_of, unchanged_global_state
 from metaauto.testing.model_file import check_model_file
 from metaauto.testing.problems import (
@@ -30,11 +30,35 @@ from metaauto.testing.sampling import default_values, draw_values, invalid_value
 __all__ = ["ModelContract"]
 
 
-class ModelContract:
+def _tagged(*tags: str) -> Any:
+    """Restrict a check to models with these tags."""
+    return only_if(lambda model: all(getattr(model.tags, tag) for tag in tags))
+
+
+def _of_matrices(*tags: str) -> Any:
+    """Restrict a check to models with these tags that are fitted on matrices."""
+    return only_if(
+        lambda model: (
+            not model.tags.accepts_dataframe and all(getattr(model.tags, tag) for tag in tags)
+        )
+    )
+
+
+def _takes_classes(count: int) -> Any:
+    """Restrict a check to models of as many classes."""
+    return only_if(
+        lambda model: (
+            "multiclass" in model.tasks
+            and (model.max_classes is None or model.max_classes >= count)
+        )
+    )
+
+
+class ModelContract(Contract):
     """Contract tests of a model and its tags.
 
     Subclass it in a test module, under a name that starts with ``Test``, and set `model`. Checks
-    that do not apply to the model's tags, tasks and limits are skipped.
+    that do not apply to the model's tags, tasks and limits are not collected.
 
     Attributes
     ----------
@@ -64,6 +88,7 @@ class ModelContract:
     ...     model = Model("mine", build, tasks=("binary", "multiclass"))
     """
 
+    component_attribute = "model"
     model: Model
     rows: int = 120
     draws: int = 5
@@ -88,12 +113,6 @@ class ModelContract:
     def first_kind(self) -> str:
         """Return the first task of the model."""
         return self.model.tasks[0]
-
-    def need(self, *tags: str) -> None:
-        """Skip the check if the model lacks one of the tags."""
-        for tag in tags:
-            if not getattr(self.model.tags, tag):
-                pytest.skip(f"not tagged {tag}")
 
     def fitted(self, problem: Problem) -> Any:
         """Fit the default configuration."""
@@ -154,16 +173,14 @@ class ModelContract:
 
     # -- difficult rows -----------------------------------------------------------------------
 
+    @_of_matrices()
     def test_one_column(self, kind: str) -> None:
         """Tables with one column are accepted."""
-        if self.model.tags.accepts_dataframe:
-            pytest.skip("requires typed frames")
         self.fits(self.problem(kind, n_features=1))
 
+    @_of_matrices()
     def test_constant_column(self, kind: str) -> None:
         """Constant columns are accepted."""
-        if self.model.tags.accepts_dataframe:
-            pytest.skip("requires typed frames")
 
         def with_constant(X: Any) -> Any:
             X = X.copy()
@@ -176,11 +193,9 @@ class ModelContract:
         """Six training rows are accepted."""
         self.fits(self.problem(kind, n_rows=6, n_features=3))
 
+    @_of_matrices("accepts_nan")
     def test_missing_values(self, kind: str) -> None:
         """Models tagged ``accepts_nan`` accept NaN, also in columns without NaN in training."""
-        self.need("accepts_nan")
-        if self.model.tags.accepts_dataframe:
-            pytest.skip("requires typed frames")
         random = np.random.default_rng(1)
 
         def with_missing(X: Any) -> Any:
@@ -192,11 +207,9 @@ class ModelContract:
         self.fits(problem.with_columns(with_missing))
         self.fits(replace(problem, X_validation=with_missing(problem.X_validation)))
 
+    @_of_matrices("accepts_categories")
     def test_category_codes(self, kind: str) -> None:
         """Models tagged ``accepts_categories`` accept codes, NaN and -1 for unseen categories."""
-        self.need("accepts_categories")
-        if self.model.tags.accepts_dataframe:
-            pytest.skip("requires typed frames")
         problem = self.problem(kind)
 
         def with_codes(X: Any) -> Any:
@@ -209,11 +222,9 @@ class ModelContract:
         problem.X_validation[:3, 0] = -1.0
         self.fits(problem)
 
+    @_of_matrices("accepts_sparse")
     def test_sparse_rows(self, kind: str) -> None:
         """Models tagged ``accepts_sparse`` accept sparse matrices."""
-        self.need("accepts_sparse")
-        if self.model.tags.accepts_dataframe:
-            pytest.skip("requires typed frames")
         from scipy import sparse
 
         problem = self.problem(kind)
@@ -221,12 +232,9 @@ class ModelContract:
         sparse_prediction = self.fits(problem.with_columns(sparse.csr_matrix))
         assert dense.shape == sparse_prediction.shape
 
+    @_of_matrices("accepts_sparse", "accepts_categories")
     def test_sparse_rows_with_category_codes(self, kind: str) -> None:
         """Sparse matrices with category codes are accepted."""
-        self.need("accepts_sparse")
-        self.need("accepts_categories")
-        if self.model.tags.accepts_dataframe:
-            pytest.skip("requires typed frames")
         from scipy import sparse
 
         def with_codes(X: Any) -> Any:
@@ -241,17 +249,14 @@ class ModelContract:
         sparse_prediction = self.fits(problem.with_columns(sparse.csr_matrix))
         assert dense.shape == sparse_prediction.shape
 
+    @_takes_classes(12)
     def test_many_classes(self) -> None:
         """Twelve classes are accepted unless ``max_classes`` is lower."""
-        limit = self.model.max_classes
-        if "multiclass" not in self.model.tasks or (limit is not None and limit < 12):
-            pytest.skip("no support for twelve classes")
         self.fits(self.problem("multiclass", n_classes=12))
 
+    @_takes_classes(3)
     def test_class_absent_from_the_training_part(self) -> None:
         """``classes_`` contains the training classes; other classes get probability 0."""
-        if "multiclass" not in self.model.tasks:
-            pytest.skip("no support for multiclass")
         problem = self.problem("multiclass")
         kept = np.flatnonzero(problem.y != 1)
         rows = problem.X.iloc[kept] if self.model.tags.accepts_dataframe else problem.X[kept]
@@ -264,9 +269,9 @@ class ModelContract:
 
     # -- tags ---------------------------------------------------------------------------------
 
+    @_tagged("deterministic")
     def test_same_seed_same_model(self, kind: str) -> None:
         """Models tagged ``deterministic`` give the same predictions for the same seed."""
-        self.need("deterministic")
         problem = self.problem(kind)
         first, second = (self.fits(problem, seed=3, seconds=float("inf")) for _ in range(2))
         np.testing.assert_array_equal(first, second)
@@ -281,9 +286,9 @@ class ModelContract:
             alone = predict_with(estimator, problem, one)
             np.testing.assert_allclose(alone[0], batch[row], rtol=1e-3, atol=self.tolerance)
 
+    @_tagged("accepts_sample_weight")
     def test_weights_matter(self, kind: str) -> None:
         """Sample weights change the predictions of models tagged ``accepts_sample_weight``."""
-        self.need("accepts_sample_weight")
         problem = contradictory(self.problem(kind))
         half = len(problem.y) // 2
         means = []
@@ -294,16 +299,16 @@ class ModelContract:
             means.append((predicted if kind == "regression" else predicted[:, -1]).mean())
         assert means[1] > means[0] + 1e-3, f"sample weights have no effect: {means}"
 
+    @_tagged("accepts_sample_weight")
     def test_rows_of_weight_zero(self, kind: str) -> None:
         """Sample weights of zero are accepted."""
-        self.need("accepts_sample_weight")
         problem = self.problem(kind)
         weight = (np.arange(len(problem.y)) % 5 > 0).astype(float)
         self.fits(replace(problem, sample_weight=weight))
 
+    @_tagged("keeps_deadline")
     def test_deadline_is_kept(self, kind: str) -> None:
         """Models tagged ``keeps_deadline`` stop in time and can predict."""
-        self.need("keeps_deadline")
         n_rows = min(self.large_rows, self.model.max_rows or self.large_rows)
         problem = self.problem(kind, n_rows=n_rows, n_features=10)
         began = time.monotonic()
@@ -314,14 +319,14 @@ class ModelContract:
             f"It took {took:.1f} s with a deadline of {self.deadline_seconds} s."
         )
 
+    @_tagged("keeps_deadline")
     def test_deadline_that_has_passed(self, kind: str) -> None:
         """A fit with a deadline in the past returns a model that can predict."""
-        self.need("keeps_deadline")
         self.fits(self.problem(kind), seconds=-1.0)
 
+    @_tagged("uses_early_stopping")
     def test_validation_part_is_used(self, kind: str) -> None:
         """The validation part changes models tagged ``uses_early_stopping``."""
-        self.need("uses_early_stopping")
         problem = self.problem(kind, n_rows=max(self.rows, 300))
         shuffled = np.random.default_rng(0).permutation(problem.y_validation)
         original = self.fits(problem, seconds=60.0)
