@@ -11,6 +11,13 @@ from hypothesis.extra.numpy import arrays
 
 from metaauto.api import MetafeatureInput, Role
 from metaauto.builtin.metafeatures import EXTRACTORS
+from metaauto.testing import MetafeatureContract
+
+for _extractor in EXTRACTORS:
+    _name = f"Test{_extractor.name.title().replace('_', '')}"
+    globals()[_name] = type(
+        _name, (MetafeatureContract,), {"metafeature": _extractor, "__module__": __name__}
+    )
 
 NAMES = {extractor.name: extractor for extractor in EXTRACTORS}
 each = pytest.mark.parametrize("extractor", EXTRACTORS, ids=lambda e: e.name)

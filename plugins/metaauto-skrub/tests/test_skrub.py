@@ -2,36 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import metaauto_skrub
 import numpy as np
 import pandas as pd
 import pytest
 
+from metaauto.api import BuildContext
 from metaauto.plugins.manager import PluginSettings, load_plugins
-from metaauto.testing import PreprocessorContract
+from metaauto.testing import PreprocessorContract, default_values
 
 REGISTRY = load_plugins(PluginSettings(only=(), strict=True), objects=[metaauto_skrub]).registry
 
 
+def step(slot, name):
+    """A preprocessor for one kind of task: the target makes no difference for it."""
+    return replace(REGISTRY.preprocessor(slot, name), tasks=("binary",))
+
+
 class TestMinHash(PreprocessorContract):
-    preprocessor = REGISTRY.preprocessor("categorical", "minhash")
+    preprocessor = step("categorical", "minhash")
 
 
 class TestGap(PreprocessorContract):
-    preprocessor = REGISTRY.preprocessor("categorical", "gap")
+    preprocessor = step("categorical", "gap")
     draws = 2
 
 
 class TestString(PreprocessorContract):
-    preprocessor = REGISTRY.preprocessor("categorical", "string")
+    preprocessor = step("categorical", "string")
 
 
 class TestCalendar(PreprocessorContract):
-    preprocessor = REGISTRY.preprocessor("datetime", "calendar")
+    preprocessor = step("datetime", "calendar")
 
 
 class TestSpelling(PreprocessorContract):
-    preprocessor = REGISTRY.preprocessor("text", "spelling")
+    preprocessor = step("text", "spelling")
+
+
+@pytest.mark.parametrize("name", ["minhash", "gap", "string"])
+def test_the_target_makes_no_difference(name: str) -> None:
+    random = np.random.default_rng(0)
+    codes = random.integers(0, 40, 80)
+    frame = pd.DataFrame({"k": pd.Categorical.from_codes(codes, [f"town {i}" for i in range(40)])})
+    component, fitted = REGISTRY.preprocessor("categorical", name), []
+    for kind, y in (("binary", codes % 2), ("regression", random.normal(size=80))):
+        context = BuildContext(
+            kind=kind, n_rows=80, n_features=1, n_classes=2 * (kind == "binary"), seed=0
+        )
+        transformer = component.build(default_values(component.space), context)
+        fitted.append(transformer.fit_transform(frame, y))
+    np.testing.assert_array_equal(*fitted)
 
 
 @pytest.mark.parametrize("encoder", ["minhash", "string"])
