@@ -11,7 +11,7 @@ from metaauto.components import Deadline
 from metaauto.ensemble import AnytimeEnsemble, Selection, blend, select_ensemble
 from metaauto.ensemble.folds import stratified_folds, stratified_rows
 from metaauto.ensemble.objectives import objective_for
-from metaauto.ensemble.selection import FEW_ROWS
+from metaauto.ensemble.selection import FEW_ROWS, _initial_members
 from metaauto.ensemble.thresholds import quick_loss
 from metaauto.errors import SettingError
 from metaauto.metrics import METRICS, quantile
@@ -508,3 +508,18 @@ def test_discarded_candidates_are_replaced_by_the_best_of_the_others(discarded):
     left = {1, 2, 3} - set(discarded)
     assert set(ensemble.current.weights) <= (left or {0})
     assert ensemble.current.loss <= min([{1: 1.0, 2: 1.0, 3: 5.0}[n] for n in left] or [9.0])
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        ([1.0, 1.3, 1.31], [0, 1]),
+        ([-1.0, -0.75, -0.6], [0, 1]),
+        ([0.0, 0.1, 0.2], [0]),
+        ([2.0, 1.0, 1.2], [1, 2]),
+    ],
+    ids=["positive", "negative", "zero", "not in order"],
+)
+def test_initial_members_are_close_to_the_lowest_loss(losses, expected):
+    alone = np.array(losses)
+    assert _initial_members(np.argsort(alone, kind="stable"), alone, 5) == expected

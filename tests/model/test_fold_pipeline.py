@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from sklearn.compose import ColumnTransformer
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 
 from metaauto.components import BuildContext
@@ -78,6 +81,20 @@ def test_the_rows_equal_those_of_the_pipeline() -> None:
                 wanted = expected
             assert found.tobytes() == wanted.tobytes()
     assert len(kinds) == 2, "sparse and dense rows"
+
+
+def test_last_step_shares_only_columns_of_the_frame() -> None:
+    frame = pd.DataFrame({"a": [1.0, 2.0, 4.0], "b": [0.0, 1.0, 5.0]})
+    selected: dict[str, object] = {}
+    for factor in (1.0, 3.0):
+        steps = [
+            ("multiply", FunctionTransformer(partial(np.multiply, factor))),
+            ("select", ColumnTransformer([("same", FunctionTransformer(), [0, 1])])),
+            ("model", DecisionTreeClassifier()),
+        ]
+        pipeline = Pipeline(steps).fit(frame, [0, 1, 0])
+        _, rows = last_step(pipeline, frame, selected)
+        np.testing.assert_array_equal(rows, factor * frame.to_numpy())
 
 
 def test_other_estimators_receive_the_frame() -> None:

@@ -84,6 +84,21 @@ def test_usual_fluctuation_is_forgiven():
     assert not should_continue(clearly, others)
 
 
+def test_should_continue_compares_with_the_eighth_best():
+    others = [trial(n, [float(n + 1)]) for n in range(12)]
+    assert should_continue(trial(99, [8.0], Status.RUNNING), others)
+    assert not should_continue(trial(99, [8.1], Status.RUNNING), others)
+    assert not should_continue(trial(99, [7.1], Status.RUNNING), others[:7])
+
+
+def test_should_continue_allows_less_noise_on_more_folds():
+    others = [trial(0, [0.0] * 4), *(trial(n, [2.0, 0.0, 2.0, 0.0]) for n in (1, 2))]
+    # Two trials differ by a standard deviation of 1: the mean of four folds by one of 0.5.
+    assert should_continue(trial(9, [2.75], Status.RUNNING), others)
+    assert not should_continue(trial(9, [2.75, 0.75, 2.75, 0.75], Status.RUNNING), others)
+    assert should_continue(trial(9, [2.45, 0.45, 2.45, 0.45], Status.RUNNING), others)
+
+
 def test_dropped_and_failed_trials_are_no_reference():
     good = [trial(n, [1.0, 1.0]) for n in range(3)]
     odd = [trial(n, [-9.0], Status.DROPPED) for n in range(3, 6)]
