@@ -20,6 +20,7 @@ from metaauto.testing import model_file
 # Each process has its own, and all tests of a process the same: fits share a fork server, which
 # imports for seconds, if their environment variables are equal.
 KNOWLEDGE = Path(tempfile.gettempdir(), f"metaauto-tests-{os.getpid()}")
+NEW_PROCESS = "test_model_file_predicts_in_a_new_process"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,8 +35,13 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the longest tests first, so that no worker waits for another one at the end."""
+    """Mark slow checks of contracts; run the longest tests first, so that no worker waits."""
+    for item in items:
+        # The example is one model whose file is read in a new process in every run.
+        if getattr(item, "originalname", "") == NEW_PROCESS and "example" not in item.nodeid:
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: "test_the_examples_of_a_page_work" not in item.name)
 
 
@@ -75,7 +81,7 @@ def _imported_for_model_files(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fork the new process in which each contract of a model reads its model file."""
-    if getattr(request.node, "originalname", "") == "test_model_file_predicts_in_a_new_process":
+    if getattr(request.node, "originalname", "") == NEW_PROCESS:
         imported = request.getfixturevalue("imported")
         command = partial(imported.command, module=model_file.__name__)
         monkeypatch.setattr(model_file, "_command", command)

@@ -89,6 +89,7 @@ def test_options_reach_the_fit(quick_cli: Cli, tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_same_trials_and_seed_give_the_same_model_twice(
     imported_cli: Cli, quick_cli: Cli, tmp_path: Path
 ) -> None:
@@ -147,6 +148,7 @@ def test_number_names_are_known_by_target_and_model(quick_cli: Cli, tmp_path: Pa
     assert "its first line, '5, 7, 9', was read as values" in " ".join(done.stderr.split())
 
 
+@pytest.mark.slow
 def test_probabilities_and_standard_streams(cli: Cli, trained: Path) -> None:
     text = (trained / "new.csv").read_text()
     done = cli("predict", str(trained / "buys.metaauto"), "-", "--proba", stdin=text)
@@ -293,6 +295,7 @@ def register_commands(register):
 """
 
 
+@pytest.mark.slow
 def test_plugins_are_listed_and_add_commands(imported_cli: Cli, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
@@ -313,6 +316,7 @@ def test_plugins_are_listed_and_add_commands(imported_cli: Cli, tmp_path: Path) 
     assert "no_such_module" in greeted.stderr
 
 
+@pytest.mark.slow
 def test_nobody_reading_is_no_error(
     imported: ImportedProgram, trained: Path, tmp_path: Path
 ) -> None:
@@ -336,6 +340,7 @@ def test_nobody_reading_is_no_error(
     assert process.wait(60) == 0
 
 
+@pytest.mark.slow
 def test_a_fit_goes_on_when_nobody_reads_its_progress(tmp_path: Path) -> None:
     people().to_csv(tmp_path / "t.csv", index=False)
     arguments = ("--target", "buys", *QUICK, "--include", "lda", "--out", "m.metaauto")

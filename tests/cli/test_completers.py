@@ -45,6 +45,7 @@ def tab(words: str, folder: Path, script: str = "") -> subprocess.CompletedProce
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @POSIX
 @pytest.mark.parametrize(
     ("words", "expected"),
@@ -75,6 +76,7 @@ def test_words_are_completed(words: str, expected: set[str], tmp_path: Path) -> 
     assert set(done.stdout.split()) == expected
 
 
+@pytest.mark.slow
 @POSIX
 def test_what_goes_wrong_is_not_seen(tmp_path: Path) -> None:
     folder = tmp_path / "plugins"
@@ -89,6 +91,7 @@ def test_what_goes_wrong_is_not_seen(tmp_path: Path) -> None:
     assert (absent.returncode, absent.stdout.split(), absent.stderr) == (0, [], "")
 
 
+@pytest.mark.slow
 @POSIX
 @pytest.mark.parametrize(
     "words", ["metaauto fit t --metric r", "metaauto fit t --include l", "metaauto plugins show l"]

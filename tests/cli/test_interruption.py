@@ -20,7 +20,10 @@ import metaauto
 from metaauto.engine.fit_runner import FitRunner
 from metaauto.model import FinalModel
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems"),
+]
 TIMEOUT = 120.0
 SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)

@@ -179,6 +179,7 @@ def test_a_store_is_not_merged_into_itself(quick_cli: Cli, store: Path) -> None:
     assert "is the store itself" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_damaged_store_is_found(quick_cli: Cli, store: Path, damaged: Path) -> None:
     good = quick_cli("knowledge", "check", "k.db")
     assert (good.returncode, good.stdout) == (0, "k.db: intact\n")
@@ -338,6 +339,7 @@ def test_a_folder_is_measured(quick_cli: Cli, tmp_path: Path, tables: Path) -> N
     assert "Budget exhausted; the same command resumes the build. " in spent.stderr
 
 
+@pytest.mark.slow
 def test_a_folder_is_measured_on_a_cluster(quick_cli: Cli, tmp_path: Path, tables: Path) -> None:
     distributed = pytest.importorskip("distributed")
     build = ("knowledge", "build", "--folder", "tables", "--target", "buys", "--store", "b.db")
@@ -359,6 +361,7 @@ def test_a_folder_is_measured_on_a_cluster(quick_cli: Cli, tmp_path: Path, table
     assert "--dask is mutually exclusive" in both.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
 def test_a_build_that_is_interrupted_and_killed_goes_on(
     quick_cli: Cli, tmp_path: Path, tables: Path
@@ -475,6 +478,7 @@ def test_a_build_that_cannot_be_is_one_error(
 # fit
 
 
+@pytest.mark.slow
 def test_a_fit_starts_from_a_named_store_or_cold(quick_cli: Cli, tmp_path: Path) -> None:
     people().to_csv(tmp_path / "t.csv", index=False)
     make_store(tmp_path / "k.db", neighbours(3))

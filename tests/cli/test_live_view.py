@@ -23,6 +23,8 @@ import fcntl
 import pty
 import termios
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT = 150.0
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*[39][0-7](?:;\d+)*m")
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"

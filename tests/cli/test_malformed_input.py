@@ -198,6 +198,7 @@ def test_a_fit_that_cannot_be_is_refused_in_one_line(
     assert listing(tmp_path) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["empty file", "one class", "no cores", "an unknown option"])
 def test_a_process_of_its_own_says_the_same(name: str, cli: Cli, tmp_path: Path) -> None:
     _, prepare, call, status, part = next(case for case in FITS if case[0] == name)

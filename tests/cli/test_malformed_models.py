@@ -190,6 +190,7 @@ FITTING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", FITTING.values(), ids=FITTING.keys())
 def test_unusual_columns_hinder_no_fit(columns, quick_cli: Cli, tmp_path: Path) -> None:
     table("t.csv", **columns)(tmp_path)

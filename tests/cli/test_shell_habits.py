@@ -34,6 +34,7 @@ def piped(tmp_path: Path, imported: ImportedProgram) -> Piped:
     return call
 
 
+@pytest.mark.slow
 def test_a_model_goes_through_standard_streams(piped: Piped, tmp_path: Path) -> None:
     people().to_csv(tmp_path / "t.csv", index=False)
     arguments = ("--target", "buys", *QUICK, "--include", "lda", "--out", "-")
@@ -52,6 +53,7 @@ def test_a_model_goes_through_standard_streams(piped: Piped, tmp_path: Path) -> 
     assert not (tmp_path / "model.metaauto").exists()
 
 
+@pytest.mark.slow
 def test_tables_and_models_to_look_at_go_through_standard_streams(
     piped: Piped, quick_cli: Cli, trained: Path, tmp_path: Path
 ) -> None:
@@ -155,6 +157,7 @@ def test_a_table_in_place_of_the_model_is_named(
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_replaced_model_is_mentioned(tmp_path: Path, quick_cli: Cli) -> None:
     people().to_csv(tmp_path / "t.csv", index=False)
     arguments = (

@@ -19,6 +19,8 @@ from metaauto.knowledge import ConfigurationFact, KnowledgeStore, check, here
 from metaauto.plugins.manager import LoadedPlugins, PluginSettings, load_plugins
 from metaauto.search import DaskExecutor
 
+pytestmark = pytest.mark.slow
+
 PLUGINS = load_plugins(PluginSettings(only=()))
 CHEAP = ("lda", "naive_bayes", "ridge", "knn")
 PLAN = BuildPlan(folds=2, rows=100, draws=1, waves=2, cores=2, memory=2048.0)

@@ -202,6 +202,7 @@ class TestSplits:
             source.splits()
 
 
+@pytest.mark.slow
 class TestFaults:
     """Each fault gives one line that names the task; afterwards nothing of it is left."""
 
@@ -356,6 +357,7 @@ class TestFaults:
         assert len(source.load()) == 40
 
 
+@pytest.mark.slow
 class TestBuild:
     @pytest.fixture
     def plugins(self):

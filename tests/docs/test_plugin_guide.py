@@ -17,6 +17,7 @@ TEXT = text_of("plugins.md")
 BLOCKS = EXAMPLES.blocks(TEXT)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.skipif(os.name == "nt", reason="the commands are those of a Unix shell")
 def test_everything_in_the_guide_works(tmp_path, imported):

@@ -14,6 +14,8 @@ import metaauto
 from metaauto.engine.background import Best
 from metaauto.errors import SettingError, TargetError
 
+pytestmark = pytest.mark.slow
+
 TINY = {"trials": 3, "cores": 1, "cv": 2, "memory": 2, "include": ["logistic", "lda"]}
 
 

@@ -14,6 +14,8 @@ from command_line import run_plain
 
 import metaauto
 
+pytestmark = pytest.mark.slow
+
 HOME = Path(metaauto.__file__).parent.parent
 
 MODEL = """

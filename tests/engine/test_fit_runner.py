@@ -328,6 +328,7 @@ def in_a_process(code: str, tmp_path: Path, *arguments: str, **more) -> subproce
     )
 
 
+@pytest.mark.slow
 def test_trials_and_a_seed_give_the_same_model_in_every_process(tmp_path):
     """Whatever the number of workers, and the order of hashes."""
     found = []
@@ -371,6 +372,7 @@ class TestBudget:
         assert took <= seconds * 1.02 + 1.0 + NOISE
         return model
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "fault",
         [
@@ -387,6 +389,7 @@ class TestBudget:
         assert model.predict(table(n_rows=5)).shape == (5,)
         assert not any(member.model.startswith("fault") for member in model.members)
 
+    @pytest.mark.slow
     @POSIX
     def test_it_is_kept_if_everything_goes_wrong_at_once(self):
         faults = [
@@ -424,6 +427,7 @@ class TestBudget:
         model = self.timed(0.2, include=["fault_sleeps"])
         assert [member.model for member in model.members] == ["dummy"]
 
+    @pytest.mark.slow
     def test_time_is_used(self):
         story = Story()
         model = self.timed(5.0, include=CHEAP["binary"], on_event=story)
@@ -431,6 +435,7 @@ class TestBudget:
         assert model.facts["seconds"] > 2.5
 
 
+@pytest.mark.slow
 class TestEverythingFails:
     def test_the_baseline_is_the_answer_and_the_causes_are_said(self, caplog):
         story = Story()
@@ -462,6 +467,7 @@ class TestEverythingFails:
         assert model.facts["failures"] == {}
 
 
+@pytest.mark.slow
 class TestEnding:
     def test_stop_from_another_thread_gives_the_best_so_far(self):
         runner: list[FitRunner] = []
@@ -599,6 +605,7 @@ class Attack:
         return Path.touch, (self.path,)
 
 
+@pytest.mark.slow
 @POSIX
 class TestResume:
     def test_a_killed_run_goes_on_and_comes_to_the_same_end(self, killed, finished, tmp_path):

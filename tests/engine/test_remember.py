@@ -87,6 +87,7 @@ def test_a_fit_learns_nothing_from_its_own_table():
     assert loaded(events) == {"stores": {}}
 
 
+@pytest.mark.slow
 def test_the_same_configurations_are_the_same_facts():
     fit(0)
     fit(1)
@@ -109,6 +110,7 @@ def test_nothing_of_the_rows_is_stored():
         assert np.float64(value).tobytes() not in content
 
 
+@pytest.mark.slow
 def test_one_may_say_no():
     fit(0, remember=False)
     assert not own_store().exists()
@@ -118,6 +120,7 @@ def test_one_may_say_no():
     assert loaded(events) == {"stores": {}}
 
 
+@pytest.mark.slow
 def test_a_metric_of_the_users_own_is_not_remembered():
     def purchased_secretly(y, prediction):
         return float(np.mean(y == prediction))
@@ -126,6 +129,7 @@ def test_a_metric_of_the_users_own_is_not_remembered():
     assert not own_store().exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_own_store_is_named_and_the_fit_goes_on(caplog):
     own_store().parent.mkdir(parents=True)
     own_store().write_bytes(b"SQLite format 3\0" + b"\x07" * 5000)
@@ -137,6 +141,7 @@ def test_a_damaged_own_store_is_named_and_the_fit_goes_on(caplog):
     assert any("not added to the knowledge store" in text for text in said)
 
 
+@pytest.mark.slow
 def test_a_locked_store_does_not_exceed_the_budget():
     fit(0)
     events: list = []
@@ -165,6 +170,7 @@ def test_a_store_that_was_named_must_be_usable(tmp_path: Path):
         fit(0, knowledge=tmp_path / "bad.db")
 
 
+@pytest.mark.slow
 def test_a_named_store_is_the_only_one():
     fit(0)
     copy = own_store().with_name("copy.db")

@@ -42,6 +42,7 @@ def test_the_environment_says_whether_fits_are_remembered(said, meant, monkeypat
     assert remembers()
 
 
+@pytest.mark.slow
 def test_an_estimator_starts_from_a_store_and_remembers(tmp_path, monkeypatch) -> None:
     table = people()
     X, y = table.drop(columns="buys"), table["buys"]
@@ -81,6 +82,7 @@ def test_the_target_keeps_a_name_that_can_be_told_from_the_columns(y, columns, n
     assert target_name(y, columns) == name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("estimator", "target"),
     [

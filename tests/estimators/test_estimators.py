@@ -34,6 +34,7 @@ EXPECTED_FAILURES = {
 }
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [AutoClassifier(include=["logistic"], **ONE), AutoRegressor(include=["ridge"], **ONE)],
     expected_failed_checks=lambda estimator: EXPECTED_FAILURES,
@@ -149,6 +150,7 @@ def test_a_sparse_table_that_would_not_fit_is_refused() -> None:
         AutoClassifier(**TINY).fit(X, np.arange(100) % 2)
 
 
+@pytest.mark.slow
 def test_a_budget_of_trials_is_reproducible(cancer: pd.DataFrame) -> None:
     X, y = cancer.drop(columns="target"), cancer["target"]
     options = {**TINY, "include": ["extra_trees"]}
@@ -164,6 +166,7 @@ def test_seconds_are_a_budget() -> None:
     assert auto.model_.facts["seconds"] < 6.0
 
 
+@pytest.mark.slow
 def test_a_metric_of_ones_own_drives_the_search(cancer: pd.DataFrame) -> None:
     X, y = cancer.drop(columns="target"), cancer["target"]
     for metric in ("f1", make_scorer(fbeta_score, beta=2)):
@@ -178,6 +181,7 @@ def _build(values, context):
 MINE = Model("mine", _build, space={"alpha": Float(0.1, 10.0, 1.0)}, tasks=("regression",))
 
 
+@pytest.mark.slow
 def test_a_component_can_be_included_itself() -> None:
     X, y = load_diabetes(return_X_y=True)
     auto = AutoRegressor(include=[MINE, "elastic_net"], knowledge=False, **TINY).fit(X, y)

@@ -126,6 +126,7 @@ def fitted(pool: LocalExecutor, *faults: str, **values: float) -> list[Trial]:
     return trials
 
 
+@pytest.mark.slow
 @POSIX
 @pytest.mark.parametrize("fault", [*LOAD_FAULTS, "predicts_one_row_slowly"])
 def test_a_faulty_member_costs_itself_alone(fault, pool, table):

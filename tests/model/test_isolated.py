@@ -28,6 +28,7 @@ def loaded(saved):
     model.close()
 
 
+@pytest.mark.slow
 def test_predictions_are_equal(saved, new_rows):
     for path in saved.values():
         model, plain = FinalModel.load(path, isolated=True), FinalModel.load(path)
@@ -43,6 +44,7 @@ def test_predictions_are_equal(saved, new_rows):
         model.close()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGSTOP")
 def test_a_process_that_hangs_is_ended(saved, new_rows):
     loaded = FinalModel.load(saved["regression"], isolated=True)

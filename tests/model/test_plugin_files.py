@@ -16,6 +16,8 @@ from command_line import run_plain
 import metaauto
 from metaauto.model import read_manifest
 
+pytestmark = pytest.mark.slow
+
 HOME = Path(metaauto.__file__).parent.parent
 PLUGIN = """
 import numpy as np

@@ -66,6 +66,7 @@ def test_a_loaded_model_can_be_saved_again(saved, new_rows, tmp_path):
     np.testing.assert_array_equal(again.predict_proba(new_rows), loaded.predict_proba(new_rows))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_another_process_predicts_alike(models, saved, new_rows, tmp_path, kind):
     new_rows.to_pickle(tmp_path / "rows.pkl")

@@ -393,6 +393,7 @@ def test_the_estimators_that_scikit_learn_exports_are_trusted():
     assert serialization._sklearn_types("sklearn.utils._testing") == ()
 
 
+@pytest.mark.slow
 def test_import_skops_alone_loads_the_same_models_without_all_of_scikit_learn(tmp_path):
     data = dump_estimator(make_pipeline(StandardScaler(), LogisticRegression()))
     (tmp_path / "model").write_bytes(data)

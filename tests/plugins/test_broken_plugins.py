@@ -127,6 +127,7 @@ def test_there_are_ten():
     assert len(AT_LOADING) + len(AT_FITTING) == 10
 
 
+@pytest.mark.slow
 def test_the_list_names_each_plugin_and_its_fault(call):
     done = call("plugins", "--json")
     assert done.returncode == 0
@@ -151,6 +152,7 @@ def test_a_faulty_plugin_can_be_shown(folder, name, monkeypatch, capsys):
     assert f"METAAUTO_DISABLE_PLUGINS={name}" in shown
 
 
+@pytest.mark.slow
 def test_the_fit_ends_in_time_with_a_good_model(fitted):
     done, _, seconds = fitted
     assert done.returncode == 0, done.stderr
@@ -160,6 +162,7 @@ def test_the_fit_ends_in_time_with_a_good_model(fitted):
     assert seconds < BUDGET + 60.0, "starting an interpreter is slow, waiting for a model endless"
 
 
+@pytest.mark.slow
 def test_the_fit_names_each_plugin_that_could_not_be_loaded(fitted):
     done, _, _ = fitted
     warnings = [line for line in done.stderr.splitlines() if line.startswith("Warning:")]
@@ -187,6 +190,7 @@ def test_the_leaderboard_names_each_model_that_failed_and_why(fitted, call):
     assert call("leaderboard", str(model)).returncode == 0
 
 
+@pytest.mark.slow
 def test_the_model_predicts_and_is_evaluated_with_all_of_them_installed(fitted, call, tmp_path):
     _, model, _ = fitted
     out = tmp_path / "predictions.csv"

@@ -329,6 +329,7 @@ class TestCache:
         again = np.load(tmp_path / fresh.run(Job(2, 0, configuration, 1)).prediction)
         np.testing.assert_array_equal(one, again)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", ["binary", "regression"])
     def test_no_model_changes_the_rows_that_others_share(self, kind, evaluator):
         made = evaluator(kind, n_rows=60)
@@ -446,6 +447,7 @@ def _score(inputs, registry, folder, model):
     return METRICS["rmse"].score(inputs.y, prediction) / spread
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("offset", "scale"), [(1.7e9, 1.0), (-1e12, 1.0), (0.0, 1e60), (3e70, 1e60), (0.0, 1e-60)]
 )

@@ -58,6 +58,7 @@ def propose(n: int, seed: int = 3) -> list[Configuration]:
     return found
 
 
+@pytest.mark.slow
 def test_the_same_seed_and_results_give_the_same_proposals():
     first, second = propose(6), propose(6)
     assert first == second

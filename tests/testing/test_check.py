@@ -105,6 +105,7 @@ class TestCheckComponent:
         found = failures(check_component(find_target(str(file)), "metafeature:mine"))
         assert found == {"test_extracts_values[regression]": "the process exited with status 7"}
 
+    @pytest.mark.slow
     def test_one_that_never_returns_is_ended_and_named(self, write):
         file = write(facts="import time; time.sleep(600)")
         result = check_component(find_target(str(file)), "metafeature:mine", timeout=8.0)

@@ -12,6 +12,7 @@ from metaauto.api import ExplainerInput
 from metaauto.testing import ExplainerContract
 
 
+@pytest.mark.slow
 class TestShap(ExplainerContract):
     explainer = EXPLAINER
 

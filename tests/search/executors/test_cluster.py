@@ -14,6 +14,7 @@ from metaauto.search.executors import DaskExecutor, LocalExecutor, cluster, dask
 from metaauto.search.trial import DescribeJob, Description, Status
 
 distributed = pytest.importorskip("distributed")
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,10 @@ import metaauto
 from metaauto.search.executors.environment import thread_environment
 
 HOME = Path(metaauto.__file__).parents[1]
-pytestmark = pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="forked on Linux alone"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forked on Linux alone"),
+]
 
 
 def ask(script: str, settled: bool = True, status: int = 0, **more: str) -> str:

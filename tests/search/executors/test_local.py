@@ -75,6 +75,7 @@ def no_fork_server(monkeypatch):
         forkserver_pool.discard(server)
 
 
+@pytest.mark.slow
 def test_jobs_run_side_by_side(healthy, setup):
     found = run(healthy, job("naive_bayes", 1, 0), job("naive_bayes", 1, 1))
     assert sorted(o.fold for o in found) == [0, 1]
@@ -106,6 +107,7 @@ def test_a_crash_is_an_outcome_and_its_worker_is_replaced(fault, word, healthy):
     assert len(before - set(pids(healthy))) == 1
 
 
+@pytest.mark.slow
 @POSIX
 @pytest.mark.parametrize("fault", ["sleeps", "hangs", "ignores_signals", "predicts_slowly"])
 def test_what_takes_too_long_is_killed(fault, healthy):
@@ -165,6 +167,7 @@ def test_what_a_model_writes_to_the_connection_fails_its_job_alone(fault, status
     assert word in found[16].error
 
 
+@pytest.mark.slow
 @POSIX
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_lost_fork_server_is_replaced(sent, setup):
@@ -262,6 +265,7 @@ def test_workers_can_be_told_of_another_table(healthy, setup, tmp_path):
     healthy.set_up(setup)
 
 
+@pytest.mark.slow
 @POSIX
 @pytest.mark.parametrize("fork", [True, False])
 def test_closing_ends_every_process(fork, setup):
@@ -299,6 +303,7 @@ def test_closing_before_the_workers_have_started_ends_them_too(setup):
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_without_forking_all_works_alike(setup):
     with LocalExecutor(1, fork=False) as executor:
         executor.set_up(setup)
@@ -320,6 +325,7 @@ def test_a_table_that_is_not_there_is_said_with_its_cause(tmp_path):
             await_free(executor, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fork", [True, False])
 def test_a_plugin_that_kills_every_worker_comes_to_an_end(fork, setup, tmp_path, monkeypatch):
     # Without forking, each start imports for seconds.
@@ -383,6 +389,7 @@ def start_parent(tmp_path: Path, how: str, ending: str) -> tuple[subprocess.Pope
     return process, json.loads(line), temporary
 
 
+@pytest.mark.slow
 @POSIX
 @pytest.mark.parametrize("how", ["fork", "no fork"])
 def test_workers_end_when_their_parent_is_killed(how, tmp_path):
@@ -395,6 +402,7 @@ def test_workers_end_when_their_parent_is_killed(how, tmp_path):
     await_end(descendants)
 
 
+@pytest.mark.slow
 @POSIX
 @pytest.mark.parametrize("ending", ["close", "forget to close"])
 def test_nothing_is_left_when_the_parent_ends(ending, tmp_path):
