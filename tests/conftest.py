@@ -10,12 +10,16 @@ import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 from imported import ImportedProgram
 
 from metaauto.testing import model_file
+
+if TYPE_CHECKING:
+    from metaauto.plugins.registry import Registry
 
 # Each process has its own, and all tests of a process the same: fits share a fork server, which
 # imports for seconds, if their environment variables are equal.
@@ -66,6 +70,14 @@ def pytest_pyfunc_call() -> None:
 def _isolated_knowledge() -> None:
     """Begin with an empty knowledge store."""
     shutil.rmtree(KNOWLEDGE, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    """The components of metaauto itself."""
+    from builders import builtin_registry
+
+    return builtin_registry()
 
 
 @pytest.fixture(scope="session")

@@ -5,23 +5,23 @@ from dataclasses import replace
 from random import Random
 
 import pytest
+from builders import build, builtin_registry, columns_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metaauto.components import Model, Preprocessor, Tags
 from metaauto.components.hyperparameters import Choice, Float, Int
 from metaauto.configuration import Configuration
-from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.plugins.registry import Plugin, Registered, Registry
 from metaauto.space import BASELINE, SearchSpace
-from metaauto.task import Column, Role, Task
+from metaauto.task import Role, Task
 
-REGISTRY = load_plugins(PluginSettings(only=())).registry
+REGISTRY = builtin_registry()
 NUMBER, CATEGORY, DATE, TEXT = Role.NUMERIC, Role.CATEGORICAL, Role.DATETIME, Role.TEXT
 
 
 def make_task(kind="binary", roles=(NUMBER,) * 3, missing=0.0, rows=500, **more) -> Task:
-    columns = tuple(Column(f"c{i}", role, "object", 9, missing) for i, role in enumerate(roles))
+    columns = columns_of(roles, missing)
     n_classes = {"binary": 2, "multiclass": 4, "regression": 0}[kind]
     classes = tuple(range(n_classes)) if n_classes else None
     return Task(kind, "y", columns, "log_loss", rows, classes, **more)
@@ -209,10 +209,6 @@ def own(model: Model | None = None, steps=(), keep=lambda entry: True) -> Regist
         entries.append(Registered("model", model.name, model, plugin))
     entries += [Registered("preprocessor", f"{s.slot}.{s.name}", s, plugin) for s in steps]
     return Registry(entries)
-
-
-def build(values, context):
-    return None
 
 
 WIDE = make_task("binary", (NUMBER,) * 6 + (CATEGORY,) * 3 + (TEXT,), missing=0.3)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from builders import make_trial
 
 from metaauto.analysis.leaderboard import LEADERBOARD_COLUMNS, build_leaderboard, run_leaderboard
 from metaauto.configuration import Configuration
@@ -13,12 +14,8 @@ from metaauto.search.trial import Outcome, Status, Trial
 
 
 def trial(number: int, loss: float | None, status=Status.SUCCESS, **more) -> Trial:
-    made = Trial(number, Configuration("knn", {"n": number}), more.pop("source", "portfolio"))
-    made.loss, made.status = loss, status
-    made.error = more.pop("error", "")
-    for fold in (0, 1):
-        made.outcomes[fold] = Outcome(number, fold, status, seconds=1.5, memory=100.0 + number)
-    return made
+    outcomes = {f: Outcome(number, f, status, seconds=1.5, memory=100.0 + number) for f in (0, 1)}
+    return make_trial(number, status, loss=loss, outcomes=outcomes, **more)
 
 
 TRIALS = [

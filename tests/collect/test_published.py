@@ -6,18 +6,12 @@ from metaauto.collect.candidates import reference_task
 from metaauto.collect.published import published_candidates
 from metaauto.configuration import Configuration
 from metaauto.knowledge import ConfigurationFact, KnowledgeStore, ProvenanceFact
-from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.space import SearchSpace
 
 POOL = ProvenanceFact("2026-01-31T12:00:00Z", "import:tabrepo", "0.1.0")
 PORTFOLIO = ProvenanceFact("2026-01-31T12:00:00Z", "import:flaml", "0.1.0")
 WINNERS = ProvenanceFact("2026-01-31T12:00:00Z", "import:autosklearn1", "0.1.0")
 BUILD = ProvenanceFact("2026-01-31T12:00:00Z", "build", "0.1.0")
-
-
-@pytest.fixture
-def registry():
-    return load_plugins(PluginSettings(only=())).registry
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from builders import build
 
 from metaauto.components import (
     SLOTS,
@@ -16,10 +17,6 @@ from metaauto.components import (
 )
 from metaauto.components.hyperparameters import Choice, Float
 from metaauto.errors import ComponentError
-
-
-def build(values, context):
-    return None
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a.b", "a/b", None, 3, "ä b", "-", "a:b"])

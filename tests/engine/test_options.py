@@ -7,6 +7,7 @@ from dataclasses import MISSING, fields
 
 import numpy as np
 import pytest
+from builders import builtin_registry
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
@@ -18,7 +19,7 @@ from metaauto.components import Model, Reader
 from metaauto.engine.options import FitOptions
 from metaauto.engine.setup import check_options
 from metaauto.errors import MetaautoError, SettingError
-from metaauto.plugins.manager import PluginSettings, load_plugins
+from metaauto.plugins.manager import PluginSettings
 
 
 def test_without_budget_and_trials_five_minutes_are_taken():
@@ -172,7 +173,7 @@ VALUES = st.one_of(
 
 @given(st.dictionaries(st.sampled_from(sorted(FitOptions().to_json())), VALUES))
 def test_resuming_with_any_stored_value_gives_options_or_one_error(stored):
-    registry = load_plugins(PluginSettings(only=())).registry
+    registry = builtin_registry()
     try:
         check_options(FitOptions(memory=1).resumed_from(stored), registry)
     except MetaautoError as error:

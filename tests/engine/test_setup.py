@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.metrics as reference
+from builders import builtin_registry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,7 @@ from metaauto.engine.options import FitOptions
 from metaauto.engine.setup import check_splits, members_seconds, prepare_task
 from metaauto.ensemble import Selection
 from metaauto.errors import MetaautoError, ReadError, Refused, UnknownName
-from metaauto.plugins.manager import PluginSettings, load_plugins
+from metaauto.plugins.manager import PluginSettings
 from metaauto.search import Outcome, Status, Trial
 
 NO_PLUGINS = PluginSettings(only=())
@@ -74,7 +75,7 @@ def test_a_fit_checks_its_options_before_reading() -> None:
         runner.run("missing.csv", "y")
 
 
-REGISTRY = load_plugins(PluginSettings(only=())).registry
+REGISTRY = builtin_registry()
 
 
 def check(y, holdout=0.0, cv="auto", **options):

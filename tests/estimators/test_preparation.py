@@ -18,16 +18,10 @@ from metaauto.engine.fit_runner import FitRunner
 from metaauto.engine.options import FitOptions
 from metaauto.engine.setup import prepare_task
 from metaauto.errors import ColumnError, MetaautoError, TargetError
-from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.task import Role
 
 ROWS = 24
 ESTIMATORS = {"classification": AutoClassifier, "regression": AutoRegressor}
-
-
-@pytest.fixture(scope="module")
-def registry():
-    return load_plugins(PluginSettings(only=())).registry
 
 
 class Prepared(Exception):

@@ -13,14 +13,8 @@ from metaauto.configuration import Configuration
 from metaauto.data import prepare
 from metaauto.ensemble import Calibrator, Decision
 from metaauto.model import FinalModel, Member
-from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.search.dataset_io import Inputs
 from metaauto.search.evaluate import Evaluator
-
-
-@pytest.fixture(scope="session")
-def registry():
-    return load_plugins(PluginSettings(only=())).registry
 
 
 @pytest.fixture(scope="session")

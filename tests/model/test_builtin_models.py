@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from builders import builtin_registry
 from scipy.sparse import issparse
 
 from metaauto.model import FinalModel
-from metaauto.plugins.manager import PluginSettings, load_plugins
 
-REGISTRY = load_plugins(PluginSettings(only=())).registry
+REGISTRY = builtin_registry()
 
 
 def check(model, new_rows, folder, registry):

@@ -4,6 +4,7 @@ import random
 import re
 
 import pytest
+from builders import build
 from click import Command
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,10 +15,6 @@ from metaauto.errors import ComponentError, UnknownName
 from metaauto.metrics import Metric
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.plugins.registry import Plugin, Register, Registered, Registry
-
-
-def build(values, context):
-    return None
 
 
 def entries(plugin: Plugin, *names: str) -> list[Registered]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pandas as pd
+from builders import make_trial
 
 from metaauto.budget import Budget
 from metaauto.components import Model
@@ -27,9 +28,8 @@ def heard(tell) -> list[Event]:
 
 
 def trial(number: int, status: Status, loss: float | None = None, error: str = "") -> Trial:
-    made = Trial(number, Configuration("fancy", {}), "smac", "it is new")
-    made.status, made.loss, made.error = status, loss, error
-    return made
+    text = {"source": "smac", "why": "it is new", "error": error}
+    return make_trial(number, status, configuration=Configuration("fancy", {}), loss=loss, **text)
 
 
 def test_without_a_listener_nothing_happens():

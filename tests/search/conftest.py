@@ -5,15 +5,9 @@ import pandas as pd
 import pytest
 
 from metaauto.data import prepare
-from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.search.dataset_io import Inputs
 
 ROLES = ("numeric", "boolean", "categorical", "datetime", "text")
-
-
-@pytest.fixture(scope="session")
-def registry():
-    return load_plugins(PluginSettings(only=())).registry
 
 
 def table(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import make_trial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaauto.configuration import Configuration
 from metaauto.errors import RunError
 from metaauto.run import RunDirectory
 from metaauto.search.checkpoint import restored_trials
@@ -35,11 +35,7 @@ def touch(folder: Path, *outcomes: Outcome) -> None:
 
 
 def trial(number: int, status: Status, **more) -> Trial:
-    made = Trial(number, Configuration("knn", {"n": number}), "portfolio", "because")
-    made.status = status
-    for key, value in more.items():
-        setattr(made, key, value)
-    return made
+    return make_trial(number, status, why="because", **more)
 
 
 def through_database(folder: Path, trials, outcomes) -> list[Trial]:

@@ -4,23 +4,21 @@ from random import Random
 
 import numpy as np
 import pytest
+from builders import builtin_registry, columns_of, frame_model, registry_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaauto.components import Model, Tags
 from metaauto.components.hyperparameters import Choice, Float, Int
 from metaauto.configuration import Configuration
-from metaauto.plugins.manager import PluginSettings, load_plugins
-from metaauto.plugins.registry import Plugin, Registered, Registry
 from metaauto.search.configspace import Translation, translate
 from metaauto.space import SearchSpace
-from metaauto.task import Column, Role, Task
+from metaauto.task import Role, Task
 
-REGISTRY = load_plugins(PluginSettings(only=())).registry
+REGISTRY = builtin_registry()
 
 
 def task_of(kind: str, roles, missing: float) -> Task:
-    columns = tuple(Column(f"c{i}", role, "object", 9, missing) for i, role in enumerate(roles))
+    columns = columns_of(roles, missing)
     classes = {"binary": (0, 1), "multiclass": (0, 1, 2), "regression": None}[kind]
     return Task(kind, "y", columns, "log_loss", 300, classes)
 
@@ -117,10 +115,7 @@ def test_ranges_are_plain_data_that_can_travel():
 
 
 def space_of(**space) -> SearchSpace:
-    model = Model(
-        "mine", lambda values, context: None, space=space, tags=Tags(accepts_dataframe=True)
-    )
-    registry = Registry([Registered("model", "mine", model, Plugin("tests"))])
+    registry = registry_of(frame_model("mine", space))
     return SearchSpace(registry, task_of("binary", (Role.NUMERIC,), 0.0))
 
 

@@ -11,28 +11,27 @@ from random import Random
 
 import numpy as np
 import pytest
+from builders import builtin_registry, columns_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metaauto.budget import Budget
 from metaauto.components.strategy import Recommendation
 from metaauto.configuration import Configuration
-from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.search.checkpoint import restored_trials
 from metaauto.search.loop import Search, job_seed
 from metaauto.search.proposer import Proposer
 from metaauto.search.racing import required_gain
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status, Trial
 from metaauto.space import SearchSpace
-from metaauto.task import Column, Role, Task
+from metaauto.task import Role, Task
 from metaauto.warmstart import DefaultPortfolio, RuntimeModel
 
 N_ROWS, N_FOLDS = 40, 4
 ROWS = np.arange(N_ROWS)
 FOLDS = [(ROWS[f != ROWS % N_FOLDS], ROWS[f == ROWS % N_FOLDS]) for f in range(N_FOLDS)]
-COLUMNS = tuple(Column(f"c{i}", Role.NUMERIC, "float64", 9, 0.1) for i in range(9))
-TASK = Task("regression", "y", COLUMNS, "mae", N_ROWS)
-REGISTRY = load_plugins(PluginSettings(only=())).registry
+TASK = Task("regression", "y", columns_of((Role.NUMERIC,) * 9, 0.1), "mae", N_ROWS)
+REGISTRY = builtin_registry()
 SPACE = SearchSpace(REGISTRY, TASK)
 
 

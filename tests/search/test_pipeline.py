@@ -6,6 +6,7 @@ from random import Random
 import numpy as np
 import pytest
 import scipy.sparse
+from builders import build
 
 from metaauto.components import BuildContext, Model, Tags
 from metaauto.configuration import Configuration
@@ -17,10 +18,6 @@ from metaauto.task import Role
 
 ROLES = ("numeric", "boolean", "categorical", "datetime", "text")
 MIXES = [mix for n in (1, 2, 5) for mix in itertools.combinations(ROLES, n)]
-
-
-def build(values, context):
-    return None
 
 
 def context_of(inputs, **more) -> BuildContext:

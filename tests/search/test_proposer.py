@@ -4,18 +4,16 @@ import math
 from random import Random
 
 import pytest
+from builders import binary_task, builtin_registry, make_trial
 
 from metaauto.configuration import Configuration
-from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.search.proposer import Proposer
 from metaauto.search.trial import Outcome, Status, Trial
 from metaauto.space import SearchSpace
-from metaauto.task import Column, Role, Task
 from metaauto.warmstart import DefaultPortfolio, RuntimeModel
 
-COLUMNS = tuple(Column(f"c{i}", Role.NUMERIC, "float64", 9, 0.0) for i in range(5))
-TASK = Task("binary", "y", COLUMNS, "auc", 500, (0, 1))
-REGISTRY = load_plugins(PluginSettings(only=())).registry
+TASK = binary_task(500)
+REGISTRY = builtin_registry()
 N_FOLDS = 2
 
 
@@ -62,11 +60,9 @@ def proposals(include=("logistic", "knn"), **more) -> Proposer:
 
 
 def finished(number: int, configuration: Configuration, loss=0.3, status=Status.SUCCESS) -> Trial:
-    trial = Trial(number, configuration, "portfolio", status=status)
-    trial.loss = loss if status in (Status.SUCCESS, Status.DROPPED) else None
-    for fold in range(N_FOLDS):
-        trial.outcomes[fold] = Outcome(number, fold, status, seconds=0.2)
-    return trial
+    loss = loss if status in (Status.SUCCESS, Status.DROPPED) else None
+    outcomes = {f: Outcome(number, f, status, seconds=0.2) for f in range(N_FOLDS)}
+    return make_trial(number, status, configuration=configuration, loss=loss, outcomes=outcomes)
 
 
 def play(made: Proposer, n: int, status=Status.SUCCESS, seconds=math.inf) -> list:

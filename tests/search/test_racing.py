@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from builders import make_trial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaauto.configuration import Configuration
 from metaauto.search.racing import required_gain, should_continue
 from metaauto.search.trial import Status, Trial
 
@@ -12,10 +12,8 @@ LOSS = st.floats(-10, 10)
 
 
 def trial(number: int, losses: list[float], status=Status.SUCCESS) -> Trial:
-    made = Trial(number, Configuration("m", {"n": number}), "portfolio", status=status)
-    made.fold_losses = dict(enumerate(losses))
-    made.loss = sum(losses) / len(losses) if losses and status is Status.SUCCESS else None
-    return made
+    loss = sum(losses) / len(losses) if losses and status is Status.SUCCESS else None
+    return make_trial(number, status, loss=loss, fold_losses=dict(enumerate(losses)))
 
 
 @st.composite

@@ -9,24 +9,17 @@ from random import Random
 
 import psutil
 import pytest
+from builders import binary_task, builtin_registry, frame_model, registry_of
 
-from metaauto.components import Model, Tags
 from metaauto.components.hyperparameters import Choice, Float
 from metaauto.configuration import Configuration
-from metaauto.plugins.manager import PluginSettings, load_plugins
-from metaauto.plugins.registry import Plugin, Registered, Registry
 from metaauto.search.smac import SmacProposer
 from metaauto.space import SearchSpace
-from metaauto.task import Column, Role, Task
 
 LONG = 120.0
-COLUMNS = tuple(Column(f"c{i}", Role.NUMERIC, "float64", 9, 0.0) for i in range(9))
-TASK = Task("binary", "y", COLUMNS, "log_loss", 300, (0, 1))
+TASK = binary_task(300, columns=9)
 SPACE = SearchSpace(
-    load_plugins(PluginSettings(only=())).registry.select(
-        include=["logistic", "knn", "random_forest", "svm"]
-    ),
-    TASK,
+    builtin_registry().select(include=["logistic", "knn", "random_forest", "svm"]), TASK
 )
 
 
@@ -171,11 +164,7 @@ def test_a_space_that_smac_cannot_take_is_survived(caplog):
 
 def test_a_space_of_few_points_comes_to_an_end(caplog):
     space = {"a": Choice(("x", "y")), "b": Float(1.0, 1.0, 1.0)}
-    model = Model(
-        "tiny", lambda values, context: None, space=space, tags=Tags(accepts_dataframe=True)
-    )
-    registry = Registry([Registered("model", "tiny", model, Plugin("tests"))])
-    search = SearchSpace(registry, TASK)
+    search = SearchSpace(registry_of(frame_model("tiny", space)), TASK)
     proposer = SmacProposer(search.ranges, 0)
     seen = set()
     try:

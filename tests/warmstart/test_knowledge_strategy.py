@@ -3,18 +3,18 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import builders
 import numpy as np
 import pytest
+from builders import binary_task, drain, frame_model
 from matrices import matrix
 
-from metaauto.components import Model, Tags
+from metaauto.components import Model
 from metaauto.components.hyperparameters import Float
 from metaauto.components.strategy import Observation
 from metaauto.configuration import Configuration
 from metaauto.metafeatures import Metafeatures
-from metaauto.plugins.registry import Plugin, Registered, Registry
 from metaauto.space import SearchSpace
-from metaauto.task import Column, Role, Task
 from metaauto.warmstart import (
     KnowledgeStrategy,
     RuntimeModel,
@@ -22,25 +22,18 @@ from metaauto.warmstart import (
 )
 from metaauto.warmstart.candidates import repaired_configurations
 
-COLUMNS = tuple(Column(f"c{i}", Role.NUMERIC, "float64", 9, 0.0) for i in range(5))
-TASK = Task("binary", "y", COLUMNS, "log_loss", 1000, (0, 1), (500, 500))
+TASK = binary_task()
 FIRST = [Configuration("tree", {"c": float(c)}) for c in range(3)]
 OTHERS = [Configuration("line", {"c": float(c)}) for c in range(3)]
 
 
 def model(name: str) -> Model:
-    return Model(
-        name,
-        lambda values, context: None,
-        space={"c": Float(0.0, 10.0, 0.0)},
-        portfolio=({"c": 9.0},) if name == "line" else (),
-        tags=Tags(accepts_dataframe=True),
-    )
+    portfolio = ({"c": 9.0},) if name == "line" else ()
+    return frame_model(name, {"c": Float(0.0, 10.0, 0.0)}, portfolio=portfolio)
 
 
 def space_of(*names: str) -> SearchSpace:
-    plugin = Plugin("tests")
-    return SearchSpace(Registry(Registered("model", n, model(n), plugin) for n in names), TASK)
+    return builders.space_of(*map(model, names))
 
 
 def known_matrix(count: int = 20, **options):
@@ -56,13 +49,6 @@ def strategy(space: SearchSpace, **options) -> KnowledgeStrategy:
     return KnowledgeStrategy(
         space, runtime, known_configurations(known_matrix(**options), space), 3
     )
-
-
-def drain(found: KnowledgeStrategy, seconds: float = math.inf):
-    recommendations = []
-    while (one := found.recommend(seconds)) is not None:
-        recommendations.append(one)
-    return recommendations
 
 
 @pytest.mark.parametrize(("value", "wins"), [(0.0, "tree"), (9.0, "line")])

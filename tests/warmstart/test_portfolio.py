@@ -3,42 +3,26 @@ from __future__ import annotations
 import math
 
 import pytest
+from builders import builtin_registry, columns_of, drain, frame_model, space_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaauto.components import Model, Tags
+from metaauto.components import Model
 from metaauto.components.hyperparameters import Float
 from metaauto.components.strategy import Observation
 from metaauto.configuration import Configuration
-from metaauto.plugins.manager import PluginSettings, load_plugins
-from metaauto.plugins.registry import Plugin, Registered, Registry
 from metaauto.space import SearchSpace
-from metaauto.task import Column, Role, Task
+from metaauto.task import Role, Task
 from metaauto.warmstart import DefaultPortfolio, RuntimeModel
 
-COLUMNS = tuple(Column(f"c{i}", Role.NUMERIC, "float64", 9, 0.0) for i in range(5))
+COLUMNS = columns_of((Role.NUMERIC,) * 5)
 INF = math.inf
 
 
-def task(rows: int = 1000) -> Task:
-    return Task("binary", "y", COLUMNS, "auc", rows, (0, 1))
-
-
 def model(name: str, cost: float, priority: float = 0.0, further: int = 0) -> Model:
-    return Model(
-        name,
-        lambda values, context: None,
-        space={"c": Float(0.0, 100.0, 0.5)},
-        portfolio=tuple({"c": 1.0 + n} for n in range(further)),
-        tags=Tags(accepts_dataframe=True),
-        cost=cost,
-        priority=priority,
-    )
-
-
-def space_of(*models: Model, rows: int = 1000) -> SearchSpace:
-    plugin = Plugin("tests")
-    return SearchSpace(Registry(Registered("model", m.name, m, plugin) for m in models), task(rows))
+    portfolio = tuple({"c": 1.0 + n} for n in range(further))
+    space = {"c": Float(0.0, 100.0, 0.5)}
+    return frame_model(name, space, portfolio=portfolio, cost=cost, priority=priority)
 
 
 def portfolio_of(*models: Model, rows: int = 1000, folds: int = 5) -> DefaultPortfolio:
@@ -46,11 +30,8 @@ def portfolio_of(*models: Model, rows: int = 1000, folds: int = 5) -> DefaultPor
     return DefaultPortfolio(space, RuntimeModel(space, folds))
 
 
-def drain(portfolio: DefaultPortfolio, seconds: float = INF) -> list[Configuration]:
-    found = []
-    while (recommendation := portfolio.recommend(seconds)) is not None:
-        found.append(recommendation.configuration)
-    return found
+def configurations(portfolio: DefaultPortfolio, seconds: float = INF) -> list[Configuration]:
+    return [recommendation.configuration for recommendation in drain(portfolio, seconds)]
 
 
 MODELS = (
@@ -62,7 +43,7 @@ MODELS = (
 
 
 def test_a_cheap_model_first_then_by_priority_then_in_turns():
-    found = drain(portfolio_of(*MODELS))
+    found = configurations(portfolio_of(*MODELS))
     assert [c.model for c in found] == [
         "cheap", "good", "expensive", "usual", "expensive", "cheap", "expensive",
     ]  # fmt: skip
@@ -72,7 +53,7 @@ def test_a_cheap_model_first_then_by_priority_then_in_turns():
 def test_nothing_comes_twice_and_the_length_says_what_is_left():
     portfolio = portfolio_of(*MODELS, model("twin", 1.0, further=1))
     length = len(portfolio)
-    found = drain(portfolio)
+    found = configurations(portfolio)
     assert len(found) == length == len(set(found))
     assert len(portfolio) == 0
     assert portfolio.recommend(INF) is None
@@ -95,8 +76,8 @@ def test_what_takes_too_long_is_put_back_until_there_is_time():
     expensive = runtime.expected_seconds(Configuration("expensive", {"c": 0.5}))
     good = runtime.expected_seconds(Configuration("good", {"c": 0.5}))
     between = (expensive + good) / 2
-    assert "expensive" not in {c.model for c in drain(portfolio, between)}
-    assert [c.model for c in drain(portfolio)] == ["expensive"] * 3
+    assert "expensive" not in {c.model for c in configurations(portfolio, between)}
+    assert [c.model for c in configurations(portfolio)] == ["expensive"] * 3
 
 
 def test_with_no_time_nothing_is_recommended():
@@ -110,7 +91,7 @@ def test_results_and_the_table_do_not_change_the_order():
     one, other = portfolio_of(*MODELS), portfolio_of(*MODELS)
     other.observe(Observation(Configuration("cheap", {"c": 0.5}), 0.1, 9.0))
     other.inform(None)
-    assert drain(one) == drain(other)
+    assert configurations(one) == configurations(other)
 
 
 def test_an_empty_space_recommends_nothing():
@@ -119,10 +100,10 @@ def test_an_empty_space_recommends_nothing():
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
 def test_the_builtin_models_begin_with_a_cheap_one(kind):
-    registry = load_plugins(PluginSettings(only=())).registry
+    registry = builtin_registry()
     classes = {"binary": (0, 1), "multiclass": (0, 1, 2), "regression": None}[kind]
     space = SearchSpace(registry, Task(kind, "y", COLUMNS, "m", 1000, classes))
-    found = drain(DefaultPortfolio(space, RuntimeModel(space, 5)))
+    found = configurations(DefaultPortfolio(space, RuntimeModel(space, 5)))
     costs = {name: registry.model(name).cost for name in space.models}
     assert costs[found[0].model] == min(costs.values())
     assert {c.model for c in found[: len(space.models) + 1]} == set(space.models)
@@ -169,19 +150,19 @@ class TestRuntime:
         assert runtime.expected_seconds(Configuration("good")) == before
 
 
-WIDE = tuple(Column(f"c{i}", Role.NUMERIC, "float64", 9, 0.0) for i in range(10_000))
+WIDE = columns_of((Role.NUMERIC,) * 10_000)
 
 
 def test_defaults_that_are_dear_for_the_time_left_wait_for_the_cheap_ones():
     models = (model("boosting", 1.0, priority=9), model("linear", 0.03), model("slow", 8.0, 10))
     portfolio = portfolio_of(*models, rows=100_000)
-    assert [c.model for c in drain(portfolio, 60.0)] == ["linear", "boosting", "slow"]
+    assert [c.model for c in configurations(portfolio, 60.0)] == ["linear", "boosting", "slow"]
     portfolio = portfolio_of(*models, rows=100_000)
-    assert [c.model for c in drain(portfolio, 10_000.0)] == ["linear", "slow", "boosting"]
+    assert [c.model for c in configurations(portfolio, 10_000.0)] == ["linear", "slow", "boosting"]
 
 
 def test_a_forest_that_looks_at_few_of_many_columns_is_not_taken_for_slow():
-    registry = load_plugins(PluginSettings(only=())).registry
+    registry = builtin_registry()
     few, many = (
         SearchSpace(registry, Task("binary", "y", columns, "auc", 200, (0, 1)))
         for columns in (WIDE[:20], WIDE)
@@ -197,7 +178,7 @@ def test_a_forest_that_looks_at_few_of_many_columns_is_not_taken_for_slow():
 
 
 def test_few_rows_of_many_columns_are_not_too_many_for_neighbours_and_kernels():
-    registry = load_plugins(PluginSettings(only=())).registry
+    registry = builtin_registry()
     space = SearchSpace(registry, Task("binary", "y", WIDE, "auc", 200, (0, 1)))
     assert {"knn", "svm"} <= set(space.models)
     space = SearchSpace(registry, Task("binary", "y", WIDE, "auc", 5_000, (0, 1)))

@@ -15,16 +15,10 @@ from metaauto.data import plan_splits, prepare
 from metaauto.errors import KnowledgeError, Refused, UnknownName
 from metaauto.knowledge import KnowledgeStore, own_store, shipped_store
 from metaauto.metafeatures import Metafeatures
-from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.space import SearchSpace
 from metaauto.warmstart import KnowledgeStrategy, RuntimeModel
 from metaauto.warmstart import suggest as suggestion
 from metaauto.warmstart.select import knowledge_for_task, select_strategy
-
-
-@pytest.fixture(scope="module")
-def registry():
-    return load_plugins(PluginSettings(only=())).registry
 
 
 @pytest.fixture
