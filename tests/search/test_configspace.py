@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import cache
 from random import Random
 
 import numpy as np
@@ -29,8 +30,12 @@ SPACES = {
     "numbers": SearchSpace(REGISTRY, task_of("binary", (Role.NUMERIC,) * 3, 0.0)),
     "regression": SearchSpace(REGISTRY, task_of("regression", ALL, 0.1)),
 }
-TRANSLATIONS = {name: translate(space, seed=1) for name, space in SPACES.items()}
 PAIRS = [(name, model) for name, space in SPACES.items() for model in space.models]
+
+
+@cache
+def translation_of(name: str) -> Translation:
+    return translate(SPACES[name], seed=1)
 
 
 def assert_same(one: Configuration, other: Configuration) -> None:
@@ -49,14 +54,14 @@ def assert_same(one: Configuration, other: Configuration) -> None:
 @given(st.sampled_from(PAIRS), st.integers(0, 2**32))
 def test_a_configuration_comes_back_from_configspace(pair, seed):
     name, model = pair
-    space, translation = SPACES[name], TRANSLATIONS[name]
+    space, translation = SPACES[name], translation_of(name)
     configuration = space.sample(Random(seed), model)
     assert_same(translation.from_space(translation.to_space(configuration)), configuration)
 
 
 @pytest.mark.parametrize(("name", "model"), PAIRS)
 def test_defaults_come_back(name, model):
-    space, translation = SPACES[name], TRANSLATIONS[name]
+    space, translation = SPACES[name], translation_of(name)
     for configuration in space.portfolio(model):
         point = translation.to_space(configuration)
         point.check_valid_configuration()
@@ -65,7 +70,7 @@ def test_defaults_come_back(name, model):
 
 @pytest.mark.parametrize("name", SPACES)
 def test_draws_of_configspace_are_valid_here(name):
-    space, translation = SPACES[name], TRANSLATIONS[name]
+    space, translation = SPACES[name], translation_of(name)
     models = set()
     for point in translation.space.sample_configuration(200):
         configuration = translation.from_space(point)
@@ -79,7 +84,7 @@ def test_draws_of_configspace_are_valid_here(name):
 
 
 def test_what_is_missing_or_inactive_is_put_right():
-    space, translation = SPACES["everything"], TRANSLATIONS["everything"]
+    space, translation = SPACES["everything"], translation_of("everything")
     given = Configuration("logistic", {"C": 3.0, "penalty": "l2", "l1_ratio": 0.5, "odd": 1})
     point = translation.to_space(given)
     point.check_valid_configuration()
@@ -88,7 +93,7 @@ def test_what_is_missing_or_inactive_is_put_right():
 
 
 def test_values_of_inactive_hyperparameters_are_left_out():
-    space, translation = SPACES["numbers"], TRANSLATIONS["numbers"]
+    space, translation = SPACES["numbers"], translation_of("numbers")
     ridgelike = space.repair(Configuration("logistic", {"penalty": "l2"})).configuration
     point = translation.to_space(ridgelike)
     point.check_valid_configuration()
@@ -163,7 +168,7 @@ def test_odd_spaces_come_back_too(ranges):
 
 
 def test_values_have_the_types_that_json_knows():
-    translation = TRANSLATIONS["everything"]
+    translation = translation_of("everything")
     for point in translation.space.sample_configuration(50):
         for value in translation.from_space(point).values.values():
             assert type(value) in (int, float, str, bool, type(None))
