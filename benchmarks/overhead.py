@@ -43,29 +43,29 @@ def main(
 
     imported = time.monotonic() - began
     model = FitRunner(FitOptions(budget=budget, cores=cores), note).run(data, target)
-    facts = model.facts
-    total = facts["seconds"] * facts["cores"]
+    record = model.record
+    total = record.seconds * record.cores
     search_from, search_to = marks["stage:Searching"], marks["stage:Assembling the model"]
     report = {
         "core_seconds": total,
-        "fitting and predicting": facts["work_seconds"],
-        "worker bookkeeping": facts["worker_seconds"] - facts["work_seconds"],
-        "before the search": search_from * facts["cores"],
-        "after the search": (facts["seconds"] - search_to) * facts["cores"],
+        "fitting and predicting": record.work_seconds,
+        "worker bookkeeping": record.worker_seconds - record.work_seconds,
+        "before the search": search_from * record.cores,
+        "after the search": (record.seconds - search_to) * record.cores,
     }
     report["idle or waiting in the search"] = total - sum(list(report.values())[1:])
-    report["overhead"] = 1 - facts["work_seconds"] / total
+    report["overhead"] = 1 - record.work_seconds / total
     report["import of metaauto.fit, seconds"] = imported
     report["first model, seconds"] = marks.get("trial_finished", float("nan"))
-    report["trials"] = facts["trials"]
-    report["score"] = facts["score"]
+    report["trials"] = record.trials
+    report["score"] = record.score
     if as_json:
-        click.echo(json.dumps({**report, "stages": facts["stages"]}))
+        click.echo(json.dumps({**report, "stages": record.stages}))
         return
     for name, value in report.items():
         share = f"{100 * value / total:6.1f} %" if name not in _NOT_SHARES else ""
         click.echo(f"{name:32s} {value:10.3f} {share}")
-    for name, value in facts["stages"].items():
+    for name, value in record.stages.items():
         click.echo(f"  parent, {name:22s} {value:10.3f} s")
 
 

@@ -26,15 +26,15 @@ def main() -> None:
     options = FitOptions(remember=False, **order["options"])
     model = FitRunner(options, note).run(order["train"], "target")
     found = evaluate(model, pd.read_parquet(order["test"]))
-    facts = model.facts
+    record = model.record
     report = {
         "metric": found.metric,
         "greater_is_better": found.greater_is_better[found.metric],
         "score": found.scores[found.metric],
-        "baseline": facts["baseline_score"],
-        "out_of_fold": facts["score"],
-        "seconds": facts["seconds"],
-        "trials": facts["trials"],
+        "baseline": record.baseline_score,
+        "out_of_fold": record.score,
+        "seconds": record.seconds,
+        "trials": record.trials,
         "curve": curve,
     }
     print(json.dumps(report))

@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from metaauto.analysis.fit_record import shown_options
+from metaauto.analysis.report_record import shown_options
 from metaauto.errors import ReadError, RunError
 from metaauto.metrics import METRICS
+from metaauto.model.fit_record import FitRecord, Interval
+from metaauto.model.json_types import from_json, type_problem
 from metaauto.model.manifest import scored_class_of
-from metaauto.model.manifest_schema import Facts, Number, type_problem
 from metaauto.model.save import read_manifest
 from metaauto.run import MARKER, RunRecord, read_run
 
@@ -44,8 +45,8 @@ class Compared:
         ensemble on the holdout.
     positive : object
         Positive class, if the metric scores it.
-    interval, holdout_interval : mapping, optional
-        Intervals of the ensemble's scores, from `metaauto.analysis.fit_summary`.
+    interval, holdout_interval : Interval, optional
+        Intervals of the ensemble's scores.
     trials : dict of str to int
         Number of trials by status.
     seconds : float, optional
@@ -69,8 +70,8 @@ class Compared:
     single_score: float | None = None
     baseline_score: float | None = None
     holdout_score: float | None = None
-    interval: Mapping[str, Any] | None = None
-    holdout_interval: Mapping[str, Any] | None = None
+    interval: Interval | None = None
+    holdout_interval: Interval | None = None
     trials: Mapping[str, int] = field(default_factory=dict)
     seconds: float | None = None
     members: Mapping[str, float] = field(default_factory=dict)
@@ -115,7 +116,7 @@ def read_compared(place: str | Path, name: str = "") -> Compared:
 
 
 def _of_model(name: str, manifest: Mapping[str, Any]) -> Compared:
-    facts: Mapping[str, Any] = manifest.get("facts", {})
+    record = FitRecord.from_json(manifest["facts"])
     rows = [row for row in manifest.get("leaderboard", []) if row.get("name") != "ensemble"]
     return Compared(
         name=name,
@@ -124,13 +125,13 @@ def _of_model(name: str, manifest: Mapping[str, Any]) -> Compared:
         metric=manifest["metric"],
         target=manifest["task"]["target"],
         positive=scored_class_of(manifest),
-        greater_is_better=facts.get("greater_is_better", True),
+        greater_is_better=record.greater_is_better,
         trials=dict(Counter(str(row.get("status")) for row in rows)),
-        seconds=facts.get("seconds"),
+        seconds=record.seconds,
         members={member["name"]: member["weight"] for member in manifest["members"]},
-        options=facts.get("options") or {},
-        fingerprint=facts.get("fingerprint", ""),
-        **_scores(facts),
+        options=record.options,
+        fingerprint=record.fingerprint,
+        **_scores(record),
     )
 
 
@@ -140,7 +141,7 @@ class _Settings:
     positive_used: bool | float | str | None = None
     target: str | None = None
     fingerprint: str | None = None
-    holdout: Number = None
+    holdout: float | None = None
     seed: int | None = None
 
 
@@ -149,14 +150,14 @@ class _Trial:
     number: int
     name: str
     status: str
-    loss: Number
+    loss: float | None
     source: str
     error: str | None
 
 
-@dataclass
-class _Result(Facts):
-    members: dict[str, float] = field(default_factory=dict)
+@dataclass(frozen=True)
+class _Result(FitRecord):
+    members: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -181,11 +182,11 @@ def of_run(name: str, record: RunRecord) -> Compared:
             f"The record of the run in {name!r} is damaged: {problem}.",
             hint="Leave this run out, or copy its directory again.",
         )
-    settings, result = record.settings, record.result
+    settings, result = record.settings, from_json(record.result, _Result)
     metric = str(settings.get("metric_used") or "")
     known = METRICS.get(metric)
     scores = _scores(result)
-    if known is not None and not result:
+    if known is not None and not record.result:
         losses = {t["number"]: t["loss"] for t in record.trials if t["status"] == "success"}
         found = [loss for number, loss in losses.items() if number > 0 and loss is not None]
         if found:
@@ -201,22 +202,22 @@ def of_run(name: str, record: RunRecord) -> Compared:
         metric=metric,
         target=str(settings.get("target") or ""),
         positive=settings.get("positive_used"),
-        greater_is_better=result.get("greater_is_better", better),
+        greater_is_better=result.greater_is_better if record.result else better,
         trials=dict(Counter(trial["status"] for trial in record.trials)),
-        seconds=result.get("seconds", record.seconds),
-        members=result.get("members", {}),
+        seconds=record.seconds if result.seconds is None else result.seconds,
+        members=result.members,
         options=shown_options(options),
         fingerprint=str(settings.get("fingerprint") or ""),
         **scores,
     )
 
 
-def _scores(facts: Mapping[str, Any]) -> dict[str, Any]:
+def _scores(record: FitRecord) -> dict[str, Any]:
     names = (
         *("score", "single_score", "baseline_score", "holdout_score"),
         *("interval", "holdout_interval"),
     )
-    return {name: facts.get(name) for name in names}
+    return {name: getattr(record, name) for name in names}
 
 
 def differing_options(fits: Sequence[Compared]) -> dict[str, list[Any]]:
@@ -233,7 +234,7 @@ def result(fits: Sequence[Compared]) -> str:
     if len({fit.fingerprint for fit in fits if fit.fingerprint}) > 1:
         return "The tables differ: the scores are not comparable."
     held = all(fit.holdout_score is not None for fit in fits)
-    if held and len({(f.options.get("holdout"), f.options.get("seed")) for f in fits}) == 1:
+    if held and len({repr((f.options.get("holdout"), f.options.get("seed"))) for f in fits}) == 1:
         scored = [(fit.holdout_score, fit.holdout_interval, fit.name) for fit in fits]
     else:
         scored = [(fit.score, fit.interval, fit.name) for fit in fits]
@@ -244,6 +245,6 @@ def result(fits: Sequence[Compared]) -> str:
     (best, first, name), (second, other, _) = known[0], known[1]
     if best == second:
         return "The best fits have the same score."
-    if first and other and first["low"] <= other["high"] and other["low"] <= first["high"]:
+    if first and other and first.low <= other.high and other.low <= first.high:
         return f"{name} is best, but the intervals overlap: the difference may be due to chance."
     return f"{name} is best."

@@ -1,32 +1,38 @@
-"""Collect the facts of a finished fit, which the model holds."""
+"""Collect the record of a finished fit, which the model holds."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from metaauto.analysis.fit_record import holdout_facts, report_record, shown_options
-from metaauto.analysis.reliability import column_facts, reliability_facts
-from metaauto.analysis.warnings import FitWarning, fit_warnings, next_steps
+from metaauto.analysis.reliability import (
+    class_recalls,
+    excluded_columns,
+    fold_scores,
+    role_counts,
+)
+from metaauto.analysis.report_record import report_record, scored_holdout, shown_options
+from metaauto.analysis.warnings import fit_warnings, next_steps
 from metaauto.budget import Budget
 from metaauto.components import Deadline
 from metaauto.ensemble import Selection
 from metaauto.fit_state import FitState
 from metaauto.model import FinalModel
+from metaauto.model.fit_record import FitRecord, FitWarning, Interval, Score, ScoredRows
 from metaauto.plugins.registry import Registry
 from metaauto.search import Search, Status, Trial
 
 __all__ = [
-    "result_facts",
     "failure_causes",
-    "fit_facts",
+    "fit_record",
     "no_model_problem",
-    "outcome_facts",
     "plugin_failure",
+    "result_json",
 ]
 
 _RESULT = (
@@ -39,7 +45,7 @@ _INTERVAL_SECONDS = (0.1, 0.5)
 _LEVEL = 0.95
 
 
-def outcome_facts(
+def fit_record(
     model: FinalModel,
     state: FitState,
     search: Search,
@@ -48,13 +54,13 @@ def outcome_facts(
     clock: Budget,
     options: Mapping[str, Any],
     holdout: tuple[np.ndarray, np.ndarray] | None = None,
-) -> dict[str, Any]:
-    """Return all facts of a finished fit, JSON-ready.
+) -> FitRecord:
+    """Return the record of a finished fit.
 
     Parameters
     ----------
     model : FinalModel
-        The final model.
+        The final model, with verified members.
     state : FitState
         State of the fit.
     search : Search
@@ -69,39 +75,71 @@ def outcome_facts(
         Options of the fit, JSON-ready.
     holdout : tuple of (ndarray, ndarray), optional
         Rows of the holdout and the predictions of the model.
-
-    Returns
-    -------
-    dict
-        Those of `fit_facts`, `reliability_facts`, `holdout_facts` and `column_facts`;
-        ``interval`` and ``holdout_interval``: intervals of the ensemble's scores; ``report``: see
-        `report_record`; ``warnings``: `FitWarning` records, the most severe first; ``next``: next
-        steps.
     """
     shown = shown_options(options)
-    facts = {
-        "report": report_record(model, state, search, selection, blended, shown, _limit(clock)),
-        **holdout_facts(model, state, holdout, _limit(clock)),
-        **reliability_facts(state, model, blended),
-        **column_facts(state.dataset.task),
-        **fit_facts(state, search, selection, clock, options),
-    }
-    rows = len(state.splits.evaluated)
-    facts["interval"] = _interval(facts["report"]["out_of_fold"], rows, "out-of-fold")
-    if "holdout" in facts:
-        facts["holdout_interval"] = _interval(facts["holdout"], facts["holdout_rows"], "holdout")
-    problem = no_model_problem(search.trials)
+    dataset, metric, trials = state.dataset, state.metric, search.trials
+    report = report_record(model, state, search, selection, blended, shown, _limit(clock))
+    held, held_score = None, None
+    if holdout is not None:
+        rows, prediction = holdout
+        y, weights = state.targets(rows)
+        held_score = float(metric.score(y, prediction, weights, model.decision))
+        held = scored_holdout(model, state, rows, prediction, _limit(clock))
+    ends = [trial.finished for trial in trials if trial.finished is not None]
+    newest = _newest_member(search, selection)
+    later = [t for t in trials if newest is not None and (t.finished or 0.0) > newest]
+    known = search.description.metafeatures if search.description is not None else None
+    baseline = trials[0].loss
+    record = FitRecord(
+        score=metric.loss_to_score(selection.loss),
+        single_score=metric.loss_to_score(selection.single_loss),
+        baseline_score=None if baseline is None else metric.loss_to_score(baseline),
+        greater_is_better=metric.greater_is_better,
+        interval=_interval(report.out_of_fold, len(state.splits.evaluated), "out-of-fold"),
+        fold_scores=fold_scores(state, blended),
+        classes=class_recalls(model, state.targets(state.splits.evaluated)[0], blended),
+        holdout_score=held_score,
+        holdout_rows=None if holdout is None else len(holdout[0]),
+        holdout_interval=None if holdout is None else _interval(held, len(holdout[0]), "holdout"),
+        holdout=held,
+        notes=_notes(state, search, selection),
+        findings=tuple(str(finding) for finding in dataset.findings),
+        roles=role_counts(dataset.task),
+        left_out=excluded_columns(dataset.task),
+        rows=dataset.task.n_rows,
+        dropped_rows=dataset.dropped_rows,
+        fingerprint=dataset.fingerprint,
+        validation=state.splits.description,
+        trials=len(trials),
+        failures=failure_causes(trials),
+        skipped=dict(state.space.skipped),
+        budget=clock.seconds if clock.is_timed else None,
+        seconds=clock.elapsed(),
+        search_seconds=max(ends, default=0.0),
+        newest_member=newest,
+        later_trials=sum(t.status in (Status.SUCCESS, Status.DROPPED) for t in later),
+        stages=dict(clock.spent),
+        work_seconds=sum(_work(trial) for trial in trials),
+        worker_seconds=sum(trial.seconds for trial in trials),
+        cores=clock.cores,
+        seed=options["seed"],
+        options=shown,
+        metafeatures=None if known is None else known.to_json(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        report=report,
+    )
+    return replace(record, warnings=_warnings(record, state, trials), next_steps=next_steps(record))
+
+
+def _warnings(
+    record: FitRecord, state: FitState, trials: Sequence[Trial]
+) -> tuple[FitWarning, ...]:
+    problem = no_model_problem(trials)
     if problem is not None:
-        found = [
-            FitWarning("no-model", problem, "Raise --budget, or fix the cause of the failures.")
-        ]
-    else:
-        found = fit_warnings(
-            state.dataset.task, facts, state.dataset.findings, state.metric.optimum
-        )
-    facts["warnings"] = [warning.to_json() for warning in found]
-    facts["next"] = next_steps(facts)
-    return facts
+        advice = "Raise --budget, or fix the cause of the failures."
+        return (FitWarning("no-model", problem, advice),)
+    dataset = state.dataset
+    return tuple(fit_warnings(dataset.task, record, dataset.findings, state.metric.optimum))
 
 
 def _limit(clock: Budget) -> Deadline:
@@ -112,79 +150,40 @@ def _limit(clock: Budget) -> Deadline:
     return Deadline.after(min(max(_INTERVAL_SHARE * clock.remaining(), least), most))
 
 
-def _interval(record: Mapping[str, Any], rows: int, over: str) -> dict[str, Any] | None:
+def _interval(scored: ScoredRows | None, rows: int, over: str) -> Interval | None:
     """Return the interval of the ensemble's score with its rows; None if it is undefined."""
-    found = record["intervals"]["ensemble"]
-    if found["low"] is None:
+    found = Score() if scored is None else scored.ensemble
+    if found.low is None or found.high is None:
         return None
-    ends = {"low": found["low"], "high": found["high"]}
-    return {**ends, "level": _LEVEL, "rows": rows, "over": over}
+    return Interval(found.low, found.high, _LEVEL, rows, over)
 
 
-def result_facts(model: FinalModel) -> dict[str, Any]:
-    """Return the facts that a run directory stores: scores and ensemble, JSON-ready."""
-    facts = {name: model.facts[name] for name in _RESULT if name in model.facts}
-    return {**facts, "members": {member.name: member.weight for member in model.members}}
+def result_json(model: FinalModel) -> dict[str, Any]:
+    """Return what a run directory stores of the result: scores and ensemble, JSON-ready."""
+    record = model.record.to_json()
+    members = {member.name: member.weight for member in model.members}
+    return {**{name: record[name] for name in _RESULT}, "members": members}
 
 
-def fit_facts(
-    state: FitState, search: Search, selection: Selection, clock: Budget, options: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the facts of the search and its options, JSON-ready.
-
-    Scores are out-of-fold. The ensemble was selected on the same rows, so its score is slightly
-    optimistic; a holdout gives an unbiased one. ``notes`` lists further causes of optimism.
-    """
-    dataset, metric = state.dataset, state.metric
-    baseline = search.trials[0]
-    ends = [trial.finished for trial in search.trials if trial.finished is not None]
+def _newest_member(search: Search, selection: Selection) -> float | None:
+    """Return when the newest member of the ensemble was fitted; None for the baseline alone."""
     members = [search.trials[number] for number in selection.weights]
     joined = [member.finished for member in members if member.source != "baseline"]
-    newest = max((end for end in joined if end is not None), default=None)
-    later = [t for t in search.trials if newest is not None and (t.finished or 0.0) > newest]
-    known = search.description.metafeatures if search.description is not None else None
-    return {
-        "score": metric.loss_to_score(selection.loss),
-        "single_score": metric.loss_to_score(selection.single_loss),
-        "baseline_score": None if baseline.loss is None else metric.loss_to_score(baseline.loss),
-        "greater_is_better": metric.greater_is_better,
-        "notes": _notes(state, search, selection),
-        "rows": dataset.task.n_rows,
-        "dropped_rows": dataset.dropped_rows,
-        "fingerprint": dataset.fingerprint,
-        "validation": state.splits.description,
-        "findings": [str(finding) for finding in dataset.findings],
-        "skipped": dict(state.space.skipped),
-        "trials": len(search.trials),
-        "failures": failure_causes(search.trials),
-        "budget": clock.seconds if clock.is_timed else None,
-        "seconds": clock.elapsed(),
-        "stages": dict(clock.spent),
-        "worker_seconds": sum(trial.seconds for trial in search.trials),
-        "work_seconds": sum(_work(trial) for trial in search.trials),
-        "cores": clock.cores,
-        "search_seconds": max(ends, default=0.0),
-        "newest_member": newest,
-        "later_trials": sum(t.status in (Status.SUCCESS, Status.DROPPED) for t in later),
-        "seed": options["seed"],
-        "options": shown_options(options),
-        "metafeatures": None if known is None else known.to_json(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    return max((end for end in joined if end is not None), default=None)
 
 
-def _notes(state: FitState, search: Search, selection: Selection) -> list[str]:
+def _notes(state: FitState, search: Search, selection: Selection) -> tuple[str, ...]:
     """Return causes of optimistic scores, one sentence each."""
     if state.splits.holdout is not None:
-        return []
+        return ()
     models = {search.trials[number].configuration.model for number in selection.weights}
     stopped = sorted(m for m in models if state.registry.model(m).tags.uses_early_stopping)
     if not stopped:
-        return []
-    return [
+        return ()
+    return (
         f"{', '.join(stopped)} used the validation folds for early stopping; the out-of-fold score "
-        "is slightly optimistic."
-    ]
+        "is slightly optimistic.",
+    )
 
 
 def _work(trial: Trial) -> float:

@@ -11,31 +11,16 @@ import numpy as np
 from metaauto.ensemble import quick_decision
 from metaauto.fit_state import FitState
 from metaauto.model import FinalModel
+from metaauto.model.fit_record import ClassRecall, ExcludedColumn, RoleName
 from metaauto.task import Role, Task
 
-__all__ = ["column_facts", "reliability_facts"]
+__all__ = ["class_recalls", "excluded_columns", "fold_scores", "role_counts"]
 
 _MAX_COLUMNS = 50
 
 
-def reliability_facts(state: FitState, model: FinalModel, blended: np.ndarray) -> dict[str, Any]:
-    """Return fold scores and class recalls of the ensemble's out-of-fold predictions, JSON-ready.
-
-    Parameters
-    ----------
-    state : FitState
-        State of the fit.
-    model : FinalModel
-        The model, for its decision rule.
-    blended : ndarray
-        Out-of-fold predictions of the ensemble over the evaluated rows.
-
-    Returns
-    -------
-    dict
-        ``fold_scores``: the score of each fold, None if it is undefined; ``classes``: for each
-        class the number of rows and the share of correct predictions.
-    """
+def fold_scores(state: FitState, blended: np.ndarray) -> tuple[float | None, ...]:
+    """Return the score of out-of-fold predictions in each fold, None where it is undefined."""
     rows, metric = state.splits.evaluated, state.metric
     y, weights = state.targets(rows)
     decision = quick_decision(blended, y, metric, weights) if metric.needs == "labels" else None
@@ -44,26 +29,23 @@ def reliability_facts(state: FitState, model: FinalModel, blended: np.ndarray) -
         weight = None if weights is None else weights[chosen]
         return metric.score(y[chosen], blended[chosen], weight, decision)
 
-    return {
-        "fold_scores": [
-            _finite(score, np.searchsorted(rows, validation))
-            for _, validation in state.splits.folds
-        ],
-        "classes": _class_facts(model, y, blended),
-    }
+    folds = (np.searchsorted(rows, validation) for _, validation in state.splits.folds)
+    return tuple(_finite(score, chosen) for chosen in folds)
 
 
-def column_facts(task: Task) -> dict[str, Any]:
-    """Return the number of columns by role, and the excluded columns with their reasons."""
+def role_counts(task: Task) -> dict[RoleName, int]:
+    """Return the number of columns by role."""
     counts = Counter(column.role for column in task.columns)
-    left_out = [column for column in task.columns if not column.role.is_used]
-    return {
-        "roles": {str(role): counts[role] for role in Role if counts[role]},
-        "left_out": [
-            {"name": column.name, "role": str(column.role), "reason": column.reason}
-            for column in left_out[:_MAX_COLUMNS]
-        ],
-    }
+    return {role.value: counts[role] for role in Role if counts[role]}
+
+
+def excluded_columns(task: Task) -> tuple[ExcludedColumn, ...]:
+    """Return the columns that no model uses, with their reasons."""
+    excluded = [column for column in task.columns if not column.role.is_used]
+    return tuple(
+        ExcludedColumn(column.name, str(column.role), column.reason)
+        for column in excluded[:_MAX_COLUMNS]
+    )
 
 
 def _finite(score: Any, rows: np.ndarray) -> float | None:
@@ -75,10 +57,11 @@ def _finite(score: Any, rows: np.ndarray) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def _class_facts(model: FinalModel, y: np.ndarray, blended: np.ndarray) -> list[dict[str, Any]]:
+def class_recalls(model: FinalModel, y: np.ndarray, blended: np.ndarray) -> tuple[ClassRecall, ...]:
+    """Return the recall of each class in the calibrated out-of-fold predictions."""
     task = model.task
     if task.classes is None:
-        return []
+        return ()
     probabilities = blended if model.calibrator is None else model.calibrator.apply(blended)
     if model.decision is None:
         labels = np.asarray(probabilities).argmax(axis=1)
@@ -86,11 +69,9 @@ def _class_facts(model: FinalModel, y: np.ndarray, blended: np.ndarray) -> list[
         labels = model.decision.labels(np.asarray(probabilities))
     counts = np.bincount(y, minlength=task.n_classes)
     right = np.bincount(y[labels == y], minlength=task.n_classes)
-    return [
-        {
-            "class": label,
-            "rows": int(counts[code]),
-            "right": float(right[code] / counts[code]) if counts[code] else None,
-        }
+    return tuple(
+        ClassRecall(
+            label, int(counts[code]), float(right[code] / counts[code]) if counts[code] else None
+        )
         for code, label in enumerate(task.classes)
-    ]
+    )

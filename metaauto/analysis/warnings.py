@@ -1,18 +1,17 @@
-"""Derive warnings about a fit and next steps from its facts."""
+"""Derive warnings about a fit and next steps from its record."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 from metaauto.data import Finding
+from metaauto.model.fit_record import FitRecord, FitWarning
 from metaauto.task import Role, Task
 from metaauto.text import clock_time, format_score
 
-__all__ = ["FitWarning", "fit_warnings", "next_steps"]
+__all__ = ["fit_warnings", "next_steps"]
 
 _SMALL_TABLE_ROWS = 200
 _SMALL_CLASS_ROWS = 20
@@ -27,33 +26,8 @@ _ASKED_FOR = "set by the user"
 """The reason of a role that the user gave."""
 
 
-@dataclass(frozen=True)
-class FitWarning:
-    """A warning about the validity or usefulness of a fit.
-
-    Parameters
-    ----------
-    code : str
-        Short stable name: ``"leak"``, ``"near-zero"``, ``"almost-perfect"``, ``"no-better"``,
-        ``"few-rows"``, ``"folds-differ"``, ``"rarely-right"``, ``"rare-class"``, ``"dates"``,
-        ``"identifier"``, ``"failures"`` or ``"no-model"``.
-    message : str
-        Description of the problem, one sentence.
-    advice : str
-        Recommended action, one sentence.
-    """
-
-    code: str
-    message: str
-    advice: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the warning as JSON-ready values."""
-        return asdict(self)
-
-
 def fit_warnings(
-    task: Task, facts: Mapping[str, Any], findings: Sequence[Finding], optimum: float = math.inf
+    task: Task, record: FitRecord, findings: Sequence[Finding], optimum: float = math.inf
 ) -> list[FitWarning]:
     """Return the warnings about a fit, the most severe first.
 
@@ -61,8 +35,8 @@ def fit_warnings(
     ----------
     task : Task
         The task.
-    facts : mapping
-        Facts of the final model: scores, interval, folds, classes, failures.
+    record : FitRecord
+        The record of the fit, without warnings.
     findings : sequence of Finding
         Findings about the table.
     optimum : float
@@ -71,15 +45,15 @@ def fit_warnings(
     return [
         *_leaks(findings),
         *_near_zero(findings),
-        *_too_good(facts, findings, optimum),
-        *_no_better(facts),
+        *_too_good(record, findings, optimum),
+        *_no_better(record),
         *_few_rows(task),
-        *_folds_differ(facts),
-        *_rarely_right(facts),
+        *_folds_differ(record),
+        *_rarely_right(record),
         *_rare_classes(findings),
         *_dates(task),
         *_identifiers(task),
-        *_failures(facts),
+        *_failures(record),
     ]
 
 
@@ -100,9 +74,9 @@ def _near_zero(findings: Iterable[Finding]) -> Iterator[FitWarning]:
 
 
 def _too_good(
-    facts: Mapping[str, Any], findings: Iterable[Finding], optimum: float
+    record: FitRecord, findings: Iterable[Finding], optimum: float
 ) -> Iterator[FitWarning]:
-    score, baseline = facts.get("score"), facts.get("baseline_score")
+    score, baseline = record.score, record.baseline_score
     if score is None or baseline is None or not math.isfinite(optimum) or optimum == baseline:
         return
     if any(finding.code == "leak" for finding in findings):
@@ -115,13 +89,14 @@ def _too_good(
         )
 
 
-def _no_better(facts: Mapping[str, Any]) -> Iterator[FitWarning]:
-    score, baseline = facts.get("score"), facts.get("baseline_score")
+def _no_better(record: FitRecord) -> Iterator[FitWarning]:
+    score, baseline = record.score, record.baseline_score
     if score is None or baseline is None:
         return
-    sign = 1 if facts.get("greater_is_better", True) else -1
-    interval = facts.get("interval") or {}
-    worst = interval.get("low" if sign > 0 else "high", score)
+    sign = 1 if record.greater_is_better else -1
+    worst = score
+    if record.interval is not None:
+        worst = record.interval.low if sign > 0 else record.interval.high
     if sign * (worst - baseline) > 0:
         return
     is_better = sign * (score - baseline) > 0
@@ -154,13 +129,13 @@ def _few_rows(task: Task) -> Iterator[FitWarning]:
         )
 
 
-def _folds_differ(facts: Mapping[str, Any]) -> Iterator[FitWarning]:
+def _folds_differ(record: FitRecord) -> Iterator[FitWarning]:
     """Test whether the spread of the fold scores exceeds that expected from the interval."""
-    scores = [score for score in facts.get("fold_scores") or [] if score is not None]
-    interval = facts.get("interval")
+    scores = [score for score in record.fold_scores if score is not None]
+    interval = record.interval
     if len(scores) < 3 or not interval:
         return
-    error = (interval["high"] - interval["low"]) / (2 * 1.96)
+    error = (interval.high - interval.low) / (2 * 1.96)
     mean = sum(scores) / len(scores)
     if not error > 0:
         return
@@ -178,17 +153,16 @@ def _folds_differ(facts: Mapping[str, Any]) -> Iterator[FitWarning]:
         )
 
 
-def _rarely_right(facts: Mapping[str, Any]) -> Iterator[FitWarning]:
+def _rarely_right(record: FitRecord) -> Iterator[FitWarning]:
     poor = [
-        found
-        for found in facts.get("classes") or []
-        if found["right"] is not None and found["right"] < _LOW_RECALL and found["rows"] >= 5
+        (found.right, found)
+        for found in record.classes
+        if found.right is not None and found.right < _LOW_RECALL and found.rows >= 5
     ]
     if poor:
-        poor.sort(key=lambda found: found["right"])
+        poor.sort(key=lambda pair: pair[0])
         listed = ", ".join(
-            f"{found['class']!s} {found['right']:.0%} ({found['rows']:,} rows)"
-            for found in poor[:_SHOWN]
+            f"{found.label!s} {right:.0%} ({found.rows:,} rows)" for right, found in poor[:_SHOWN]
         )
         more = f" and {len(poor) - _SHOWN} more" if len(poor) > _SHOWN else ""
         yield FitWarning(
@@ -234,9 +208,9 @@ def _identifiers(task: Task) -> Iterator[FitWarning]:
         )
 
 
-def _failures(facts: Mapping[str, Any]) -> Iterator[FitWarning]:
-    failures: Mapping[str, int] = facts.get("failures") or {}
-    failed, trials = sum(failures.values()), facts.get("trials") or 0
+def _failures(record: FitRecord) -> Iterator[FitWarning]:
+    failures = record.failures
+    failed, trials = sum(failures.values()), record.trials or 0
     if failed < 2 or failed < _FAILED_SHARE * trials:
         return
     cause = max(failures, key=lambda cause: failures[cause])
@@ -249,34 +223,34 @@ def _failures(facts: Mapping[str, Any]) -> Iterator[FitWarning]:
     yield FitWarning("failures", f"{failed} of {trials} trials failed, most often {cause}", advice)
 
 
-def next_steps(facts: Mapping[str, Any]) -> list[str]:
+def next_steps(record: FitRecord) -> tuple[str, ...]:
     """Return next steps towards a better model or a better evaluation, one sentence each.
 
     Parameters
     ----------
-    facts : mapping
-        Facts of the final model.
+    record : FitRecord
+        The record of the fit.
     """
     steps = []
-    seconds, newest = facts.get("search_seconds"), facts.get("newest_member")
-    if seconds and newest is not None and facts.get("budget"):
+    seconds, newest = record.search_seconds, record.newest_member
+    if seconds and newest is not None and record.budget:
         when = f"{clock_time(newest)} of {clock_time(seconds)}"
         if newest > _LATE * seconds:
             steps.append(
                 f"The last member joined the ensemble at {when}: more time is likely to help. Try "
-                f"--budget {_budget(4 * facts['budget'])}."
+                f"--budget {_budget(4 * record.budget)}."
             )
-        elif (facts.get("later_trials") or 0) >= _MIN_LATER:
+        elif (record.later_trials or 0) >= _MIN_LATER:
             steps.append(
-                f"None of the last {facts['later_trials']} trials joined the ensemble (last member "
+                f"None of the last {record.later_trials} trials joined the ensemble (last member "
                 f"at {when}): more time is unlikely to help. Add rows or informative columns."
             )
-    if facts.get("holdout_score") is None:
+    if record.holdout_score is None:
         steps.append(
             "The ensemble was selected on the rows that score it, so the score is slightly "
             "optimistic. Use --holdout 0.2 for an unbiased score, or evaluate on other rows."
         )
-    return steps
+    return tuple(steps)
 
 
 def _budget(seconds: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +13,7 @@ from metaauto.cli.terminal import print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from metaauto.analysis.comparison import Compared
+    from metaauto.model.fit_record import Interval
 
 __all__ = ["command"]
 
@@ -73,10 +74,10 @@ def _score(name: str, interval: str = "") -> Callable[[Compared], str]:
     def text(fit: Compared) -> str:
         from metaauto.text import format_score
 
-        found: Mapping[str, Any] | None = getattr(fit, interval) if interval else None
+        found: Interval | None = getattr(fit, interval) if interval else None
         ends = ""
         if found:
-            ends = f" ({format_score(found['low'])} to {format_score(found['high'])})"
+            ends = f" ({format_score(found.low)} to {format_score(found.high)})"
         return f"{format_score(getattr(fit, name))}{ends}"
 
     return text

@@ -65,19 +65,20 @@ def command(model: str, as_json: bool) -> None:
 
 
 def _of_model(model: str) -> dict[str, Any]:
+    from metaauto.model.fit_record import FitRecord
     from metaauto.model.manifest import scored_class_of
     from metaauto.model.save import read_manifest
 
     with model_file(model) as path:
         manifest = read_manifest(path)
-    facts: Mapping[str, Any] = manifest.get("facts") or {}
+    record = FitRecord.from_json(manifest["facts"])
     return {
         "task": manifest["task"]["kind"],
         "target": manifest["task"]["target"],
         "metric": manifest["metric"],
         "positive": scored_class_of(manifest),
-        "greater_is_better": facts.get("greater_is_better"),
-        "notes": facts.get("notes") or [],
+        "greater_is_better": record.greater_is_better,
+        "notes": list(record.notes),
         "leaderboard": manifest.get("leaderboard") or [],
     }
 

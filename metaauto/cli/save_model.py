@@ -64,7 +64,7 @@ def save_and_summarize(
     plugin_folders : tuple of str
         Plugin folders that these commands need.
     quiet, as_json : bool
-        Whether to print no summary, and to print the facts as JSON.
+        Whether to print no summary, and to print the record as JSON.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def save_and_summarize(
                 "metric": model.metric_name,
                 "positive": model.task.positive,
                 "members": {member.name: member.weight for member in model.members},
-                **{name: fact for name, fact in model.facts.items() if name not in _PLOTS},
+                **{n: value for n, value in model.record.to_json().items() if n not in _PLOTS},
             }
         )
     if problem is not None:

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from metaauto.analysis.fit_record import holdout_parts
 from metaauto.analysis.fit_summary import (
     failure_causes,
+    fit_record,
     no_model_problem,
-    outcome_facts,
-    result_facts,
+    result_json,
 )
 from metaauto.analysis.leaderboard import build_leaderboard
+from metaauto.analysis.report_record import holdout_parts
 from metaauto.components import Deadline
 from metaauto.engine.members import PackedEnsemble
 from metaauto.engine.options import FitOptions, with_named_options
@@ -151,7 +151,7 @@ class FitRunner:
                     executor.close()
                     self.remember(search, state)
             plugins.notify("fit_finished", model=model)
-            score, lines = model.facts["score"], summary_lines(model)
+            score, lines = model.record.score, summary_lines(model)
             self.report("finished", "The model is ready.", score=score, summary=lines)
         return model
 
@@ -372,7 +372,7 @@ class FitRunner:
     def assemble(
         self, search: Search, state: FitState, executor: Executor | None = None
     ) -> FinalModel:
-        """Select the ensemble and build the final model with its fit record.
+        """Select the ensemble and build the final model with its record.
 
         Parameters
         ----------
@@ -405,12 +405,10 @@ class FitRunner:
             )
             parts = holdout_parts(state.splits.holdout, self.clock.is_timed)
             holdout = packing.predicted_holdout(model, list(selection.weights), parts)
-            model.facts.update(
-                outcome_facts(
-                    model, state, search, selection, blended, self.clock, options, holdout
-                )
+            model.record = fit_record(
+                model, state, search, selection, blended, self.clock, options, holdout
             )
-        self.recorder(state).record_result(result_facts(model))
+        self.recorder(state).record_result(result_json(model))
         return model
 
     def remember(self, search: Search, state: FitState) -> None:

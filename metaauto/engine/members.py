@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from metaauto.analysis.fit_record import holdout_parts
+from metaauto.analysis.report_record import holdout_parts
 from metaauto.budget import Budget
 from metaauto.components import Deadline
 from metaauto.ensemble import AnytimeEnsemble, Selection

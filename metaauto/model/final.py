@@ -15,6 +15,7 @@ from metaauto.data.schema import TableSchema
 from metaauto.ensemble.calibration import Calibrator
 from metaauto.ensemble.thresholds import Decision
 from metaauto.errors import Refused, SettingError
+from metaauto.model.fit_record import FitRecord, Pruned
 from metaauto.model.prediction import CHUNK_ROWS, average, combine, encoded_chunks
 from metaauto.task import Task
 from metaauto.text import counted, metric_label, shortened
@@ -80,8 +81,8 @@ class FinalModel:
         Decision rule for labels; by default the most probable class.
     leaderboard : list of dict
         One row per trial, for display.
-    facts : dict
-        Scores, seconds, seed, budget, findings and further JSON-ready values.
+    record : FitRecord
+        What is known about the fit: scores, seconds, seed, budget, findings, warnings.
     fallback : float, optional
         Regression: prediction for rows without a finite prediction of any fold model, such as the
         mean target. In classification the class frequencies are used.
@@ -100,7 +101,7 @@ class FinalModel:
     calibrator: Calibrator | None = None
     decision: Decision | None = None
     leaderboard: list[dict[str, Any]] = field(default_factory=list)
-    facts: dict[str, Any] = field(default_factory=dict)
+    record: FitRecord = field(default_factory=FitRecord)
     fallback: float | None = None
 
     def __post_init__(self) -> None:
@@ -271,11 +272,12 @@ class FinalModel:
             for member in self.members
             if member.weight > 0 and any(member is heavy for heavy in heaviest)
         ]
-        facts = dict(self.facts)
+        record = self.record
         if members is not None or folds is not None:
-            facts["pruned"] = {"members": len(kept), "of": len(self.members), "folds": folds}
+            pruned = Pruned(len(kept), len(self.members), folds)
+            record = dataclasses.replace(record, pruned=pruned)
         return dataclasses.replace(
-            self, members=kept, facts=facts, leaderboard=list(self.leaderboard)
+            self, members=kept, record=record, leaderboard=list(self.leaderboard)
         )
 
     def to_sklearn(self) -> Any:
@@ -432,7 +434,7 @@ def predicted_chunks(
 def _as_line(model: FinalModel) -> str:
     """Return one line: target, task type, metric, score and number of models."""
     target = repr(_short(model.task.target))
-    score = _number(model.facts.get("score"))
+    score = _number(model.record.score)
     parts = [target, model.task.kind, f"{_short(model.metric_label)}={score}"]
     return f"FinalModel({', '.join(parts)}, models={len(model.members)})"
 
@@ -449,16 +451,16 @@ def _as_html(model: FinalModel) -> str:
 
 
 def _lines(model: FinalModel) -> Iterator[tuple[str, str]]:
-    task, facts = model.task, model.facts
+    task, record = model.task, model.record
     classes = f", {counted(task.n_classes, 'class', 'classes')}" if task.n_classes > 2 else ""
     if task.positive is not None:
         classes = f", positive class {_short(task.positive)}"
     yield "Target", f"{_short(task.target)} ({task.kind}{classes})"
-    better = "higher" if facts.get("greater_is_better", True) else "lower"
+    better = "higher" if record.greater_is_better else "lower"
     metric = _short(model.metric_label)
-    yield "Score", f"{metric} {_number(facts.get('score'))} out-of-fold, {better} is better"
-    if facts.get("holdout_score") is not None:
-        yield "Holdout", f"{metric} {_number(facts['holdout_score'])}"
+    yield "Score", f"{metric} {_number(record.score)} out-of-fold, {better} is better"
+    if record.holdout_score is not None:
+        yield "Holdout", f"{metric} {_number(record.holdout_score)}"
     total = sum(member.weight for member in model.members)
     heaviest = sorted(model.members, key=lambda member: -member.weight)
     named = [f"{_short(m.name)} {m.weight / total:.0%}" for m in heaviest[:_MAX_MEMBERS]]

@@ -5,22 +5,18 @@ A field without a default is required. Unknown fields are allowed: a later relea
 
 from __future__ import annotations
 
-import types
-import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
-from functools import cache
-from typing import Any, Literal, Union
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from metaauto.errors import ModelFileError
+from metaauto.model.fit_record import FitRecord, RoleName
+from metaauto.model.json_types import type_problem
 
-__all__ = ["Facts", "Number", "check_manifest", "type_problem"]
+__all__ = ["check_manifest"]
 
 Number = float | None
 Texts = list[str] | None
-RoleName = Literal[
-    "numeric", "categorical", "boolean", "datetime", "text", "identifier", "constant"
-]
 
 
 @dataclass
@@ -102,112 +98,6 @@ class _LeaderboardRow:
 
 
 @dataclass
-class _Interval:
-    low: float
-    high: float
-    level: float
-    rows: int
-    over: str
-
-
-@dataclass
-class _Score:
-    score: Number = None
-    low: Number = None
-    high: Number = None
-
-
-@dataclass
-class _Scored:
-    diagnosis: dict[str, Any]
-    intervals: dict[str, _Score | None] | None = None
-    beats: dict[str, Number] | None = None
-
-
-@dataclass
-class _Finished:
-    name: str
-    source: str
-    at: float
-    status: str
-    score: Number = None
-    why: str = ""
-
-
-@dataclass
-class _Similar:
-    dataset: str
-    weight: float
-
-
-@dataclass
-class _WarmStart:
-    similar: list[_Similar]
-
-
-@dataclass
-class _Report:
-    out_of_fold: _Scored | None = None
-    history: list[_Finished] | None = None
-    warm_start: _WarmStart | None = None
-    command: str | None = None
-
-
-@dataclass
-class _Warning:
-    message: str
-    advice: str
-
-
-@dataclass
-class _LeftOut:
-    name: str
-    role: str
-
-
-@dataclass
-class _Options:
-    holdout: Number = None
-    seed: int | None = None
-
-
-@dataclass
-class Facts:
-    """The facts of a fit."""
-
-    score: Number = None
-    single_score: Number = None
-    baseline_score: Number = None
-    greater_is_better: bool = True
-    interval: _Interval | None = None
-    holdout_score: Number = None
-    holdout_rows: int | None = None
-    holdout_interval: _Interval | None = None
-    holdout: _Scored | None = None
-    notes: Texts = None
-    findings: Texts = None
-    dropped_members: Texts = None
-    next: Texts = None
-    warnings: list[_Warning] | None = None
-    left_out: list[_LeftOut] | None = None
-    roles: dict[RoleName, int] | None = None
-    rows: int | None = None
-    dropped_rows: int | None = None
-    fingerprint: str | None = None
-    validation: str | None = None
-    budget: Number = None
-    seconds: Number = None
-    stages: dict[str, float] | None = None
-    work_seconds: Number = None
-    cores: int | None = None
-    seed: int | None = None
-    options: _Options | None = None
-    created: str | None = None
-    pruned: dict[str, Any] | None = None
-    report: _Report | None = None
-
-
-@dataclass
 class _Manifest:
     format: str
     format_version: int
@@ -218,7 +108,7 @@ class _Manifest:
     metric: str
     members: list[_Member]
     leaderboard: list[_LeaderboardRow]
-    facts: Facts
+    facts: FitRecord
     classes: list[str | float | bool] | None = None
     calibrator: _Rule | None = None
     decision: _Rule | None = None
@@ -267,75 +157,3 @@ def _contradiction(manifest: Mapping[str, Any]) -> str:
     if facts.get("holdout_score") is not None and facts.get("holdout_rows") is None:
         return "facts.holdout_rows is missing"
     return ""
-
-
-def type_problem(value: Any, kind: Any) -> str:
-    """Return which part of a JSON value has another type than a dataclass, empty if none."""
-    return _problem(value, kind, "")
-
-
-def _problem(value: Any, kind: Any, where: str) -> str:
-    """Return what is wrong with a value, empty if it has the type."""
-    if kind is Any:
-        return ""
-    if is_dataclass(kind):
-        return _problem_of_fields(value, kind, where)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (Union, types.UnionType):
-        problems = [_problem(value, option, where) for option in arguments]
-        # Null is the last option of each; the one before says more.
-        is_optional = arguments[-1] is type(None)
-        return "" if "" in problems else problems[-2 if is_optional else -1]
-    if origin is Literal:
-        return "" if value in arguments else _wrong(where, value, " or ".join(map(repr, arguments)))
-    if origin is list:
-        if not isinstance(value, list):
-            return _wrong(where, value, "a list")
-        parts = ((item, arguments[0], f"{where}[{place}]") for place, item in enumerate(value))
-        return next(filter(None, (_problem(*part) for part in parts)), "")
-    if origin is dict:
-        if not isinstance(value, dict):
-            return _wrong(where, value, "an object")
-        parts = ((item, arguments[1], f"{where}.{name}") for name, item in value.items())
-        names = ((name, arguments[0], where) for name in value)
-        return next(filter(None, (_problem(*part) for part in (*names, *parts))), "")
-    return "" if _is_plain(value, kind) else _wrong(where, value, _NAMES[kind])
-
-
-def _problem_of_fields(value: Any, kind: Any, where: str) -> str:
-    if not isinstance(value, dict):
-        return _wrong(where, value, "an object")
-    for name, (hint, is_required) in _fields(kind).items():
-        place = f"{where}.{name}".lstrip(".")
-        if name not in value:
-            if is_required:
-                return f"{place} is missing"
-        elif problem := _problem(value[name], hint, place):
-            return problem
-    return ""
-
-
-@cache
-def _fields(kind: Any) -> dict[str, tuple[Any, bool]]:
-    hints = typing.get_type_hints(kind)
-    return {field.name: (hints[field.name], field.default is MISSING) for field in fields(kind)}
-
-
-_NAMES = {str: "a text", int: "an integer", float: "a number", bool: "true or false"}
-_NAMES[type(None)] = "null"
-_MAX_INTEGER = 2**63
-
-
-def _is_plain(value: Any, kind: type) -> bool:
-    if isinstance(value, bool) or kind is bool:
-        return isinstance(value, bool) and kind is bool
-    if isinstance(value, int) and abs(value) > _MAX_INTEGER:
-        return False
-    return isinstance(value, (int, float) if kind is float else kind)
-
-
-def _wrong(where: str, value: Any, expected: str) -> str:
-    found = {dict: "an object", list: "a list", **_NAMES}.get(type(value), "another value")
-    if isinstance(value, str):
-        found = f"{value[:40]!r}"
-    return f"{where or 'it'} must be {expected} (got {found})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import logging
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from metaauto.errors import MetaautoError, ModelFileError, Refused
 from metaauto.model import manifest as words
 from metaauto.model.archive import Entry, ModelArchive, write_archive
 from metaauto.model.final import FinalModel, Member
+from metaauto.model.fit_record import FitRecord
 from metaauto.model.manifest_schema import check_manifest
 from metaauto.model.packing import missing_row, pack_estimators
 from metaauto.model.serialization import load_estimator, trusted_types
@@ -42,7 +44,8 @@ def read_manifest(path: str | Path) -> dict[str, Any]:
     dict
         ``format``, ``format_version``, ``created``, ``versions``, ``task``, ``schema``,
         ``metric``, ``classes``, ``members`` (configuration, weight, plugin, entries with size and
-        hash), ``calibrator``, ``decision``, ``fallback``, ``leaderboard`` and ``facts``.
+        hash), ``calibrator``, ``decision``, ``fallback``, ``leaderboard`` and
+        ``facts`` (see `FitRecord`).
 
     Raises
     ------
@@ -137,9 +140,9 @@ def _pack(member: Member, number: int, row: Any) -> tuple[dict[str, Any], Blobs]
 def _describe(
     model: FinalModel, records: list[dict[str, Any]], left_out: list[str]
 ) -> dict[str, Any]:
-    facts = dict(model.facts)
+    record = model.record
     if left_out:
-        facts["dropped_members"] = left_out
+        record = replace(record, dropped_members=tuple(left_out))
     return {
         "format": words.FORMAT,
         "format_version": words.FORMAT_VERSION,
@@ -154,7 +157,7 @@ def _describe(
         "decision": None if model.decision is None else model.decision.to_json(),
         "fallback": words.as_json(model.fallback, "fallback"),
         "leaderboard": words.as_json(model.leaderboard, "leaderboard"),
-        "facts": words.as_json(facts, "facts"),
+        "facts": words.as_json(record.to_json(), "facts"),
     }
 
 
@@ -193,7 +196,7 @@ def _read_parts(record: Mapping[str, Any]) -> dict[str, Any]:
         "decision": None if decision is None else Decision.from_json(decision),
         "fallback": None if fallback is None else float(fallback),
         "leaderboard": list(record["leaderboard"]),
-        "facts": dict(record["facts"]),
+        "record": FitRecord.from_json(record["facts"]),
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from metaauto.model import FinalModel
+from metaauto.model.fit_record import FitRecord, Interval
 from metaauto.task import Role
 from metaauto.text import ENDINGS, counted, format_score
 
@@ -24,47 +25,47 @@ def summary_lines(model: FinalModel) -> list[str]:
     Parameters
     ----------
     model : FinalModel
-        The result of a fit, or a loaded model; missing facts are skipped.
+        The result of a fit, or a loaded model; unknown values are left out.
     """
-    facts = model.facts
+    record = model.record
     lines = [
-        *_scores(model.metric_label, facts, model.leaderboard),
+        *_scores(model.metric_label, record, model.leaderboard),
         ("Ensemble", _members([(member.name, member.weight) for member in model.members])),
-        *_columns(facts),
-        ("Trials", _trials(model.leaderboard, facts)),
+        *_columns(record),
+        ("Trials", _trials(model.leaderboard, record)),
     ]
-    for place, warning in enumerate(facts.get("warnings") or []):
-        text = f"{warning['message'].rstrip('.')}. {warning['advice']}"
+    for place, warning in enumerate(record.warnings):
+        text = f"{warning.message.rstrip('.')}. {warning.advice}"
         lines.append(("" if place else "Warnings", f"- {text}"))
-    steps = [*(facts.get("next") or []), *(facts.get("notes") or [])]
+    steps = [*record.next_steps, *record.notes]
     lines += [("" if place else "Next steps", f"- {step}") for place, step in enumerate(steps)]
     return [f"{label:<{SUMMARY_INDENT}}{text}" for label, text in lines]
 
 
 def _scores(
-    metric: str, facts: Mapping[str, Any], leaderboard: Sequence[Mapping[str, Any]]
+    metric: str, record: FitRecord, leaderboard: Sequence[Mapping[str, Any]]
 ) -> Iterator[tuple[str, str]]:
-    direction = "" if facts.get("greater_is_better", True) else ", lower is better"
-    if facts.get("holdout_score") is not None:
-        found = f"{metric} {format_score(facts['holdout_score'])}{direction}"
-        rows = counted(facts["holdout_rows"], "unseen row")
-        yield "Holdout", f"{found}{_interval(facts.get('holdout_interval'), rows)}"
+    direction = "" if record.greater_is_better else ", lower is better"
+    if record.holdout_score is not None:
+        found = f"{metric} {format_score(record.holdout_score)}{direction}"
+        rows = counted(record.holdout_rows or 0, "unseen row")
+        yield "Holdout", f"{found}{_interval(record.holdout_interval, rows)}"
         direction = ""
-    interval = facts.get("interval")
-    rows = f"{interval['rows']:,} out-of-fold rows" if interval else "out-of-fold rows"
-    found = f"{metric} {format_score(facts.get('score'))}{direction}"
+    interval = record.interval
+    rows = f"{interval.rows:,} out-of-fold rows" if interval else "out-of-fold rows"
+    found = f"{metric} {format_score(record.score)}{direction}"
     yield "Score", f"{found}{_interval(interval, rows)}"
     singles = [row for row in leaderboard if row["name"] != "ensemble" and row["rank"] is not None]
     best = f"  {singles[0]['name']}" if singles else ""
-    yield "Best single", f"{metric} {format_score(facts.get('single_score'))}{best}"
-    yield "Baseline", f"{metric} {format_score(facts.get('baseline_score'))}"
+    yield "Best single", f"{metric} {format_score(record.single_score)}{best}"
+    yield "Baseline", f"{metric} {format_score(record.baseline_score)}"
 
 
-def _interval(interval: Mapping[str, Any] | None, rows: str) -> str:
+def _interval(interval: Interval | None, rows: str) -> str:
     if not interval:
         return f" over {rows}"
-    low, high = format_score(interval["low"]), format_score(interval["high"])
-    return f" ({interval['level']:.0%} interval {low} to {high}, {rows})"
+    low, high = format_score(interval.low), format_score(interval.high)
+    return f" ({interval.level:.0%} interval {low} to {high}, {rows})"
 
 
 def _members(members: Sequence[tuple[str, float]]) -> str:
@@ -77,22 +78,22 @@ def _members(members: Sequence[tuple[str, float]]) -> str:
     return ", ".join(parts)
 
 
-def _columns(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    counts: Mapping[str, int] | None = facts.get("roles")
+def _columns(record: FitRecord) -> Iterator[tuple[str, str]]:
+    counts = record.roles
     if not counts:
         return
     kinds = {role: n for role, n in counts.items() if Role(role).is_used}
     text = f"{sum(kinds.values()):,} used: " + ", ".join(f"{n:,} {r}" for r, n in kinds.items())
     unused = sum(counts.values()) - sum(kinds.values())
     if unused:
-        excluded = facts.get("left_out") or []
-        named = [f"{column['name']!r} ({column['role']})" for column in excluded[:_MAX_NAMES]]
+        excluded = record.left_out[:_MAX_NAMES]
+        named = [f"{column.name!r} ({column.role})" for column in excluded]
         named += [f"{unused - _MAX_NAMES:,} more"] if unused > _MAX_NAMES else []
         text += f"; {unused:,} excluded: {', '.join(named)}"
     yield "Columns", text
 
 
-def _trials(leaderboard: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) -> str:
+def _trials(leaderboard: Sequence[Mapping[str, Any]], record: FitRecord) -> str:
     endings = Counter(row["status"] for row in leaderboard if row["name"] != "ensemble")
     outcomes = ", ".join(f"{n} {ENDINGS.get(status, status)}" for status, n in endings.items())
-    return f"{sum(endings.values())} in {facts.get('seconds', 0.0):.1f} s: {outcomes}"
+    return f"{sum(endings.values())} in {record.seconds or 0.0:.1f} s: {outcomes}"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from metaauto.model.fit_record import FinishedTrial
 from metaauto.report.svg import Chart
 from metaauto.text import counted, format_score, shortened
 
@@ -30,19 +31,19 @@ class Figure:
 
 
 def history_figure(
-    history: Sequence[Mapping[str, Any]], metric: str, score: float | None, is_greater: bool
+    history: Sequence[FinishedTrial], metric: str, score: float | None, is_greater: bool
 ) -> Figure | None:
     """Draw the score of each trial over time, the best so far, and the first trial of SMAC."""
-    trials = [t for t in history if t["score"] is not None and t["source"] != "baseline"]
+    trials = [(t, t.score) for t in history if t.score is not None and t.source != "baseline"]
     if not trials:
         return None
-    scores = [float(t["score"]) for t in trials]
+    scores = [value for _, value in trials]
     better = max if is_greater else min
     best, running = scores[0], []
     for value in scores:
         best = better(best, value)
         running.append(best)
-    ends = [float(t["at"]) for t in trials]
+    ends = [t.at for t, _ in trials]
     shown = [*running, *([score] if score is not None else [])]
     # Outliers are drawn at the edge, so that they do not compress the scale.
     edge = float(np.quantile(scores, 1 - _SLOWEST_SHARE if is_greater else _SLOWEST_SHARE))
@@ -54,18 +55,18 @@ def history_figure(
         ("seconds from the start", 0.0, last),
         (metric, low - room, high + room),
     )
-    smac = [t["at"] for t in trials if t["source"] == "smac"]
+    smac = [t.at for t, _ in trials if t.source == "smac"]
     if smac:
-        chart.mark(float(smac[0]), "start of SMAC")
+        chart.mark(smac[0], "start of SMAC")
     chart.line([*ends, last], [*running, running[-1]], _QUIET, "step")
     if score is not None:
         chart.line([0.0, last], [score, score], 4, "dashed")
     legend = []
     for series, source in enumerate(_SOURCES):
-        mine = [t for t in trials if t["source"] == source]
-        for t in mine:
-            title = f"{t['name']}: {metric} {format_score(t['score'])} after {t['at']:.1f} s"
-            chart.point(float(t["at"]), float(t["score"]), series, title)
+        mine = [(t, value) for t, value in trials if t.source == source]
+        for t, value in mine:
+            title = f"{t.name}: {metric} {format_score(value)} after {t.at:.1f} s"
+            chart.point(t.at, value, series, title)
         if mine:
             legend.append((series, f"{_source_words(source)} ({len(mine)})"))
     legend += [(_QUIET, "best single model so far"), (4, "final ensemble")]

@@ -11,6 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from metaauto.errors import ModelFileError
+from metaauto.model.fit_record import FitRecord
 from metaauto.model.manifest import as_json, metric_label_of
 from metaauto.report.figures import dependence_figure, diagnosis_figures, history_figure
 from metaauto.report.sections import (
@@ -79,25 +80,21 @@ def _unreadable(error: Exception) -> ModelFileError:
 
 
 def _context(manifest: Mapping[str, Any], examined: Mapping[str, Any] | None) -> dict[str, Any]:
-    facts: Mapping[str, Any] = manifest.get("facts") or {}
-    record: Mapping[str, Any] = facts.get("report") or {}
+    record = FitRecord.from_json(manifest["facts"])
     task, metric = manifest["task"], metric_label_of(manifest)
     board = leaderboard_lines(manifest.get("leaderboard") or [])
-    source = _best_source(facts, record, examined)
+    source = _best_source(record, examined)
     target = str(task["target"])
     return {
         "css": Markup(_template("report.css")),
         "target": target,
         "metric": metric,
-        "summary": summary(manifest, examined),
-        "comparison": comparison(manifest, examined),
+        "summary": summary(manifest, record, examined),
+        "comparison": comparison(manifest, record, examined),
         "board": board[:_FIRST_LINES],
         "rest": board[_FIRST_LINES:],
         "history": history_figure(
-            record.get("history") or [],
-            metric,
-            facts.get("score"),
-            bool(facts.get("greater_is_better", True)),
+            record.report.history, metric, record.score, record.greater_is_better
         ),
         "source": source,
         "figures": diagnosis_figures(source["diagnosis"], target) if source else [],
@@ -108,10 +105,10 @@ def _context(manifest: Mapping[str, Any], examined: Mapping[str, Any] | None) ->
         if examined
         else [],
         "slices": (examined or {}).get("slices"),
-        "warm": warm_start(record),
-        "spent": spent(facts),
+        "warm": warm_start(record.report),
+        "spent": spent(record),
         "reproduction": reproduction(manifest, record),
-        "card": card(manifest, examined),
+        "card": card(manifest, record, examined),
         "is_classification": task["kind"] != "regression",
         "counted": counted,
         "shortened": shortened,
@@ -134,25 +131,28 @@ def _template(name: str) -> str:
     return (files("metaauto.report") / "templates" / name).read_text("utf-8")
 
 
-def _best_source(
-    facts: Mapping[str, Any], record: Mapping[str, Any], examined: Mapping[str, Any] | None
-) -> dict[str, Any] | None:
+def _best_source(record: FitRecord, examined: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return the least biased rows with predictions and targets: given, holdout or out-of-fold."""
     if examined and examined.get("diagnosis") and not examined["is_training"]:
         rows = examined["rows"]
-        return _source(examined, "given", rows, f"the {counted(rows, 'row')} given with --data")
-    if holdout := facts.get("holdout"):
-        rows = facts["holdout_rows"]
+        return _source(
+            examined["diagnosis"], "given", rows, f"the {counted(rows, 'row')} given with --data"
+        )
+    if record.holdout is not None:
+        rows = record.holdout_rows or 0
         words = f"the holdout: {counted(rows, 'row')} not used in training or selection"
-        return _source(holdout, "holdout", rows, words)
-    if out_of_fold := record.get("out_of_fold"):
+        return _source(record.holdout.diagnosis, "holdout", rows, words)
+    scored = record.report.out_of_fold
+    if scored is not None:
         words = "out-of-fold rows: each was predicted by models that were not trained on it"
-        return _source(out_of_fold, "out-of-fold", facts.get("rows"), words)
+        return _source(scored.diagnosis, "out-of-fold", record.rows, words)
     return None
 
 
-def _source(record: Mapping[str, Any], name: str, rows: int | None, words: str) -> dict[str, Any]:
-    return {"diagnosis": record["diagnosis"], "name": name, "rows": rows, "words": words}
+def _source(
+    diagnosis: Mapping[str, Any], name: str, rows: int | None, words: str
+) -> dict[str, Any]:
+    return {"diagnosis": diagnosis, "name": name, "rows": rows, "words": words}
 
 
 def _importance(examined: Mapping[str, Any] | None) -> dict[str, Any] | None:

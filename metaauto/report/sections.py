@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from metaauto.model.fit_record import FitRecord, ReportRecord, Score, ScoredRows
 from metaauto.model.manifest import metric_label_of
 from metaauto.text import counted, format_score, metric_label, shortened
 
@@ -37,29 +38,26 @@ _STAGES = {
 Json = Mapping[str, Any]
 
 
-def summary(manifest: Json, examined: Json | None) -> dict[str, Any]:
+def summary(manifest: Json, record: FitRecord, examined: Json | None) -> dict[str, Any]:
     """Return the headline score with its rows, and notes on its validity."""
-    facts, metric = manifest["facts"], metric_label_of(manifest)
-    record = facts.get("report") or {}
+    metric, scored = metric_label_of(manifest), record.report.out_of_fold
     notes = []
     if examined and examined.get("intervals") and not examined["is_training"]:
         name = examined["metric"]
         label = metric_label(name, (examined.get("positive") or {}).get(name))
         found = {**examined["intervals"]["ensemble"], "metric": label}
         where = f"on the {counted(examined['rows'], 'row')} given with --data"
-    elif facts.get("holdout_score") is not None:
-        held = (facts.get("holdout") or {}).get("intervals", {}).get("ensemble", {})
-        found = {"score": facts["holdout_score"], **held, "metric": metric}
-        where = f"on a holdout of {counted(facts['holdout_rows'], 'unseen row')}"
+    elif record.holdout_score is not None:
+        found = {**_of_ensemble(record.holdout, record.holdout_score), "metric": metric}
+        where = f"on a holdout of {counted(record.holdout_rows or 0, 'unseen row')}"
     else:
-        kept = (record.get("out_of_fold") or {}).get("intervals", {}).get("ensemble", {})
-        found = {"score": facts.get("score"), **kept, "metric": metric}
+        found = {**_of_ensemble(scored, record.score), "metric": metric}
         where = "out-of-fold: each row was predicted by models that were not trained on it"
         notes.append(
             "The ensemble was selected on the rows of this score, so it is slightly optimistic. "
             "Use --holdout when fitting, or --data for this report, for an unbiased score."
         )
-        notes += facts.get("notes") or []
+        notes += record.notes
     if examined and examined["is_training"]:
         notes.insert(
             0,
@@ -69,30 +67,35 @@ def summary(manifest: Json, examined: Json | None) -> dict[str, Any]:
     task = manifest["task"]
     if task.get("groups") or task.get("time"):
         notes.append("Intervals assume independent rows; with groups or time they are too narrow.")
-    notes += facts.get("dropped_members") or []
-    if facts.get("pruned"):
+    notes += record.dropped_members
+    if record.pruned:
         notes.append("The model was pruned after these scores were computed.")
-    direction = "higher" if facts.get("greater_is_better", True) else "lower"
-    beats = (record.get("out_of_fold") or {}).get("beats", {})
+    direction = "higher" if record.greater_is_better else "lower"
+    beats = {} if scored is None else scored.beats
     return {
         **{"low": None, "high": None, **found},
         "where": where,
         "direction": direction,
         "notes": notes,
         "beats": {name: share for name, share in beats.items() if name != "baseline"},
-        "findings": facts.get("findings") or [],
-        "about": _about(manifest),
+        "findings": record.findings,
+        "about": _about(manifest, record),
     }
 
 
-def _about(manifest: Json) -> str:
-    task, facts = manifest["task"], manifest["facts"]
+def _of_ensemble(scored: ScoredRows | None, score: float | None) -> dict[str, Any]:
+    """Return score and interval of the ensemble, the score alone without predictions."""
+    return vars(Score(score) if scored is None else scored.ensemble)
+
+
+def _about(manifest: Json, record: FitRecord) -> str:
+    task = manifest["task"]
     kind = {
         "binary": "two classes",
         "multiclass": counted(len(task["classes"] or ()), "class", "classes"),
     }
     features = sum(1 for column in task["columns"] if column["role"] not in _UNUSED)
-    made = str(facts.get("created") or manifest.get("created") or "")[:10]
+    made = str(record.created or manifest.get("created") or "")[:10]
     version = manifest["versions"].get("metaauto", "")
     positive = task.get("positive")
     about = "" if positive is None else f", positive class {shortened(repr(positive), 40)}"
@@ -105,10 +108,8 @@ def _about(manifest: Json) -> str:
 _UNUSED = ("identifier", "constant")
 
 
-def comparison(manifest: Json, examined: Json | None) -> list[dict[str, Any]]:
+def comparison(manifest: Json, record: FitRecord, examined: Json | None) -> list[dict[str, Any]]:
     """Return the scores of ensemble, best single model and baseline."""
-    facts = manifest["facts"]
-    record = facts.get("report") or {}
     lines = []
     if examined and examined.get("intervals"):
         is_values = manifest["task"]["kind"] == "regression"
@@ -119,19 +120,21 @@ def comparison(manifest: Json, examined: Json | None) -> list[dict[str, Any]]:
             _line(names[name], where, examined["intervals"].get(name))
             for name in ("ensemble", "baseline")
         ]
-    if facts.get("holdout_score") is not None:
-        held = (facts.get("holdout") or {}).get("intervals", {}).get("ensemble")
-        lines.append(_line("ensemble", "holdout", held or {"score": facts["holdout_score"]}))
-    kept = (record.get("out_of_fold") or {}).get("intervals")
+    if record.holdout_score is not None:
+        held = _of_ensemble(record.holdout, record.holdout_score)
+        lines.append(_line("ensemble", "holdout", held))
+    scored = record.report.out_of_fold
+    kept: Mapping[str, Score | None] = {} if scored is None else scored.intervals
     if not kept:
         kept = {
-            "ensemble": {"score": facts.get("score")},
-            "best single model": {"score": facts.get("single_score")},
-            "baseline": {"score": facts.get("baseline_score")},
+            "ensemble": Score(record.score),
+            "best single model": Score(record.single_score),
+            "baseline": Score(record.baseline_score),
         }
     for name, found in kept.items():
         words = {"ensemble": "ensemble", "baseline": "baseline (ignores the features)"}
-        lines.append(_line(words.get(name, f"best single model, {name}"), "out-of-fold", found))
+        label = words.get(name, f"best single model, {name}")
+        lines.append(_line(label, "out-of-fold", None if found is None else vars(found)))
     return lines
 
 
@@ -187,39 +190,37 @@ def confusion_table(diagnosis: Json) -> dict[str, Any] | None:
     return {"labels": labels, "lines": lines, "rows": sum(columns)}
 
 
-def warm_start(record: Json) -> dict[str, Any] | None:
+def warm_start(report: ReportRecord) -> dict[str, Any] | None:
     """Return the similar datasets and the first trials with their reasons."""
-    history = record.get("history")
-    if not history:
+    if not report.history:
         return None
-    known = record.get("warm_start")
-    largest = max([one["weight"] for one in (known or {}).get("similar", [])], default=1.0) or 1.0
-    firsts = [t for t in history if t["source"] in ("knowledge", "portfolio") and "why" in t]
+    known = report.warm_start
+    similar = () if known is None else known.similar
+    largest = max([one.weight for one in similar], default=1.0) or 1.0
+    firsts = [t for t in report.history if t.source in ("knowledge", "portfolio") and t.why]
     return {
         "known": known,
-        "similar": [
-            {**one, "share": one["weight"] / largest} for one in (known or {}).get("similar", [])
-        ],
+        "similar": [{**vars(one), "share": one.weight / largest} for one in similar],
         "firsts": firsts[:10],
     }
 
 
-def spent(facts: Json) -> dict[str, Any]:
+def spent(record: FitRecord) -> dict[str, Any]:
     """Return the seconds by stage."""
-    total = float(facts.get("seconds") or 0.0)
-    stages = [
+    total = record.seconds or 0.0
+    stages: list[dict[str, Any]] = [
         {"name": _STAGES.get(name, name), "seconds": float(seconds)}
-        for name, seconds in (facts.get("stages") or {}).items()
+        for name, seconds in record.stages.items()
     ]
     rest = max(total - sum(stage["seconds"] for stage in stages), 0.0)
     stages.append({"name": "search: fitting and evaluating models", "seconds": rest})
     stages.sort(key=lambda stage: -stage["seconds"])
     largest = max([stage["seconds"] for stage in stages], default=0.0) or 1.0
-    cores = facts.get("cores") or 1
-    work = float(facts.get("work_seconds") or 0.0)
+    cores = record.cores or 1
+    work = record.work_seconds or 0.0
     return {
         "total": total,
-        "budget": facts.get("budget"),
+        "budget": record.budget,
         "cores": cores,
         "work": work,
         "work_share": work / (total * cores) if total else None,
@@ -227,9 +228,8 @@ def spent(facts: Json) -> dict[str, Any]:
     }
 
 
-def reproduction(manifest: Json, record: Json) -> dict[str, Any]:
+def reproduction(manifest: Json, record: FitRecord) -> dict[str, Any]:
     """Return the command, versions, options and members to reproduce the model."""
-    facts = manifest["facts"]
     versions = {name: text for name, text in manifest["versions"].items() if text}
     for member in manifest["members"]:
         if member.get("distribution") and member.get("version"):
@@ -237,18 +237,17 @@ def reproduction(manifest: Json, record: Json) -> dict[str, Any]:
         for package in (member.get("packages") or {}).values():
             if package.get("distribution"):
                 versions[package["distribution"]] = package["version"]
-    budget = facts.get("budget")
     return {
-        "command": record.get("command") or "",
-        "seed": facts.get("seed"),
-        "fingerprint": facts.get("fingerprint") or "",
+        "command": record.report.command,
+        "seed": record.seed,
+        "fingerprint": record.fingerprint,
         "versions": versions,
         "options": {
             name: value
-            for name, value in (facts.get("options") or {}).items()
+            for name, value in record.options.items()
             if value not in (None, [], {}, "auto")
         },
-        "is_exact": budget is None,
+        "is_exact": record.budget is None,
         "members": [
             {
                 "name": member["name"],
@@ -272,9 +271,9 @@ def _value(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def card(manifest: Json, examined: Json | None) -> dict[str, Any]:
+def card(manifest: Json, record: FitRecord, examined: Json | None) -> dict[str, Any]:
     """Return the content of the model card, as far as it can be generated."""
-    task, facts = manifest["task"], manifest["facts"]
+    task = manifest["task"]
     roles = Counter(column["role"] for column in task["columns"])
     used = {role: count for role, count in roles.items() if role not in _UNUSED}
     missing = [c for c in task["columns"] if c["missing"] and c["role"] not in _UNUSED]
@@ -284,7 +283,7 @@ def card(manifest: Json, examined: Json | None) -> dict[str, Any]:
     )
     unused = [column for column in task["columns"] if column["role"] in _UNUSED]
     limits = []
-    if facts.get("holdout_score") is None and not (examined and examined.get("scores")):
+    if record.holdout_score is None and not (examined and examined.get("scores")):
         limits.append("Not evaluated on rows that were held out of the search.")
     if counts and min(counts) < 30:
         rare = [label for label, count in classes if count < 30]
@@ -310,8 +309,8 @@ def card(manifest: Json, examined: Json | None) -> dict[str, Any]:
         "unused": unused[:12],
         "n_unused": len(unused),
         "limits": limits,
-        "validation": facts.get("validation") or "",
-        "dropped": facts.get("dropped_rows") or 0,
+        "validation": record.validation,
+        "dropped": record.dropped_rows or 0,
         "rows": task["n_rows"],
         "weighted": bool(task.get("weighted")),
         "groups": task.get("groups"),

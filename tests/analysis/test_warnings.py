@@ -7,6 +7,7 @@ import pytest
 
 from metaauto.analysis.warnings import fit_warnings, next_steps
 from metaauto.data import Finding, prepare
+from metaauto.model.fit_record import FitRecord
 from metaauto.task import Column, Role, Task
 
 
@@ -31,20 +32,22 @@ GOOD = {
     "greater_is_better": True,
     "interval": INTERVAL,
     "fold_scores": [0.79, 0.8, 0.81, 0.8],
-    "classes": [{"class": "no", "rows": 500, "right": 0.7}],
+    "classes": [{"label": "no", "rows": 500, "right": 0.7}],
     "failures": {},
     "trials": 20,
 }
 
 
 def codes(facts: dict[str, Any], about: Task | None = None, findings=(), optimum=1.0) -> list[str]:
-    found = fit_warnings(about or task(), {**GOOD, **facts}, findings, optimum)
+    found = fit_warnings(about or task(), FitRecord.from_json({**GOOD, **facts}), findings, optimum)
     assert all(concern.message and concern.advice for concern in found)
     return [concern.code for concern in found]
 
 
 def told(facts: dict[str, Any], about: Task | None = None, findings=()) -> str:
-    (concern,) = fit_warnings(about or task(), {**GOOD, **facts}, findings, 1.0)
+    (concern,) = fit_warnings(
+        about or task(), FitRecord.from_json({**GOOD, **facts}), findings, 1.0
+    )
     return f"{concern.message} {concern.advice}"
 
 
@@ -52,8 +55,8 @@ def test_a_good_fit_needs_no_minding() -> None:
     assert codes({}) == []
 
 
-def test_facts_that_are_missing_are_no_concern() -> None:
-    assert fit_warnings(task(), {}, ()) == []
+def test_unknown_values_are_no_concern() -> None:
+    assert fit_warnings(task(), FitRecord(), ()) == []
 
 
 def test_a_leak_comes_first_and_says_how_to_leave_it_out() -> None:
@@ -113,10 +116,10 @@ def test_folds_that_differ_by_more_than_chance_are_told() -> None:
 
 
 def test_a_class_that_is_rarely_right_is_named() -> None:
-    poor = {"class": "yes", "rows": 50, "right": 0.12}
+    poor = {"label": "yes", "rows": 50, "right": 0.12}
     assert "Low recall: yes 12% (50 rows)" in told({"classes": [poor, *GOOD["classes"]]})
-    unseen = {"class": "x", "rows": 0, "right": None}
-    assert codes({"classes": [unseen, {"class": "y", "rows": 3, "right": 0.0}]}) == []
+    unseen = {"label": "x", "rows": 0, "right": None}
+    assert codes({"classes": [unseen, {"label": "y", "rows": 3, "right": 0.0}]}) == []
 
 
 def test_dates_without_a_time_are_told() -> None:
@@ -159,15 +162,17 @@ def test_a_rare_class_is_told() -> None:
 
 def test_more_time_is_advised_only_while_it_helps() -> None:
     facts = {"search_seconds": 60.0, "budget": 60.0, "holdout_score": 0.8}
-    (step,) = next_steps({**facts, "newest_member": 58.0})
+    (step,) = next_steps(FitRecord.from_json({**facts, "newest_member": 58.0}))
     assert "--budget 4m" in step
-    (step,) = next_steps({**facts, "newest_member": 10.0, "later_trials": 12})
+    (step,) = next_steps(FitRecord.from_json({**facts, "newest_member": 10.0, "later_trials": 12}))
     assert "None of the last 12 trials joined the ensemble" in step
     assert "more time is unlikely to help" in step
-    assert next_steps({**facts, "newest_member": 10.0, "later_trials": 2}) == []
-    assert next_steps({**facts, "budget": None, "newest_member": 10.0}) == []
+    assert (
+        next_steps(FitRecord.from_json({**facts, "newest_member": 10.0, "later_trials": 2})) == ()
+    )
+    assert next_steps(FitRecord.from_json({**facts, "budget": None, "newest_member": 10.0})) == ()
 
 
 def test_a_holdout_is_advised_where_there_is_none() -> None:
-    assert "--holdout 0.2" in next_steps({})[-1]
-    assert next_steps({"holdout_score": 0.8}) == []
+    assert "--holdout 0.2" in next_steps(FitRecord.from_json({}))[-1]
+    assert next_steps(FitRecord.from_json({"holdout_score": 0.8})) == ()

@@ -1,4 +1,4 @@
-"""The page on events names every event and fact that a fit gives, and no other."""
+"""The page on events names every event of a fit, and only fields that a record has."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import metaauto
 from metaauto.plugins.manager import PluginSettings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text("utf-8")
-EVENTS, FACTS = PAGE.split("## The facts of a model")
+EVENTS, RECORD = PAGE.split("## The record of a fit")
 
 
 def rows(part: str) -> dict[str, str]:
@@ -32,7 +32,7 @@ def fitted():
     model = metaauto.fit(
         frame, "y", on_event=events.append, plugins=alone, remember=False, **settings
     )
-    return events, model.facts
+    return events, model.record.to_json()
 
 
 def test_every_event_is_told_with_its_data(fitted) -> None:
@@ -44,8 +44,8 @@ def test_every_event_is_told_with_its_data(fitted) -> None:
     assert {f"`{event.kind}`" for event in fitted[0]} <= set(told)
 
 
-def test_no_fact_is_told_that_is_not_there(fitted) -> None:
-    names = [name for cell in rows(FACTS) for name in re.findall(r"`(\w+)`", cell)]
+def test_the_table_names_the_fields_of_the_record(fitted) -> None:
+    names = [name for cell in rows(RECORD) for name in re.findall(r"`(\w+)`", cell)]
     assert [name for name in names if name not in fitted[1]] == []
     assert len(names) >= 25
 

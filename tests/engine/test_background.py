@@ -42,7 +42,7 @@ def test_the_best_so_far_can_be_looked_at() -> None:
     assert seen
     last = run.best
     assert last is not None
-    assert last.score == pytest.approx(run.result().facts["score"])
+    assert last.score == pytest.approx(run.result().record.score)
     assert set(last.members) == {member.name for member in run.result().members}
     assert last.trials == 3
 
@@ -57,7 +57,7 @@ def test_a_model_can_be_had_while_the_fit_goes_on() -> None:
         assert later is not early
         run.stop()
         final = run.result(60)
-    assert final.facts["trials"] >= later.facts["trials"]
+    assert final.record.trials >= later.record.trials
     assert "Assembling the model" in [event.message for event in run]
     assert [event.kind for event in run].count("stage") == 3, "snapshots are no stages"
 
@@ -70,7 +70,7 @@ def test_a_run_is_stopped_with_the_best_so_far() -> None:
             run.stop()
     model = run.result(1)
     assert model.predict(X).shape == (150,)
-    assert model.facts["seconds"] < 120
+    assert model.record.seconds < 120
 
 
 def test_leaving_the_block_ends_the_fit() -> None:

@@ -126,11 +126,11 @@ def test_a_table_becomes_a_model(kind, temporary):
         shares = model.predict_proba(rows)
         np.testing.assert_allclose(np.asarray(shares).sum(axis=1), 1.0, rtol=1e-5)
     assert model.task.kind == kind
-    facts = model.facts
-    assert facts["trials"] == 5
-    better = facts["score"] > facts["baseline_score"]
-    assert better is facts["greater_is_better"]
-    assert facts["failures"] == {}
+    record = model.record
+    assert record.trials == 5
+    better = record.score > record.baseline_score
+    assert better is record.greater_is_better
+    assert record.failures == {}
     names = [row["name"] for row in model.leaderboard]
     assert names[0] == "ensemble"
     assert "dummy-0" in names
@@ -168,7 +168,7 @@ def test_scores_of_targets_with_a_large_offset(tmp_path, offset, ordinary):
     quick(moved, "regression", trials=2, run_dir=run)
     # Resuming reads the stored predictions.
     model = metaauto.fit(moved, resume=run, trials=4, cores=2, memory=2.0, plugins=NO_PLUGINS)
-    assert model.facts["score"] == pytest.approx(ordinary.facts["score"], rel=1e-3)
+    assert model.record.score == pytest.approx(ordinary.record.score, rel=1e-3)
     model.save(tmp_path / "model")
     loaded = metaauto.load(tmp_path / "model")
     shown = evaluate(loaded, moved).scores["rmse"]
@@ -183,7 +183,7 @@ def test_weights_decide_what_is_learned():
     both = pd.concat([frame, inverted], ignore_index=True)
     both["weight"] = np.r_[np.full(len(frame), 1.0), np.full(len(frame), 50.0)]
     model = quick(both, weights="weight", include=["naive_bayes", "logistic", "knn"])
-    assert "knn" in model.facts["skipped"]
+    assert "knn" in model.record.skipped
     predicted = model.predict(frame.drop(columns="y"))
     assert (predicted == inverted["y"].to_numpy()).mean() > 0.6
 
@@ -241,7 +241,7 @@ def test_groups_of_one_class_each_are_no_obstacle():
     frame = table()
     frame["patient"] = np.where(frame["y"] == "yes", "a", "b") + (frame.index % 3).astype(str)
     model = quick(frame, groups="patient", cv=3)
-    assert model.facts["failures"] == {}
+    assert model.record.failures == {}
 
 
 def test_later_rows_are_predicted_from_earlier_ones(tmp_path):
@@ -256,26 +256,25 @@ def test_later_rows_are_predicted_from_earlier_ones(tmp_path):
 @pytest.mark.parametrize("kind", ["binary", "regression"])
 def test_a_fit_records_what_its_report_shows(kind):
     model = quick(kind=kind, holdout=0.25)
-    record = model.facts["report"]
-    kept = record["out_of_fold"]
-    assert kept["intervals"]["ensemble"]["score"] == pytest.approx(model.facts["score"])
-    assert kept["intervals"]["baseline"]["score"] == pytest.approx(model.facts["baseline_score"])
-    for line in kept["intervals"].values():
-        assert line["low"] <= line["score"] <= line["high"]
-    assert kept["diagnosis"]["rows"] == 120
-    assert model.facts["holdout"]["diagnosis"]["rows"] == 40
-    assert [trial["at"] for trial in record["history"]] == sorted(
-        trial["at"] for trial in record["history"]
-    )
-    assert len(record["history"]) == model.facts["trials"]
-    assert "--trials" in record["command"]
-    assert len(json.dumps(record, allow_nan=False)) < 20_000
+    report = model.record.report
+    kept = report.out_of_fold
+    assert kept.ensemble.score == pytest.approx(model.record.score)
+    assert kept.intervals["baseline"].score == pytest.approx(model.record.baseline_score)
+    for line in kept.intervals.values():
+        assert line.low <= line.score <= line.high
+    assert kept.diagnosis["rows"] == 120
+    assert model.record.holdout.diagnosis["rows"] == 40
+    ends = [trial.at for trial in report.history]
+    assert ends == sorted(ends)
+    assert len(ends) == model.record.trials
+    assert "--trials" in report.command
+    assert len(json.dumps(model.record.to_json()["report"], allow_nan=False)) < 20_000
 
 
 def test_a_holdout_is_seen_by_nothing_and_scored_at_the_end(tmp_path):
     model = quick(holdout=0.25, run_dir=tmp_path / "run", metric="accuracy")
-    assert model.facts["holdout_rows"] == 40
-    assert 0.5 < model.facts["holdout_score"] <= 1.0
+    assert model.record.holdout_rows == 40
+    assert 0.5 < model.record.holdout_score <= 1.0
     used = np.unique(np.concatenate([np.r_[t, v] for t, v in folds_of(tmp_path / "run")]))
     assert len(used) == 120
 
@@ -286,19 +285,19 @@ class TestNotes:
     def test_stopping_early_is_said(self):
         model = quick(trials=2, include=["lda", "hist_gradient_boosting"])
         watching = "hist_gradient_boosting" in {member.model for member in model.members}
-        assert watching is bool(model.facts["notes"])
+        assert watching is bool(model.record.notes)
         alone = quick(trials=1, include=["hist_gradient_boosting"])
-        (note,) = alone.facts["notes"]
+        (note,) = alone.record.notes
         assert note.startswith("hist_gradient_boosting")
         assert "early stopping" in note
         assert "optimistic" in note
 
     def test_others_need_no_note(self):
-        assert quick(trials=1).facts["notes"] == []
+        assert quick(trials=1).record.notes == ()
 
     def test_a_holdout_is_honest_without_a_note(self):
         model = quick(trials=1, include=["hist_gradient_boosting"], holdout=0.25)
-        assert model.facts["notes"] == []
+        assert model.record.notes == ()
 
 
 REPRODUCIBLE = """
@@ -347,7 +346,7 @@ def test_trials_and_a_seed_give_the_same_model_in_every_process(tmp_path):
 def test_little_memory_is_enough_for_a_small_table():
     """What workers need before their first job does not count."""
     model = quick(memory=0.25)
-    assert model.facts["failures"] == {}
+    assert model.record.failures == {}
 
 
 def test_another_seed_gives_other_folds(tmp_path):
@@ -412,9 +411,9 @@ class TestBudget:
         before = set(psutil.Process().children(recursive=True))
         model = self.timed(8.0, include=[*faults, "naive_bayes", "lda"])
         assert {member.model for member in model.members} <= {"naive_bayes", "lda", "dummy"}
-        assert model.facts["score"] >= model.facts["baseline_score"]
+        assert model.record.score >= model.record.baseline_score
         # How many trials fit into the budget is a matter of the machine.
-        assert len(model.facts["failures"]) >= 1
+        assert len(model.record.failures) >= 1
         end = time.monotonic() + TIMEOUT
         while left := set(psutil.Process().children(recursive=True)) - before:
             # The process that forks workers is kept a while for a next fit.
@@ -431,8 +430,8 @@ class TestBudget:
     def test_time_is_used(self):
         story = Story()
         model = self.timed(5.0, include=CHEAP["binary"], on_event=story)
-        assert model.facts["trials"] > 1
-        assert model.facts["seconds"] > 2.5
+        assert model.record.trials > 1
+        assert model.record.seconds > 2.5
 
 
 @pytest.mark.slow
@@ -449,7 +448,7 @@ class TestEverythingFails:
             )
         assert [member.model for member in model.members] == ["dummy"]
         assert set(model.predict(table(n_rows=9))) == {model.predict(table(n_rows=1))[0]}
-        assert len(model.facts["failures"]) == 2
+        assert len(model.record.failures) == 2
         warnings = [text for text in story.messages("warning") if "baseline" in text]
         assert len(warnings) == 1
         assert "this model fails on purpose" in warnings[0]
@@ -464,7 +463,7 @@ class TestEverythingFails:
         story = Story()
         model = quick(plugins=FAULTY, include=["fault_none"], trials=1, on_event=story)
         assert not [text for text in story.messages("warning") if "baseline" in text]
-        assert model.facts["failures"] == {}
+        assert model.record.failures == {}
 
 
 @pytest.mark.slow
@@ -485,7 +484,7 @@ class TestEnding:
         began = time.monotonic()
         model = runner[0].run(table(), "y")
         assert time.monotonic() - began < 120
-        assert model.facts["trials"] >= 2
+        assert model.record.trials >= 2
         assert {row["status"] for row in model.leaderboard} <= {"success", "stopped", "dropped"}
 
     def test_stop_before_the_search_gives_the_baseline(self):
@@ -503,7 +502,7 @@ class TestEnding:
                 raise KeyboardInterrupt
 
         model = quick(trials=1000, on_event=interrupt)
-        assert model.facts["trials"] < 20
+        assert model.record.trials < 20
         assert any("Interrupted" in text for text in story.messages("warning"))
         assert "running" not in {row["status"] for row in model.leaderboard}
 
@@ -610,7 +609,7 @@ class Attack:
 class TestResume:
     def test_a_killed_run_goes_on_and_comes_to_the_same_end(self, killed, finished, tmp_path):
         _, model, story = finished
-        assert model.facts["trials"] == 9
+        assert model.record.trials == 9
         assert story.kinds().count("trial_started") <= 5
         assert story.kinds().count("trial_finished") <= 5
         assert {row["status"] for row in model.leaderboard} <= {"success", "dropped"}
@@ -627,7 +626,7 @@ class TestResume:
         metaauto.fit(None, resume=run, trials=4, **options)
         story = Story()
         model = metaauto.fit(None, resume=run, trials=6, on_event=story, **options)
-        assert model.facts["trials"] == 7
+        assert model.record.trials == 7
         assert story.kinds().count("trial_started") <= 2
 
     def test_a_run_in_which_everything_is_done_gives_its_model_again(self, finished, tmp_path):
@@ -656,7 +655,7 @@ class TestResume:
             path.unlink()
         options = {"memory": 2.0, "cores": 2, "plugins": NO_PLUGINS}
         model = metaauto.fit(None, resume=run, **options)
-        assert model.facts["failures"] == {}
+        assert model.record.failures == {}
         assert model.predict(table(n_rows=3)).shape == (3,)
 
     def test_truncated_predictions_are_made_again(self, killed, tmp_path):
@@ -665,7 +664,7 @@ class TestResume:
             path.write_bytes(path.read_bytes()[:-9])
         options = {"memory": 2.0, "cores": 2, "plugins": NO_PLUGINS}
         model = metaauto.fit(None, resume=run, **options)
-        assert model.facts["failures"] == {}
+        assert model.record.failures == {}
         assert model.predict(table(n_rows=3)).shape == (3,)
 
     def test_a_damaged_fold_model_is_named_and_costs_its_member_alone(self, finished, tmp_path):
@@ -738,7 +737,7 @@ class TestResume:
         model = metaauto.fit(
             None, resume="there/run", trials=2, cores=1, memory=2.0, plugins=NO_PLUGINS
         )
-        assert model.facts["trials"] == 3
+        assert model.record.trials == 3
 
     def test_another_table_is_refused(self, killed, tmp_path):
         run = copy_of(killed, tmp_path)
@@ -859,7 +858,7 @@ def test_a_fit_whose_time_is_up_does_the_least_it_must():
     assert weights == {"ensemble": 1.0, model.members[0].name: 1.0}
     assert len(model.members) == 1
     assert (model.calibrator.kind, model.decision.kind) == ("identity", "argmax")
-    assert model.facts["holdout_rows"] == 1_500, "one part of the rows held out"
+    assert model.record.holdout_rows == 1_500, "one part of the rows held out"
     assert "This fit is not added to the knowledge store: time limit reached." in story.messages(
         "warning"
     )

@@ -126,7 +126,7 @@ def test_a_lost_run_directory_ends_with_the_best_model_so_far(owner, name, error
     calls = {"record_outcome": 2 + 2 * 2, "record_status": 2, "all_rows": 4}[name]
     Lost(monkeypatch, owner, name, error, calls)
     found, warnings = fit(trials=12)
-    assert found.facts["trials"] < 12
+    assert found.record.trials < 12
     assert sum("ended early, with the best model so far" in text for text in warnings) == 1
     assert found.members[0].model in ("naive_bayes", "lda")
     assert found.predict(table()).shape == (120,)

@@ -135,7 +135,7 @@ def test_a_damaged_own_store_is_named_and_the_fit_goes_on(caplog):
     own_store().write_bytes(b"SQLite format 3\0" + b"\x07" * 5000)
     with caplog.at_level(logging.WARNING, logger="metaauto"):
         model = fit(0)
-    assert model.facts["score"] > 0.5
+    assert model.record.score > 0.5
     said = [record.getMessage() for record in caplog.records]
     assert any("own.db" in text and "ignored" in text for text in said)
     assert any("not added to the knowledge store" in text for text in said)

@@ -162,8 +162,8 @@ def test_a_budget_of_trials_is_reproducible(cancer: pd.DataFrame) -> None:
 def test_seconds_are_a_budget() -> None:
     X, y = load_diabetes(return_X_y=True)
     auto = AutoRegressor(include=["ridge"], **{**TINY, "budget": 3}).fit(X, y)
-    assert auto.model_.facts["budget"] == 3.0
-    assert auto.model_.facts["seconds"] < 6.0
+    assert auto.model_.record.budget == 3.0
+    assert auto.model_.record.seconds < 6.0
 
 
 @pytest.mark.slow
@@ -171,7 +171,7 @@ def test_a_metric_of_ones_own_drives_the_search(cancer: pd.DataFrame) -> None:
     X, y = cancer.drop(columns="target"), cancer["target"]
     for metric in ("f1", make_scorer(fbeta_score, beta=2)):
         auto = AutoClassifier(include=["lda"], metric=metric, **ONE).fit(X, y)
-        assert 0.9 < auto.model_.facts["score"] <= 1.0
+        assert 0.9 < auto.model_.record.score <= 1.0
 
 
 def _build(values, context):
@@ -203,7 +203,7 @@ def test_weights_and_groups_arrive(cancer: pd.DataFrame) -> None:
     auto = AutoClassifier(include=["logistic"], **TINY)
     auto.fit(X, y, sample_weight=np.linspace(0.1, 1, len(y)), groups=groups)
     assert auto.model_.task.weighted
-    assert "groups kept together" in auto.model_.facts["validation"]
+    assert "groups kept together" in auto.model_.record.validation
 
 
 @pytest.mark.parametrize(

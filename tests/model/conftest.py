@@ -13,6 +13,7 @@ from metaauto.configuration import Configuration
 from metaauto.data import prepare
 from metaauto.ensemble import Calibrator, Decision
 from metaauto.model import FinalModel, Member
+from metaauto.model.fit_record import FitRecord
 from metaauto.search.dataset_io import Inputs
 from metaauto.search.evaluate import Evaluator
 
@@ -117,7 +118,7 @@ def models(makers):
             calibrator=Calibrator("temperature", (1.7,)),
             decision=Decision("threshold", (0.3,)),
             leaderboard=[{"name": "logistic-1", "score": 0.9, "failed": float("nan")}],
-            facts={"seed": np.int64(3), "seconds": 1.5, "findings": ["a column is constant"]},
+            record=FitRecord(seed=np.int64(3), seconds=1.5, findings=("a column is constant",)),
         ),
         "multiclass": multiclass.model(
             multiclass.member("extra_trees", 1.0, min_samples_leaf=5),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from metaauto.ensemble import Decision
 from metaauto.errors import ComponentError, MetaautoError, Refused, SchemaMismatch, SettingError
 from metaauto.model import FinalModel, Member
+from metaauto.model.fit_record import Pruned
 
 KINDS = ("binary", "multiclass", "regression")
 
@@ -306,10 +307,10 @@ def test_prune_keeps_the_heaviest(models, new_rows):
     np.testing.assert_array_equal(same.predict_proba(new_rows), model.predict_proba(new_rows))
     small = model.prune(members=1, folds=1)
     assert [(m.name, len(m.estimators)) for m in small.members] == [("extra_trees-1", 1)]
-    assert small.facts["pruned"] == {"members": 1, "of": 3, "folds": 1}
+    assert small.record.pruned == Pruned(members=1, of=3, folds=1)
     assert len(model.members) == 3
     assert len(model.members[0].estimators) == 2
-    assert "pruned" not in model.facts
+    assert model.record.pruned is None
     with pytest.raises(SettingError, match=r"members must be >= 1 \(got 0\)"):
         model.prune(members=0)
 

@@ -7,6 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from metaauto.model.fit_record import FitRecord
+
 ODD = '<script>alert("1")</script>\n& more'
 
 
@@ -25,8 +27,8 @@ class Words(HTMLParser):
         self.text += f"{data}\n"
 
 
-def scored(model, **facts):
-    return replace(model, facts={"score": 0.912345678, **facts})
+def scored(model, **known):
+    return replace(model, record=FitRecord(score=0.912345678, **known))
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
@@ -68,7 +70,7 @@ def test_what_is_long_or_unknown_is_said_briefly(models):
         models["binary"],
         task=replace(models["binary"].task, target="t" * 500),
         members=[replace(member, name=f"m-{n}") for n in range(50)],
-        facts={"score": None},
+        record=FitRecord(),
     )
     assert len(repr(many)) < 140
     assert "test_metric=-" in repr(many)

@@ -18,6 +18,7 @@ import pytest
 import metaauto
 from metaauto.errors import MissingPlugin, ModelFileError, Refused
 from metaauto.model import FinalModel, Member, archive, manifest, read_manifest
+from metaauto.model.fit_record import FitRecord
 
 KINDS = ("binary", "multiclass", "regression")
 
@@ -54,9 +55,9 @@ def test_a_loaded_model_predicts_alike(models, saved, new_rows, kind):
         assert {**vars(after), "estimators": None} == wanted
 
 
-def test_facts_and_leaderboard_come_back(saved):
+def test_record_and_leaderboard_come_back(saved):
     loaded = FinalModel.load(saved["binary"])
-    assert loaded.facts == {"seed": 3, "seconds": 1.5, "findings": ["a column is constant"]}
+    assert loaded.record == FitRecord(seed=3, seconds=1.5, findings=("a column is constant",))
     assert loaded.leaderboard == [{"name": "logistic-1", "score": 0.9, "failed": None}]
 
 
@@ -208,9 +209,11 @@ def test_places_where_no_file_can_stand(models, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_facts_that_json_cannot_hold_are_named(models, tmp_path):
-    model = FinalModel(**{**vars(models["regression"]), "facts": {"run": {"lock": object()}}})
-    with pytest.raises(ModelFileError, match=r"facts.run.lock has the type object"):
+def test_a_record_that_json_cannot_hold_is_named(models, tmp_path):
+    model = FinalModel(
+        **{**vars(models["regression"]), "record": FitRecord(options={"lock": object()})}
+    )
+    with pytest.raises(ModelFileError, match=r"facts.options.lock has the type object"):
         model.save(tmp_path / "model")
     assert os.listdir(tmp_path) == []
 
@@ -260,7 +263,7 @@ def test_a_member_that_cannot_be_saved_is_left_out_aloud(models, new_rows, tmp_p
         loaded = FinalModel.load(model.save(tmp_path / "model"))
     assert "'odd-3'" in caplog.text
     assert "It is dropped" in caplog.text
-    assert "'odd-3'" in loaded.facts["dropped_members"][0]
+    assert "'odd-3'" in loaded.record.dropped_members[0]
     np.testing.assert_array_equal(loaded.predict_proba(new_rows), whole.predict_proba(new_rows))
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+from metaauto.model.fit_record import FitRecord
 from metaauto.progress.summary import SUMMARY_INDENT, summary_lines
 
 BOARD = [
@@ -12,10 +13,10 @@ BOARD = [
 ]
 
 
-def lines_of(members=(("lda-1", 1.0), ("svm-4", 3.0)), metric="roc_auc", **facts) -> list[str]:
+def lines_of(members=(("lda-1", 1.0), ("svm-4", 3.0)), metric="roc_auc", **known) -> list[str]:
     model = SimpleNamespace(
         metric_label=metric,
-        facts=facts,
+        record=FitRecord.from_json(known),
         leaderboard=BOARD,
         members=[SimpleNamespace(name=name, weight=weight) for name, weight in members],
     )
@@ -58,7 +59,7 @@ def test_a_holdout_comes_first() -> None:
 def test_what_to_mind_and_to_do_stands_at_the_end() -> None:
     considered = {"code": "leak", "message": "Column 'a' gives it away.", "advice": "Leave it out."}
     lines = lines_of(
-        warnings=[considered, considered], next=["Wait."], notes=["mlp stopped early."]
+        warnings=[considered, considered], next_steps=["Wait."], notes=["mlp stopped early."]
     )
     assert lines[-4:] == [
         "Warnings     - Column 'a' gives it away. Leave it out.",

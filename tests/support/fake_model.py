@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from metaauto.data import TableSchema, prepare
+from metaauto.model.fit_record import FitRecord
 
 
 def fake_model(
@@ -25,7 +26,7 @@ def fake_model(
         schema=data.schema,
         decision=None,
         fallback=0.0,
-        facts={"fingerprint": data.fingerprint},
+        record=FitRecord(fingerprint=data.fingerprint),
         metric_name=metric,
         predict_typed=lambda typed: np.asarray(formula(typed), dtype=np.float32),
         predict_raw=lambda rows: np.asarray(formula(data.schema.encode(rows)), dtype=np.float32),

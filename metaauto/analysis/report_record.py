@@ -1,4 +1,4 @@
-"""Records of a fit in a model file, for the report: curves, history, warm start, command."""
+"""Record for the report of a fit: curves, history, warm start, command."""
 
 from __future__ import annotations
 
@@ -16,15 +16,22 @@ from metaauto.ensemble import Selection
 from metaauto.fit_state import FitState
 from metaauto.metrics import Metric
 from metaauto.model import FinalModel
+from metaauto.model.fit_record import (
+    FinishedTrial,
+    ReportRecord,
+    Score,
+    ScoredRows,
+    SimilarDataset,
+    WarmStartRecord,
+)
 from metaauto.search import Search, Status, Trial
 from metaauto.task import Task
 
 __all__ = [
     "command_of",
-    "holdout_facts",
     "holdout_parts",
-    "holdout_record",
     "report_record",
+    "scored_holdout",
     "shown_options",
     "without_folders",
 ]
@@ -48,10 +55,8 @@ def report_record(
     blended: np.ndarray,
     options: Mapping[str, Any],
     limit: Deadline,
-) -> dict[str, Any]:
-    """Return the data of the report that `fit_facts` do not hold, JSON-ready.
-
-    It contains no rows: of the table's values only class labels, and summaries of many rows each.
+) -> ReportRecord:
+    """Return the data of the report.
 
     Parameters
     ----------
@@ -70,22 +75,36 @@ def report_record(
     limit : Deadline
         End of the sampling for intervals.
     """
-    return {
-        "out_of_fold": _out_of_fold(model, state, search, selection, blended, limit),
-        "history": _history(search.trials, state.metric),
-        "warm_start": _warm_start(state),
-        "command": command_of(options, state.run.settings.get("data"), state.dataset.task),
-    }
+    return ReportRecord(
+        _out_of_fold(model, state, search, selection, blended, limit),
+        _history(search.trials, state.metric),
+        _warm_start(state),
+        command_of(options, state.run.settings.get("data"), state.dataset.task),
+    )
 
 
-def holdout_record(
+def scored_holdout(
     model: FinalModel,
     state: FitState,
     rows: np.ndarray,
     prediction: np.ndarray,
     limit: Deadline,
-) -> dict[str, Any]:
-    """Return curves and interval of the predictions of the holdout."""
+) -> ScoredRows:
+    """Return score, interval and curves of the predictions of the holdout.
+
+    Parameters
+    ----------
+    model : FinalModel
+        The model.
+    state : FitState
+        State of the fit.
+    rows : ndarray
+        The rows that were predicted.
+    prediction : ndarray
+        The predictions of the model.
+    limit : Deadline
+        End of the sampling for the interval.
+    """
     y, weights = state.targets(rows)
     groups = None if state.dataset.groups is None else state.dataset.groups[rows]
     found = score_intervals(
@@ -97,7 +116,7 @@ def holdout_record(
         groups=groups,
         deadline=limit,
     )
-    return {**found, "diagnosis": diagnose(model.task, y, prediction, weights, model.decision)}
+    return _scored(found, diagnose(model.task, y, prediction, weights, model.decision))
 
 
 def _out_of_fold(
@@ -107,7 +126,7 @@ def _out_of_fold(
     selection: Selection,
     blended: np.ndarray,
     deadline: Deadline,
-) -> dict[str, Any]:
+) -> ScoredRows:
     places = np.arange(len(state.splits.evaluated))
     if len(places) > _MAX_ROWS:
         places = np.sort(np.random.default_rng(0).choice(places, _MAX_ROWS, replace=False))
@@ -135,8 +154,13 @@ def _out_of_fold(
         },
         total=len(state.splits.evaluated),
     )
-    diagnosis = diagnose(model.task, y, blended, weights, model.decision)
-    return {**found, "diagnosis": diagnosis, "folds": len(state.splits.folds)}
+    return _scored(found, diagnose(model.task, y, blended, weights, model.decision))
+
+
+def _scored(found: Mapping[str, Any], diagnosis: Mapping[str, Any]) -> ScoredRows:
+    """Return the result of `score_intervals` with curves as a record."""
+    intervals = {name: Score(**interval) for name, interval in found["intervals"].items()}
+    return ScoredRows(diagnosis, intervals, found["beats"])
 
 
 def _compared_trials(search: Search) -> dict[str, Trial]:
@@ -151,40 +175,37 @@ def _compared_trials(search: Search) -> dict[str, Trial]:
     return {**found, "baseline": search.trials[0]}
 
 
-def _history(trials: Sequence[Trial], metric: Metric) -> list[dict[str, Any]]:
+def _history(trials: Sequence[Trial], metric: Metric) -> tuple[FinishedTrial, ...]:
     """Return end time, source and score of each trial, in the order of their ends."""
-    ended = [t for t in trials if t.finished is not None]
-    ended.sort(key=lambda t: (t.finished, t.number))
+    ended = [(t.finished, t.number, t) for t in trials if t.finished is not None]
+    ended.sort(key=lambda one: one[:2])
     lines = []
-    for place, trial in enumerate(ended[:_MAX_TRIALS]):
+    for place, (finished, _, trial) in enumerate(ended[:_MAX_TRIALS]):
         scored = trial.status is Status.SUCCESS and trial.loss is not None
-        line = {
-            "name": trial.name,
-            "source": trial.source,
-            "at": round(float(trial.finished or 0.0), 2),
-            "status": str(trial.status),
-            "score": metric.loss_to_score(float(trial.loss or 0.0)) if scored else None,
-        }
-        if place < _REASONS:
-            line["why"] = trial.why
-        lines.append(line)
-    return lines
+        lines.append(
+            FinishedTrial(
+                trial.name,
+                trial.source,
+                round(float(finished), 2),
+                str(trial.status),
+                metric.loss_to_score(float(trial.loss or 0.0)) if scored else None,
+                trial.why if place < _REASONS else "",
+            )
+        )
+    return tuple(lines)
 
 
-def _warm_start(state: FitState) -> dict[str, Any] | None:
+def _warm_start(state: FitState) -> WarmStartRecord | None:
     """Return the similar datasets and the size of the knowledge; None without knowledge."""
     known = state.strategy.summary()
     if not known.configurations:
         return None
-    return {
-        "datasets": known.datasets,
-        "configurations": known.configurations,
-        "skipped": dict(known.skipped),
-        "similar": [
-            {"dataset": name, "weight": round(weight, 5)}
-            for name, weight in known.similar[:_SIMILAR]
-        ],
-    }
+    return WarmStartRecord(
+        tuple(SimilarDataset(name, round(weight, 5)) for name, weight in known.similar[:_SIMILAR]),
+        known.datasets,
+        known.configurations,
+        dict(known.skipped),
+    )
 
 
 def command_of(kept: Mapping[str, Any], source: Any, task: Task) -> str:
@@ -227,36 +248,6 @@ def holdout_parts(holdout: np.ndarray | None, is_timed: bool) -> list[np.ndarray
     count = -(-len(holdout) // _PART_ROWS) if is_timed else 1
     drawn = np.random.default_rng(0).permutation(holdout) if count > 1 else holdout
     return np.array_split(drawn, count)
-
-
-def holdout_facts(
-    model: FinalModel,
-    state: FitState,
-    holdout: tuple[np.ndarray, np.ndarray] | None,
-    limit: Deadline,
-) -> dict[str, Any]:
-    """Return the score of the final model on the holdout; empty without a holdout.
-
-    Parameters
-    ----------
-    model : FinalModel
-        The model.
-    state : FitState
-        State of the fit.
-    holdout : tuple of (ndarray, ndarray), optional
-        The rows that were predicted, and the predictions of the model.
-    limit : Deadline
-        End of the sampling for the interval.
-    """
-    if holdout is None:
-        return {}
-    rows, prediction = holdout
-    y, weights = state.targets(rows)
-    return {
-        "holdout_score": float(state.metric.score(y, prediction, weights, model.decision)),
-        "holdout_rows": len(rows),
-        "holdout": holdout_record(model, state, rows, prediction, limit),
-    }
 
 
 def shown_options(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import shlex
 import numpy as np
 import pytest
 
-from metaauto.analysis.fit_record import command_of, shown_options
+from metaauto.analysis.report_record import command_of, shown_options
 from metaauto.engine.options import FitOptions
 from metaauto.task import Task
 
