@@ -16,7 +16,6 @@ import numpy as np
 
 from metaauto.knowledge import KnowledgeMatrix, KnowledgeStore
 from metaauto.warmstart.evaluation import WARM_START, interval
-from metaauto.warmstart.runtime_model import Timing
 from metaauto.warmstart.simulation import (
     FOLDS,
     POLICIES,
@@ -87,7 +86,7 @@ def measured(matrix: KnowledgeMatrix, found: list[Case], seeds: int) -> dict[str
 
 def _seconds_error(case: Case) -> float:
     """Return the mean absolute error of the predicted log seconds, without observations."""
-    expected = Timing(case.durations, case.size, case.known.weights).seconds
+    expected = np.exp(case.durations.log_seconds(case.size, case.known.weights))
     taken = case.seconds / FOLDS
     long = taken > _NEXT_TO_NOTHING
     if not long.any():

@@ -10,14 +10,13 @@ from metaauto.components.strategy import (
     WarmStart,
     WarmStartSummary,
 )
-from metaauto.configuration import Configuration
 from metaauto.metafeatures import Metafeatures
 from metaauto.space import SearchSpace
 from metaauto.task import Task
 from metaauto.warmstart.acquisition import Acquisition, KnownDatasets, Proposal
 from metaauto.warmstart.candidates import KnownConfigurations
 from metaauto.warmstart.portfolio import DefaultPortfolio
-from metaauto.warmstart.runtime_model import RuntimeModel, Timing, size_features
+from metaauto.warmstart.runtime_model import RuntimeModel, size_features
 from metaauto.warmstart.similarity import row_weights, task_metafeatures
 
 __all__ = ["KnowledgeStrategy"]
@@ -35,10 +34,9 @@ class KnowledgeStrategy(WarmStart):
 
     Known datasets are weighted by similarity of the metafeatures (half of the weight is uniform).
     The first configurations are a greedy portfolio on the weighted datasets. From the fifth result
-    on, a Gaussian surrogate over all configurations is conditioned on the results. Seconds are
-    predicted from stored seconds and corrected by the trials of this fit. Unseen models, such as
-    those of a new plugin, get every fourth recommendation. Further portfolio entries of the
-    installed models come last.
+    on, a Gaussian surrogate over all configurations is conditioned on the results. Unseen models,
+    such as those of a new plugin, get every fourth recommendation. Further portfolio entries of
+    the installed models come last.
 
     Parameters
     ----------
@@ -68,7 +66,6 @@ class KnowledgeStrategy(WarmStart):
         self._configurations = self._known.configurations
         self._columns = {c.key: column for column, c in enumerate(self._configurations)}
         self._metafeatures: dict[str, float] = task_metafeatures(space.task)
-        self._n_folds = n_folds
         self._training_rows = _training_rows(space.task, n_folds)
         self._weights = self._row_weights()
         self._acquisition = Acquisition(
@@ -76,9 +73,9 @@ class KnowledgeStrategy(WarmStart):
         )
         self._is_first = True
         self._turn = 0
-        self._size = _size(space.task, self._training_rows)
-        self._timing = Timing(known.durations, self._size, self._weights)
-        runtime.set_known(self._seconds)
+        size = _size(space.task, self._training_rows)
+        runtime.use_stored(self._configurations, known.durations, size)
+        runtime.set_similarity(self._weights)
         models = {c.model for c in self._configurations}
         self._unseen = DefaultPortfolio(space, runtime, models=set(space.models) - models)
         self._rest = DefaultPortfolio(space, runtime, self._configurations, models)
@@ -88,7 +85,7 @@ class KnowledgeStrategy(WarmStart):
         self._metafeatures = {**self._metafeatures, **metafeatures.values}
         self._weights = self._row_weights()
         self._acquisition.set_known(KnownDatasets(self._known.losses.values, self._weights))
-        self._timing.set_weights(self._weights)
+        self._runtime.set_similarity(self._weights)
 
     def recommend(self, seconds: float) -> Recommendation | None:
         """Return the configuration with the highest expected gain per second, or None."""
@@ -109,14 +106,11 @@ class KnowledgeStrategy(WarmStart):
         return None
 
     def observe(self, observation: Observation) -> None:
-        """Update the surrogate and the runtime model with a result."""
+        """Update the surrogate with a result."""
         column = self._columns.get(observation.configuration.key)
         if column is not None:
             loss = np.nan if observation.loss is None else observation.loss
             self._acquisition.observe(column, loss)
-            fits = observation.folds * self._n_folds
-            if fits > 0:
-                self._timing.observe(column, observation.seconds / fits)
 
     def summary(self) -> WarmStartSummary:
         """Return the known datasets and configurations."""
@@ -189,14 +183,6 @@ class KnowledgeStrategy(WarmStart):
         if weight <= 0:
             return None
         return float(self._weights[is_scored] @ losses[is_scored] / weight)
-
-    def _seconds(self, configuration: Configuration) -> float | None:
-        """Return the expected seconds of one fit, None for an unseen model."""
-        column = self._columns.get(configuration.key)
-        if column is not None:
-            return float(self._timing.seconds[column])
-        typical = self._known.durations.of_model(configuration.model, self._size)
-        return None if typical is None else typical * self._timing.factor(configuration.model)
 
 
 def _training_rows(task: Task, n_folds: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from metaauto.configuration import Configuration
 from metaauto.data import boosting_seconds
 from metaauto.space import SearchSpace
 
-__all__ = ["Correction", "Durations", "RuntimeModel", "Timing", "size_features"]
+__all__ = ["Correction", "Durations", "RuntimeModel", "size_features"]
 
 _SECONDS_PER_FIT = 0.03
 _PREPARATION_COST = 0.1
@@ -24,10 +24,13 @@ _MIN_SECONDS = 1e-3
 _MAX_LOG_SECONDS = 12.0
 _RECENT = 15
 _RANK = 6
-# Variances of log seconds: of the machine, of one configuration, of one fit.
+# Variances of log seconds: of the machine, of one configuration, of one fit; of the configurations
+# of a model that are not stored, with and without stored configurations of the model.
 _MACHINE_VARIANCE = 0.1
 _MIN_OWN_VARIANCE = 0.02
 _NOISE_VARIANCE = 0.05
+_MODEL_VARIANCE = 0.2
+_DECLARED_VARIANCE = 1.0
 _RESIDUAL_SHRINKAGE = 0.3
 # The intercept is penalised less: configurations differ more in speed than in its growth.
 _PENALTY_FACTORS = (0.1, 1.0, 1.0, 1.0, 1.0, 1.0)
@@ -40,8 +43,9 @@ _EDGE_QUANTILE = 0.9
 class RuntimeModel:
     """Expected seconds of configurations, corrected by the trials of this fit.
 
-    Predictions from knowledge (`set_known`) take precedence; other configurations are predicted
-    from the cost that the model's author declares.
+    Seconds are predicted from those on other datasets (`use_stored`) for the stored configurations
+    and other configurations of their models, and else from the cost that the model's author
+    declares. `Correction` corrects all predictions by what the trials needed.
 
     Parameters
     ----------
@@ -54,21 +58,45 @@ class RuntimeModel:
     def __init__(self, space: SearchSpace, n_folds: int) -> None:
         self._space = space
         self._n_folds = n_folds
-        self._correction = Correction()
-        self._known: Callable[[Configuration], float | None] = _unknown
+        self._models = {name: place for place, name in enumerate(space.registry.names("model"))}
+        self._observed: list[tuple[Configuration, float]] = []
+        self.use_stored((), Durations(np.zeros((0, _RANK)), np.zeros((0, 0)), ()), np.zeros(_RANK))
 
-    def set_known(self, known: Callable[[Configuration], float | None]) -> None:
-        """Set a function that returns the seconds of one fit, or None where they are unknown."""
-        self._known = known
+    def use_stored(
+        self, configurations: Sequence[Configuration], durations: Durations, size: np.ndarray
+    ) -> None:
+        """Predict seconds from those on other datasets.
+
+        Parameters
+        ----------
+        configurations : sequence of Configuration
+            The stored configurations.
+        durations : Durations
+            Predicts the seconds of one fit of each of them.
+        size : ndarray of shape (6,)
+            `size_features` of this dataset.
+        """
+        self._columns = {one.key: column for column, one in enumerate(configurations)}
+        self._durations, self._size = durations, size
+        self._correction = Correction(*self._residuals())
+        self.set_similarity(None)
+
+    def set_similarity(self, weights: np.ndarray | None) -> None:
+        """Set the similarities of the other datasets, which sum to one; None if unknown."""
+        self._stored_logs = self._durations.log_seconds(self._size, weights)
+        self._update()
 
     def observe(self, configuration: Configuration, seconds: float, folds: float) -> None:
-        """Update the correction by worker seconds spent on a share of the folds."""
-        predicted = self._predicted(configuration) * folds
-        self._correction.observe(configuration.model, seconds, predicted)
+        """Correct the predictions by worker seconds spent on a share of the folds."""
+        if seconds > 0 and folds > 0:
+            fits = folds * self._n_folds
+            self._observed.append((configuration, math.log(max(seconds / fits, _MIN_SECONDS))))
+            self._update()
 
     def expected_seconds(self, configuration: Configuration) -> float:
         """Return the expected worker seconds of all folds of a configuration."""
-        return self._predicted(configuration) * self._correction.factor(configuration.model)
+        logs = self._log_seconds(configuration) + self._shift[self._place(configuration)]
+        return self._n_folds * math.exp(min(logs, _MAX_LOG_SECONDS))
 
     def least_seconds(self, configuration: Configuration) -> float:
         """Return the worker seconds below which a configuration should not be started.
@@ -79,15 +107,50 @@ class RuntimeModel:
         share = _PARTIAL_SHARE if tags.keeps_deadline else 1.0
         return self.expected_seconds(configuration) * share
 
-    def _predicted(self, configuration: Configuration) -> float:
-        known = self._known(configuration)
-        if known is not None:
-            return self._n_folds * known
+    def _update(self) -> None:
+        ratios: dict[int, list[float]] = {}
+        for configuration, logs in self._observed:
+            ratio = logs - self._log_seconds(configuration)
+            ratios.setdefault(self._place(configuration), []).append(ratio)
+        # The median, since one odd time of a model must not mislead about its other configurations.
+        self._shift = self._correction.shift(
+            {place: statistics.median(some[-_RECENT:]) for place, some in ratios.items()}
+        )
+
+    def _place(self, configuration: Configuration) -> int:
+        """Return the place in the correction: of a stored configuration, or of the model."""
+        column = self._columns.get(configuration.key)
+        return len(self._columns) + self._models[configuration.model] if column is None else column
+
+    def _residuals(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return factors and remaining variances of stored configurations, and of each model."""
+        factors, rest = self._durations.factors()
+        machine = np.full((1, 1), math.sqrt(_MACHINE_VARIANCE)) if not len(factors) else factors
+        if not len(factors):
+            factors = np.zeros((0, 1))
+        stored = np.asarray(self._durations.models, dtype=object)
+        of_models, rest_of_models = [], []
+        for name in self._models:
+            is_own = stored == name
+            of_models.append((factors[is_own] if is_own.any() else machine).mean(axis=0))
+            rest_of_models.append(_MODEL_VARIANCE if is_own.any() else _DECLARED_VARIANCE)
+        return np.vstack([factors, *of_models]), np.concatenate([rest, rest_of_models])
+
+    def _log_seconds(self, configuration: Configuration) -> float:
+        """Return the predicted log seconds of one fit, without correction."""
+        column = self._columns.get(configuration.key)
+        if column is not None:
+            return float(self._stored_logs[column])
+        typical = self._durations.of_model(configuration.model, self._size)
+        return math.log(self._declared(configuration) if typical is None else typical)
+
+    def _declared(self, configuration: Configuration) -> float:
+        """Return the seconds of one fit by the cost that the author declares."""
         task = self._space.task
         component = self._space.registry.model(configuration.model)
         boosting = boosting_seconds(task, task.n_rows, per_class=False)
         cost = _PREPARATION_COST + component.cost * self._factor(component, configuration)
-        return self._n_folds * (_SECONDS_PER_FIT + cost * boosting)
+        return _SECONDS_PER_FIT + cost * boosting
 
     def _factor(self, component: Model, configuration: Configuration) -> float:
         if component.cost_factor is None:
@@ -97,8 +160,34 @@ class RuntimeModel:
         return float(component.cost_factor(configuration.values, shape))
 
 
-def _unknown(configuration: Configuration) -> float | None:
-    return None
+class Correction:
+    """Log ratios of needed to predicted seconds: a Gaussian, conditioned on the observed ones.
+
+    They are correlated between configurations: a dataset that needs many boosting rounds needs
+    them in every library, and a slow machine slows everything.
+
+    Parameters
+    ----------
+    factors : ndarray of shape (n, rank)
+        Factors of the covariance, see `Durations.factors`.
+    rest : ndarray of shape (n,)
+        Variances that the factors leave.
+    """
+
+    def __init__(self, factors: np.ndarray, rest: np.ndarray) -> None:
+        self._factors, self._rest = factors, rest
+
+    def shift(self, observed: Mapping[int, float]) -> np.ndarray:
+        """Return the expected log ratios, shape (n,), given observed ones by their place."""
+        if not observed:
+            return np.zeros(len(self._rest))
+        places = np.array(list(observed))
+        factors = self._factors[places]
+        covariance = factors @ factors.T + np.diag(self._rest[places] + _NOISE_VARIANCE)
+        cross = self._factors @ factors.T
+        # What the factors leave is known from the own fits only.
+        cross[places, np.arange(len(places))] += self._rest[places]
+        return np.asarray(cross @ np.linalg.solve(covariance, np.array(list(observed.values()))))
 
 
 def size_features(rows: np.ndarray, features: np.ndarray, classes: np.ndarray) -> np.ndarray:
@@ -172,20 +261,22 @@ class Durations:
         fitted = sizes @ self._own.T if len(sizes) else np.zeros(logs.shape)
         self._residuals = np.where(is_known, logs - fitted, 0.0)
 
-    def predict(self, size: np.ndarray) -> np.ndarray:
-        """Return the seconds of one fit of each configuration; ``size`` has shape (6,)."""
-        return np.exp(_log_seconds(self._own, size, self._edges))
-
-    def similar_residuals(self, weights: np.ndarray) -> np.ndarray:
-        """Return the mean log residual of each configuration on similar datasets, shrunk to zero.
+    def log_seconds(self, size: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """Return the log seconds of one fit of each configuration.
 
         Parameters
         ----------
-        weights : ndarray of shape (datasets,)
-            Similarity of the known datasets; the weights sum to one.
+        size : ndarray of shape (6,)
+            `size_features` of the dataset.
+        weights : ndarray of shape (datasets,), optional
+            Similarity of the known datasets, with sum one: their mean residual, shrunk to zero, is
+            added.
         """
+        logs = _log_seconds(self._own, size, self._edges)
+        if weights is None:
+            return logs
         total = weights @ self._known + _RESIDUAL_SHRINKAGE
-        return np.asarray(weights @ self._residuals / total)
+        return np.asarray(logs + weights @ self._residuals / total)
 
     def factors(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the factors of the residual covariance and the remaining variances."""
@@ -203,95 +294,6 @@ class Durations:
             return None
         edge = np.array(self._edge_of_model[model])
         return float(np.exp(_log_seconds(self._of_model[model], size, edge)))
-
-
-class Timing:
-    """Seconds of one fit of each configuration on a new dataset, corrected by observed fits.
-
-    Residuals of log seconds are correlated between configurations: a dataset that needs many
-    boosting rounds needs them in every library. A Gaussian over the residuals, estimated on the
-    known datasets, is conditioned on the observed fits.
-
-    Parameters
-    ----------
-    durations : Durations
-        Predictions from the known datasets.
-    size : ndarray of shape (6,)
-        `size_features` of the new dataset.
-    weights : ndarray of shape (datasets,), optional
-        Similarity of the known datasets.
-    """
-
-    def __init__(
-        self, durations: Durations, size: np.ndarray, weights: np.ndarray | None = None
-    ) -> None:
-        self._durations = durations
-        self._predicted = np.log(durations.predict(size))
-        self._factors, self._rest = durations.factors()
-        self._observed: dict[int, float] = {}
-        self.set_weights(weights)
-
-    def set_weights(self, weights: np.ndarray | None) -> None:
-        """Replace the similarities of the known datasets."""
-        similar = 0.0 if weights is None else self._durations.similar_residuals(weights)
-        self._prior = self._predicted + similar
-        self._update()
-
-    def observe(self, column: int, seconds: float) -> None:
-        """Record the seconds of one fit of a configuration."""
-        if seconds > 0:
-            self._observed[column] = math.log(max(seconds, _MIN_SECONDS))
-            self._update()
-
-    @property
-    def seconds(self) -> np.ndarray:
-        """Expected seconds of one fit, shape (configurations,)."""
-        logs = np.clip(self._prior + self._shift, np.log(_MIN_SECONDS), _MAX_LOG_SECONDS)
-        return np.asarray(np.exp(logs))
-
-    def factor(self, model: str) -> float:
-        """Return the mean ratio of expected to predicted seconds of a model's configurations."""
-        of_model = np.array([name == model for name in self._durations.models])
-        if not of_model.any():
-            return float(np.exp(self._shift.mean())) if len(self._shift) else 1.0
-        return float(np.exp(self._shift[of_model].mean()))
-
-    def _update(self) -> None:
-        self._shift = np.zeros(len(self._prior))
-        if not self._observed:
-            return
-        columns = np.array(list(self._observed))
-        residuals = np.array(list(self._observed.values())) - self._prior[columns]
-        factors = self._factors[columns]
-        covariance = factors @ factors.T + np.diag(self._rest[columns] + _NOISE_VARIANCE)
-        cross = self._factors @ factors.T
-        # The independent residual of a configuration is known from its own fits only.
-        cross[columns, np.arange(len(columns))] += self._rest[columns]
-        self._shift = cross @ np.linalg.solve(covariance, residuals)
-
-
-class Correction:
-    """Ratio of observed to predicted seconds on this machine and dataset.
-
-    A model with observations is corrected by its own median ratio, others by the median of all
-    models.
-    """
-
-    def __init__(self) -> None:
-        self._log_ratios: dict[str, list[float]] = {}
-
-    def observe(self, model: str, seconds: float, predicted: float) -> None:
-        """Record the observed and the predicted seconds of a fit."""
-        if seconds > 0 and predicted > 0:
-            self._log_ratios.setdefault(model, []).append(math.log(seconds / predicted))
-
-    def factor(self, model: str) -> float:
-        """Return the factor for predicted seconds of a model."""
-        own = self._log_ratios.get(model)
-        if own:
-            return math.exp(statistics.median(own[-_RECENT:]))
-        medians = [statistics.median(ratios) for ratios in self._log_ratios.values()]
-        return math.exp(statistics.median(medians)) if medians else 1.0
 
 
 def _ridge(sizes: np.ndarray, logs: np.ndarray, prior: np.ndarray, penalty: float) -> np.ndarray:

@@ -11,7 +11,7 @@ from metaauto.knowledge import KnowledgeMatrix
 from metaauto.warmstart.acquisition import Acquisition, KnownDatasets
 from metaauto.warmstart.candidates import seconds_of_one_fit, sizes_of
 from metaauto.warmstart.normalization import normalise, normalise_losses
-from metaauto.warmstart.runtime_model import Durations, Timing
+from metaauto.warmstart.runtime_model import Correction, Durations
 from metaauto.warmstart.similarity import row_weights, spread_by_size
 
 __all__ = ["FOLDS", "POLICIES", "SECONDS", "TRIALS", "Case", "Regrets", "cases", "simulate"]
@@ -179,25 +179,28 @@ class _WarmStartPolicy:
     def __init__(self, case: Case) -> None:
         self._case = case
         self._acquisition = Acquisition(case.known)
-        self._timing = Timing(case.durations, case.size, case.known.weights)
+        self._predicted = case.durations.log_seconds(case.size, case.known.weights)
+        self._correction = Correction(*case.durations.factors())
+        self._ratios: dict[int, float] = {}
         self._allowed = np.isfinite(case.regret)
         self._longest: float | None = None
 
     def next(self, left: float) -> int | None:
         if self._longest is None:
             self._longest = left / _TRIALS_PER_BUDGET
-        seconds = FOLDS * self._timing.seconds
+        seconds = FOLDS * np.exp(self._predicted + self._correction.shift(self._ratios))
         proposal = self._acquisition.propose(seconds, left, self._allowed, longest=self._longest)
         return None if proposal is None else proposal.column
 
     def observe(self, column: int, loss: float) -> None:
         seconds = min(float(self._case.seconds[column]), self._longest or np.inf)
-        self._timing.observe(column, seconds / FOLDS)
+        if seconds > 0:
+            self._ratios[column] = float(np.log(seconds / FOLDS) - self._predicted[column])
         self._acquisition.observe(column, loss)
 
 
 def _cheapest(case: Case) -> _FixedOrderPolicy:
-    order = [int(c) for c in np.argsort(case.durations.predict(case.size), kind="stable")]
+    order = [int(c) for c in np.argsort(case.durations.log_seconds(case.size), kind="stable")]
     return _FixedOrderPolicy([c for c in order if np.isfinite(case.regret[c])])
 
 
