@@ -21,7 +21,7 @@ import pandas as pd
 import psutil
 from sklearn.metrics import roc_auc_score
 
-__all__ = ["Program", "fit_and_score"]
+__all__ = ["Program", "fit_and_score", "normalised_loss", "peak_memory"]
 
 BUDGET = 10.0
 METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
@@ -107,7 +107,7 @@ def fit_and_score(program: Program, folder: Path, task: str, seed: int) -> dict[
     proba = [] if task == "regression" else ["--proba"]
     program.output("predict", model, folder / "test.parquet", "-o", predicted, *proba)
     train, test = (pd.read_parquet(folder / f"{part}.parquet") for part in ("train", "test"))
-    loss = _normalised_loss(task, train["target"], test["target"], pd.read_parquet(predicted))
+    loss = normalised_loss(task, train["target"], test["target"], pd.read_parquet(predicted))
     return {**figures, "loss": loss}
 
 
@@ -127,9 +127,21 @@ def _watch(
     return first, max(sampled), lines
 
 
-def _sample(process: subprocess.Popen[str], sampled: list[float]) -> None:
+def peak_memory(process: subprocess.Popen[str], seconds: float) -> tuple[str, float]:
+    """Return the output of a process, killed after some seconds, and its peak memory in bytes."""
+    sampled = [0.0]
+    sampler = threading.Thread(target=_sample, args=(process, sampled, seconds))
+    sampler.start()
+    output, _ = process.communicate()
+    sampler.join()
+    return output, max(sampled)
+
+
+def _sample(
+    process: subprocess.Popen[str], sampled: list[float], seconds: float = _MOST_SECONDS
+) -> None:
     """Sample the memory of a process and its children; kill them after a timeout."""
-    latest = time.monotonic() + _MOST_SECONDS
+    latest = time.monotonic() + seconds
     while process.returncode is None:
         with contextlib.suppress(psutil.Error):
             parent = psutil.Process(process.pid)
@@ -152,9 +164,7 @@ def _memory(process: psutil.Process) -> float:
         return 0.0
 
 
-def _normalised_loss(
-    task: str, train: pd.Series, test: pd.Series, predicted: pd.DataFrame
-) -> float:
+def normalised_loss(task: str, train: pd.Series, test: pd.Series, predicted: pd.DataFrame) -> float:
     """Return the loss divided by that of a constant: the training mean or class frequencies."""
     if task == "regression":
         y, mean = test.to_numpy(float), train.to_numpy(float).mean()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["comparison", "summary"]
+__all__ = ["comparison", "header", "line", "summary"]
 
 Row = Mapping[str, Any]
 
@@ -28,10 +28,10 @@ _DRAWS = 10_000
 
 def summary(rows: Sequence[Row]) -> str:
     """Return a table of all fits and a summary line."""
-    lines = _header(["table", "task", "repeat", *FIGURES.values()])
+    lines = header(["table", "task", "repeat", *FIGURES.values()])
     for row in rows:
         cells = [row["table"], row["task"], str(row["repeat"])]
-        lines.append(_line(cells + [_shown(name, row.get(name)) for name in FIGURES]))
+        lines.append(line(cells + [_shown(name, row.get(name)) for name in FIGURES]))
     late = sum(row["overrun"] > 0.02 * row["budget"] + 1 for row in rows)
     failed = [row for row in rows if "error" in row]
     figures = [
@@ -58,13 +58,13 @@ def comparison(before: Sequence[Row], after: Sequence[Row]) -> str:
     paired = [key for key in both if "error" not in old[key] and "error" not in new[key]]
     if not paired:
         return "No table and repeat has a normalised loss in both files."
-    lines = _header(["table", "repeat", "before", "after", "difference"])
+    lines = header(["table", "repeat", "before", "after", "difference"])
     of_table: dict[str, list[float]] = {}
     for table, repeat in paired:
         losses = [rows[table, repeat]["loss"] for rows in (old, new)]
         of_table.setdefault(table, []).append(losses[1] - losses[0])
         shown = [f"{losses[0]:.4f}", f"{losses[1]:.4f}", f"{losses[1] - losses[0]:+.4f}"]
-        lines.append(_line([table, str(repeat), *shown]))
+        lines.append(line([table, str(repeat), *shown]))
     differences = np.concatenate(list(of_table.values()))
     means = np.array([np.mean(found) for found in of_table.values()])
     drawn = np.random.default_rng(0).choice(means, (_DRAWS, len(means))).mean(axis=1)
@@ -79,13 +79,13 @@ def comparison(before: Sequence[Row], after: Sequence[Row]) -> str:
         f"Not compared: {len(both) - len(paired)} pairs with a failed fit, "
         f"{len(old) + len(new) - 2 * len(both)} fits without a partner.",
         "",
-        *_header(["median", "before", "after"]),
+        *header(["median", "before", "after"]),
     ]
     for name, title in FIGURES.items():
         medians = [_median([rows[key] for key in paired], name) for rows in (old, new)]
-        lines.append(_line([title, *(_shown(name, value) for value in medians)]))
+        lines.append(line([title, *(_shown(name, value) for value in medians)]))
     failed = [str(sum("error" in rows[key] for key in both)) for rows in (old, new)]
-    return "\n".join([*lines, _line(["failed fits (count)", *failed])])
+    return "\n".join([*lines, line(["failed fits (count)", *failed])])
 
 
 def _values(rows: Iterable[Row], name: str) -> list[float]:
@@ -101,9 +101,11 @@ def _shown(name: str, value: float | None) -> str:
     return "" if value is None else f"{value:.{_DECIMALS.get(name, 1)}f}"
 
 
-def _header(names: Sequence[str]) -> list[str]:
-    return [_line(names), _line(["---"] * len(names))]
+def header(names: Sequence[str]) -> list[str]:
+    """Return the first two lines of a table in Markdown."""
+    return [line(names), line(["---"] * len(names))]
 
 
-def _line(cells: Sequence[str]) -> str:
+def line(cells: Sequence[str]) -> str:
+    """Return a line of a table in Markdown."""
     return f"| {' | '.join(cells)} |"

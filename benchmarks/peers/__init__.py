@@ -1,0 +1,1 @@
+"""Compare metaauto with other AutoML systems on the same splits, budgets and cores."""
