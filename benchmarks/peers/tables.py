@@ -6,7 +6,7 @@ import hashlib
 
 import pandas as pd
 
-__all__ = ["PARTS", "choose"]
+__all__ = ["MAX_ROWS", "MIN_ROWS", "PARTS", "by_hash", "choose"]
 
 PARTS = ("develop", "publish")
 PER_TASK = 16
@@ -27,12 +27,16 @@ def choose(catalog: pd.DataFrame) -> pd.DataFrame:
         The chosen rows with the column ``part``: ``"develop"``, on which changes are judged while
         they are made, or ``"publish"``, which is looked at once, after the last change.
     """
-    fitting = catalog[catalog["rows"].between(MIN_ROWS, MAX_ROWS)]
-    ordered = fitting.assign(place=fitting["name"].map(_place)).sort_values("place")
-    chosen = ordered.drop_duplicates("group").groupby("task", sort=True).head(PER_TASK)
+    fitting = by_hash(catalog[catalog["rows"].between(MIN_ROWS, MAX_ROWS)])
+    chosen = fitting.drop_duplicates("group").groupby("task", sort=True).head(PER_TASK)
     turn = chosen.groupby("task").cumcount() % len(PARTS)
-    return chosen.assign(part=turn.map(dict(enumerate(PARTS)))).drop(columns="place")
+    return chosen.assign(part=turn.map(dict(enumerate(PARTS))))
 
 
-def _place(name: str) -> str:
+def by_hash(catalog: pd.DataFrame) -> pd.DataFrame:
+    """Return the tables in the order of a hash of their names."""
+    return catalog.sort_values("name", key=lambda names: names.map(_hash))
+
+
+def _hash(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
