@@ -89,6 +89,7 @@ class SearchSpace:
         columns = self.task.positions
         numbers = columns(Role.NUMERIC, Role.BOOLEAN) + columns(Role.DATETIME)
         wanted = {
+            "generate": len(columns(Role.NUMERIC, Role.BOOLEAN, Role.CATEGORICAL)) > 1,
             "impute": bool(numbers),
             "categorical": bool(columns(Role.CATEGORICAL)),
             "scale": bool(numbers) and model.tags.needs_scaling,
@@ -110,9 +111,12 @@ class SearchSpace:
                 continue
             if step.max_features is not None and n_features > step.max_features:
                 continue
-            if step.passes_nan and not tags.accepts_nan and slot != "scale":
+            # The columns of these slots are imputed afterwards, or were before.
+            if step.passes_nan and not tags.accepts_nan and slot not in ("generate", "scale"):
                 continue
             if step.outputs_categories and not tags.accepts_categories:
+                continue
+            if any(self._count(role) < count for role, count in step.columns.items()):
                 continue
             if tags.needs_scaling and not step.outputs_scaled:
                 continue
@@ -121,6 +125,11 @@ class SearchSpace:
             compatible.append(step)
         preferred = self._preferred(model, slot)
         return sorted(compatible, key=lambda s: (s.name != preferred, not s.default, s.name))
+
+    def _count(self, role: str) -> int:
+        """Return the number of columns that the preprocessors treat as of this role."""
+        roles = (Role.NUMERIC, Role.BOOLEAN) if role == Role.NUMERIC else (Role(role),)
+        return len(self.task.positions(*roles))
 
     def _preferred(self, model: Model, slot: str) -> Scalar:
         own = model.space_for(self.task.kind).get(slot)
@@ -271,7 +280,7 @@ def _possible(ranges: dict[str, Range]) -> dict[str, Range]:
 def _slot_ranges(slot: str, steps: list[Preprocessor]) -> dict[str, Range]:
     names = tuple(step.name for step in steps)
     default = names[0]
-    if slot == "reduce" and "none" in names:
+    if slot in ("generate", "reduce") and "none" in names:
         default = "none"
     ranges: dict[str, Range] = {slot: Choice(names, default)}
     for step in steps:

@@ -10,11 +10,11 @@ from metaauto.components.context import BuildContext
 from metaauto.components.hyperparameters import Space, check_space
 from metaauto.components.validation import check_component, check_tasks
 from metaauto.errors import ComponentError
-from metaauto.task import TASK_KINDS
+from metaauto.task import TASK_KINDS, Role
 
 __all__ = ["SLOTS", "Preprocessor"]
 
-SLOTS = ("impute", "categorical", "scale", "datetime", "text", "reduce")
+SLOTS = ("generate", "impute", "categorical", "scale", "datetime", "text", "reduce")
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,12 @@ class Preprocessor:
     ----------
     name : str
         Unique short name within its slot, such as ``"onehot"``.
-    slot : {'impute', 'categorical', 'scale', 'datetime', 'text', 'reduce'}
-        Slot. ``impute`` and ``scale`` receive the numeric columns (in this order), ``categorical``
-        the category columns (pandas category dtype), ``datetime`` the date columns, ``text`` one
-        text column at a time (a one-dimensional array of str), ``reduce`` the complete numeric
-        matrix after the other slots.
+    slot : {'generate', 'impute', 'categorical', 'scale', 'datetime', 'text', 'reduce'}
+        Slot. ``generate`` receives the numeric and the category columns and returns additional
+        numeric columns, which pass through ``impute`` and ``scale``. ``impute`` and ``scale``
+        receive the numeric columns (in this order), ``categorical`` the category columns (pandas
+        category dtype), ``datetime`` the date columns, ``text`` one text column at a time (a
+        one-dimensional array of str), ``reduce`` the complete numeric matrix after the other slots.
     build : callable
         ``build(values, context) -> transformer`` (scikit-learn style), or None for no
         transformation. The transformer is fitted on the training rows only.
@@ -48,6 +49,9 @@ class Preprocessor:
         Needs a dense matrix, for example to centre columns.
     outputs_scaled : bool
         The output is suitable for distances, as models tagged ``needs_scaling`` require.
+    columns : mapping of str to int
+        Number of columns by role (``"numeric"``, ``"categorical"``, ...) below which the step is
+        not offered.
     tasks, space_version, requires, trusted, max_rows, max_features, cost
         As in `Model`.
     """
@@ -62,6 +66,7 @@ class Preprocessor:
     outputs_sparse: bool = False
     needs_dense: bool = False
     outputs_scaled: bool = True
+    columns: Mapping[str, int] = field(default_factory=dict)
     tasks: tuple[str, ...] = TASK_KINDS
     space_version: int = 1
     max_rows: int | None = None
@@ -78,3 +83,8 @@ class Preprocessor:
                 hint=f"Choose from {', '.join(SLOTS)}.",
             )
         check_space(self.name, self.space)
+        if unknown := set(self.columns) - set(Role):
+            raise ComponentError(
+                f"Invalid columns of the preprocessor {self.name!r}: {', '.join(sorted(unknown))}.",
+                hint=f"Choose from {', '.join(Role)}.",
+            )

@@ -61,6 +61,9 @@ class PreparationPlan:
         if dates := columns(Role.DATETIME):
             branch = self._chain(["datetime", "impute", "scale"], context)
             branches.append(("datetime", branch, _span(dates)))
+        if (sources := numbers + categories) and self._step("generate", context) is not None:
+            branch = self._chain(["generate", "impute", "scale"], context)
+            branches.append(("generated", branch, _span(sorted(sources))))
         for number, column in enumerate(columns(Role.TEXT)):
             branches.append((f"text{number}", self._chain(["text"], context), column))
         return ColumnTransformer(

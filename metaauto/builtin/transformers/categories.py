@@ -11,7 +11,14 @@ import pandas as pd
 from metaauto.api import ColumnError
 from metaauto.builtin.transformers.columns import ColumnTransform
 
-__all__ = ["CategoryTransform", "FrequencyEncoder", "NativeEncoder", "OrdinalEncoder"]
+__all__ = [
+    "CategoryTransform",
+    "CodedColumns",
+    "FrequencyEncoder",
+    "NativeEncoder",
+    "OrdinalEncoder",
+    "matched_codes",
+]
 
 
 class CodedColumns:
@@ -61,7 +68,7 @@ class CategoryTransform(ColumnTransform):
         columns = X if isinstance(X, CodedColumns) else CodedColumns(_as_frame(X))
         self._check(columns)
         found = zip(columns.codes, columns.names, self.categories_, strict=True)
-        return [_matched(codes, names, known) for codes, names, known in found]
+        return [matched_codes(codes, names, known) for codes, names, known in found]
 
     def _counts(self, codes: list[np.ndarray]) -> list[np.ndarray]:
         known = self.categories_
@@ -194,7 +201,7 @@ def _as_categories(column: pd.Series) -> pd.Categorical:
     return pd.Categorical(column.map(str, na_action="ignore"))
 
 
-def _matched(codes: np.ndarray, names: np.ndarray, known: np.ndarray) -> np.ndarray:
+def matched_codes(codes: np.ndarray, names: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Convert codes of categories `names` to those of the categories `known`."""
     if not np.array_equal(names, known):
         positions = pd.Index(known.astype(object)).get_indexer(names.astype(object))

@@ -9,7 +9,7 @@ import numpy as np
 
 from metaauto.builtin.transformers.categories import CategoryTransform
 
-__all__ = ["TargetEncoder"]
+__all__ = ["TargetEncoder", "fold_numbers", "smoothed_means", "target_matrix"]
 
 
 class TargetEncoder(CategoryTransform):
@@ -66,8 +66,7 @@ class TargetEncoder(CategoryTransform):
         """Learn the means and encode each fold with the means of the other folds."""
         codes, targets = self._learn(X, y)
         n_rows = len(targets)
-        parts = np.arange(n_rows) % max(2, min(self.folds, n_rows))
-        np.random.default_rng(self.seed).shuffle(parts)
+        parts = fold_numbers(n_rows, self.folds, self.seed)
         result = np.empty((n_rows, len(codes) * targets.shape[1]))
         for part in np.unique(parts):
             inside, outside = parts == part, parts != part
@@ -95,30 +94,53 @@ class TargetEncoder(CategoryTransform):
         return codes, targets
 
     def _targets(self, y: np.ndarray) -> np.ndarray:
-        if self.kind == "regression":
-            y = y.astype(np.float64)
-            return ((y - y.mean()) / (y.std() or 1.0))[:, None]
-        classes, counts = np.unique(y, return_counts=True)
-        if self.kind == "binary":
-            self.classes_ = classes[-1:]
-        else:
-            self.classes_ = np.sort(classes[np.argsort(-counts, kind="stable")[: self.max_classes]])
-        return (y[:, None] == self.classes_[None, :]).astype(np.float64)
+        targets, classes = target_matrix(y, self.kind, self.max_classes)
+        if classes is not None:
+            self.classes_ = classes
+        return targets
 
     def _tables(self, codes: list[np.ndarray], targets: np.ndarray) -> list[np.ndarray]:
-        prior = targets.mean(axis=0) if len(targets) else np.zeros(targets.shape[1])
-        tables = []
-        for column, names in zip(codes, self.categories_, strict=True):
-            size = len(names) + 1
-            counts = np.bincount(column, minlength=size)
-            sums = np.stack(
-                [np.bincount(column, weights=t, minlength=size) for t in targets.T], axis=1
-            )
-            # Without smoothing, a category without rows still needs a value.
-            weight = max(self.smoothing, 1e-9)
-            tables.append((sums + weight * prior) / (counts[:, None] + weight))
-        return tables
+        sizes = [len(names) + 1 for names in self.categories_]
+        return [
+            smoothed_means(column, size, targets, self.smoothing)
+            for column, size in zip(codes, sizes, strict=True)
+        ]
 
     @staticmethod
     def _encode(codes: list[np.ndarray], tables: list[np.ndarray]) -> np.ndarray:
         return np.hstack([t[c] for c, t in zip(codes, tables, strict=True)])
+
+
+def target_matrix(
+    y: np.ndarray, kind: str, max_classes: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return standardised values, or one column of zeros and ones per class, and the classes."""
+    if kind == "regression":
+        y = y.astype(np.float64)
+        return ((y - y.mean()) / (y.std() or 1.0))[:, None], None
+    classes, counts = np.unique(y, return_counts=True)
+    if kind == "binary":
+        classes = classes[-1:]
+    else:
+        classes = np.sort(classes[np.argsort(-counts, kind="stable")[:max_classes]])
+    return (y[:, None] == classes[None, :]).astype(np.float64), classes
+
+
+def smoothed_means(
+    codes: np.ndarray, size: int, targets: np.ndarray, smoothing: float
+) -> np.ndarray:
+    """Return the mean of each target column by code, shrunk to the overall mean."""
+    prior = targets.mean(axis=0) if len(targets) else np.zeros(targets.shape[1])
+    counts = np.bincount(codes, minlength=size)
+    sums = np.stack([np.bincount(codes, weights=t, minlength=size) for t in targets.T], axis=1)
+    # Without smoothing, a category without rows still needs a value.
+    weight = max(smoothing, 1e-9)
+    means: np.ndarray = (sums + weight * prior) / (counts[:, None] + weight)
+    return means
+
+
+def fold_numbers(n_rows: int, folds: int, seed: Any) -> np.ndarray:
+    """Return a random fold for each row; the folds are of about equal size."""
+    parts = np.arange(n_rows) % max(2, min(folds, n_rows))
+    np.random.default_rng(seed).shuffle(parts)
+    return parts

@@ -268,7 +268,12 @@ def _texts(n_rows: int, random: np.random.Generator) -> np.ndarray:
     return np.asarray(texts, dtype=object)
 
 
+def _mixed(n_rows: int, random: np.random.Generator) -> pd.DataFrame:
+    return pd.concat([_numbers_with_missing(n_rows, random), _categories(n_rows, random)], axis=1)
+
+
 _MAKERS: dict[str, Callable[[int, np.random.Generator], Any]] = {
+    "generate": _mixed,
     "impute": _numbers_with_missing,
     "scale": _numbers,
     "categorical": _categories,
@@ -290,7 +295,7 @@ def _with_unseen_cells(slot: str, X: Any) -> Any:
         X = X.copy()
         X.iloc[:3, :] = pd.NaT
         X.iloc[3, 0] = pd.Timestamp("1901-02-03")
-    elif slot == "impute":
+    elif slot in ("generate", "impute"):
         X = X.copy()
         X.iloc[:3, :] = np.nan
     else:
