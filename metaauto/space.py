@@ -167,6 +167,9 @@ class SearchSpace:
                 continue
             if slot == "reduce" and len(self.task.features) < _MIN_FEATURES_TO_REDUCE:
                 continue
+            # Generated features help some models on some tables: the author of a model asks for it.
+            if slot == "generate" and (allowed is None or len(steps) < 2):
+                continue
             if steps:
                 ranges.update(_slot_ranges(slot, steps))
         return _possible(ranges)

@@ -9,10 +9,7 @@ from metaauto.api import BuildContext, Float, Int, Preprocessor
 
 __all__ = ["GENERATE"]
 
-_TRUSTED = (
-    "metaauto.builtin.transformers.generated.FeatureGenerator",
-    "metaauto.builtin.transformers.groups.Group",
-)
+_TRUSTED = ("metaauto.builtin.transformers.generated.FeatureGenerator",)
 _COUNT = Int(4, 96, log=True, default=24)
 _SMOOTHING = Float(1.0, 200.0, log=True, default=10.0)
 

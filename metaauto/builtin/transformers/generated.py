@@ -112,7 +112,7 @@ class FeatureGenerator(ColumnTransform):
 
     def fit_transform(self, X: Any, y: Any = None, **params: Any) -> np.ndarray:
         """Choose the features; the mean target of a pair is cross-fitted, unlike in `transform`."""
-        frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
+        frame = _as_frame(X)
         self._set_columns(frame)
         columns = MixedColumns(frame)
         self.numeric_, self.categorical_ = columns.numeric, columns.categorical
@@ -144,18 +144,19 @@ class FeatureGenerator(ColumnTransform):
         pairs = kept[kept < len(left)]
         self.left_, self.right_, self.operation_ = left[pairs], right[pairs], operation[pairs]
         chosen = kept[kept >= len(left)] - len(left)
-        self.groups_ = [groups[place] for place in chosen]
+        # As dicts, since a model file may hold them without a further trusted type.
+        self.groups_ = [vars(groups[place]) for place in chosen]
         arithmetic = _computed(columns.matrix, self.left_, self.right_, self.operation_)
         return np.clip(np.hstack([arithmetic, values[:, chosen]]), -LARGEST, LARGEST)
 
     def transform(self, X: Any) -> np.ndarray:
         """Compute the chosen features as float64; NaN where a part is missing, or by zero."""
-        columns = X if isinstance(X, MixedColumns) else MixedColumns(X)
+        columns = X if isinstance(X, MixedColumns) else MixedColumns(_as_frame(X))
         self._check(columns)
         found = _computed(columns.matrix, self.left_, self.right_, self.operation_)
         if self.groups_:
             codes = self._codes_of(columns)
-            more = [group.values(columns.matrix, codes) for group in self.groups_]
+            more = [Group(**group).values(columns.matrix, codes) for group in self.groups_]
             found = np.hstack([found, np.column_stack(more)])
         return np.clip(found, -LARGEST, LARGEST)
 
@@ -167,7 +168,7 @@ class FeatureGenerator(ColumnTransform):
             f"{numbers[i]} {_OPERATIONS[operation]} {numbers[j]}"
             for i, j, operation in zip(self.left_, self.right_, self.operation_, strict=True)
         ]
-        found += [group.name(numbers, categories) for group in self.groups_]
+        found += [Group(**group).name(numbers, categories) for group in self.groups_]
         return np.asarray(found, dtype=object)
 
     def _codes_of(self, columns: MixedColumns) -> list[np.ndarray]:
@@ -197,6 +198,10 @@ class FeatureGenerator(ColumnTransform):
         order = np.argsort(own - scores, kind="stable")
         useful = scores > _CHANCE / np.sqrt(max(len(ranks), 1))
         return np.sort(_distinct(ranks, order[useful[order]], self.n_features))
+
+
+def _as_frame(X: Any) -> pd.DataFrame:
+    return X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
 
 
 def _target_columns(y: np.ndarray, kind: str) -> np.ndarray:

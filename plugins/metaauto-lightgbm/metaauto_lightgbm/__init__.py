@@ -28,14 +28,17 @@ SPACE = {
     "extra_trees": Choice((False, True)),
     "cat_smooth": Float(0.1, 100.0, 10.0, log=True),
     "min_data_per_group": Int(2, 100, 20, log=True),
+    "generate": Choice(("none", "arithmetic", "groups", "all")),
 }
 
 PORTFOLIO = (
     {"extra_trees": True, "min_data_in_leaf": 5, "feature_fraction": 0.6},
+    {"generate": "arithmetic"},
     {"learning_rate": 0.03, "num_leaves": 127, "min_data_in_leaf": 4, "feature_fraction": 0.9},
     {"learning_rate": 0.1, "num_leaves": 8, "min_data_in_leaf": 40, "lambda_l2": 10.0},
     {"learning_rate": 0.02, "num_leaves": 16, "min_data_in_leaf": 3, "feature_fraction": 0.5,
      "bagging": True, "bagging_fraction": 0.8},
+    {"generate": "all", "extra_trees": True, "min_data_in_leaf": 5, "feature_fraction": 0.6},
 )  # fmt: skip
 
 
