@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from metaauto.builtin.transformers.categories import CodedColumns, matched_codes
 from metaauto.builtin.transformers.columns import LARGEST, ColumnTransform, as_matrix
@@ -236,7 +235,8 @@ def _ranks(matrix: np.ndarray) -> np.ndarray:
     """Return standardised ranks; a missing value has the mean rank."""
     if not matrix.size:
         return np.zeros(matrix.shape)
-    return _standardised(rankdata(matrix, axis=0, nan_policy="omit"))
+    # pandas is imported already; scipy.stats takes a second of a worker.
+    return _standardised(pd.DataFrame(matrix).rank().to_numpy())
 
 
 def _standardised(matrix: np.ndarray) -> np.ndarray:
