@@ -129,7 +129,8 @@ class Proposer:
             self._smac = None
 
     def _start_smac(self) -> None:
-        if self._smac is None:
+        # SMAC loops without end if it is asked before it knows a result.
+        if self._smac is None and self._unreported:
             self._smac = SmacProposer(self._space.ranges, self._seed)
             self._tell()
 

@@ -124,6 +124,20 @@ def test_what_does_not_fit_into_the_time_is_not_proposed():
 
 
 class TestSmac:
+    def test_it_is_asked_only_after_it_was_told_a_result(self, smac):
+        """SMAC 2.4 loops without end if it is asked first: late results must not lead to that."""
+        made = proposals(use_smac=True)
+        smac.queue = [made._space.sample(Random(i)) for i in range(50)]
+        waiting = []
+        for _ in range(len(made._strategy) + 4):
+            waiting.append(made.next(math.inf))
+            made.mark_tried(waiting[-1].configuration)
+        assert {proposal.source for proposal in waiting[-4:]} == {"random"}
+        assert smac.waiting == 0
+        made.observe(finished(0, waiting[0].configuration))
+        assert made.next(math.inf).source == "smac"
+        assert len(smac.told) == 1
+
     def test_it_starts_when_there_is_something_to_learn_from(self, smac):
         made = proposals(include=["logistic", "knn", "svm", "lda", "extra_trees"], use_smac=True)
         space = made._space
@@ -141,9 +155,9 @@ class TestSmac:
     def test_failures_are_told_a_finite_loss_no_worse_than_the_baseline(self, smac):
         made = proposals(use_smac=True)
         made.penalty = 0.7
-        made._start_smac()
         configuration = made._space.default("knn")
         made.observe(finished(1, configuration, status=Status.CRASHED))
+        made._start_smac()
         made.observe(finished(2, configuration, loss=99.0, status=Status.DROPPED))
         made.observe(finished(3, configuration, loss=0.2))
         assert [loss for _, loss, _ in smac.told] == [0.7, 0.7, 0.2]
