@@ -27,11 +27,11 @@ class Preprocessor:
         Unique short name within its slot, such as ``"onehot"``.
     slot : {'generate', 'impute', 'categorical', 'scale', 'datetime', 'text', 'reduce'}
         Slot. ``generate`` receives the numeric and the category columns and returns additional
-        numeric columns, which pass through ``impute`` and ``scale``; only models with a `Choice` named
-        ``generate`` use it. ``impute`` and ``scale``
-        receive the numeric columns (in this order), ``categorical`` the category columns (pandas
-        category dtype), ``datetime`` the date columns, ``text`` one text column at a time (a
-        one-dimensional array of str), ``reduce`` the complete numeric matrix after the other slots.
+        numeric columns, which pass through ``impute`` and ``scale``; only models with a `Choice`
+        named ``generate`` use it. ``impute`` and ``scale`` receive the numeric columns (in this
+        order), ``categorical`` the category columns (pandas category dtype), ``datetime`` the date
+        columns, ``text`` one text column at a time (a one-dimensional array of str), ``reduce`` the
+        complete numeric matrix after the other slots.
     build : callable
         ``build(values, context) -> transformer`` (scikit-learn style), or None for no
         transformation. The transformer is fitted on the training rows only.

@@ -405,9 +405,10 @@ class FitRunner:
             )
             parts = holdout_parts(state.splits.holdout, self.clock.is_timed)
             holdout = packing.predicted_holdout(model, list(selection.weights), parts)
-            model.record = fit_record(
+            record = fit_record(
                 model, state, search, selection, blended, self.clock, options, holdout
             )
+            model.record = replace(record, generated=packing.generated(selection.weights))
         self.recorder(state).record_result(result_json(model))
         return model
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from metaauto.ensemble import (
 )
 from metaauto.metrics import Metric
 from metaauto.model.final import FinalModel, Member
+from metaauto.model.fit_record import GeneratedFeature
 from metaauto.model.packing import PackedModels, PackedTrial, pack_trial, types_trusted_for
 from metaauto.plugins.registry import Registry
 from metaauto.search import Executor, Trial
@@ -44,6 +45,7 @@ _LARGEST_SHARE = 0.5
 _HOLDOUT_SHARE = 0.6
 _MESSAGE_BYTES = 64 * 2**20
 _MAX_GROWTH = 4
+_MAX_GENERATED = 40
 
 
 def assemble_model(
@@ -125,7 +127,7 @@ class Packing:
     members : dict of int to Member
         By trial number.
     holdout : dict of int to PackedTrial
-        Predictions of the holdout, by trial number.
+        Predictions of the holdout and generated features, by trial number.
     failures : dict of int to str
         Causes of members that cannot be loaded; members for which there was no time are neither
         here nor in `members`.
@@ -139,6 +141,26 @@ class Packing:
         """Add the members of another packing."""
         self.members.update(other.members)
         self.holdout.update(other.holdout)
+
+    def generated(self, weights: Mapping[int, float]) -> tuple[GeneratedFeature, ...]:
+        """Return the generated features of members, the most important first.
+
+        Parameters
+        ----------
+        weights : mapping of int to float
+            Weights of the members by trial number.
+        """
+        used: dict[str, float] = {}
+        shares: dict[str, float] = {}
+        total = sum(weights.values())
+        for number, weight in weights.items():
+            for name, share in self.holdout[number].generated.items():
+                used[name] = used.get(name, 0.0) + weight / total
+                shares[name] = shares.get(name, 0.0) + (share or 0.0) * weight / total
+        order = sorted(used, key=lambda name: (-shares[name], -used[name], name))
+        return tuple(
+            GeneratedFeature(name, used[name], shares[name]) for name in order[:_MAX_GENERATED]
+        )
 
     def predicted_holdout(
         self, model: FinalModel, numbers: Sequence[int], parts: Sequence[np.ndarray]

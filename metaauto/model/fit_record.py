@@ -14,6 +14,7 @@ __all__ = [
     "FinishedTrial",
     "FitRecord",
     "FitWarning",
+    "GeneratedFeature",
     "Interval",
     "Pruned",
     "ReportRecord",
@@ -211,6 +212,26 @@ class ClassRecall:
 
 
 @dataclass(frozen=True)
+class GeneratedFeature:
+    """A generated feature, such as ``"price / area"``.
+
+    Parameters
+    ----------
+    name : str
+        Readable formula.
+    weight : float
+        Share of the ensemble's weight whose members use it.
+    importance : float
+        Its share of the importance in these members, times their weight; 0 if they have no
+        importances.
+    """
+
+    name: str
+    weight: float
+    importance: float
+
+
+@dataclass(frozen=True)
 class Pruned:
     """What `FinalModel.prune` left: members, of how many, and fold models of each."""
 
@@ -259,6 +280,8 @@ class FitRecord:
         Number of columns by role.
     left_out : tuple of ExcludedColumn
         Columns that no model uses.
+    generated : tuple of GeneratedFeature
+        Generated features of the members, the most important first.
     rows, dropped_rows : int, optional
         Rows of the training table, and rows dropped because their target is missing.
     fingerprint, validation : str
@@ -319,6 +342,7 @@ class FitRecord:
     dropped_members: tuple[str, ...] = ()
     roles: Mapping[RoleName, int] = field(default_factory=dict)
     left_out: tuple[ExcludedColumn, ...] = ()
+    generated: tuple[GeneratedFeature, ...] = ()
     rows: int | None = None
     dropped_rows: int | None = None
     fingerprint: str = ""

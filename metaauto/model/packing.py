@@ -11,7 +11,7 @@ import functools
 import logging
 import pickle
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, overload
@@ -41,6 +41,7 @@ __all__ = [
     "PackedModels",
     "PackedTrial",
     "SavedModel",
+    "generated_features",
     "missing_row",
     "pack_estimators",
     "pack_trial",
@@ -49,6 +50,9 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+_GENERATED = "generated"
+"""The branch of the preprocessing with generated features."""
 
 
 @dataclass
@@ -123,12 +127,16 @@ class PackedTrial:
         Number of parts of the holdout that were predicted in time.
     value, known : ndarray
         Mean prediction of these rows and mask of finite rows, as from `mean_of_folds`.
+    generated : mapping of str to float or None
+        Generated features and their mean share of the importance in the fold models; None if the
+        model has no importances.
     """
 
     models: PackedModels
     parts: int = 0
     value: np.ndarray = field(default_factory=lambda: np.zeros(0))
     known: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    generated: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def missing_row(schema: TableSchema) -> pd.DataFrame:
@@ -201,9 +209,9 @@ def pack_trial(
         estimators.append(estimator)
     # The folds differ in what they learned, not in their code.
     _predicted(estimators[0], row)
-    packed = PackedModels(models)
+    packed, generated = PackedModels(models), generated_features(estimators)
     if not parts:
-        return PackedTrial(packed)
+        return PackedTrial(packed, generated=generated)
     found: list[tuple[np.ndarray, np.ndarray]] = []
     for rows in parts:
         if found and deadline.passed():
@@ -211,7 +219,40 @@ def pack_trial(
         frame = evaluator.inputs.X.iloc[rows]
         found.append(mean_of_folds(model, estimators, frame, evaluator.inputs.task.n_classes))
     value, known = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-    return PackedTrial(packed, len(found), value, known)
+    return PackedTrial(packed, len(found), value, known, generated)
+
+
+def generated_features(estimators: Sequence[Any]) -> dict[str, float | None]:
+    """Return the generated features of fold models with their mean share of the importance."""
+    found: dict[str, float | None] = {}
+    for estimator in estimators:
+        steps: Sequence[Any] = getattr(estimator, "steps", ())
+        branches = getattr(steps[0][1] if steps else None, "named_transformers_", {})
+        if _GENERATED not in branches:
+            continue
+        names = [str(name) for name in steps[0][1].get_feature_names_out()]
+        shares = _importance_shares(steps[-1][1], len(names) if len(steps) == 2 else -1)
+        for place, name in enumerate(names):
+            if name.startswith(f"{_GENERATED}__"):
+                name = name.removeprefix(f"{_GENERATED}__")
+                share = None if shares is None else float(shares[place]) / len(estimators)
+                found[name] = None if share is None else (found.get(name) or 0.0) + share
+    return found
+
+
+def _importance_shares(model: Any, count: int) -> np.ndarray | None:
+    """Return the importance of each column as a share; None if the model does not have it."""
+    try:
+        values = np.asarray(model.feature_importances_, dtype=np.float64)
+    except Exception as error:
+        # A plugin's property may raise anything.
+        logger.debug("No importances of %s: %s", type(model).__name__, error)
+        return None
+    total = values.sum()
+    if values.shape != (count,) or not np.isfinite(total) or total <= 0:
+        return None
+    shares: np.ndarray = values / total
+    return shares
 
 
 def _loaded(path: Path) -> tuple[bytes, Any]:

@@ -105,6 +105,7 @@ def _context(manifest: Mapping[str, Any], examined: Mapping[str, Any] | None) ->
         if examined
         else [],
         "slices": (examined or {}).get("slices"),
+        "generated": record.generated,
         "warm": warm_start(record.report),
         "spent": spent(record),
         "reproduction": reproduction(manifest, record),

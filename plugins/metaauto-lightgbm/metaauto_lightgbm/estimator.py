@@ -98,6 +98,11 @@ class LightGBMEstimator(BaseEstimator):
         text = booster.model_to_string(num_iteration=best or -1)
         self.booster_ = lightgbm.Booster(model_str=text)
 
+    @property
+    def feature_importances_(self) -> np.ndarray:
+        """Total gain of the splits on each feature, of shape (features,)."""
+        return np.asarray(self.booster_.feature_importance("gain"))
+
     def _raw(self, X: Any) -> np.ndarray:
         return np.asarray(self.booster_.predict(X, num_threads=self.n_jobs, **QUIET))
 

@@ -35,6 +35,19 @@ def test_the_member_with_the_ratio_has_the_weight(fitted):
     assert "generated__price / area" in set(names)
 
 
+def test_the_record_and_the_report_list_them(fitted):
+    from metaauto.model import read_manifest
+    from metaauto.report.html import report_html
+
+    model, _, folder = fitted
+    first = model.record.generated[0]
+    assert first.name == "price / area"
+    assert 0 < first.importance <= first.weight + 1e-9 <= 1 + 2e-9
+    text = report_html(read_manifest(model.save(folder / "reported")))
+    assert "Generated features" in text
+    assert "price / area" in text
+
+
 def test_saved_exported_and_alone_it_predicts_alike(fitted):
     model, X, folder = fitted
     expected = model.predict(X)
