@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,7 +80,8 @@ def _named_store(knowledge: bool | str | Path) -> Path | None:
     if isinstance(knowledge, bool):
         return None
     path = Path(knowledge).expanduser()
-    if not path.exists():
+    # Path.exists raises for a name that is too long.
+    if not os.path.exists(path):
         raise KnowledgeError(f"There is no knowledge store {str(path)!r}.", hint="Check the path.")
     return path
 

@@ -7,14 +7,14 @@ from matrices import matrix
 
 from metaauto.api import Configuration, Recommendation, Strategy, WarmStartSummary
 from metaauto.components.strategy import Observation
-from metaauto.errors import UnknownName
+from metaauto.errors import KnowledgeError, UnknownName
 from metaauto.knowledge import LoadedKnowledge
 from metaauto.metafeatures import Metafeatures
 from metaauto.plugins.manager import Bundle, PluginSettings, load_plugins
 from metaauto.space import SearchSpace
 from metaauto.task import reference_task
 from metaauto.warmstart import RuntimeModel
-from metaauto.warmstart.select import select_strategy
+from metaauto.warmstart.select import check_warm_start, select_strategy
 
 RIDGE = Configuration("logistic", {"C": 0.5})
 NOTHING = LoadedKnowledge(None)
@@ -180,3 +180,9 @@ def test_the_fallback_receives_what_came_before_the_error(results):
     found = [warm.recommend(math.inf).configuration for _ in range(3)]
     assert found == [expected.recommend(math.inf).configuration for _ in range(3)]
     assert len(said) == 1
+
+
+@pytest.mark.parametrize("name", ["absent.db", "9" * 5000, "a\0b"])
+def test_a_store_that_cannot_exist_is_named(name):
+    with pytest.raises(KnowledgeError, match="There is no knowledge store"):
+        check_warm_start(name, "knowledge", load_plugins(PluginSettings(only=())).registry)

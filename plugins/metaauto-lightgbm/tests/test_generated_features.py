@@ -41,11 +41,11 @@ def test_the_record_and_the_report_list_them(fitted):
 
     model, _, folder = fitted
     first = model.record.generated[0]
-    assert first.name == "price / area"
+    assert first.name in ("price / area", "area / price")
     assert 0 < first.importance <= first.weight + 1e-9 <= 1 + 2e-9
     text = report_html(read_manifest(model.save(folder / "reported")))
     assert "Generated features" in text
-    assert "price / area" in text
+    assert first.name in text
 
 
 def test_saved_exported_and_alone_it_predicts_alike(fitted):
