@@ -20,8 +20,25 @@ COMPONENTS = (
     "WarmStart", "WarmStartSummary", "Recommendation", "Observation", "Metafeatures",
     "KnowledgeMatrix", "Configuration", "Float", "Int", "Choice",
     "PluginSettings", "ProvenanceFact", "DatasetFact", "MetafeatureFact", "ConfigurationFact",
-    "EvaluationFact",
+    "EvaluationFact", "Task", "Column", "Register", "KnowledgeStore", "load_plugins", "own_store",
+    "writable_store", "values_out_of_range",
 )  # fmt: skip
+TYPES = """\
+# Types and constants
+
+- **`Scalar`**: a hyperparameter value, `str | int | float | bool | None`.
+- **`Range`**: `Float | Int | Choice`.
+- **`Space`**: `Mapping[str, Range]`, the ranges of a component by hyperparameter name; annotate
+  spaces with it.
+- **`SLOTS`**: the names of the preprocessing slots, as in the reference of `Preprocessor`.
+- **`TASK_KINDS`**: `"binary"`, `"multiclass"` and `"regression"`.
+- **`Role`**: the roles of columns, such as `Role.NUMERIC`, which equals `"numeric"`.
+- **`Registry`**: the loaded components, `load_plugins(...).registry`;
+  `registry.entry(kind, name).component` is one of them.
+
+The [errors](api.md#errors) are `MetaautoError`, `ColumnError`, `ComponentError`, `DataError`,
+`KnowledgeError`, `ReadError`, `Refused`, `SettingError` and `UnknownName`.
+"""
 HEADER = """\
 # Hooks
 
@@ -49,8 +66,40 @@ def render() -> str:
     parts += ["# Components and arguments of hooks", ""]
     for name in COMPONENTS:
         item = getattr(api, name)
-        parts += [f"## `{name}`", "", *_section(inspect.getdoc(item) or ""), ""]
+        parts += [f"## `{name}`", "", *_section(inspect.getdoc(item) or ""), "", *_members(item)]
+    parts.append(TYPES)
     return re.sub(r"\n{3,}", "\n\n", "\n".join(parts)).rstrip() + "\n"
+
+
+def members(item: Any) -> dict[str, Any]:
+    """Return the public methods and properties that a class defines."""
+    return {
+        name: member
+        for name, member in (vars(item).items() if inspect.isclass(item) else ())
+        if not name.startswith("_")
+        and (inspect.isfunction(member) or isinstance(member, property | classmethod))
+    }
+
+
+def _members(item: Any) -> Iterator[str]:
+    """Yield one line for each method and property of a class."""
+    if found := members(item):
+        yield "Methods and properties:\n"
+    for name, member in found.items():
+        function = member.fget if isinstance(member, property) else member
+        shown = name
+        if not isinstance(member, property):
+            shown += f"({', '.join(list(inspect.signature(getattr(item, name)).parameters))})"
+            shown = shown.replace("(self, ", "(").replace("(self)", "()")
+        text, *sections = re.split(
+            r"^([A-Z][a-z]+)\n-{3,}\n", inspect.getdoc(function) or "", flags=re.MULTILINE
+        )
+        yield f"- `{shown}`: {_marked(' '.join(text.split()))}"
+        for title, body in zip(sections[::2], sections[1::2], strict=True):
+            if title == "Parameters":
+                yield from (f"  {entry}" for entry in _entries(body))
+    if found:
+        yield ""
 
 
 def _section(text: str) -> Iterator[str]:
@@ -61,7 +110,7 @@ def _section(text: str) -> Iterator[str]:
         yield ""
         if title == "Examples":
             yield f"```pycon\n{body.rstrip()}\n```"
-        elif title in ("Parameters", "Raises", "Returns"):
+        elif title in ("Parameters", "Attributes", "Raises", "Returns"):
             yield f"{title}:\n"
             yield from _entries(body)
         else:

@@ -10,9 +10,16 @@ Examples
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metaauto.lazy import attribute_of
+
+if TYPE_CHECKING:  # Without these imports every name would have the type Any.
+    from metaauto.engine.background import start
+    from metaauto.engine.fit_runner import fit
+    from metaauto.estimators import AutoClassifier, AutoRegressor, load
+    from metaauto.plugins.hookspecs import hookimpl
+    from metaauto.progress.listeners import show_progress, summary
 
 __version__ = "0.1.0"
 

@@ -60,7 +60,7 @@ from metaauto.metrics import Metric
 from metaauto.plugins.hookspecs import hookimpl
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.plugins.registry import Register, Registry
-from metaauto.task import TASK_KINDS, Role
+from metaauto.task import TASK_KINDS, Column, Role, Task
 
 if TYPE_CHECKING:
     from metaauto.knowledge import (
@@ -81,6 +81,7 @@ __all__ = [
     "TASK_KINDS",
     "BuildContext",
     "Choice",
+    "Column",
     "ColumnError",
     "ComponentError",
     "Configuration",
@@ -125,6 +126,7 @@ __all__ = [
     "Strategy",
     "StrategyInput",
     "Tags",
+    "Task",
     "UnknownName",
     "WarmStart",
     "WarmStartSummary",

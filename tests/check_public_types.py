@@ -1,7 +1,9 @@
 """Check the types of the public API with ``mypy --strict``: `python tests/check_public_types.py`.
 
-Checked are the modules that define what `metaauto` and `metaauto.api` export, and a file of a user
-that imports all of it. Other modules have the settings of pyproject.toml.
+Checked are the modules that define what `metaauto`, `metaauto.api` and `metaauto.testing` export,
+that no exported name has the type Any, the examples of the plugin guide with the settings of mypy
+that it gives, and the package that ``metaauto plugins new`` writes. Other modules have the settings
+of pyproject.toml.
 """
 
 from __future__ import annotations
@@ -10,73 +12,102 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 HOME = Path(__file__).parents[1]
-USER_FILE = '''"""A plugin, as its author writes it."""
-
-from collections.abc import Mapping
-from typing import Any
-
-from metaauto import {package}
-from metaauto.api import {api}
+MYPY = (sys.executable, "-m", "mypy", "--strict")
 
 
-def build(values: Mapping[str, Any], context: BuildContext) -> Any:
-    """Return an estimator."""
-    from sklearn.linear_model import Ridge
+def packages() -> tuple[object, ...]:
+    """Return the packages with the public names."""
+    import metaauto
+    from metaauto import api, testing
 
-    return Ridge(alpha=values["alpha"])
-
-
-@hookimpl
-def register_models(register: Register) -> None:
-    """Register the model."""
-    space = {{"alpha": Float(0.1, 10.0, 1.0, log=True)}}
-    register.model(Model(name="mine", build=build, space=space, tasks=("regression",)))
-'''
+    return metaauto, api, testing
 
 
 def modules() -> list[str]:
     """Return the modules that define the exported names, and those that export them."""
-    import metaauto
-    from metaauto import api
+    names = {package.__name__ for package in packages()}  # type: ignore[attr-defined]
+    for package in packages():
+        objects = [getattr(package, name) for name in package.__all__]  # type: ignore[attr-defined]
+        homes = {getattr(found, "__module__", None) or "" for found in objects}
+        names |= {home for home in homes if home.startswith("metaauto.")}
+    return sorted(names)
 
-    packages = (metaauto, api)
-    objects = [getattr(package, name) for package in packages for name in package.__all__]
-    homes = {getattr(found, "__module__", "") for found in objects}
-    return sorted({"metaauto", "metaauto.api"} | {n for n in homes if n.startswith("metaauto.")})
+
+def revealing_file() -> str:
+    """Return a file that reveals the type of every exported name."""
+    lines = []
+    for package in packages():
+        module = package.__name__  # type: ignore[attr-defined]
+        lines.append(f"import {module}")
+        lines += [f"reveal_type({module}.{name})" for name in package.__all__]  # type: ignore[attr-defined]
+    return "\n".join(lines)
 
 
-def user_file() -> str:
-    """Return a file that imports every exported name."""
-    import metaauto
-    from metaauto import api
+def guide_files() -> dict[str, str]:
+    """Return the Python files and the settings of mypy of the plugin guide."""
+    sys.path.insert(0, str(HOME / "docs"))
+    import examples
 
-    package = [name for name in metaauto.__all__ if name not in api.__all__]
-    return USER_FILE.format(package=", ".join(package), api=", ".join(api.__all__))
+    found = examples.blocks((HOME / "docs" / "plugins.md").read_text("utf-8"))
+    files = {
+        block.options["file"]: block.text
+        for block in found
+        if block.options.get("file", "").endswith(".py")
+    }
+    (settings,) = (b.text for b in found if b.language == "toml" and "[tool.mypy]" in b.text)
+    return {**files, "pyproject.toml": settings}
+
+
+def new_package() -> dict[str, str]:
+    """Return the files that ``metaauto plugins new`` writes."""
+    from metaauto.cli.plugin_new import render
+
+    return render("fancy")
+
+
+def check_files(files: Mapping[str, str], *settings: str) -> tuple[int, str]:
+    """Run mypy on files with installed metaauto; return the exit status and the output."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in files.items():
+            path = Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+        names = [name for name in files if name.endswith(".py")]
+        cache = f"--cache-dir={HOME / '.mypy_cache' / 'strict'}"
+        done = subprocess.run(
+            [*MYPY, "--follow-imports=silent", cache, *settings, *names],
+            cwd=folder,
+            env={**os.environ, "MYPYPATH": str(HOME)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    return done.returncode, done.stdout + done.stderr
 
 
 def main() -> int:
-    """Run mypy twice; return the exit status."""
-    mypy = [sys.executable, "-m", "mypy", "--strict"]
+    """Run mypy on everything; return the exit status."""
     # scikit-learn has no types, so the classes of the estimators have a base class of type Any.
-    own = [*mypy, "--allow-subclassing-any", "--follow-imports=silent"]
+    own = [*MYPY, "--allow-subclassing-any", "--follow-imports=silent"]
     status = subprocess.run(
         [*own, *(f"-m{name}" for name in modules())], cwd=HOME, check=False
     ).returncode
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "user_plugin.py")
-        file.write_text(user_file(), "utf-8")
-        settings = [
-            "--config-file=",
-            "--ignore-missing-imports",
-            "--follow-imports=silent",
-            str(file),
-        ]
-        environment = {**os.environ, "MYPYPATH": str(HOME)}
-        done = subprocess.run([*mypy, *settings], cwd=folder, env=environment, check=False)
-    return status or done.returncode
+    revealed, output = check_files(
+        {"names.py": revealing_file()}, "--config-file=", "--ignore-missing-imports"
+    )
+    untyped = [line for line in output.splitlines() if 'Revealed type is "Any"' in line]
+    for line in untyped:
+        sys.stdout.write(f"{line}\n")
+    status = status or revealed or int(bool(untyped))
+    for title, files in (("the plugin guide", guide_files()), ("a new package", new_package())):
+        failed, output = check_files(files)
+        sys.stdout.write(f"{title}: {output}")
+        status = status or failed
+    return status
 
 
 if __name__ == "__main__":

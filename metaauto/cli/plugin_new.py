@@ -19,6 +19,7 @@ __all__ = ["EXAMPLE_FILES", "command", "example_files", "render"]
 EXAMPLE_FILES = (
     "README.md",
     "metaauto_example/__init__.py",
+    "metaauto_example/py.typed",
     "pyproject.toml",
     "tests/test_example.py",
 )

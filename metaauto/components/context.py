@@ -11,7 +11,13 @@ __all__ = ["BuildContext", "Deadline", "FitContext"]
 
 @dataclass(frozen=True)
 class Deadline:
-    """A point in time on the monotonic clock (seconds) by which work should end."""
+    """A point in time by which work should end.
+
+    Parameters
+    ----------
+    at : float
+        The time on the monotonic clock in seconds; infinite for no limit.
+    """
 
     at: float = float("inf")
 

@@ -29,7 +29,20 @@ Scalar = Union[str, int, float, bool, None]
 
 @dataclass(frozen=True)
 class Float:
-    """A range of real numbers, ends included; `log` searches it on a logarithmic scale."""
+    """A range of real numbers, ends included.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the range.
+    default : float
+        Value of the default configuration, which is tried first.
+    log : bool
+        Whether to search on a logarithmic scale; ``low`` must be positive.
+    when : mapping of str to sequence
+        Condition: the values of other hyperparameters of the space with which it is active, such
+        as ``{"penalty": ("elasticnet",)}``. Inactive hyperparameters are not passed to ``build``.
+    """
 
     low: float
     high: float
@@ -51,7 +64,20 @@ class Float:
 
 @dataclass(frozen=True)
 class Int:
-    """A range of integers, ends included; `log` searches it on a logarithmic scale."""
+    """A range of integers, ends included.
+
+    Parameters
+    ----------
+    low, high : int
+        Ends of the range.
+    default : int
+        Value of the default configuration, which is tried first.
+    log : bool
+        Whether to search on a logarithmic scale; ``low`` must be positive.
+    when : mapping of str to sequence
+        Condition: the values of other hyperparameters of the space with which it is active, such
+        as ``{"penalty": ("elasticnet",)}``. Inactive hyperparameters are not passed to ``build``.
+    """
 
     low: int
     high: int
@@ -75,7 +101,17 @@ class Int:
 
 @dataclass(frozen=True)
 class Choice:
-    """A categorical choice among values that JSON can represent."""
+    """A categorical choice among values that JSON can represent.
+
+    Parameters
+    ----------
+    options : tuple of str, int, float, bool or None
+        The values.
+    default : str, int, float, bool or None
+        Value of the default configuration; by default the first option.
+    when : mapping of str to sequence
+        Condition, as in `Float`.
+    """
 
     options: tuple[Scalar, ...]
     default: Scalar = None

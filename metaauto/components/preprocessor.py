@@ -30,11 +30,15 @@ class Preprocessor:
         numeric columns, which pass through ``impute`` and ``scale``; only models with a `Choice`
         named ``generate`` use it. ``impute`` and ``scale`` receive the numeric columns (in this
         order), ``categorical`` the category columns (pandas category dtype), ``datetime`` the date
-        columns, ``text`` one text column at a time (a one-dimensional array of str), ``reduce`` the
-        complete numeric matrix after the other slots.
+        columns, ``text`` one text column at a time (a one-dimensional array of str), ``reduce``
+        the complete numeric matrix after the other slots. In the other slots it is an option for
+        all models; a model restricts them with a `Choice` named like the slot.
     build : callable
-        ``build(values, context) -> transformer`` (scikit-learn style), or None for no
-        transformation. The transformer is fitted on the training rows only.
+        ``build(values, context) -> transformer``, or None for no transformation. A transformer
+        has ``fit``, ``transform`` and ``fit_transform``, and ``get_feature_names_out(names)``,
+        which returns one unique name per output column. Own classes inherit
+        ``TransformerMixin`` and ``BaseEstimator`` of scikit-learn, and ``OneToOneFeatureMixin``
+        if each input column gives one output column. It is fitted on the training rows only.
     space : mapping
         Ranges by hyperparameter name.
     default : bool
@@ -53,7 +57,7 @@ class Preprocessor:
     columns : mapping of str to int
         Number of columns by role (``"numeric"``, ``"categorical"``, ...) below which the step is
         not offered.
-    tasks, space_version, requires, trusted, max_rows, max_features, cost
+    tasks, space_version, max_rows, max_features, requires, trusted
         As in `Model`.
     """
 

@@ -102,14 +102,14 @@ class WarmStartSummary:
 class WarmStart(ABC):
     """Recommends the first configurations of one fit; only `recommend` is required.
 
-    ``recommend(seconds)`` returns the next `Recommendation`, or None; ``inform(metafeatures)``
-    receives the `Metafeatures` of the table, ``observe(observation)`` each result of the search;
-    ``summary()`` returns a `WarmStartSummary` for the report.
+    The methods are called in the parent process, one at a time.
     """
 
     @abstractmethod
     def recommend(self, seconds: float) -> Recommendation | None:
-        """Return the next configuration, or None if there is no further recommendation.
+        """Return the next configuration, or None if there is none now.
+
+        It is called again after None, with fewer seconds and possibly after further results.
 
         Parameters
         ----------
@@ -119,14 +119,21 @@ class WarmStart(ABC):
         """
 
     def inform(self, metafeatures: Metafeatures) -> None:  # noqa: B027
-        """Receive the metafeatures of the table; may come after the first recommendations."""
+        """Receive the metafeatures of the table, once.
+
+        It comes after the first recommendation: before the second one with a budget of trials,
+        at any time with a budget of seconds, in a short fit never.
+        """
 
     def observe(self, observation: Observation) -> None:  # noqa: B027
-        """Receive the result of a finished trial from any source."""
+        """Receive the result of a finished trial from any source except the baseline.
+
+        It may come after further calls of `recommend`.
+        """
 
     @property
     def uses_metafeatures(self) -> bool:
-        """Whether `inform` has an effect, so that the metafeatures have to be computed."""
+        """Whether `inform` has an effect; by default whether the class defines it."""
         return type(self).inform is not WarmStart.inform
 
     def summary(self) -> WarmStartSummary:
@@ -135,7 +142,7 @@ class WarmStart(ABC):
 
 
 class RepairedConfiguration(Protocol):
-    """A configuration adapted to the installed space: ``configuration`` and its ``changes``."""
+    """A configuration adapted to the installed space."""
 
     @property
     def configuration(self) -> Configuration:
@@ -147,15 +154,15 @@ class RepairedConfiguration(Protocol):
 
 
 class ConfigurationSpace(Protocol):
-    """The search space of one table, as a strategy sees it.
+    """The search space of one table, as a strategy sees it."""
 
-    ``task``, ``models`` (names), ``ranges`` (by model and hyperparameter), ``default(model)``,
-    ``portfolio(model)`` (the default and the author's recommendations), ``repair(configuration)``,
-    ``sample(random, model=None)`` and ``neighbour(configuration, random)``.
-    """
+    @property
+    def task(self) -> Task:
+        """Return the task: its kind, the roles of the columns and the metric."""
 
-    task: Task
-    ranges: dict[str, dict[str, Range]]
+    @property
+    def ranges(self) -> Mapping[str, Mapping[str, Range]]:
+        """Return the ranges by model and hyperparameter, including the preprocessing."""
 
     @property
     def models(self) -> list[str]:
@@ -178,11 +185,7 @@ class ConfigurationSpace(Protocol):
 
 
 class RuntimePrediction(Protocol):
-    """Predicted worker seconds of configurations, as a strategy sees them.
-
-    ``expected_seconds(configuration)`` of all folds, and ``least_seconds(configuration)``, below
-    which it is not worth starting.
-    """
+    """Predicted worker seconds of configurations, as a strategy sees them."""
 
     def expected_seconds(self, configuration: Configuration) -> float:
         """Return the expected worker seconds of all folds."""

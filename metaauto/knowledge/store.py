@@ -52,9 +52,7 @@ class KnowledgeStore(StoredFacts):
     >>> from metaauto.knowledge import KnowledgeStore, ProvenanceFact
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with KnowledgeStore.create(f"{folder}/knowledge.db") as store:
-    ...         key = store.add_provenance(
-    ...             ProvenanceFact("2026-01-31T12:00:00Z", "build", "0.1.0")
-    ...         )
+    ...         key = store.add_provenance(ProvenanceFact("2026-01-31T12:00:00Z", "build", "0.1.0"))
     ...     with KnowledgeStore.open(f"{folder}/knowledge.db") as store:
     ...         [fact.source for fact in store.provenances()]
     ['build']

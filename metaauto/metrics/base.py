@@ -76,7 +76,7 @@ class Metric:
     Examples
     --------
     >>> import numpy as np
-    >>> from metaauto.metrics import Metric
+    >>> from metaauto.api import Metric
     >>> def hits(y, labels, sample_weight=None):
     ...     return float(np.average(y == labels, weights=sample_weight))
     >>> metric = Metric("hits", ("binary", "multiclass"), "labels", hits)

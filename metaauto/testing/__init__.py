@@ -17,9 +17,21 @@ Examples
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metaauto.lazy import attribute_of
+
+if TYPE_CHECKING:  # Without these imports every name would have the type Any.
+    from metaauto.testing.contracts.explainer import ExplainerContract
+    from metaauto.testing.contracts.metafeature import MetafeatureContract
+    from metaauto.testing.contracts.metric import MetricContract
+    from metaauto.testing.contracts.model import ModelContract
+    from metaauto.testing.contracts.preprocessor import PreprocessorContract
+    from metaauto.testing.contracts.reader import ReaderContract
+    from metaauto.testing.contracts.strategy import StrategyContract, make_strategy_input
+    from metaauto.testing.problems import Problem, fit_on, make_problem, predict_with
+    from metaauto.testing.sampling import default_values, draw_values
+    from metaauto.testing.tables import AWKWARD_TABLES, AwkwardTable
 
 __all__ = [
     "AWKWARD_TABLES",

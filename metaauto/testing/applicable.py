@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
-__all__ = ["Contract", "only_if"]
+__all__ = ["Check", "Contract", "only_if"]
 
 Check = TypeVar("Check", bound=Callable[..., None])
 

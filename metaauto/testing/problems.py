@@ -122,12 +122,12 @@ def make_problem(
         # Rank within each part, so that both contain every class.
         y = np.concatenate([_ranked(signal[:n_rows], classes), _ranked(signal[n_rows:], classes)])
     rows: Any = _as_frame(X) if frame else X
-    take = (lambda part: rows.iloc[part]) if frame else (lambda part: rows[part])
+    indexed: Any = rows.iloc if frame else rows
     return Problem(
         kind=kind,
-        X=take(slice(0, n_rows)),
+        X=indexed[:n_rows],
         y=y[:n_rows],
-        X_validation=take(slice(n_rows, total)),
+        X_validation=indexed[n_rows:total],
         y_validation=y[n_rows:],
         n_classes=classes,
     )

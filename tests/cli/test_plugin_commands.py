@@ -152,7 +152,7 @@ class TestNew:
         on_disk = {
             path.as_posix(): (EXAMPLE / path).read_text("utf-8")
             for path in paths
-            if path.suffix in (".py", ".toml", ".md")
+            if path.suffix in (".py", ".toml", ".md", ".typed")
             and path.parts[0] != "build"
             and not path.parts[0].startswith(".")
         }
@@ -210,6 +210,7 @@ class TestNew:
         assert sorted(files) == [
             "README.md",
             "metaauto_fancy_trees/__init__.py",
+            "metaauto_fancy_trees/py.typed",
             "pyproject.toml",
             "tests/test_fancy_trees.py",
         ]

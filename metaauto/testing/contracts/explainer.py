@@ -141,4 +141,4 @@ def make_explainer_input(
 def _predict(frame: Any) -> np.ndarray:
     size = frame["size"].fillna(0.0).to_numpy(dtype=np.float64)
     oak = (frame["tree"] == "oak").to_numpy(dtype=np.float64)
-    return 4.0 * size + oak
+    return np.asarray(4.0 * size + oak)

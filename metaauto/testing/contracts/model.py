@@ -6,6 +6,7 @@ import json
 import pickle
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 
 from metaauto.components import Model
 from metaauto.plugins.registry import Registry
-from metaauto.testing.applicable import Contract, only_if
+from metaauto.testing.applicable import Check, Contract, only_if
 from metaauto.testing.global_state import heavy_imports_of, unchanged_global_state
 from metaauto.testing.model_file import check_model_file
 from metaauto.testing.problems import (
@@ -30,12 +31,12 @@ from metaauto.testing.sampling import default_values, draw_values, invalid_value
 __all__ = ["ModelContract"]
 
 
-def _tagged(*tags: str) -> Any:
+def _tagged(*tags: str) -> Callable[[Check], Check]:
     """Restrict a check to models with these tags."""
     return only_if(lambda model: all(getattr(model.tags, tag) for tag in tags))
 
 
-def _of_matrices(*tags: str) -> Any:
+def _of_matrices(*tags: str) -> Callable[[Check], Check]:
     """Restrict a check to models with these tags that are fitted on matrices."""
     return only_if(
         lambda model: (
@@ -44,7 +45,7 @@ def _of_matrices(*tags: str) -> Any:
     )
 
 
-def _takes_classes(count: int) -> Any:
+def _takes_classes(count: int) -> Callable[[Check], Check]:
     """Restrict a check to models of as many classes."""
     return only_if(
         lambda model: (

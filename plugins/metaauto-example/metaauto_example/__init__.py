@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from metaauto.api import Float, Int, Model, Tags, hookimpl
+from collections.abc import Mapping
+from typing import Any
 
-SPACE = {
+from metaauto.api import BuildContext, Float, Int, Model, Register, Space, Tags, hookimpl
+
+SPACE: Space = {
     "trees": Int(10, 100, 30, log=True),
     "columns": Float(0.3, 1.0, 0.7),
     "leaf_rows": Int(1, 30, 3, log=True),
 }
 
 
-def build(values, context):
+def build(values: Mapping[str, Any], context: BuildContext) -> Any:
     """Return an estimator in the style of scikit-learn; heavy imports belong in here."""
     from sklearn.ensemble import BaggingClassifier, BaggingRegressor
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -37,6 +40,6 @@ MODEL = Model(
 
 
 @hookimpl
-def register_models(register):
+def register_models(register: Register) -> None:
     """Offer the model to the search."""
     register.model(MODEL)
