@@ -41,7 +41,8 @@ def print_plan(plan: Plan, as_json: bool) -> None:
         datasets, cores = counted(found.datasets, "dataset"), counted(clock.cores, "core")
         print_line(f"First configurations (from {known} on {datasets}; seconds on {cores}):")
     else:
-        print_line("First configurations (no knowledge for this task type: model defaults):")
+        print_line(plan.source)
+        print_line("First configurations:")
     print_suggested(found)
     total, fitting = len(found.configurations), plan.fitting_in
     if math.isfinite(clock.seconds) and fitting < total:

@@ -151,7 +151,8 @@ def exclude_option() -> Decorator:
         shell_complete=complete_excluded,
         multiple=True,
         callback=_names,
-        help="Exclude this model or plugin. Repeatable, or comma-separated.",
+        help="Exclude this model, plugin or preprocessor (SLOT.NAME). Repeatable, or "
+        "comma-separated.",
     )
 
 

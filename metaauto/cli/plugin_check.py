@@ -40,7 +40,9 @@ def command(ctx: click.Context, package: str, timeout: float, as_json: bool) -> 
     metaauto plugins check ./metaauto-fancy    a project with a pyproject.toml, installed or not
     metaauto plugins check plugins/fancy.py    a plugin file, or a folder of them
 
-    Each component is checked in its own process, so that a hang or crash is attributed to it.
+    Each component is checked in its own process, so that a hang or crash is attributed to it. The
+    checks of a model take about a minute, more if one fit takes longer than a second; those of
+    other components take seconds.
     The exit status is 0 if all checks pass and 1 otherwise.
     """
     if not timeout > 0:
@@ -55,7 +57,7 @@ def command(ctx: click.Context, package: str, timeout: float, as_json: bool) -> 
     results: list[CheckResult] = []
     for plugin in found:
         if not as_json:
-            print_line(f"{plugin.label}  {plugin.source}")
+            print_line(f"{target.labels.get(plugin.name, plugin.label)}  {plugin.source}")
             for error in plugin.errors:
                 print_line(f"  ERROR  {' '.join(error.split())}")
         for component in plugin.components:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import click
 
 from metaauto.cli.completers import complete_plugins
 from metaauto.cli.options import json_option, plugins_option
-from metaauto.cli.plugins import load_quietly
+from metaauto.cli.plugins import builtin_metrics, load_quietly
 from metaauto.cli.terminal import print_json, print_line
 from metaauto.components import MetafeatureExtractor, Model, Preprocessor, Reader, Tags
 from metaauto.components.hyperparameters import Choice, Range
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_SLOT_FLAGS = ("passes_nan", "outputs_categories", "outputs_sparse", "needs_dense")
+_SLOT_FLAGS = (
+    "passes_nan",
+    "outputs_categories",
+    "outputs_sparse",
+    "needs_dense",
+    "outputs_scaled",
+)
 _LIMITS = ("max_rows", "max_features", "max_classes", "max_cells")
 
 
@@ -55,7 +62,8 @@ def command(
 
 def _entries(plugin: Plugin, registry: Registry) -> list[Registered]:
     keys = [component.partition(":") for component in plugin.components]
-    return [registry.entry(kind, name) for kind, _, name in keys]
+    entries = [registry.entry(kind, name) for kind, _, name in keys]
+    return entries + builtin_metrics(plugin)
 
 
 def _described(entry: Registered) -> dict[str, Any]:
@@ -70,7 +78,13 @@ def _described(entry: Registered) -> dict[str, Any]:
         facts = {"description": component.description}
     elif entry.kind == "metric":
         way = "higher is better" if component.greater_is_better else "lower is better"
-        facts = {"tasks": list(component.tasks), "needs": component.needs, "direction": way}
+        facts = {
+            "description": component.description,
+            "tasks": list(component.tasks),
+            "needs": component.needs,
+            "direction": way,
+            "optimum": component.optimum if math.isfinite(component.optimum) else None,
+        }
     facts = {key: value for key, value in facts.items() if value not in (None, [], "", {})}
     return {"kind": entry.kind, "name": entry.name, **facts}
 

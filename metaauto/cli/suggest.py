@@ -102,13 +102,14 @@ def command(
     if as_json:
         print_json(found.to_json())
         return
-    for line in _about(found):
+    for line in _about(found, options.strategy):
         print_line(line)
     print_suggested(found)
 
 
-def _about(found: Suggestion) -> Iterator[str]:
+def _about(found: Suggestion, strategy: str) -> Iterator[str]:
     from metaauto.knowledge import shipped_store
+    from metaauto.warmstart.select import KNOWLEDGE
 
     task = found.task
     kinds = ", ".join(f"{count:,} {role}" for role, count in found.roles.items())
@@ -123,7 +124,10 @@ def _about(found: Suggestion) -> Iterator[str]:
     yield _labelled("Metric", task.metric_label)
     yield _labelled("Validation", found.validation)
     if not found.stores:
-        yield _labelled("Knowledge", "none for this task type; these are model defaults")
+        text = "none for this task type; these are model defaults"
+        if strategy != KNOWLEDGE:
+            text = f"not used by the strategy {strategy!r}"
+        yield _labelled("Knowledge", text)
         return
     datasets = counted(found.datasets, f"{task.kind} dataset")
     yield _labelled("Knowledge", f"{counted(found.known, 'configuration')} on {datasets}")

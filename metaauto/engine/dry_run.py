@@ -10,6 +10,7 @@ from metaauto.data import Dataset
 from metaauto.engine.options import FitOptions
 from metaauto.engine.setup import prepare_fit
 from metaauto.progress.reporter import EventReporter
+from metaauto.warmstart.select import source_of_first
 from metaauto.warmstart.suggest import Suggestion, suggest
 
 __all__ = ["Plan", "plan_fit"]
@@ -29,12 +30,15 @@ class Plan:
         Rows of the holdout.
     clock : Budget
         Limits of seconds, trials, cores and memory.
+    source : str
+        Where the first configurations come from, as a phrase for the user.
     """
 
     dataset: Dataset
     suggestion: Suggestion
     holdout_rows: int
     clock: Budget
+    source: str
 
     @property
     def fitting_in(self) -> int:
@@ -127,4 +131,5 @@ def plan_fit(
         seed=options.seed,
     )
     holdout = 0 if fit.splits.holdout is None else len(fit.splits.holdout)
-    return Plan(fit.dataset, suggestion, holdout, clock)
+    source = source_of_first(fit.strategy.summary(), options.strategy)
+    return Plan(fit.dataset, suggestion, holdout, clock, source)

@@ -39,6 +39,15 @@ COMPONENT_TYPES: dict[str, Any] = {
 }
 """Component types by kind; a plugin may register any number of each."""
 
+_KIND_LABELS = {
+    "preprocessor": "preprocessor",
+    "metafeature": "metafeature extractor",
+    "metric": "metric",
+    "reader": "reader",
+    "explainer": "explainer",
+    "strategy": "strategy",
+}
+
 COMMAND_GROUPS = ("knowledge",)
 """Groups of the command line to which a plugin may add a command."""
 
@@ -252,6 +261,8 @@ class Registry:
     ----------
     entries : iterable of Registered
         Components of all plugins.
+    excluded : mapping of (str, str) to str
+        Plugins of the excluded components by kind and name, for messages.
 
     Notes
     -----
@@ -259,7 +270,12 @@ class Registry:
     components neither is used. Both are named in ``clashes`` and in the errors of the plugins.
     """
 
-    def __init__(self, entries: Iterable[Registered] = ()) -> None:
+    def __init__(
+        self,
+        entries: Iterable[Registered] = (),
+        excluded: Mapping[tuple[str, str], str] | None = None,
+    ) -> None:
+        self._excluded = dict(excluded or {})
         self.clashes: list[NameClash] = []
         self._entries: dict[str, dict[str, Registered]] = {}
         grouped: dict[tuple[str, str], list[Registered]] = {}
@@ -292,6 +308,12 @@ class Registry:
     def entry(self, kind: str, name: str) -> Registered:
         """Return a component with its plugin; raise `UnknownName` if there is none."""
         found = self._entries.get(kind, {}).get(name)
+        if found is None and (kind, name) in self._excluded:
+            raise UnknownName(
+                f"The {kind} {name!r} of the plugin {self._excluded[kind, name]!r} is excluded.",
+                hint="Remove it from `exclude` (--exclude).",
+                name=name,
+            )
         if found is None:
             raise UnknownName.among(kind, name, self.names(kind))
         return found
@@ -363,10 +385,10 @@ class Registry:
         known = set(self.names("model")) | (plugins - {""})
         for name in include:
             if name not in known:
-                raise UnknownName.among("model or plugin", name, known)
+                raise self._unknown("model or plugin", name, known)
         for name in exclude:
             if name not in known | steps:
-                raise UnknownName.among("model, plugin or preprocessor", name, known | steps)
+                raise self._unknown("model, plugin or preprocessor", name, known | steps)
 
         def is_kept(entry: Registered) -> bool:
             can_be_named = entry.kind in ("model", "preprocessor")
@@ -380,4 +402,24 @@ class Registry:
                 return entry.plugin.is_own and not can_be_named
             return entry.kind != "model" or not include or bool(names & set(include))
 
-        return Registry(e for e in everything if is_kept(e))
+        return Registry(
+            (e for e in everything if is_kept(e)),
+            # A model may also be left out because of `include`.
+            {
+                (e.kind, e.name): e.plugin.name
+                for e in everything
+                if e.kind != "model" and not is_kept(e)
+            },
+        )
+
+    def _unknown(self, what: str, name: str, known: Iterable[str]) -> UnknownName:
+        """Return the error for an unknown name; it tells if another kind of component has it."""
+        for kind, label in _KIND_LABELS.items():
+            for full in self.names(kind):
+                if name not in (full, full.partition(".")[2]):
+                    continue
+                hint = f"Expected a {what}."
+                if kind == "preprocessor":
+                    hint += f" To exclude it: exclude={full!r} (--exclude {full})."
+                return UnknownName(f"{name!r} is a {label}.", hint=hint, name=name)
+        return UnknownName.among(what, name, known)

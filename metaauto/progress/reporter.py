@@ -16,7 +16,7 @@ from metaauto.fit_state import FitState
 from metaauto.knowledge import LoadedKnowledge
 from metaauto.search import Status, Trial
 from metaauto.text import counted
-from metaauto.warmstart.select import KNOWLEDGE
+from metaauto.warmstart.select import KNOWLEDGE, source_of_first
 
 __all__ = ["EventReporter"]
 
@@ -66,22 +66,14 @@ class EventReporter:
         for problem in loaded.problems:
             self.warn(f"{problem} This store is ignored.")
         known, stores = strategy.summary(), dict(loaded.used)
+        message = source_of_first(known, name)
         if known.configurations:
-            message = (
-                f"{counted(known.configurations, 'configuration')} evaluated on "
-                f"{counted(known.datasets, 'dataset')}"
-            )
             similar = [{"dataset": name, "weight": w} for name, w in known.similar[:_SIMILAR]]
             about = {**asdict(known), "similar": similar}
             self("warm_start", message, stores=stores, **about)
         elif name == KNOWLEDGE:
-            self(
-                "warm_start",
-                "No knowledge for this task type; starting with model defaults.",
-                stores={},
-            )
+            self("warm_start", message, stores={})
         else:
-            message = f"The first configurations come from the strategy {name!r}."
             self("warm_start", message, stores=stores)
 
     def trial_started(self, trial: Trial) -> None:

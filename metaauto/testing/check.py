@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,10 +39,13 @@ class Target:
         Settings that load this plugin only.
     path : tuple of str
         Additional folders of the module search path.
+    labels : mapping of str to str
+        Names and versions for display of plugins that are loaded by their module.
     """
 
     settings: PluginSettings
     path: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,9 @@ def find_target(package: str) -> Target:
         others = tuple(p.stem for p in path.parent.glob("*.py") if p.stem != path.stem)
         return Target(PluginSettings(only=(), folders=(str(path.parent),), disabled=others))
     if path.is_dir() and (path / "pyproject.toml").is_file():
-        modules = _declared_modules(path / "pyproject.toml")
+        labels = _declared_plugins(path / "pyproject.toml")
         roots = tuple(str(p.resolve()) for p in (path / "src", path) if p.is_dir())
-        return Target(PluginSettings(only=(), modules=modules), roots)
+        return Target(PluginSettings(only=(), modules=tuple(labels)), roots, labels)
     if path.is_dir():
         return Target(PluginSettings(only=(), folders=(str(path),)))
     target = Target(PluginSettings(only=(package,)))
@@ -117,14 +120,18 @@ def find_target(package: str) -> Target:
     return target
 
 
-def _declared_modules(file: Path) -> tuple[str, ...]:
-    """Return the modules in the entry points of a project."""
+def _declared_plugins(file: Path) -> dict[str, str]:
+    """Return the modules in the entry points of a project, with name and version for display."""
     import tomllib
 
     try:
         project = tomllib.loads(file.read_text("utf-8"))
         points = project["project"]["entry-points"]["metaauto"]
-        return tuple(str(value).partition(":")[0] for value in points.values())
+        version = project["project"].get("version", "")
+        return {
+            str(value).partition(":")[0]: f"{name} {version}".strip()
+            for name, value in points.items()
+        }
     except tomllib.TOMLDecodeError as error:
         raise PluginLoadError(
             f"{str(file)!r} is not valid TOML: {error}.", hint="Correct the file."

@@ -7,20 +7,27 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from metaauto.components.strategy import StrategyInput, WarmStart
+from metaauto.components.strategy import StrategyInput, WarmStart, WarmStartSummary
 from metaauto.data import Dataset
 from metaauto.errors import KnowledgeError
 from metaauto.knowledge import LoadedKnowledge, load_knowledge, stores
 from metaauto.knowledge.provenance import calibrate
 from metaauto.plugins.registry import Registry
 from metaauto.space import SearchSpace
+from metaauto.text import counted
 from metaauto.warmstart.candidates import known_configurations
 from metaauto.warmstart.fallback import FallbackWarmStart
 from metaauto.warmstart.knowledge_strategy import KnowledgeStrategy
 from metaauto.warmstart.portfolio import DefaultPortfolio
 from metaauto.warmstart.runtime_model import RuntimeModel
 
-__all__ = ["KNOWLEDGE", "check_warm_start", "knowledge_for_task", "select_strategy"]
+__all__ = [
+    "KNOWLEDGE",
+    "check_warm_start",
+    "knowledge_for_task",
+    "select_strategy",
+    "source_of_first",
+]
 
 KNOWLEDGE = "knowledge"
 """Name of the default strategy."""
@@ -73,6 +80,24 @@ def check_warm_start(knowledge: bool | str | Path, strategy: str, registry: Regi
     _named_store(knowledge)
     if strategy != KNOWLEDGE:
         registry.entry("strategy", strategy)
+
+
+def source_of_first(known: WarmStartSummary, name: str) -> str:
+    """Return where the first configurations of a fit come from, as a phrase for the user.
+
+    Parameters
+    ----------
+    known : WarmStartSummary
+        What the warm start knows of other datasets.
+    name : str
+        Name of the strategy.
+    """
+    if known.configurations:
+        configurations = counted(known.configurations, "configuration")
+        return f"{configurations} evaluated on {counted(known.datasets, 'dataset')}"
+    if name == KNOWLEDGE:
+        return "No knowledge for this task type; starting with model defaults."
+    return f"The first configurations come from the strategy {name!r}."
 
 
 def _named_store(knowledge: bool | str | Path) -> Path | None:

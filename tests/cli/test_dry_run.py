@@ -96,6 +96,10 @@ def test_the_strategy_of_a_plugin_is_asked(quick_cli: Cli, table: Path) -> None:
         tried = [(row[1], row[2]) for row in rows if row and row[0].isdecimal() and len(row) > 3]
         tried = [one for one in tried if one[1] == "default"]
         assert tried == [(name, "default") for name in ("naive_bayes", "logistic", "lda")]
+        assert "strategy 'backwards'" in done.stdout
+        assert "model defaults" not in done.stdout
+    excluded = quick_cli(*FIT, "--plugins", "mine", "--exclude", "back", "--strategy", "backwards")
+    assert "strategy 'backwards' of the plugin 'back' is excluded" in excluded.stderr
     gone = quick_cli(*FIT, "--strategy", "backwards")
     assert gone.returncode == 1
     assert gone.stderr.startswith("Error: There is no strategy named 'backwards'")

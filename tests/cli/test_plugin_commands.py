@@ -36,7 +36,7 @@ def register_models(register):
     register.model(Model("odd", print, requires=("nothing_of_this_name",)))
     register.preprocessor(Preprocessor("log", "scale", print))
     register.metafeature(MetafeatureExtractor("shape", print, ("rows", "columns")))
-    register.metric(Metric("hits", ("binary",), "labels", print, greater_is_better=False))
+    register.metric(Metric("hits", ("binary",), "labels", print, False, description="Share of hits."))
     register.reader(Reader("dbf", print, print, "dBase tables, such as x.dbf"))
     register.explainer(Explainer("why", print, "Says why."))
 """
@@ -81,6 +81,10 @@ class TestList:
         assert "model         fancy" in bare
         assert "nothing_of_this_name" in bare
 
+    def test_metaautos_own_metrics_are_listed(self, folder, capsys):
+        builtin = call(capsys)[1].split("fancy", 1)[0]
+        assert "  metric        accuracy, " in builtin
+
     def test_json_too(self, folder, capsys):
         _, bare, _ = call(capsys, "--json")
         _, listed, _ = call(capsys, "list", "--json")
@@ -115,6 +119,9 @@ class TestShow:
             "preprocessor scale.log",
             "rows, columns",
             "lower is better",
+            "Share of hits.",
+            "optimum       1.0",
+            "outputs_scaled",
             "dBase tables",
             "Says why.",
             "nothing_of_this_name",
@@ -226,6 +233,7 @@ class TestNew:
         assert f"pip install -e {place}" in out
         (plugin,) = plugins_of(find_target(str(place)))
         assert (plugin.components, plugin.errors) == (["model:fresh-one"], [])
+        assert find_target(str(place)).labels == {"metaauto_fresh_one": "fresh-one 0.1.0"}
 
     @pytest.mark.parametrize("name", ["Fancy", "a b", "", "-x", "../x", "x--y", "1x", "x.y"])
     def test_names_that_no_package_can_have(self, folder, tmp_path, capsys, name):

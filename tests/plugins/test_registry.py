@@ -200,6 +200,23 @@ class TestSelect:
         with pytest.raises(UnknownName, match="'lightgbm'"):
             self.registry.select(**how)
 
+    @pytest.mark.parametrize(
+        ("how", "message"),
+        [
+            ({"include": ["rank"]}, "'rank' is a preprocessor.*exclude='scale.rank'"),
+            ({"exclude": ["rank"]}, "'rank' is a preprocessor"),
+            ({"include": ["csv"]}, "'csv' is a reader.*Expected a model or plugin"),
+        ],
+    )
+    def test_a_name_of_another_kind_is_told(self, how, message):
+        with pytest.raises(UnknownName, match=message):
+            self.registry.select(**how)
+
+    def test_an_excluded_component_is_told(self):
+        selected = self.registry.select(exclude=["boost"])
+        with pytest.raises(UnknownName, match="metric 'gain' of the plugin 'boost' is excluded"):
+            selected.entry("metric", "gain")
+
 
 class TestRegister:
     def test_it_notes_who_registered_what(self):

@@ -148,6 +148,10 @@ class PreprocessorContract:
         X = self.columns(self.rows)
         transformer, output = self.fitted(kind, X)
         names = [str(c) for c in X.columns] if hasattr(X, "columns") else None
+        assert hasattr(transformer, "get_feature_names_out"), (
+            "the transformer has no get_feature_names_out; inherit OneToOneFeatureMixin if each "
+            "input column gives one output column"
+        )
         names_out = list(transformer.get_feature_names_out(names))
         assert len(names_out) == output.shape[1]
         assert len(set(names_out)) == len(names_out), "output columns have duplicate names"
