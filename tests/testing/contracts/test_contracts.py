@@ -89,6 +89,17 @@ def test_broken_preprocessors(fault, check):
         getattr(checks, check)("binary")
 
 
+def test_a_preprocessor_without_feature_names():
+    class Nameless:
+        def fit_transform(self, X, y):
+            return np.asarray(X)
+
+    checks = PreprocessorContract()
+    checks.preprocessor = Preprocessor("nameless", "scale", lambda v, c: Nameless())
+    with pytest.raises(AssertionError, match="inherit OneToOneFeatureMixin"):
+        checks.test_feature_names_out("binary")
+
+
 @pytest.mark.parametrize(
     ("extract", "check", "match"),
     [
