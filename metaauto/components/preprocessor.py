@@ -31,8 +31,8 @@ class Preprocessor:
         named ``generate`` use it. ``impute`` and ``scale`` receive the numeric columns (in this
         order), ``categorical`` the category columns (pandas category dtype), ``datetime`` the date
         columns, ``text`` one text column at a time (a one-dimensional array of str), ``reduce``
-        the complete numeric matrix after the other slots. In the other slots it is an option for
-        all models; a model restricts them with a `Choice` named like the slot.
+        the complete numeric matrix after the other slots. Except in ``generate``, a preprocessor
+        is an option for all models; a model restricts them with a `Choice` named like the slot.
     build : callable
         ``build(values, context) -> transformer``, or None for no transformation. A transformer
         has ``fit``, ``transform`` and ``fit_transform``, and ``get_feature_names_out(names)``,
