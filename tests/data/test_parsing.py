@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from metaauto.data.dates import as_date_list, date_format
@@ -67,6 +67,7 @@ NUMBERS = {
 
 @quick
 @given(values=amounts)
+@example(values=[1000000.0, -1000000.0])
 @pytest.mark.parametrize("written", NUMBERS.values(), ids=NUMBERS)
 def test_number_format_reads_what_was_written(written, values):
     texts = [written(value) for value in values]

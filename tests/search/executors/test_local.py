@@ -86,6 +86,8 @@ def test_jobs_run_side_by_side(healthy, setup):
 
 
 def test_a_failing_model_does_not_cost_its_worker(healthy):
+    # The workers start with the first jobs of the pool.
+    run(healthy, job("naive_bayes", 1, 0), job("naive_bayes", 1, 1))
     before = pids(healthy)
     (outcome,) = run(healthy, job("raises", 2))
     assert outcome.status is Status.FAILED
