@@ -444,10 +444,7 @@ def _may_be_numbers(texts: list[str]) -> bool:
 def _are_phone_numbers(amounts: list[_Amount]) -> bool:
     lengths = {sum(map(str.isdigit, amount.digits)) for amount in amounts}
     # A phone number has no decimal fraction.
-    blanks = all(
-        " " in amount.digits and not amount.unit and not {".", ","} & set(amount.digits)
-        for amount in amounts
-    )
+    blanks = all(re.fullmatch(r"[^.,]* [^.,]*", a.digits) and not a.unit for a in amounts)
     return blanks and len(amounts) > 1 and len(lengths) == 1 and min(lengths) >= PHONE_DIGITS
 
 
