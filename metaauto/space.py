@@ -283,7 +283,7 @@ def _possible(ranges: dict[str, Range]) -> dict[str, Range]:
 def _slot_ranges(slot: str, steps: list[Preprocessor]) -> dict[str, Range]:
     names = tuple(step.name for step in steps)
     default = names[0]
-    if slot in ("generate", "reduce") and "none" in names:
+    if slot == "reduce" and "none" in names:
         default = "none"
     ranges: dict[str, Range] = {slot: Choice(names, default)}
     for step in steps:

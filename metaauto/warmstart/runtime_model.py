@@ -60,7 +60,8 @@ class RuntimeModel:
         self._n_folds = n_folds
         self._models = {name: place for place, name in enumerate(space.registry.names("model"))}
         self._observed: list[tuple[Configuration, float]] = []
-        self.use_stored((), Durations(np.zeros((0, _RANK)), np.zeros((0, 0)), ()), np.zeros(_RANK))
+        nothing = np.zeros((0, len(_PENALTY_FACTORS)))
+        self.use_stored((), Durations(nothing, np.zeros((0, 0)), ()), np.zeros(nothing.shape[1]))
 
     def use_stored(
         self, configurations: Sequence[Configuration], durations: Durations, size: np.ndarray

@@ -11,7 +11,7 @@ import pandas as pd
 from metaauto.builtin.transformers.categories import CodedColumns, matched_codes
 from metaauto.builtin.transformers.columns import LARGEST, ColumnTransform, as_matrix
 from metaauto.builtin.transformers.groups import Group, group_candidates
-from metaauto.builtin.transformers.target import target_matrix
+from metaauto.builtin.transformers.target import fold_numbers, target_matrix
 
 __all__ = ["FeatureGenerator", "MixedColumns"]
 
@@ -20,6 +20,7 @@ _SAMPLE_ROWS = 3_000
 _MAX_COLUMNS = 32
 _MAX_CANDIDATES = 1_200
 _MAX_CLASSES = 10
+_FOLDS = 5
 # Standard errors of a correlation that chance does not exceed in a thousand candidates.
 _CHANCE = 4.0
 _REDUNDANT = 0.98
@@ -39,7 +40,6 @@ class MixedColumns:
     def __init__(self, frame: pd.DataFrame) -> None:
         is_category = np.array([isinstance(t, pd.CategoricalDtype) for t in frame.dtypes], bool)
         self.shape = frame.shape
-        self.columns = frame.columns
         self.numeric, self.categorical = np.flatnonzero(~is_category), np.flatnonzero(is_category)
         self.matrix = as_matrix(frame.iloc[:, self.numeric])
         self.coded = CodedColumns(frame.iloc[:, self.categorical])
@@ -127,26 +127,35 @@ class FeatureGenerator(ColumnTransform):
         single = _correlations(ranks, target)
         left, right, operation = self._pairs(single, random)
         groups: list[Group] = []
-        values = np.zeros((len(columns), 0))
+        means, parts = np.zeros((len(y), 0)), np.zeros(0)
         if self.groups and codes:
             means = target_matrix(y, self.kind, _MAX_CLASSES)[0]
             sizes = [len(names) + 1 for names in self.categories_]
-            groups, values = group_candidates(
-                columns.matrix, codes, sizes, means, np.argsort(-single), self.smoothing, random
+            order = np.argsort(-single)
+            groups = group_candidates(
+                columns.matrix, codes, sizes, means, order, self.smoothing, random
             )
-        candidates = _ranks(
-            np.hstack([_computed(columns.matrix[rows], left, right, operation), values[rows]])
-        )
+            parts = fold_numbers(len(columns), _FOLDS, random)
+
+        def values_of(group: Group, rows: Any = slice(None)) -> np.ndarray:
+            if group.statistic == "target":
+                return group.cross_fitted(codes, means, self.smoothing, parts)[rows]
+            return group.values(columns.matrix[rows], [code[rows] for code in codes])
+
+        # Of the candidates, only the sample is computed: there may be hundreds.
+        pairs = _computed(columns.matrix[rows], left, right, operation)
+        candidates = _ranks(np.column_stack([pairs, *(values_of(g, rows) for g in groups)]))
         parents = np.maximum(single[left], single[right]) if len(left) else np.zeros(0)
         own = [single[g.number] if g.number >= 0 else 0.0 for g in groups]
         kept = self._chosen(candidates, target, np.concatenate([parents, own]))
-        pairs = kept[kept < len(left)]
-        self.left_, self.right_, self.operation_ = left[pairs], right[pairs], operation[pairs]
-        chosen = kept[kept >= len(left)] - len(left)
+        some = kept[kept < len(left)]
+        self.left_, self.right_, self.operation_ = left[some], right[some], operation[some]
+        chosen = [groups[place] for place in kept[kept >= len(left)] - len(left)]
         # As dicts, since a model file may hold them without a further trusted type.
-        self.groups_ = [vars(groups[place]) for place in chosen]
+        self.groups_ = [vars(group) for group in chosen]
         arithmetic = _computed(columns.matrix, self.left_, self.right_, self.operation_)
-        return np.clip(np.hstack([arithmetic, values[:, chosen]]), -LARGEST, LARGEST)
+        found = np.column_stack([arithmetic, *map(values_of, chosen)])
+        return np.clip(found, -LARGEST, LARGEST)
 
     def transform(self, X: Any) -> np.ndarray:
         """Compute the chosen features as float64; NaN where a part is missing, or by zero."""
@@ -204,17 +213,10 @@ def _as_frame(X: Any) -> pd.DataFrame:
 
 
 def _target_columns(y: np.ndarray, kind: str) -> np.ndarray:
-    """Return what features are compared with: ranks of the values, or one column per class.
-
-    The columns are standardised; of many classes the ten most frequent ones are used.
-    """
+    """Return what features are compared with: ranks of the values, or one column per class."""
     if kind == "regression":
         return _ranks(np.asarray(y, dtype=np.float64)[:, None])
-    classes, counts = np.unique(y, return_counts=True)
-    chosen = classes[np.argsort(-counts, kind="stable")[:_MAX_CLASSES]]
-    # Of two classes, one says all.
-    chosen = chosen[:1] if len(classes) == 2 else chosen
-    return _standardised((y[:, None] == chosen[None, :]).astype(np.float64))
+    return _standardised(target_matrix(y, kind, _MAX_CLASSES)[0])
 
 
 def _computed(

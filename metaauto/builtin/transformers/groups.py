@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metaauto.builtin.transformers.target import fold_numbers, smoothed_means
+from metaauto.builtin.transformers.target import smoothed_means
 
 __all__ = ["Group", "group_candidates"]
 
@@ -16,7 +16,6 @@ _MAX_CELLS = 20_000
 _MAX_CATEGORIES, _MAX_NUMBERS, _MAX_PAIRS = 8, 8, 12
 _MIN_ROWS_PER_LEVEL = 3
 _QUANTILES = np.linspace(0.0, 1.0, 17)
-_FOLDS = 5
 
 
 @dataclass
@@ -33,8 +32,8 @@ class Group:
         Numeric column; -1 if none is used.
     table : ndarray of shape (codes,), or (codes, 17) for ranks
         Value, or quantiles of the number, by code.
-    output : str
-        Class of a mean target; empty if there is one column of the target.
+    output : int
+        Column of a mean target; -1 if the target has one column.
     width : int
         Number of codes of the second category.
     """
@@ -44,19 +43,35 @@ class Group:
     second: int
     number: int
     table: np.ndarray
-    output: str = ""
+    output: int = -1
     width: int = 1
 
     def values(self, matrix: np.ndarray, codes: Sequence[np.ndarray]) -> np.ndarray:
         """Return the feature of rows, given their numbers and category codes."""
-        code = codes[self.first]
-        if self.second >= 0:
-            code = code * self.width + codes[self.second]
+        code = self.code(codes)
         if self.statistic == "difference":
             return matrix[:, self.number] - self.table[code]
         if self.statistic == "rank":
             return _ranks_within(matrix[:, self.number], code, self.table)
         return self.table[code]
+
+    def code(self, codes: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the code of the category, or of the pair, in each row."""
+        if self.second < 0:
+            return codes[self.first]
+        return codes[self.first] * self.width + codes[self.second]
+
+    def cross_fitted(
+        self, codes: Sequence[np.ndarray], targets: np.ndarray, smoothing: float, parts: np.ndarray
+    ) -> np.ndarray:
+        """Return a mean target of training rows, computed without the part of each row."""
+        code, target = self.code(codes), targets[:, [max(self.output, 0)]]
+        found = np.empty(len(code))
+        for part in np.unique(parts):
+            inside, outside = parts == part, parts != part
+            means = smoothed_means(code[outside], len(self.table), target[outside], smoothing)
+            found[inside] = means[code[inside], 0]
+        return found
 
     def name(self, numbers: Sequence[str], categories: Sequence[str]) -> str:
         """Return a readable name, given those of the columns."""
@@ -66,7 +81,7 @@ class Group:
         number = numbers[self.number] if self.number >= 0 else ""
         words = {
             "count": f"count({group})",
-            "target": f"mean target{self.output} by {group}",
+            "target": f"mean target{'' if self.output < 0 else f' {self.output}'} by {group}",
             "mean": f"mean({number}) by {group}",
             "difference": f"{number} - mean({number}) by {group}",
             "rank": f"rank({number}) by {group}",
@@ -82,8 +97,8 @@ def group_candidates(
     numbers: np.ndarray,
     smoothing: float,
     random: np.random.Generator,
-) -> tuple[list[Group], np.ndarray]:
-    """Return candidates and their values for the training rows.
+) -> list[Group]:
+    """Return the candidates of training rows.
 
     Parameters
     ----------
@@ -94,26 +109,20 @@ def group_candidates(
     sizes : sequence of int
         Number of codes of each category column.
     targets : ndarray of shape (rows, outputs)
-        Target columns; the values of a mean target are cross-fitted.
+        Target columns.
     numbers : ndarray of int
         Numeric columns, the most useful first.
     smoothing : float
         Weight of the overall mean of the target, in rows.
     random : numpy.random.Generator
-        For the pairs and the folds.
+        For the choice of pairs.
     """
     found: list[Group] = []
-    values: list[np.ndarray] = []
-
-    def add(group: Group, own: np.ndarray | None = None) -> None:
-        found.append(group)
-        values.append(group.values(matrix, codes) if own is None else own)
-
     fitting = [c for c, size in enumerate(sizes) if size <= _MAX_LEVELS][:_MAX_CATEGORIES]
     for category in fitting:
         code, size = codes[category], sizes[category]
         counts = np.bincount(code, minlength=size).astype(np.float64)
-        add(Group("count", category, -1, -1, counts))
+        found.append(Group("count", category, -1, -1, counts))
         if size > _MAX_GROUPS or size * _MIN_ROWS_PER_LEVEL > len(code):
             continue
         for number in numbers[:_MAX_NUMBERS]:
@@ -124,28 +133,20 @@ def group_candidates(
                 ("difference", means),
                 ("rank", quantiles),
             ):
-                add(Group(statistic, category, -1, int(number), table))
+                found.append(Group(statistic, category, -1, int(number), table))
     pairs = [(i, j) for k, i in enumerate(fitting) for j in fitting[k + 1 :]]
     pairs = [(i, j) for i, j in pairs if sizes[i] * sizes[j] <= _MAX_CELLS]
     some = np.sort(random.permutation(len(pairs))[:_MAX_PAIRS])
-    parts = fold_numbers(len(matrix), _FOLDS, random)
     for first, second in (pairs[place] for place in some):
         width, cells = sizes[second], sizes[first] * sizes[second]
         code = codes[first] * width + codes[second]
         counts = np.bincount(code, minlength=cells).astype(np.float64)
-        add(Group("count", first, second, -1, counts, width=width))
-        means = smoothed_means(code, cells, targets, smoothing)
-        fitted = np.empty((len(code), targets.shape[1]))
-        for part in np.unique(parts):
-            inside, outside = parts == part, parts != part
-            table = smoothed_means(code[outside], cells, targets[outside], smoothing)
-            fitted[inside] = table[code[inside]]
-        for output in range(targets.shape[1]):
-            own = fitted[:, output]
-            label = f" {output}" if targets.shape[1] > 1 else ""
-            add(Group("target", first, second, -1, means[:, output], label, width), own)
-    shape = (len(matrix), len(values))
-    return found, np.column_stack(values) if values else np.zeros(shape)
+        found.append(Group("count", first, second, -1, counts, width=width))
+        means = smoothed_means(code, cells, targets, smoothing).T
+        for output, table in enumerate(means):
+            place = output if len(means) > 1 else -1
+            found.append(Group("target", first, second, -1, table, place, width))
+    return found
 
 
 def _statistics(column: np.ndarray, code: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
