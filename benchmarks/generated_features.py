@@ -19,7 +19,7 @@ import pandas as pd
 from benchmarks.guard.measure import METRICS, normalised_loss
 from benchmarks.guard.summary import header, line
 from benchmarks.peers.tables import MAX_ROWS, MIN_ROWS, by_hash
-from benchmarks.tables import append_row, read_rows, split_table
+from benchmarks.tables import append_row, mean_interval, read_rows, split_table
 from metaauto.components import Deadline
 from metaauto.configuration import Configuration
 from metaauto.data import prepare
@@ -96,8 +96,7 @@ def _summary(rows: list[dict[str, Any]]) -> str:
     for choice in loss.columns.drop("none"):
         both = loss[["none", choice]].dropna()
         gap = (both[choice] / both["none"] - 1.0).to_numpy()
-        drawn = np.random.default_rng(0).choice(gap, (10_000, len(gap))).mean(axis=1)
-        low, high = np.quantile(drawn, (0.025, 0.975))
+        low, high = mean_interval(gap)
         ratio = (seconds[choice] / seconds["none"]).median()
         wins, losses = int((gap < -1e-3).sum()), int((gap > 1e-3).sum())
         interval = f"{100 * gap.mean():+.2f} % ({100 * low:+.2f} to {100 * high:+.2f})"

@@ -18,6 +18,8 @@ __all__ = [
     "GIVEN_STORE",
     "GIVEN_TABLES",
     "append_row",
+    "group_of",
+    "mean_interval",
     "median_interval",
     "over_splits",
     "read_rows",
@@ -53,6 +55,22 @@ def split_table(path: Path, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     return train, test
 
 
+def group_of(tables: Path, catalog: pd.DataFrame, name: str) -> dict[Path, str]:
+    """Return the task of each dataset of the group of a dataset, itself included, by its path.
+
+    Parameters
+    ----------
+    tables : Path
+        Folder of the datasets.
+    catalog : DataFrame
+        Columns ``task`` and ``group``; the index has the names.
+    name : str
+        Name of the dataset.
+    """
+    same = catalog[(catalog["group"] == catalog.loc[name, "group"]) | (catalog.index == name)]
+    return {tables / f"{member}.parquet": str(task) for member, task in same["task"].items()}
+
+
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """Return the rows of a file of JSON lines; none if it does not exist."""
     if not path.exists():
@@ -85,6 +103,13 @@ def median_interval(values: np.ndarray) -> tuple[float, float]:
     """Return the 95 % bootstrap interval of the median."""
     draws = np.random.default_rng(0).choice(values, (2000, len(values)))
     low, high = np.quantile(np.median(draws, axis=1), (0.025, 0.975))
+    return float(low), float(high)
+
+
+def mean_interval(values: np.ndarray) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval of the mean."""
+    draws = np.random.default_rng(0).choice(values, (10_000, len(values)))
+    low, high = np.quantile(draws.mean(axis=1), (0.025, 0.975))
     return float(low), float(high)
 
 

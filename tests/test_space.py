@@ -318,6 +318,13 @@ class TestModelsOfPlugins:
         given_true = space.repair(Configuration("mine", {"a": True})).configuration
         assert set(given_true.values) == {"a", "b"}
 
+    def test_the_default_of_generated_features_is_that_of_the_author(self):
+        for default in ("none", "arithmetic"):
+            choice = Choice(("none", "arithmetic"), default)
+            model = Model("mine", build, space={"generate": choice})
+            space = SearchSpace(own(model), WIDE)
+            assert space.default("mine").values["generate"] == default
+
     def test_a_raw_model_gets_no_slots(self):
         model = Model("mine", build, space={"c": Int(1, 3, 2)}, tags=Tags(accepts_dataframe=True))
         space = SearchSpace(own(model), WIDE)

@@ -10,12 +10,9 @@ minutes for one repeat. Results of ten seconds are noisy; more repeats reduce th
 
 from __future__ import annotations
 
-import os
-import queue
 import shutil
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -23,14 +20,14 @@ import pandas as pd
 
 from benchmarks.guard.measure import Program, fit_and_score
 from benchmarks.guard.summary import comparison, summary
-from benchmarks.tables import append_row, read_rows, split_table
+from benchmarks.pinned import run_pinned
+from benchmarks.tables import append_row, group_of, read_rows, split_table
 
 TABLES = {
     "binary": ("cylinder_bands", "sick", "telco_churn", "magic"),
     "multiclass": ("anneal", "splice", "facebook_live", "letter"),
     "regression": ("boston", "colleges_usnews", "wine_quality_white", "bike_sharing"),
 }
-_AT_ONCE = 2
 _SPLIT_SEED = 0
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -77,25 +74,8 @@ def compare(before: Path, after: Path) -> None:
 
 def _measure(tables: Path, program: Program, out: Path, todo: list[tuple[str, int]]) -> None:
     """Fit datasets with the given seeds, two in parallel, each on its own core."""
-    can_pin = hasattr(os, "sched_setaffinity")
-    cores = sorted(os.sched_getaffinity(0))[:_AT_ONCE] if can_pin else [None] * _AT_ONCE
-    free: queue.Queue[int | None] = queue.Queue()
-    for core in cores:
-        free.put(core)
-
-    def pin() -> None:
-        """Pin this thread and its child processes to one core."""
-        if (core := free.get()) is not None:
-            os.sched_setaffinity(0, {core})
-
     catalog = pd.read_csv(tables / "catalog.csv").set_index("name")
-    with ThreadPoolExecutor(len(cores), initializer=pin) as pool:
-        futures = [pool.submit(_one, tables, catalog, program, out, *pair) for pair in todo]
-        try:
-            for future in futures:
-                future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    run_pinned(_one, [(tables, catalog, program, out, *pair) for pair in todo])
 
 
 def _one(
@@ -103,11 +83,9 @@ def _one(
 ) -> None:
     """Fit a dataset with its group removed from the store, and save the results."""
     about = catalog.loc[name]
-    group = catalog[(catalog["group"] == about["group"]) | (catalog.index == name)]
-    members = {tables / f"{member}.parquet": task for member, task in group["task"].items()}
     with tempfile.TemporaryDirectory() as created:
         folder = Path(created)
-        program.copy_store(folder / "knowledge.db", without=members)
+        program.copy_store(folder / "knowledge.db", without=group_of(tables, catalog, name))
         train, test = split_table(tables / f"{name}.parquet", _SPLIT_SEED)
         train.to_parquet(folder / "train.parquet")
         test.to_parquet(folder / "test.parquet")

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.tables import mean_interval
+
 __all__ = ["comparison", "header", "line", "summary"]
 
 Row = Mapping[str, Any]
@@ -23,7 +25,6 @@ FIGURES = {
 }
 _DECIMALS = {"loss": 4, "memory_mib": 0, "trials": 0, "members": 0}
 _TIE = 1e-3
-_DRAWS = 10_000
 
 
 def summary(rows: Sequence[Row]) -> str:
@@ -67,8 +68,7 @@ def comparison(before: Sequence[Row], after: Sequence[Row]) -> str:
         lines.append(line([table, str(repeat), *shown]))
     differences = np.concatenate(list(of_table.values()))
     means = np.array([np.mean(found) for found in of_table.values()])
-    drawn = np.random.default_rng(0).choice(means, (_DRAWS, len(means))).mean(axis=1)
-    low, high = np.quantile(drawn, (0.025, 0.975))
+    low, high = mean_interval(means)
     conclusion = "better" if high < 0 else "worse" if low > 0 else "within noise"
     wins, losses = np.sum(differences < -_TIE), np.sum(differences > _TIE)
     lines += [

@@ -12,14 +12,11 @@ of the table. A run continues where it stopped; two fits run side by side, each 
 from __future__ import annotations
 
 import json
-import os
-import queue
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +26,8 @@ import pandas as pd
 from benchmarks.guard.measure import Program, normalised_loss, peak_memory
 from benchmarks.peers.summary import report
 from benchmarks.peers.tables import PARTS, choose
-from benchmarks.tables import append_row, read_rows, split_table
+from benchmarks.pinned import run_pinned
+from benchmarks.tables import append_row, group_of, read_rows, split_table
 
 REQUIREMENTS = {
     "flaml": ["flaml[automl]", "lightgbm", "xgboost", "catboost", "pyarrow"],
@@ -113,14 +111,7 @@ def run(
                 extra = more if system == "metaauto" else {}
                 todo.append((name, shown, {**order, "options": extra}))
     where = _Where(tables, environments, catalog.set_index("name"), program)
-    cores = _cores()
-    with ThreadPoolExecutor(cores.qsize(), initializer=_pin, initargs=(cores,)) as pool:
-        futures = [pool.submit(_one, where, out, *item) for item in todo]
-        try:
-            for future in futures:
-                future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    run_pinned(_one, [(where, out, *item) for item in todo])
     print(report(read_rows(out)))
 
 
@@ -148,20 +139,6 @@ class _Where:
         return str(self.environments / ENVIRONMENTS.get(system, system) / "bin" / "python")
 
 
-def _cores() -> queue.Queue[int | None]:
-    free: queue.Queue[int | None] = queue.Queue()
-    can_pin = hasattr(os, "sched_setaffinity")
-    for core in sorted(os.sched_getaffinity(0))[:2] if can_pin else [None, None]:
-        free.put(core)
-    return free
-
-
-def _pin(free: queue.Queue[int | None]) -> None:
-    """Pin this thread and its child processes to one core."""
-    if (core := free.get()) is not None:
-        os.sched_setaffinity(0, {core})
-
-
 def _one(where: _Where, out: Path, name: str, label: str, order: dict[str, Any]) -> None:
     """Fit a table with a system and save the measurements."""
     task, budget = str(where.catalog.loc[name, "task"]), order["budget"]
@@ -173,7 +150,8 @@ def _one(where: _Where, out: Path, name: str, label: str, order: dict[str, Any])
         train.to_parquet(files["train"])
         test.to_parquet(files["test"])
         if order["system"] == "metaauto":
-            _copy_store(where, folder / "knowledge.db", name)
+            without = group_of(where.tables, where.catalog, name)
+            where.program.copy_store(folder / "knowledge.db", without=without)
             own = {"knowledge": str(folder / "knowledge.db"), "remember": False}
             order = {**order, "options": {**own, **order["options"]}}
         command = [where.python(order["system"]), str(_FIT)]
@@ -189,13 +167,6 @@ def _one(where: _Where, out: Path, name: str, label: str, order: dict[str, Any])
     row = {"table": name, "task": task, "system": label, "budget": budget, "rows": len(train)}
     append_row(out, {**row, **figures})
     print(f"{name}, {label}: {figures.get('error') or figures['loss']}", file=sys.stderr)
-
-
-def _copy_store(where: _Where, copy: Path, name: str) -> None:
-    catalog = where.catalog
-    same = catalog[(catalog["group"] == catalog.loc[name, "group"]) | (catalog.index == name)]
-    without = {where.tables / f"{member}.parquet": kind for member, kind in same["task"].items()}
-    where.program.copy_store(copy, without=without)
 
 
 def _measured(command: list[str], folder: Path, where: _Where, budget: float) -> dict[str, Any]:

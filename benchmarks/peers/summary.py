@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
 from benchmarks.guard.summary import header, line
+from benchmarks.tables import mean_interval
 
 __all__ = ["report"]
 
 SYSTEM = "metaauto"
 _TIE = 1e-3
-_DRAWS = 10_000
 
 
 def report(rows: Sequence[Mapping[str, Any]], every: bool = False) -> str:
@@ -64,8 +63,7 @@ def _pairs(loss: pd.DataFrame, name: str) -> str:
             continue
         wins, losses = int((relative < -_TIE).sum()), int((relative > _TIE).sum())
         p = binomtest(wins, wins + losses).pvalue if wins + losses else 1.0
-        drawn = np.random.default_rng(0).choice(difference, (_DRAWS, len(both))).mean(axis=1)
-        low, high = np.quantile(drawn, (0.025, 0.975))
+        low, high = mean_interval(difference)
         interval = f"{difference.mean():+.4f} ({low:+.4f} to {high:+.4f})"
         ties = len(both) - wins - losses
         lines.append(line([other, f"{wins}-{losses} ({ties})", f"{p:.3f}", interval]))
