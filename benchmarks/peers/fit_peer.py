@@ -14,6 +14,7 @@ import sys
 import time
 from typing import Any, ClassVar
 
+import numpy as np
 import pandas as pd
 
 TARGET = "target"
@@ -187,7 +188,7 @@ class LightAutoML(System):
         train = train.copy()
         if self.is_classification:
             self.classes = sorted(train[TARGET].unique())
-            train[TARGET] = train[TARGET].map(self.classes.index)
+            train[TARGET] = train[TARGET].map(self.classes.index).astype(int)
         for name in train.select_dtypes(include="category"):
             train[name] = train[name].astype(object)
         self.model.fit_predict(train, roles={"target": TARGET}, verbose=0)
@@ -199,9 +200,7 @@ class LightAutoML(System):
         if not self.is_classification:
             return self.table(found[:, 0])
         if self.task == "binary":
-            return self.table({0: 1 - found[:, 0], 1: found[:, 0]}).set_axis(
-                [str(label) for label in self.classes], axis=1
-            )
+            return self.table(np.column_stack([1 - found[:, 0], found[:, 0]]), self.classes)
         # The reader orders the classes by frequency.
         order = self._reader().class_mapping or {n: n for n in range(len(self.classes))}
         codes = sorted(order, key=lambda code: order[code])
