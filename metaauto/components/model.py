@@ -89,8 +89,6 @@ class Model:
     cost_factor : callable, optional
         ``cost_factor(values, context) -> float``: factor on the cost for hyperparameter values, the
         shape of the table and the number of classes.
-    priority : float
-        Priority of its default configuration without knowledge; higher is earlier.
     requires : tuple of str
         Modules that must be importable, such as ``("lightgbm",)``.
     trusted : tuple of str
@@ -113,7 +111,6 @@ class Model:
     max_cells: int | None = None
     cost: float = 1.0
     cost_factor: Callable[[Mapping[str, Any], BuildContext], float] | None = None
-    priority: float = 0.0
     requires: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
 

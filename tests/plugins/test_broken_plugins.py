@@ -42,7 +42,7 @@ def build(values, context):
 
 @hookimpl
 def register_models(register):
-    register.model(Model("{name}", build, cost=0.01, priority=9.0))
+    register.model(Model("{name}", build, cost=0.001))
 """
 
 AT_LOADING = {
@@ -69,7 +69,7 @@ AT_FITTING = {
     "build_raises": (
         HOOK
         + "    def build(values, context):\n        raise ZeroDivisionError('in build')\n"
-        + "    register.model(Model('builds_badly', build, cost=0.01, priority=9.0))\n",
+        + "    register.model(Model('builds_badly', build, cost=0.001))\n",
         "builds_badly",
         "ZeroDivisionError: in build",
     ),

@@ -19,10 +19,10 @@ COLUMNS = columns_of((Role.NUMERIC,) * 5)
 INF = math.inf
 
 
-def model(name: str, cost: float, priority: float = 0.0, further: int = 0) -> Model:
+def model(name: str, cost: float, further: int = 0) -> Model:
     portfolio = tuple({"c": 1.0 + n} for n in range(further))
     space = {"c": Float(0.0, 100.0, 0.5)}
-    return frame_model(name, space, portfolio=portfolio, cost=cost, priority=priority)
+    return frame_model(name, space, portfolio=portfolio, cost=cost)
 
 
 def portfolio_of(*models: Model, rows: int = 1000, folds: int = 5) -> DefaultPortfolio:
@@ -35,17 +35,17 @@ def configurations(portfolio: DefaultPortfolio, seconds: float = INF) -> list[Co
 
 
 MODELS = (
-    model("cheap", 0.01, priority=-5, further=1),
-    model("expensive", 20.0, priority=9, further=2),
-    model("good", 1.0, priority=9),
+    model("cheap", 0.01, further=1),
+    model("expensive", 20.0, further=2),
+    model("good", 1.0),
     model("usual", 1.0),
 )
 
 
-def test_a_cheap_model_first_then_by_priority_then_in_turns():
+def test_the_defaults_by_cost_then_the_portfolios_in_turns():
     found = configurations(portfolio_of(*MODELS))
     assert [c.model for c in found] == [
-        "cheap", "good", "expensive", "usual", "expensive", "cheap", "expensive",
+        "cheap", "good", "usual", "expensive", "cheap", "expensive", "expensive",
     ]  # fmt: skip
     assert [c.values["c"] for c in found] == [0.5, 0.5, 0.5, 0.5, 1.0, 1.0, 2.0]
 
@@ -163,12 +163,13 @@ class TestRuntime:
 WIDE = columns_of((Role.NUMERIC,) * 10_000)
 
 
-def test_defaults_that_are_dear_for_the_time_left_wait_for_the_cheap_ones():
-    models = (model("boosting", 1.0, priority=9), model("linear", 0.03), model("slow", 8.0, 10))
-    portfolio = portfolio_of(*models, rows=100_000)
-    assert [c.model for c in configurations(portfolio, 60.0)] == ["linear", "boosting", "slow"]
-    portfolio = portfolio_of(*models, rows=100_000)
-    assert [c.model for c in configurations(portfolio, 10_000.0)] == ["linear", "slow", "boosting"]
+def test_the_order_of_the_defaults_follows_the_observed_seconds():
+    portfolio = portfolio_of(model("linear", 0.03), model("boosting", 1.0), model("forest", 2.0))
+    first = portfolio.recommend(INF)
+    assert first.configuration.model == "linear"
+    for _ in range(3):
+        portfolio._runtime.observe(Configuration("boosting"), 1e4, 1.0)
+    assert [c.model for c in configurations(portfolio)] == ["forest", "boosting"]
 
 
 def test_a_forest_that_looks_at_few_of_many_columns_is_not_taken_for_slow():

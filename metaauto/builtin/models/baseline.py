@@ -34,5 +34,4 @@ DUMMY = Model(
         accepts_dataframe=True,
     ),
     cost=0.001,
-    priority=-10.0,
 )

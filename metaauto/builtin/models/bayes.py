@@ -26,5 +26,4 @@ NAIVE_BAYES = Model(
     tags=Tags(needs_scaling=True, accepts_sample_weight=True),
     trusted=("metaauto.builtin.models.temperature_scaling.TemperatureScaledClassifier",),
     cost=0.02,
-    priority=1.0,
 )

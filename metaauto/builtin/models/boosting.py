@@ -195,5 +195,4 @@ HIST_GRADIENT_BOOSTING = Model(
     max_classes=200,
     cost=1.0,
     cost_factor=_cost_factor,
-    priority=10.0,
 )

@@ -34,7 +34,6 @@ LDA = Model(
     portfolio=({"shrinkage": "manual", "strength": 1e-3},),
     max_features=1000,
     cost=0.02,
-    priority=3.0,
 )
 
 
@@ -72,5 +71,4 @@ QDA = Model(
     max_features=300,
     trusted=("metaauto.builtin.models.temperature_scaling.TemperatureScaledClassifier",),
     cost=0.1,
-    priority=1.0,
 )

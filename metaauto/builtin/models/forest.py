@@ -113,7 +113,6 @@ RANDOM_FOREST = Model(
     ),
     cost=6.0,
     cost_factor=_cost_factor,
-    priority=7.0,
 )
 
 EXTRA_TREES = Model(
@@ -132,5 +131,4 @@ EXTRA_TREES = Model(
     ),
     cost=3.5,
     cost_factor=_cost_factor,
-    priority=8.0,
 )

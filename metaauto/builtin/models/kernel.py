@@ -120,7 +120,6 @@ SVM = Model(
     max_classes=50,
     cost=2.5,
     cost_factor=_svm_cost_factor,
-    priority=5.0,
 )
 
 
@@ -235,5 +234,4 @@ GAUSSIAN_PROCESS = Model(
     max_features=200,
     max_classes=3,
     cost=20.0,
-    priority=3.0,
 )

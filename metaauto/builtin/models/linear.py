@@ -75,7 +75,6 @@ LOGISTIC = Model(
     portfolio=({"C": 0.02, "penalty": "l2"}, {"C": 0.1, "penalty": "l1"}, {"C": 100.0}),
     max_classes=1000,
     cost=0.03,
-    priority=9.0,
 )
 
 
@@ -93,7 +92,6 @@ RIDGE = Model(
     tags=Tags(accepts_sparse=True, needs_scaling=True, accepts_sample_weight=True),
     portfolio=({"alpha": 100.0},),
     cost=0.02,
-    priority=9.0,
 )
 
 
@@ -135,5 +133,4 @@ ELASTIC_NET = Model(
     tags=Tags(accepts_sparse=True, needs_scaling=True, accepts_sample_weight=True),
     portfolio=({"alpha": 0.01, "l1_ratio": 1.0}, {"alpha": 0.03, "l1_ratio": 0.1}),
     cost=0.02,
-    priority=2.0,
 )

@@ -44,5 +44,4 @@ KNN = Model(
     max_rows=50_000,
     max_cells=25_000_000,
     cost=0.3,
-    priority=4.0,
 )

@@ -202,5 +202,4 @@ MLP = Model(
     ),
     max_classes=1000,
     cost=1.7,
-    priority=6.0,
 )

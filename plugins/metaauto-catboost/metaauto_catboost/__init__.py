@@ -106,7 +106,6 @@ def register_models(register: Register) -> None:
                 keeps_deadline=True,
             ),
             cost=4.0,
-            priority=11.0,
             requires=("catboost",),
             trusted=(
                 "metaauto_catboost.estimator.CatBoostClassifier",

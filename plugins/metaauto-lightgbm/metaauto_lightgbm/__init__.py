@@ -88,7 +88,6 @@ def register_models(register: Register) -> None:
                 keeps_deadline=True,
             ),
             cost=1.0,
-            priority=12.0,
             requires=("lightgbm",),
             trusted=(
                 "metaauto_lightgbm.estimator.LightGBMClassifier",

@@ -97,7 +97,6 @@ def register_models(register: Register) -> None:
                 keeps_deadline=True,
             ),
             cost=2.0,
-            priority=8.0,
             requires=("xgboost",),
             trusted=(
                 "metaauto_xgboost.estimator.XGBoostClassifier",
