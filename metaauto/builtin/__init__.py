@@ -7,6 +7,7 @@ from metaauto.api import Register, hookimpl
 __all__ = [
     "register_explainers",
     "register_metafeatures",
+    "register_metrics",
     "register_models",
     "register_preprocessors",
     "register_readers",
@@ -39,6 +40,15 @@ def register_metafeatures(register: Register) -> None:
 
     for extractor in EXTRACTORS:
         register.metafeature(extractor)
+
+
+@hookimpl
+def register_metrics(register: Register) -> None:
+    """Register the metrics."""
+    from metaauto.metrics import METRICS
+
+    for metric in METRICS.values():
+        register.metric(metric)
 
 
 @hookimpl

@@ -12,7 +12,7 @@ import click
 
 from metaauto.cli.completers import complete_plugins
 from metaauto.cli.options import json_option, plugins_option
-from metaauto.cli.plugins import builtin_metrics, load_quietly
+from metaauto.cli.plugins import load_quietly
 from metaauto.cli.terminal import print_json, print_line
 from metaauto.components import MetafeatureExtractor, Model, Preprocessor, Reader, Tags
 from metaauto.components.hyperparameters import Choice, Range
@@ -62,8 +62,7 @@ def command(
 
 def _entries(plugin: Plugin, registry: Registry) -> list[Registered]:
     keys = [component.partition(":") for component in plugin.components]
-    entries = [registry.entry(kind, name) for kind, _, name in keys]
-    return entries + builtin_metrics(plugin)
+    return [registry.entry(kind, name) for kind, _, name in keys]
 
 
 def _described(entry: Registered) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from metaauto.cli.terminal import print_json, print_line
 
 if TYPE_CHECKING:
     from metaauto.plugins.manager import LoadedPlugins
-    from metaauto.plugins.registry import Plugin, Registered
+    from metaauto.plugins.registry import Plugin
 
-__all__ = ["builtin_metrics", "command", "load_quietly"]
+__all__ = ["command", "load_quietly"]
 
 _COMMANDS = {
     "show": "metaauto.cli.plugin_show",
@@ -74,20 +74,8 @@ def load_quietly(folders: tuple[str, ...]) -> LoadedPlugins:
     return load_plugins(settings)
 
 
-def builtin_metrics(plugin: Plugin) -> list[Registered]:
-    """Return metaauto's own metrics, which are not registered by a hook; none for a plugin."""
-    from metaauto.metrics import METRICS
-    from metaauto.plugins.registry import Registered
-
-    if not plugin.is_own:
-        return []
-    return [Registered("metric", name, METRICS[name], plugin) for name in sorted(METRICS)]
-
-
 def _list(folders: tuple[str, ...], as_json: bool) -> None:
     found = load_quietly(folders).plugins
-    for plugin in found:
-        plugin.components += [f"metric:{entry.name}" for entry in builtin_metrics(plugin)]
     if as_json:
         print_json([dataclasses.asdict(plugin) for plugin in found])
         return

@@ -346,8 +346,8 @@ class Registry:
         return [e.component for e in self.entries("metafeature")]
 
     def metrics(self) -> list[Metric]:
-        """Return all metrics of plugins."""
-        return [e.component for e in self.entries("metric")]
+        """Return all metrics of plugins; those of metaauto are `metaauto.metrics.METRICS`."""
+        return [e.component for e in self.entries("metric") if not e.plugin.is_own]
 
     def readers(self) -> list[Reader]:
         """Return all readers: those of plugins first, then metaauto's own, each by name."""
