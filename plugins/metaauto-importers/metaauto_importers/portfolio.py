@@ -256,6 +256,7 @@ _FLAML_NAMES = {
 }
 _AUTOGLUON: Mapping[str, Callable[[Settings, bool], tuple[str, Values]]] = {
     "GBM": _named("lightgbm", portfolio_models.lightgbm),
+    "GBM_PREP": _named("lightgbm", portfolio_models.lightgbm_with_features),
     "XGB": _named("xgboost", portfolio_models.xgboost),
     "CAT": _named("catboost", portfolio_models.catboost),
     "RF": _named("random_forest", portfolio_models.forest),

@@ -3,7 +3,7 @@
 Published portfolios (`metaauto_importers.portfolio`) use these names. A hyperparameter that they
 omit has the library's default, which is repeated here where metaauto's default differs. The number
 of rounds or trees is ignored: boosting stops early in metaauto, and forests are large enough in
-both. So are hyperparameters that matter only for categories with many values.
+both.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from metaauto_importers.translation import (
     nearest_max_features,
 )
 
-__all__ = ["catboost", "forest", "lightgbm", "linear", "xgboost"]
+__all__ = ["catboost", "forest", "lightgbm", "lightgbm_with_features", "linear", "xgboost"]
 
 # Lower bounds of ranges at which regularization has a negligible effect.
 _NO_PENALTY = 1e-3
-_NO_SMOOTHING = 0.1
-# An L1 penalty up to this value has little effect beside the other penalties.
-_NEGLIGIBLE_L1 = 1.0
+_NO_L1_PENALTY = 1e-6
+_NO_CATEGORY_PENALTY = 5e-3
+_NO_SMOOTHING = 1e-3
 _MIN_BINS = 63
+_ARITHMETIC = "ArithmeticFeatureGenerator"
+_OF_CATEGORIES = {"CategoricalInteractionFeatureGenerator", "OOFTargetEncodingFeatureGenerator"}
 _LARGEST_DROPPED_SHARE = 0.2
 
 
 def lightgbm(settings: Settings, is_regression: bool, learning_rate: float = 0.05) -> Values:
     """Convert LightGBM.
 
-    Ignored: an L1 penalty up to 1, which metaauto lacks, and the number of bins from 63. Bagging is
-    on if ``bagging_freq > 0`` and ``bagging_fraction < 1``.
+    Ignored: the number of bins from 63. Bagging is on if ``bagging_freq > 0`` and
+    ``bagging_fraction < 1``.
     """
     for name in ("boosting", "boosting_type"):
         settings.require(name, "gbdt")
-    settings.ignore("n_estimators", "num_boost_round", "cat_l2", "max_cat_to_onehot")
-    if settings.number("lambda_l1", 0.0) > _NEGLIGIBLE_L1:
-        raise NoEquivalent.of("lambda_l1")
+    settings.ignore("n_estimators", "num_boost_round")
     if settings.integer("max_bin", 255) < _MIN_BINS:
         raise NoEquivalent.of("max_bin")
     share = settings.number("bagging_fraction", 1.0)
@@ -49,14 +49,33 @@ def lightgbm(settings: Settings, is_regression: bool, learning_rate: float = 0.0
         "min_data_in_leaf": settings.integer("min_data_in_leaf", 20),
         "feature_fraction": settings.number("feature_fraction", 1.0),
         "bagging": is_bagged,
+        "lambda_l1": max(settings.number("lambda_l1", 0.0), _NO_L1_PENALTY),
         "lambda_l2": max(settings.number("lambda_l2", 0.0), _NO_PENALTY),
         "extra_trees": settings.boolean("extra_trees", False),
+        "cat_l2": max(settings.number("cat_l2", 10.0), _NO_CATEGORY_PENALTY),
         "cat_smooth": max(settings.number("cat_smooth", 10.0), _NO_SMOOTHING),
+        "max_cat_to_onehot": max(settings.integer("max_cat_to_onehot", 4), 2),
         "min_data_per_group": settings.integer("min_data_per_group", 100),
     }
     if is_bagged:
         values["bagging_fraction"] = share
     return values
+
+
+def lightgbm_with_features(settings: Settings, is_regression: bool) -> Values:
+    """Convert LightGBM with AutoGluon's generated features; their own settings are ignored."""
+    generators = settings.names("ag.prep_params")
+    settings.ignore("ag.prep_params.passthrough_types")
+    if generators - {_ARITHMETIC, *_OF_CATEGORIES}:
+        raise NoEquivalent.of("ag.prep_params")
+    choices = {
+        (True, True): "all",
+        (True, False): "arithmetic",
+        (False, True): "groups",
+        (False, False): "none",
+    }
+    generate = choices[_ARITHMETIC in generators, bool(generators & _OF_CATEGORIES)]
+    return {**lightgbm(settings, is_regression), "generate": generate}
 
 
 def xgboost(settings: Settings, is_regression: bool, learning_rate: float = 0.1) -> Values:

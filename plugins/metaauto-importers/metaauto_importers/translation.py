@@ -100,6 +100,17 @@ class Settings:
             raise MalformedValue(f"{name} must be a text (got {value!r})")
         return value
 
+    def names(self, name: str) -> set[str]:
+        """Read all texts in a nested list."""
+        found, waiting = set(), [self._read(name, [])]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, str):
+                found.add(value)
+            elif isinstance(value, list):
+                waiting += value
+        return found
+
     def choice(self, name: str, known: Mapping[str, str], default: str) -> str:
         """Return metaauto's name of a choice; raise `NoEquivalent` if there is none."""
         value = self.text(name, default)

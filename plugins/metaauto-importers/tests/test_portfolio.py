@@ -46,9 +46,12 @@ def test_lightgbm_is_translated_with_its_defaults():
         "feature_fraction": 0.6,
         "bagging": True,
         "bagging_fraction": 0.8,
+        "lambda_l1": 0.5,
         "lambda_l2": 0.7,
         "extra_trees": True,
-        "cat_smooth": 0.1,
+        "cat_l2": 0.5,
+        "cat_smooth": 0.001,
+        "max_cat_to_onehot": 16,
         "min_data_per_group": 9,
     }
     plain = only(translate_autogluon("GBM", {})[:1])[1]
@@ -57,8 +60,30 @@ def test_lightgbm_is_translated_with_its_defaults():
         31,
         1.0,
     )
-    assert (plain["bagging"], plain["lambda_l2"]) == (False, 1e-3)
+    assert (plain["bagging"], plain["lambda_l1"], plain["lambda_l2"]) == (False, 1e-6, 1e-3)
+    assert (plain["cat_l2"], plain["max_cat_to_onehot"]) == (10.0, 4)
     assert only(translate_flaml("lgbm", {}, "binary"))[1]["learning_rate"] == 0.1
+
+
+ARITHMETIC = ["ArithmeticFeatureGenerator", {}]
+CATEGORIES = [["CategoricalInteractionFeatureGenerator", {"passthrough": True}]]
+
+
+@pytest.mark.parametrize(
+    ("steps", "choice"),
+    [
+        ([[[ARITHMETIC], CATEGORIES]], "all"),
+        ([[ARITHMETIC]], "arithmetic"),
+        ([CATEGORIES], "groups"),
+        ([], "none"),
+    ],
+)
+def test_generated_features_are_translated_to_their_choice(steps, choice):
+    given_values = {**BOOSTED, "ag.prep_params": steps, "ag.prep_params.passthrough_types": {}}
+    model, values = only(translate_autogluon("GBM_PREP", given_values)[:1])
+    assert model == "lightgbm"
+    assert values.pop("generate") == choice
+    assert values == only(translate_autogluon("GBM", BOOSTED)[:1])[1]
 
 
 def test_xgboost_is_translated_with_its_defaults():
@@ -142,8 +167,11 @@ def test_linear_models_are_logistic_or_ridge():
     ("family", "given_values", "reason"),
     [
         ("NN_TORCH", {}, "no equivalent in metaauto: NN_TORCH"),
-        ("GBM_PREP", BOOSTED, "no equivalent in metaauto: GBM_PREP"),
-        ("GBM", {**BOOSTED, "lambda_l1": 15.0}, "no equivalent in metaauto: lambda_l1"),
+        (
+            "GBM_PREP",
+            {**BOOSTED, "ag.prep_params": [[["SpectralFeatureGenerator", {}]]]},
+            "no equivalent in metaauto: ag.prep_params",
+        ),
         ("GBM", {"boosting": "dart"}, "no equivalent in metaauto: boosting=dart"),
         ("GBM", {"max_bin": 15}, "no equivalent in metaauto: max_bin"),
         ("GBM", {"path_smooth": 1.0}, "no equivalent in metaauto: path_smooth"),

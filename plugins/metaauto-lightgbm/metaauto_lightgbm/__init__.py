@@ -18,15 +18,18 @@ from metaauto.api import (
 )
 
 SPACE = {
-    "learning_rate": Float(0.01, 0.3, 0.05, log=True),
+    "learning_rate": Float(0.005, 0.3, 0.05, log=True),
     "num_leaves": Int(4, 255, 20, log=True),
-    "min_data_in_leaf": Int(2, 100, 20, log=True),
+    "min_data_in_leaf": Int(1, 100, 20, log=True),
     "feature_fraction": Float(0.3, 1.0, 0.8),
     "bagging": Choice((False, True)),
     "bagging_fraction": Float(0.5, 0.95, 0.8, when={"bagging": (True,)}),
+    "lambda_l1": Float(1e-6, 30.0, 1e-6, log=True),
     "lambda_l2": Float(1e-3, 30.0, 1e-2, log=True),
     "extra_trees": Choice((False, True)),
-    "cat_smooth": Float(0.1, 100.0, 10.0, log=True),
+    "cat_l2": Float(5e-3, 100.0, 10.0, log=True),
+    "cat_smooth": Float(1e-3, 100.0, 10.0, log=True),
+    "max_cat_to_onehot": Int(2, 100, 4, log=True),
     "min_data_per_group": Int(2, 100, 20, log=True),
     "generate": Choice(("none", "arithmetic", "groups", "all")),
 }
