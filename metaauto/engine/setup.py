@@ -66,6 +66,7 @@ _MAX_CLASSES = 3
 _DESCRIBE_FROM = 20.0
 _DESCRIBE_SECONDS = 1.0
 _PREPARATION_FACTOR = 1.5
+_COLD_FACTOR = 2.0
 _LOCK_SHARE, _LOCK_SECONDS = 0.05, 30.0
 
 
@@ -90,7 +91,8 @@ def worker_setup(state: FitState, packed: bytes) -> Setup:
     from metaauto.model.packing import missing_row, verify_model
     from metaauto.search import Setup
 
-    verify = partial(verify_model, row=missing_row(state.dataset.schema))
+    row, folds = missing_row(state.dataset.schema), len(state.splits.folds)
+    verify = partial(verify_model, row=row, folds=folds)
     return Setup(str(state.run.path), state.plugins.settings, packed, verify=verify)
 
 
@@ -121,7 +123,6 @@ def new_search(
 ) -> Search:
     """Return a search without trials that optimises the gain of an ensemble."""
     from metaauto.search import Proposer, Search
-
     proposals = Proposer(
         state.space,
         state.strategy,
@@ -182,7 +183,7 @@ def members_seconds(
     """Estimate the seconds in which workers load and check the members of the final ensemble.
 
     The workers are new, because the last jobs of the search are stopped: they import the libraries
-    of the models again.
+    of the models again, while this process prepares their jobs.
     """
     members = [trials[number].check_seconds for number in selection.weights]
     if not any(members):
@@ -192,7 +193,7 @@ def members_seconds(
         max(trial.build_seconds for trial in trials if trial.configuration.model == model)
         for model in models
     )
-    return setup_seconds + imports + max(sum(members) / workers, *members)
+    return _COLD_FACTOR * (setup_seconds + imports) + max(sum(members) / workers, *members)
 
 
 def _describe_seconds(clock: Budget) -> float:

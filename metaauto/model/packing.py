@@ -155,8 +155,8 @@ def types_trusted_for(model: str, registry: Registry) -> tuple[str, ...] | None:
     return None if is_own else declared_types(registry)
 
 
-def verify_model(path: Path, row: pd.DataFrame) -> float:
-    """Load a fold model and predict one row; return the seconds of loading.
+def verify_model(path: Path, row: pd.DataFrame, folds: int) -> float:
+    """Load a fold model and predict one row; return the seconds per fold model of such a check.
 
     Called by the worker that fitted the model, so that a model which cannot be loaded fails its
     trial.
@@ -167,12 +167,14 @@ def verify_model(path: Path, row: pd.DataFrame) -> float:
         The pickled fold model.
     row : DataFrame
         One typed row, see `missing_row`.
+    folds : int
+        Number of fold models of the trial: all are loaded at the end, and one predicts.
     """
     started = time.monotonic()
     estimator = _loaded(path)[1]
-    seconds = time.monotonic() - started
+    loaded = time.monotonic()
     _predicted(estimator, row)
-    return seconds
+    return loaded - started + (time.monotonic() - loaded) / folds
 
 
 def pack_trial(
