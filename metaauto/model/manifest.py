@@ -76,12 +76,9 @@ def installed_versions() -> dict[str, str]:
 def packages_of(modules: Iterable[str]) -> dict[str, dict[str, str]]:
     """Return distribution and version of third-party modules that metaauto does not require."""
     foreign = [m for m in modules if m not in _PLAIN_MODULES | set(sys.stdlib_module_names)]
-    if not foreign:
-        return {}
-    by_module = _distributions_by_module()
     packages = {}
     for module in sorted(set(foreign)):
-        distribution = (by_module.get(module) or [""])[0]
+        distribution = _distribution_of(module)
         version = _version(distribution) if distribution else ""
         packages[module] = {"distribution": distribution, "version": version}
     return packages
@@ -99,9 +96,23 @@ def scored_class_of(record: Mapping[str, Any]) -> Any:
 
 
 @cache
-def _distributions_by_module() -> Mapping[str, list[str]]:
-    # Cached: reading the file lists of all distributions takes a second in a large environment.
-    return importlib.metadata.packages_distributions()
+def _distribution_of(module: str) -> str:
+    """Return the name of the distribution that installed a module; empty if there is none.
+
+    `importlib.metadata.packages_distributions` parses the file lists of all distributions, which
+    takes seconds in a large environment.
+    """
+    listed = re.compile(rf"^{re.escape(module)}[/.]", re.MULTILINE)
+    for distribution in importlib.metadata.distributions():
+        top = distribution.read_text("top_level.txt")
+        is_own = (
+            listed.search(distribution.read_text("RECORD") or "")
+            if top is None
+            else (module in top.split())
+        )
+        if is_own:
+            return str(distribution.metadata["Name"])
+    return ""
 
 
 def _version(distribution: str) -> str:
