@@ -23,7 +23,7 @@ SPACE = {
     "min_data_in_leaf": Int(1, 100, 20, log=True),
     "feature_fraction": Float(0.3, 1.0, 0.8),
     "bagging": Choice((False, True)),
-    "bagging_fraction": Float(0.5, 0.95, 0.8, when={"bagging": (True,)}),
+    "bagging_fraction": Float(0.5, 1.0, 0.8, when={"bagging": (True,)}),
     "lambda_l1": Float(1e-6, 30.0, 1e-6, log=True),
     "lambda_l2": Float(1e-3, 30.0, 1e-2, log=True),
     "extra_trees": Choice((False, True)),
