@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,9 @@ BOOSTING_SHARE = 0.15
 """Largest share of the budget that boosting on all folds may take; else there are fewer folds."""
 SINGLE_SPLIT_ROWS = 3_000
 """Up to this many rows get at least 3 folds: the score of one part has too high a variance."""
+SAMPLE_ROWS, SAMPLE_COST, SAMPLE_FROM_COST = 20_000, 0.02, 0.5
+"""A sample has at least this number of rows, or as many as boosting can fit in this share of the
+budget; it is used where boosting on all rows takes more than the last share."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,15 @@ class Splits:
         One sentence on the folds and the reason for their number.
     evaluated : ndarray
         Rows with an out-of-fold prediction, sorted; each is in one validation part.
+    sample : int or None
+        Training rows of the first fits of a short search on a large table; None for all rows.
     """
 
     folds: list[Fold]
     holdout: np.ndarray | None
     description: str
     evaluated: np.ndarray
+    sample: int | None = None
 
 
 def plan_splits(
@@ -120,7 +126,26 @@ def plan_splits(
         folds, description = _from_splitter(dataset, kept, cv), f"user-defined {type(cv).__name__}"
     else:
         folds, description = _from_pairs(dataset, kept, cv), "user-defined rows"
-    return _finished(folds, held_out, description + suffix)
+    splits = _finished(folds, held_out, description + suffix)
+    sample = _sample(dataset, folds, budget_seconds, cores)
+    if sample is None:
+        return splits
+    described = f"{splits.description}; models are fitted on {sample:,} rows first"
+    return replace(splits, description=described, sample=sample)
+
+
+def _sample(
+    dataset: Dataset, folds: list[Fold], budget_seconds: float | None, cores: int
+) -> int | None:
+    """Return the rows of a sample for the first fits; None if all rows are affordable."""
+    rows = len(folds[0][0])
+    if budget_seconds is None or len(folds) > 1:
+        return None
+    cost = boosting_seconds(dataset.task, rows) / (budget_seconds * max(cores, 1))
+    if cost <= SAMPLE_FROM_COST:
+        return None
+    sample = max(SAMPLE_ROWS, round(rows * SAMPLE_COST / cost))
+    return sample if 2 * sample <= rows else None
 
 
 def check_split_options(cv: Any, holdout: float = 0.0) -> None:

@@ -87,6 +87,8 @@ def remember(
 
 
 def _useful_trials(trials: Sequence[Trial]) -> list[Trial]:
+    # Losses of other numbers of rows are not comparable.
+    trials = [t for t in trials if t.rows is None]
     searched = [t for t in trials if t.source in ("smac", "random") and t.status is Status.SUCCESS]
     searched.sort(key=lambda trial: (trial.loss, trial.number))
     kept = {trial.number for trial in searched[:_MAX_SEARCHED]}

@@ -123,6 +123,11 @@ def new_search(
 ) -> Search:
     """Return a search without trials that optimises the gain of an ensemble."""
     from metaauto.search import Proposer, Search
+    from metaauto.search.row_sampling import RowSampling
+
+    splits, sampling = state.splits, None
+    if splits.sample is not None:
+        sampling = RowSampling(len(splits.folds[0][0]), splits.sample)
     proposals = Proposer(
         state.space,
         state.strategy,
@@ -143,6 +148,7 @@ def new_search(
         recorder=recorder,
         describe_seconds=_describe_seconds(clock),
         on_start=on_start,
+        sampling=sampling,
         # In regression most of the error is irreducible, so relative gains are not informative.
         gain=ensemble.relative_gain
         if options.for_ensemble and state.dataset.task.is_classification

@@ -143,14 +143,14 @@ class RunDirectory:
         """Record the state of a trial; replace an earlier record."""
         row = {**trial, "configuration": json.dumps(trial["configuration"], sort_keys=True)}
         with self._using_database(), self._connection:
-            self._db["trials"].upsert(row, pk="number")
+            # Runs of an earlier metaauto lack the newest columns.
+            self._db["trials"].upsert(row, pk="number", alter=True)
 
     def record_outcome(self, outcome: Any) -> None:
         """Record the outcome of one fold of a trial (a dataclass of plain values)."""
         row = {field.name: getattr(outcome, field.name) for field in fields(outcome)}
         row["status"] = str(row["status"])
         with self._using_database(), self._connection:
-            # Runs of an earlier metaauto lack the newest columns.
             self._db["outcomes"].upsert(row, pk=("trial", "fold"), alter=True)
 
     def record_status(self, status: str, seconds: float) -> None:
@@ -237,6 +237,7 @@ class RunDirectory:
                     "configuration": str,
                     "source": str,
                     "why": str,
+                    "rows": int,
                     "status": str,
                     "loss": float,
                     "started": float,

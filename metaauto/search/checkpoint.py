@@ -20,7 +20,12 @@ Shape = tuple[int, ...]
 _TYPES: dict[str, Any] = {"int": int, "float": (int, float)}
 _OUTCOME = {field.name: _TYPES.get(str(field.type), str) for field in fields(Outcome)}
 _REQUIRED = {"number": int, "source": str, "why": str, "status": str}
-_OPTIONAL = {"loss": _TYPES["float"], "started": _TYPES["float"], "finished": _TYPES["float"]}
+_OPTIONAL = {
+    "loss": _TYPES["float"],
+    "started": _TYPES["float"],
+    "finished": _TYPES["float"],
+    "rows": int,
+}
 # A value of a damaged record can have any type.
 _UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
@@ -82,12 +87,14 @@ def _restored(
         if row["number"] != len(found):
             break
         _check_types(row, _REQUIRED)
-        _check_types({name: row[name] for name in _OPTIONAL if row[name] is not None}, _OPTIONAL)
+        given = {name: row[name] for name in _OPTIONAL if row.get(name) is not None}
+        _check_types(given, _OPTIONAL)
         trial = Trial(row["number"], _configuration(row), row["source"], row["why"])
         trial.started = row["started"] or 0.0
         trial.finished = row["finished"]
         trial.error = str(row["error"] or "")
         trial.loss = row["loss"]
+        trial.rows = row.get("rows")
         trial.status = Status(row["status"])
         recorded = by_trial.get(trial.number, [])
         if trial.status is Status.STOPPED or _lacks_predictions(trial, recorded, folder, shapes):

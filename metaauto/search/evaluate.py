@@ -21,6 +21,7 @@ from metaauto.metafeatures import describe
 from metaauto.plugins.registry import Registry
 from metaauto.search.dataset_io import Inputs
 from metaauto.search.pipeline import PreparationPlan, plan_preparation
+from metaauto.search.row_sampling import sampled_rows
 from metaauto.search.sealing import dump_sealed
 from metaauto.search.target_scaling import TargetScaling
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status
@@ -100,7 +101,7 @@ class Evaluator:
         self.folder = folder
         self.threads = threads
         self.space = SearchSpace(registry, inputs.task)
-        self._cache: OrderedDict[tuple[int, str], _Prepared] = OrderedDict()
+        self._cache: OrderedDict[tuple[int, int, str], _Prepared] = OrderedDict()
         self._build_seconds = 0.0
 
     def describe(self, job: DescribeJob) -> Description:
@@ -139,7 +140,7 @@ class Evaluator:
 
     def _run(self, job: Job, deadline: Deadline) -> _Timing:
         started, queued = time.monotonic(), queued_seconds()
-        pipeline, X_validation = self.fit(job.configuration, job.fold, job.seed, deadline)
+        pipeline, X_validation = self.fit(job.configuration, job.fold, job.seed, deadline, job.rows)
         fitted, queued = time.monotonic(), queued_seconds() - queued
         final = pipeline.steps[-1][1]
         prediction = predict_fold(final, X_validation, self.inputs.task)
@@ -179,9 +180,14 @@ class Evaluator:
             ) from error
 
     def fit(
-        self, configuration: Configuration, fold: int, seed: int, deadline: Deadline
+        self,
+        configuration: Configuration,
+        fold: int,
+        seed: int,
+        deadline: Deadline,
+        rows: int | None = None,
     ) -> tuple[Any, Any]:
-        """Fit on the training rows of a fold.
+        """Fit on the training rows of a fold, or on a sample of some of them.
 
         Returns
         -------
@@ -195,12 +201,13 @@ class Evaluator:
         inputs = self.inputs
         model = self.registry.model(configuration.model)
         plan = plan_preparation(self.space, self.registry, configuration)
-        train, validation = inputs.folds[fold]
-        weights = inputs.weights
         is_values = not inputs.task.is_classification
+        train, validation = inputs.folds[fold]
+        train = sampled_rows(train, None if is_values else inputs.y, rows, fold)
+        weights = inputs.weights
         scaling = TargetScaling.of(inputs.y[train]) if is_values else TargetScaling()
         y_train = scaling.apply(inputs.y[train])
-        prepared = self._prepare(plan, fold, y_train)
+        prepared = self._prepare(plan, fold, train, y_train)
         context = FitContext(
             kind=inputs.task.kind,
             n_rows=prepared.X_train.shape[0],
@@ -224,15 +231,16 @@ class Evaluator:
         steps = [*prepared.steps, ("model", scaling.restored(estimator))]
         return Pipeline(steps), prepared.X_validation
 
-    def _prepare(self, plan: PreparationPlan, fold: int, y: np.ndarray) -> _Prepared:
-        key = (fold, plan.key)
+    def _prepare(
+        self, plan: PreparationPlan, fold: int, train: np.ndarray, y: np.ndarray
+    ) -> _Prepared:
+        key = (fold, len(train), plan.key)
         if key in self._cache:
             self._cache.move_to_end(key)
             return self._cache[key]
         started = time.monotonic()
         inputs = self.inputs
-        train, validation = inputs.folds[fold]
-        X_train, X_validation = inputs.X.iloc[train], inputs.X.iloc[validation]
+        X_train, X_validation = inputs.X.iloc[train], inputs.X.iloc[inputs.folds[fold][1]]
         if plan.model.tags.accepts_dataframe:
             steps: list[tuple[str, Any]] = [("preprocess", "passthrough")]
             prepared = _Prepared(steps, X_train, X_validation, (), time.monotonic() - started)

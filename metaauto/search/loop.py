@@ -17,6 +17,7 @@ from metaauto.search.executors import Executor
 from metaauto.search.out_of_fold import OutOfFold
 from metaauto.search.proposer import Proposer
 from metaauto.search.racing import lost_at, projected_loss, required_gain
+from metaauto.search.row_sampling import RowSampling
 from metaauto.search.timeouts import UNTIMED_HARD_SECONDS, job_limits
 from metaauto.search.trial import (
     DESCRIBE_TRIAL,
@@ -85,6 +86,8 @@ class Search:
         Time for metafeatures, which a worker computes during the first trial; 0 for none.
     on_start : callable
         Called with each trial that starts.
+    sampling : RowSampling, optional
+        Fits on a sample of the rows first.
     gain : callable, optional
         ``gain(positions, prediction) -> float``: relative reduction of the current ensemble's loss
         on some of the evaluated rows if a trial with this prediction were added. Without it, trials
@@ -106,6 +109,7 @@ class Search:
         describe_seconds: float = 0.0,
         on_start: Callable[[Trial], None] = lambda trial: None,
         gain: Callable[[np.ndarray, np.ndarray], float] | None = None,
+        sampling: RowSampling | None = None,
     ) -> None:
         self.trials: list[Trial] = []
         self.description: Description | None = None
@@ -122,6 +126,7 @@ class Search:
         self._recorder = recorder
         self._on_start = on_start
         self._gain = gain
+        self._sampling = sampling
         self._stop = threading.Event()
         self._window = max(_WINDOW, executor.workers)
         self._seen: set[int] = set()
@@ -277,7 +282,9 @@ class Search:
         seed = job_seed(self._seed, trial.number, fold)
         started = {*trial.outcomes, *trial.running}
         is_last = len(started - {fold}) == len(self._folds) - 1
-        return Job(trial.number, fold, trial.configuration, seed, soft, hard, verify=is_last)
+        return Job(
+            trial.number, fold, trial.configuration, seed, soft, hard, is_last, rows=trial.rows
+        )
 
     def _overrun(self, outcome: Outcome) -> float:
         """Return the seconds of a job after the end of its fit or after its soft limit."""
@@ -298,22 +305,39 @@ class Search:
         for trial in visible:
             if trial.number not in self._seen and trial.source != "baseline":
                 self._seen.add(trial.number)
-                self._proposals.observe(trial)
+                self._observe(trial)
         if self._budget.for_search() < _MIN_SECONDS_LEFT:
             self._is_exhausted = True
             return None
         at_once = min(self._executor.workers, len(self._folds))
         seconds = self._budget.for_search() * at_once / _TIME_MARGIN
-        proposal = self._proposals.next(seconds)
+        sampling = self._sampling
+        if sampling is not None and sampling.is_time_to_refit(self._budget.for_search()):
+            refit = sampling.refit(self.trials, self._budget.for_search())
+            if refit is not None:
+                return self._begin(*refit)
+        share = 1.0 if sampling is None else sampling.share
+        proposal = self._proposals.next(seconds / share)
         if proposal is None:
             self._is_exhausted = True
             return None
-        return self._begin(proposal)
+        if proposal.expected_seconds is not None:
+            proposal = replace(proposal, expected_seconds=proposal.expected_seconds * share)
+        return self._begin(proposal, None if sampling is None else sampling.sample)
 
-    def _begin(self, proposal: Recommendation) -> Trial:
+    def _observe(self, trial: Trial) -> None:
+        """Report a finished trial to the proposer; of a refit, only its seconds."""
+        share = 1.0 if trial.rows is None else trial.rows / len(self._folds[0][0])
+        if self._sampling is not None and trial.rows != self._sampling.sample:
+            self._proposals.observe_seconds(trial, share)
+        else:
+            self._proposals.observe(trial, share)
+
+    def _begin(self, proposal: Recommendation, rows: int | None) -> Trial:
         trial = Trial(len(self.trials), proposal.configuration, proposal.source, proposal.why)
         trial.started = self._budget.elapsed()
         trial.expected_seconds = proposal.expected_seconds or 0.0
+        trial.rows = rows
         self.trials.append(trial)
         self._proposals.mark_tried(trial.configuration)
         self._recorder.record_trial(trial.to_json())

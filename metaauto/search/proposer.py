@@ -81,8 +81,22 @@ class Proposer:
         """Send the metafeatures of the table to the warm start."""
         self._strategy.inform(metafeatures)
 
-    def observe(self, trial: Trial) -> None:
-        """Update the warm start, the runtime model and SMAC with a finished trial."""
+    def observe_seconds(self, trial: Trial, row_share: float) -> None:
+        """Update the runtime model with a finished trial on a share of the rows."""
+        share = len(trial.outcomes) / self._n_folds
+        self._runtime.observe(trial.configuration, trial.seconds, share * row_share)
+
+    def observe(self, trial: Trial, row_share: float = 1.0) -> None:
+        """Update the warm start, the runtime model and SMAC with a finished trial.
+
+        Parameters
+        ----------
+        trial : Trial
+            The trial. Losses on other rows must not be mixed.
+        row_share : float, default=1.0
+            Share of the training rows on which it was fitted.
+        """
+        self.observe_seconds(trial, row_share)
         self._observed.append(trial)
         model = trial.configuration.model
         succeeded = trial.status in (Status.SUCCESS, Status.DROPPED)
@@ -90,7 +104,6 @@ class Proposer:
         share = len(trial.outcomes) / self._n_folds
         loss = trial.loss if succeeded else None
         self._strategy.observe(Observation(trial.configuration, loss, trial.seconds, share))
-        self._runtime.observe(trial.configuration, trial.seconds, share)
         if model in self._space.ranges:
             loss = trial.loss if trial.loss is not None else self.penalty
             self._unreported.append((trial.configuration, min(loss, self.penalty), trial.seconds))

@@ -68,6 +68,8 @@ class Job:
         The worker is killed after this time.
     verify : bool
         Whether the worker also checks that the fitted model can be loaded, and measures the time.
+    rows : int or None
+        Size of the sample of training rows; None for all rows.
     """
 
     trial: int
@@ -78,6 +80,7 @@ class Job:
     hard_seconds: float = float("inf")
     verify: bool = False
     max_bytes: int = _MESSAGE_BYTES
+    rows: int | None = None
 
     @property
     def stem(self) -> str:
@@ -276,6 +279,8 @@ class Trial:
         Reason for the proposal, one clause.
     expected_seconds : float
         Expected worker seconds of all its folds.
+    rows : int or None
+        Size of the sample of training rows; None for all rows.
     """
 
     number: int
@@ -283,6 +288,7 @@ class Trial:
     source: str
     why: str = ""
     expected_seconds: float = 0.0
+    rows: int | None = None
     status: Status = Status.RUNNING
     loss: float | None = None
     started: float = 0.0
@@ -335,6 +341,7 @@ class Trial:
             "configuration": self.configuration.to_json(),
             "source": self.source,
             "why": self.why,
+            "rows": self.rows,
             "status": self.status.value,
             "loss": self.loss,
             "started": self.started,

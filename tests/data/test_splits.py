@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, KFold, RepeatedKFold, TimeSeriesSplit
 
 from metaauto.data import plan_splits, prepare
-from metaauto.data.splits import _auto_folds
+from metaauto.data.splits import SAMPLE_ROWS, _auto_folds, _sample
 from metaauto.errors import SplitError
 from metaauto.task import Column, Role, Task
 
@@ -276,3 +276,29 @@ def test_a_column_of_one_value_steers_no_folds(steer, message):
     with pytest.raises(SplitError, match=message) as caught:
         plan_splits(dataset, cv=2)
     assert "more distinct values" in str(caught.value)
+
+
+@given(
+    rows=st.integers(1_000, 3_000_000),
+    budget=st.floats(5.0, 600.0),
+    cores=st.integers(1, 8),
+)
+def test_a_sample_is_used_only_where_a_fit_takes_most_of_the_budget(rows, budget, cores):
+    columns = tuple(Column(f"x{n}", Role.NUMERIC, "float64", 9, 0.0) for n in range(20))
+    data = SimpleNamespace(task=Task("regression", "y", columns, "rmse", rows))
+    folds = [(np.arange(rows), np.arange(1))]
+    sample = _sample(data, folds, budget, cores)
+    if sample is not None:
+        assert SAMPLE_ROWS <= sample <= rows / 2
+        assert _sample(data, folds, budget / 2, cores) is not None
+    assert _sample(data, folds, None, cores) is None
+    assert _sample(data, folds * 2, budget, cores) is None
+    assert _sample(data, folds, 1e9, cores) is None
+
+
+def test_the_plan_of_a_short_fit_on_a_large_table_says_that_it_uses_a_sample():
+    data = dataset(np.random.default_rng(0).normal(size=120_000))
+    splits = plan_splits(data, cv="holdout", budget_seconds=0.4)
+    assert splits.sample == SAMPLE_ROWS
+    assert "models are fitted on 20,000 rows first" in splits.description
+    assert plan_splits(data, cv="holdout", budget_seconds=600.0).sample is None

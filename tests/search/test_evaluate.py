@@ -504,3 +504,13 @@ def test_one_nan_among_probabilities_is_refused(make_inputs):
 def test_the_space_of_the_evaluator_is_that_of_the_table(evaluator):
     made = evaluator("regression")
     assert made.space.models == SearchSpace(made.registry, made.inputs.task).models
+
+
+def test_a_job_fits_on_a_sample_of_its_rows(evaluator):
+    made = evaluator("binary", n_rows=90)
+    every = len(made.inputs.folds[0][0])
+    for rows, expected in ((20, 20), (None, every), (20, 20)):
+        task = replace(default_job(made, "knn"), rows=rows)
+        assert made.run(task).status is Status.SUCCESS
+        pipeline, _ = made.fit(task.configuration, 0, 3, Deadline(), rows)
+        assert pipeline.steps[-1][1].n_samples_fit_ in range(expected, expected + 2)

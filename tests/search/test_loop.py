@@ -22,6 +22,7 @@ from metaauto.search.checkpoint import restored_trials
 from metaauto.search.loop import Search, job_seed
 from metaauto.search.proposer import Proposer
 from metaauto.search.racing import required_gain
+from metaauto.search.row_sampling import RowSampling
 from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status, Trial
 from metaauto.space import SearchSpace
 from metaauto.task import Role, Task
@@ -129,8 +130,8 @@ def make_search(folder: Path, executor=None, budget=None, **more) -> Search:
         executor=executor,
         budget=budget,
         folder=folder,
-        folds=FOLDS,
-        evaluated=ROWS,
+        folds=more.pop("folds", FOLDS),
+        evaluated=more.pop("evaluated", ROWS),
         loss=more.pop("loss", mean_size),
         seed=5,
         recorder=more.pop("recorder", None) or Notes(),
@@ -581,3 +582,43 @@ def test_a_description_that_fails_stops_nothing(tmp_path):
     search = make_search(tmp_path, describe_seconds=1.0)
     assert len(all_of(search)) == 12
     assert search.description == replace(search.description, metafeatures=None)
+
+
+class AlwaysRefits(RowSampling):
+    def is_time_to_refit(self, seconds: float) -> bool:
+        return True
+
+
+def test_configurations_are_fitted_on_a_sample_and_once_again_on_more_rows(tmp_path):
+    executor = FakeExecutor(tmp_path, workers=1)
+    budget = Budget(seconds=1000.0, trials=14)
+    training, validation = FOLDS[0]
+    sampling = AlwaysRefits(len(training), 3)
+    search = make_search(
+        tmp_path, executor, budget, folds=FOLDS[:1], evaluated=validation, sampling=sampling
+    )
+    trials = list(search.run())
+    first = [t for t in trials if t.rows == 3]
+    again = [t for t in trials if t.rows is None]
+    assert len(first) + len(again) == len(trials) == 14
+    assert len(again) >= 5
+    assert [job.rows for job in executor.jobs] == [t.rows for t in search.trials]
+    keys = [t.configuration.key for t in again]
+    assert len(set(keys)) == len(keys)
+    assert set(keys) <= {t.configuration.key for t in first}
+    # Losses on other rows are not mixed with those of the sample.
+    assert {t.rows for t in search._proposals._observed} == {3}
+
+
+def test_a_restored_trial_keeps_its_rows(tmp_path):
+    notes = Notes()
+    training, validation = FOLDS[0]
+    more = {"folds": FOLDS[:1], "evaluated": validation, "recorder": notes}
+    budget = Budget(seconds=1000.0, trials=3)
+    search = make_search(
+        tmp_path, FakeExecutor(tmp_path), budget, sampling=RowSampling(len(training), 3), **more
+    )
+    list(search.run())
+    outcomes = [dataclasses.asdict(outcome) for outcome in notes.outcomes.values()]
+    found = restored_trials(notes.trials.values(), outcomes, tmp_path)
+    assert [t.rows for t in found] == [3, 3, 3]
