@@ -30,6 +30,7 @@ TYPES = """\
 - **`Range`**: `Float | Int | Choice`.
 - **`Space`**: `Mapping[str, Range]`, the ranges of a component by hyperparameter name; annotate
   spaces with it.
+- **`METRICS`**: the built-in metrics by name, a mapping of `Metric`.
 - **`SLOTS`**: the names of the preprocessing slots, as in the reference of `Preprocessor`.
 - **`TASK_KINDS`**: `"binary"`, `"multiclass"` and `"regression"`.
 - **`Role`**: the roles of columns, such as `Role.NUMERIC`, which equals `"numeric"`.

@@ -56,7 +56,7 @@ from metaauto.errors import (
     SettingError,
     UnknownName,
 )
-from metaauto.metrics import Metric
+from metaauto.metrics import METRICS, Metric
 from metaauto.plugins.hookspecs import hookimpl
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.plugins.registry import Register, Registry
@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from metaauto.metafeatures import Metafeatures
 
 __all__ = [
+    "METRICS",
     "SLOTS",
     "TASK_KINDS",
     "BuildContext",

@@ -78,20 +78,26 @@ class SklearnStyle(System):
 
 
 class Metaauto(SklearnStyle):
-    """metaauto's estimators."""
+    """metaauto."""
 
     distribution = "metaauto"
 
     def prepare(self) -> None:
-        """Import metaauto and construct the estimator."""
+        """Import metaauto."""
         import metaauto
 
-        kind = metaauto.AutoClassifier if self.is_classification else metaauto.AutoRegressor
-        self.model = kind(
-            budget=self.budget,
-            n_jobs=self.cores,
-            random_state=self.seed,
+        self.search = metaauto.fit
+
+    def fit(self, train: pd.DataFrame) -> None:
+        """Fit within the budget."""
+        self.model = self.search(
+            train,
+            TARGET,
+            task=self.task,
             metric=self.as_metric(binary="roc_auc", multiclass="log_loss", regression="rmse"),
+            budget=self.budget,
+            cores=self.cores,
+            seed=self.seed,
             **self.options,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metaauto.api import Register, hookimpl
+from metaauto.api import METRICS, Register, hookimpl
 
 __all__ = [
     "register_explainers",
@@ -45,8 +45,6 @@ def register_metafeatures(register: Register) -> None:
 @hookimpl
 def register_metrics(register: Register) -> None:
     """Register the metrics."""
-    from metaauto.metrics import METRICS
-
     for metric in METRICS.values():
         register.metric(metric)
 

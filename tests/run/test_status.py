@@ -9,7 +9,7 @@ from metaauto.run import RunDirectory, read_run
 
 TRIAL = {
     "number": 0, "name": "dummy-0", "configuration": {"model": "dummy"}, "source": "baseline",
-    "why": "", "status": "success", "loss": 0.5, "started": 0.0, "finished": 1.0, "error": "",
+    "why": "", "rows": None, "status": "success", "loss": 0.5, "started": 0.0, "finished": 1.0, "error": "",
 }  # fmt: skip
 
 

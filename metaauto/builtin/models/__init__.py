@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from metaauto.api import Model
 from metaauto.builtin.models.baseline import DUMMY
-from metaauto.builtin.models.bayes import NAIVE_BAYES
 from metaauto.builtin.models.boosting import HIST_GRADIENT_BOOSTING
-from metaauto.builtin.models.discriminant import LDA, QDA
+from metaauto.builtin.models.discriminant import LDA, NAIVE_BAYES, QDA
 from metaauto.builtin.models.forest import EXTRA_TREES, RANDOM_FOREST
 from metaauto.builtin.models.kernel import GAUSSIAN_PROCESS, SVM
 from metaauto.builtin.models.linear import ELASTIC_NET, LOGISTIC, RIDGE

@@ -1,4 +1,4 @@
-"""Linear and quadratic discriminant analysis."""
+"""Linear and quadratic discriminant analysis, and Gaussian naive Bayes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from metaauto.api import BuildContext, Choice, FitContext, Float, Model, Tags
 from metaauto.builtin.models.fitting import ignore_solver_warnings
 
-__all__ = ["LDA", "QDA"]
+__all__ = ["LDA", "NAIVE_BAYES", "QDA"]
 
 
 def _build_lda(values: Mapping[str, Any], context: BuildContext) -> Any:
@@ -71,4 +71,23 @@ QDA = Model(
     max_features=300,
     trusted=("metaauto.builtin.models.temperature_scaling.TemperatureScaledClassifier",),
     cost=0.1,
+)
+
+
+def _build_bayes(values: Mapping[str, Any], context: BuildContext) -> Any:
+    from sklearn.naive_bayes import GaussianNB
+
+    from metaauto.builtin.models.temperature_scaling import TemperatureScaledClassifier
+
+    return TemperatureScaledClassifier(GaussianNB(var_smoothing=values["var_smoothing"]))
+
+
+NAIVE_BAYES = Model(
+    name="naive_bayes",
+    build=_build_bayes,
+    space={"var_smoothing": Float(1e-9, 10.0, 0.1, log=True)},
+    tasks=("binary", "multiclass"),
+    tags=Tags(needs_scaling=True, accepts_sample_weight=True),
+    trusted=("metaauto.builtin.models.temperature_scaling.TemperatureScaledClassifier",),
+    cost=0.02,
 )
