@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from metaauto.components.strategy import Recommendation
+from metaauto.metafeatures.sample import sample_rows
 from metaauto.search.trial import Status, Trial
 
 __all__ = ["RowSampling", "sampled_rows"]
@@ -84,7 +85,7 @@ class RowSampling:
 
 
 def sampled_rows(training: np.ndarray, y: Any, rows: int | None, seed: int) -> np.ndarray:
-    """Return a sample of the training rows with every class; all if ``rows`` is None.
+    """Return a stratified sample of the training rows; all if ``rows`` is None.
 
     Parameters
     ----------
@@ -93,15 +94,12 @@ def sampled_rows(training: np.ndarray, y: Any, rows: int | None, seed: int) -> n
     y : ndarray or None
         Class codes of all rows of the table; None in regression.
     rows : int or None
-        Size of the sample; rows of missing classes are added.
+        Size of the sample; up to two rows of each class are added.
     seed : int
         Seed.
     """
-    if rows is None or rows >= len(training):
+    if rows is None:
         return training
-    chosen = np.random.default_rng(seed).choice(len(training), rows, replace=False)
-    if y is not None:
-        codes = np.asarray(y[training])
-        classes, first = np.unique(codes, return_index=True)
-        chosen = np.union1d(chosen, first[~np.isin(classes, codes[chosen])])
-    return np.asarray(training[np.sort(chosen)])
+    labels = training if y is None else np.asarray(y[training])
+    chosen = sample_rows(labels, y is not None, rows, np.random.default_rng(seed))
+    return np.asarray(training[chosen])

@@ -35,7 +35,7 @@ def test_a_sample_has_its_size_and_every_class(codes, rows, seed, is_classificat
         assert set(y[found]) == set(y[training])
     else:
         assert len(found) == min(rows, len(training))
-    assert len(found) <= min(rows + len(set(codes)), len(training))
+    assert len(found) <= min(rows + 2 * len(set(codes)), len(training))
 
 
 def test_without_a_size_all_rows_are_used():
