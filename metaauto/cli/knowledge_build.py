@@ -7,7 +7,7 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ __all__ = ["command"]
 
 _LINE_SECONDS = 5.0
 _HARD = 2.5
+_HOLDOUT = 0.2
 _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "catboost")
 
 
@@ -74,6 +75,19 @@ _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "ca
     metavar="N",
     type=click.IntRange(min=1),
     help="Evaluate only the first N waves; the first wave holds the defaults of all models.",
+)
+@click.option(
+    "--first-folds",
+    "only_first",
+    is_flag=True,
+    help="Evaluate large tables on their first fold only.",
+)
+@click.option(
+    "--predictions",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Keep the predictions of all fits in this SQLite file, also those of a fifth of the rows "
+    "that is then in no fold.",
 )
 @click.option(
     "--seconds-per-fit",
@@ -132,6 +146,7 @@ def command(
     target: str | None,
     store: str | None,
     dask: str | None,
+    predictions: str | None,
     plugin_folders: tuple[str, ...],
     **given: Any,
 ) -> None:
@@ -157,10 +172,10 @@ def command(
         raise click.UsageError("--target requires --folder; OpenML tasks name their own target.")
     if dask is not None and (given["cores"] is not None or given["memory"] is not None):
         raise click.UsageError("--dask is mutually exclusive with --cores and --memory.")
-    plan = _plan(given)
+    plan = replace(_plan(given), holdout=_HOLDOUT if predictions else 0.0)
     settings = plugin_settings(plugin_folders)
     path = named_or_own(store)
-    from metaauto.collect import build_knowledge
+    from metaauto.collect import PredictionFile, build_knowledge
     from metaauto.knowledge import here, writable_store
     from metaauto.plugins.manager import load_plugins
 
@@ -174,12 +189,13 @@ def command(
             datasets = counted(len(sources), "dataset")
             say(f"{datasets} for {path}. Ctrl-C stops the build; the same command resumes it.")
             lines = _Lines()
-            with writable_store(path) as opened:
+            with ExitStack() as stack:
+                opened = stack.enter_context(writable_store(path))
+                kept = stack.enter_context(PredictionFile(predictions)) if predictions else None
                 executor, speed = _executor(dask, plan)
                 said = here("build", libraries=_LIBRARIES, cores=1, speed=speed)
-                fresh = build_knowledge(
-                    sources, opened, plugins, plan, said, lines.progress, lines.left_out, executor
-                )
+                tell = (lines.progress, lines.left_out)
+                fresh = build_knowledge(sources, opened, plugins, plan, said, *tell, executor, kept)
                 info = opened.info()
     except KeyboardInterrupt:
         say(f"Interrupted. The results so far are in {path}; the same command resumes the build.")
@@ -240,6 +256,7 @@ def _plan(given: dict[str, Any]) -> BuildPlan:
         draws=given["configurations"],
         published=given["published"],
         waves=given["waves"],
+        only_first=given["only_first"],
         seconds=budget,
         table_seconds=of_table,
         cores=cores,

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from metaauto.collect.candidates import Candidate, candidates
 from metaauto.collect.completed import CompletedEvaluations
 from metaauto.collect.plan import BuildPlan
+from metaauto.collect.predictions import PredictionFile
 from metaauto.collect.published import published_candidates
 from metaauto.collect.sources import Source
 from metaauto.collect.table import TableEvaluator
@@ -63,6 +64,7 @@ def build_knowledge(
     on_progress: Callable[[Progress], None] = lambda progress: None,
     warn: Callable[[str], None] = lambda message: None,
     executor: Executor | None = None,
+    predictions: PredictionFile | None = None,
 ) -> int:
     """Run the evaluations that are missing in the store and return their number.
 
@@ -87,6 +89,8 @@ def build_knowledge(
         Called with the progress, and with a message for each dataset that cannot be used.
     executor : Executor, optional
         Runs the fits and is closed at the end; by default worker processes on this machine.
+    predictions : PredictionFile, optional
+        Where to keep the predictions.
     """
     began = time.monotonic()
     provenance_key = store.add_provenance(provenance)
@@ -100,7 +104,8 @@ def build_knowledge(
     # The workers use all cores; further threads of this process would compete with them.
     with threadpool_limits(limits=1), closing(workers):
         workers.start()
-        for is_first, wave in product((True, False), range(waves)):
+        passes = (True,) if plan.only_first else (True, False)
+        for is_first, wave in product(passes, range(waves)):
             if wave == 0:
                 # Waves are disjoint, so one look-up at the start of a pass is enough.
                 completed = CompletedEvaluations(store, plan)
@@ -114,7 +119,9 @@ def build_knowledge(
                     done += len(selected) * completed.folds(source, is_first)
                     continue
                 try:
-                    table = TableEvaluator(source, store, plugins, plan, provenance_key)
+                    table = TableEvaluator(
+                        source, store, plugins, plan, provenance_key, predictions
+                    )
                 except Exception as error:
                     unusable.add(source.label)
                     warn(f"{source.label} is left out: {error}")

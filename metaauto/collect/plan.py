@@ -15,6 +15,10 @@ class BuildPlan:
     ----------
     folds : int
         Folds per dataset.
+    holdout : float
+        Share of the rows that are in no fold; every model predicts them.
+    only_first : bool
+        Whether large datasets are evaluated on their first fold only.
     rows : int
         Maximum number of rows; larger datasets are subsampled at random.
     soft_seconds, hard_seconds : float
@@ -39,6 +43,8 @@ class BuildPlan:
     """
 
     folds: int = 3
+    holdout: float = 0.0
+    only_first: bool = False
     rows: int = 4000
     soft_seconds: float = 8.0
     hard_seconds: float = 20.0
@@ -54,4 +60,5 @@ class BuildPlan:
     @property
     def protocol(self) -> str:
         """Name of the evaluation protocol in the store."""
-        return f"{self.folds}-fold/seed0/rows<={self.rows}"
+        name = f"{self.folds}-fold/seed0/rows<={self.rows}"
+        return f"{name}/holdout{self.holdout:g}" if self.holdout else name

@@ -11,6 +11,12 @@ import numpy as np
 from metaauto.collect.candidates import Candidate
 from metaauto.collect.openml_splits import official_folds
 from metaauto.collect.plan import BuildPlan
+from metaauto.collect.predictions import (
+    EXTRA_PART,
+    NO_PART,
+    PredictedDataset,
+    PredictionFile,
+)
 from metaauto.collect.sources import Source
 from metaauto.configuration import Configuration
 from metaauto.data import Dataset, plan_splits, prepare
@@ -91,6 +97,8 @@ class TableEvaluator:
         Folds, rows and limits.
     provenance : str
         Key of the provenance of the facts.
+    predictions : PredictionFile, optional
+        Where to keep the predictions.
 
     Attributes
     ----------
@@ -105,6 +113,7 @@ class TableEvaluator:
         plugins: LoadedPlugins,
         plan: BuildPlan,
         provenance: str,
+        predictions: PredictionFile | None = None,
     ) -> None:
         self.source = source
         self._store = store
@@ -117,8 +126,10 @@ class TableEvaluator:
         self.dataset = _subsampled(full, plan.rows)
         self.kind = self.dataset.task.kind
         self.space = SearchSpace(plugins.registry, self.dataset.task)
+        self._extra = None
         if source.splits is None:
-            self._folds = plan_splits(self.dataset, cv=plan.folds, seed=0).folds
+            splits = plan_splits(self.dataset, cv=plan.folds, holdout=plan.holdout, seed=0)
+            self._folds, self._extra = splits.folds, splits.holdout
         else:
             self._folds = official_folds(self.dataset, source.splits(), len(frame), plan.folds)
         code = self.dataset.task.positive_code
@@ -127,6 +138,10 @@ class TableEvaluator:
         ]
         self._fingerprint = full.fingerprint
         self._add_dataset(full)
+        self._predictions = predictions
+        self._predicted = self._predicted_dataset()
+        if predictions is not None:
+            predictions.add_dataset(self._predicted)
         self._done = store.done_keys(self.protocol, self.kind)
         stored = self._stored_evaluations()
         model_of = {fact.key: fact.model for fact in store.configurations()}
@@ -164,7 +179,8 @@ class TableEvaluator:
         if not waiting or self.seconds > self._plan.table_seconds:
             return 0
         folder = Path(self._folder.name)
-        inputs = Inputs(self.dataset.task, self.dataset.X, self.dataset.y, None, self._folds)
+        data = self.dataset
+        inputs = Inputs(data.task, data.X, data.y, None, self._folds, self._extra)
         write_inputs(folder / "data", inputs)
         executor.set_up(
             Setup(str(folder), self._plugins.settings, pack_objects(()), keeps_models=False)
@@ -227,8 +243,12 @@ class TableEvaluator:
         if status is Status.TIMEOUT:
             self._too_slow.add(configuration.model)
         if status is Status.SUCCESS:
-            losses = self._losses(outcome)
+            prediction = np.load(Path(self._folder.name) / outcome.prediction)
+            losses = self._losses(outcome.fold, prediction)
             status = status if losses else Status.FAILED
+            # Before the evaluation, so that a killed build does not count it as done.
+            if self._predictions is not None:
+                self._predictions.add(self._predicted, fact.key, outcome.fold, prediction)
         evaluation = EvaluationFact(
             self._fingerprint,
             self.kind,
@@ -250,15 +270,25 @@ class TableEvaluator:
         if outcome.prediction:
             (Path(self._folder.name) / outcome.prediction).unlink(missing_ok=True)
 
-    def _losses(self, outcome: Outcome) -> dict[str, float]:
-        prediction = np.load(Path(self._folder.name) / outcome.prediction)
-        y = self.dataset.y[self._folds[outcome.fold][1]]
+    def _losses(self, fold: int, prediction: np.ndarray) -> dict[str, float]:
+        y = self.dataset.y[self._folds[fold][1]]
+        prediction = prediction[: len(y)]
         losses = {}
         for metric in self._metrics:
             loss = _loss(metric, y, prediction)
             if np.isfinite(loss):
                 losses[metric.name] = loss
         return losses
+
+    def _predicted_dataset(self) -> PredictedDataset:
+        parts = np.full(len(self.dataset.y), NO_PART, dtype=np.int8)
+        for number, (_, validation) in enumerate(self._folds):
+            parts[validation] = number
+        if self._extra is not None:
+            parts[self._extra] = EXTRA_PART
+        source, y = self.source, self.dataset.y
+        key = (self._fingerprint, self.kind, self.protocol)
+        return PredictedDataset(*key, source.label, source.group, y, parts)
 
     def _add_dataset(self, full: Dataset) -> None:
         """Store the dataset with its metafeatures, unless it is stored already."""

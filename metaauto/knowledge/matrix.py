@@ -27,6 +27,7 @@ _SUCCESS = STATUSES.index("success")
 _TIMEOUT = STATUSES.index("timeout")
 _FOLDS = re.compile(r"(\d+)-fold")
 _ROWS = re.compile(r"rows<=(\d+)")
+_HOLDOUT = re.compile(r"/holdout(0\.\d+)")
 _DEFAULT_FOLDS = 3
 
 
@@ -344,4 +345,6 @@ def training_rows(protocol: str, dataset: DatasetFact) -> float:
     """Return the number of training rows of each model under a protocol."""
     found = _FOLDS.search(protocol)
     folds = max(int(found[1]), 2) if found else _DEFAULT_FOLDS
-    return used_rows(protocol, dataset) * (folds - 1) / folds
+    held_out = _HOLDOUT.search(protocol)
+    share = 1.0 - float(held_out[1]) if held_out else 1.0
+    return used_rows(protocol, dataset) * share * (folds - 1) / folds

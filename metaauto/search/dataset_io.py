@@ -34,6 +34,8 @@ class Inputs:
         Sample weights.
     folds : list of (ndarray, ndarray)
         Training and validation rows.
+    extra : ndarray, optional
+        Rows of no fold; every fold model predicts them after its validation rows.
     """
 
     task: Task
@@ -41,6 +43,7 @@ class Inputs:
     y: np.ndarray
     weights: np.ndarray | None
     folds: list[tuple[np.ndarray, np.ndarray]]
+    extra: np.ndarray | None = None
 
 
 def write_inputs(folder: Path, inputs: Inputs) -> None:
@@ -63,9 +66,10 @@ def write_inputs(folder: Path, inputs: Inputs) -> None:
         folder / "rest.feather", lambda file: rest.to_feather(file, compression="uncompressed")
     )
     save("y.npy", inputs.y)
-    (folder / "weights.npy").unlink(missing_ok=True)
-    if inputs.weights is not None:
-        save("weights.npy", inputs.weights)
+    for name, array in (("weights", inputs.weights), ("extra", inputs.extra)):
+        (folder / f"{name}.npy").unlink(missing_ok=True)
+        if array is not None:
+            save(f"{name}.npy", array)
     for number, (train, validation) in enumerate(inputs.folds):
         save(f"train-{number:02d}.npy", np.asarray(train, dtype=np.int64))
         save(f"validation-{number:02d}.npy", np.asarray(validation, dtype=np.int64))
@@ -94,14 +98,13 @@ def read_inputs(folder: Path) -> Inputs:
     places = np.argsort(np.concatenate([np.flatnonzero(is_number), np.flatnonzero(~is_number)]))
     frame = frame.iloc[:, places] if len(parts) > 1 else frame
     frame.columns = [column.name for column in columns]
-    weights = folder / "weights.npy"
-    return Inputs(
-        task,
-        frame,
-        np.load(folder / "y.npy", mmap_mode="r"),
-        np.load(weights, mmap_mode="r") if weights.exists() else None,
-        read_folds(folder),
-    )
+
+    def load(name: str) -> np.ndarray | None:
+        path = folder / f"{name}.npy"
+        return np.load(path, mmap_mode="r") if path.exists() else None
+
+    y = np.load(folder / "y.npy", mmap_mode="r")
+    return Inputs(task, frame, y, load("weights"), read_folds(folder), load("extra"))
 
 
 def read_folds(folder: Path, rows: int | None = None) -> list[tuple[np.ndarray, np.ndarray]]:

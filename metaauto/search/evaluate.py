@@ -145,6 +145,10 @@ class Evaluator:
         final = pipeline.steps[-1][1]
         prediction = predict_fold(final, X_validation, self.inputs.task)
         predicted = time.monotonic()
+        if self.inputs.extra is not None:
+            extra = pipeline[:-1].transform(self.inputs.X.iloc[self.inputs.extra])
+            parts = (prediction, predict_fold(final, extra, self.inputs.task))
+            prediction = np.concatenate(parts)
         write_whole(self.folder / f"predictions/{job.stem}.npy", lambda f: np.save(f, prediction))
         check = 0.0
         if self.keeps_models:

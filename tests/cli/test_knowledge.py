@@ -16,6 +16,7 @@ import pytest
 from command_line import QUICK, Cli, command_line, environment, people
 from stores import make_store, neighbours
 
+from metaauto.collect import PredictionFile
 from metaauto.knowledge import KnowledgeStore, check, own_store
 from metaauto.plugins.registry import COMMAND_GROUPS
 
@@ -334,6 +335,10 @@ def test_a_folder_is_measured(quick_cli: Cli, tmp_path: Path, tables: Path) -> N
     assert done.stderr.splitlines()[-1].startswith("Done. 6 new evaluations; ")
     assert counts(tmp_path / "b.db") == {"tables": 2, "evaluations": 6, "configurations": 1}
     assert quick_cli(*build, *more).stderr.splitlines()[-1].startswith("Done. 0 new evaluations")
+    kept = quick_cli(*build, *more, "--predictions", "p.db", "--first-folds")
+    assert kept.stderr.splitlines()[-1].startswith("Done. 6 new evaluations")
+    with PredictionFile(tmp_path / "p.db") as file:
+        assert [len(file.predictions(dataset)) for dataset in file.datasets()] == [1, 1]
     spent = quick_cli(*build, *more[:4], "--configurations", "3", "--budget", "0.001s")
     assert spent.returncode == 0
     assert "Budget exhausted; the same command resumes the build. " in spent.stderr

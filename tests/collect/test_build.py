@@ -13,9 +13,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metaauto.collect import BuildPlan, build_knowledge, candidates, folder_sources
+from metaauto.collect import (
+    BuildPlan,
+    PredictionFile,
+    build_knowledge,
+    candidates,
+    folder_sources,
+)
+from metaauto.collect.predictions import EXTRA_PART
+from metaauto.collect.table import METRICS
 from metaauto.configuration import Configuration
 from metaauto.knowledge import ConfigurationFact, KnowledgeStore, check, here
+from metaauto.metrics import resolve_metric
 from metaauto.plugins.manager import LoadedPlugins, PluginSettings, load_plugins
 from metaauto.search import DaskExecutor
 
@@ -53,6 +62,45 @@ def keys(path: Path) -> list:
     with KnowledgeStore.open(path) as store:
         assert check(store) == []
         return [fact.key for fact in store.evaluations()]
+
+
+def test_predictions_are_kept_of_all_folds_and_of_a_fifth_of_the_rows(tables, tmp_path):
+    plan = replace(PLAN, holdout=0.2, waves=1)
+    path, file = tmp_path / "k.db", tmp_path / "p.db"
+    with KnowledgeStore.create(path) as store, PredictionFile(file) as kept:
+        sources = folder_sources(tables)
+        build_knowledge(sources, store, cheap(), plan, here("build"), predictions=kept)
+        facts = {fact.key: fact for fact in store.evaluations()}
+        assert all(fact.status == "success" for fact in facts.values())
+        counted = 0
+        for dataset in kept.datasets():
+            metric = resolve_metric(METRICS[dataset.kind][0], dataset.kind)
+            extra = (dataset.parts == EXTRA_PART).sum()
+            assert extra == pytest.approx(0.2 * len(dataset.y), abs=2)
+            for configuration, folds in kept.predictions(dataset).items():
+                for fold, prediction in folds.items():
+                    rows = dataset.rows(fold)
+                    assert len(prediction) == len(rows)
+                    key = (dataset.fingerprint, dataset.kind, configuration, dataset.protocol)
+                    y, own = dataset.y[rows][:-extra], prediction[:-extra]
+                    expected = facts[*key, fold].losses[metric.name]
+                    assert metric.loss(y, own, None, None) == pytest.approx(expected, abs=0.01)
+                    counted += 1
+        assert counted == len(facts) > 0
+        assert build_knowledge(sources, store, cheap(), plan, here("build"), predictions=kept) == 0
+
+
+def test_large_datasets_are_evaluated_on_one_fold_if_only_the_first_is_wanted(
+    tables, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("metaauto.collect.table._SMALL_ROWS", 100)
+    with KnowledgeStore.create(tmp_path / "k.db") as store:
+        plan = replace(PLAN, rows=150, only_first=True)
+        build_knowledge(folder_sources(tables), store, cheap(), plan, here("build"))
+        size = {fact.fingerprint: fact.rows_used for fact in store.datasets()}
+        for fact in store.evaluations():
+            assert size[fact.fingerprint] <= 100 or fact.fold == 0
+        assert {fact.fold for fact in store.evaluations()} == {0, 1}
 
 
 def expected_count() -> int:

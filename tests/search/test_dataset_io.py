@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,8 +33,11 @@ def assert_same(one: Inputs, other: Inputs) -> None:
 @pytest.mark.parametrize("missing", [False, True])
 def test_a_table_with_columns_of_every_role_comes_back(kind, missing, make_inputs, tmp_path):
     inputs = make_inputs(kind, missing=missing, weighted=True)
+    write_inputs(tmp_path, replace(inputs, extra=np.arange(3)))
+    assert read_inputs(tmp_path).extra.tolist() == [0, 1, 2]
     write_inputs(tmp_path, inputs)
     assert_same(inputs, read_inputs(tmp_path))
+    assert read_inputs(tmp_path).extra is None
 
 
 def numbers(names: list[str], n_rows: int = 4) -> Inputs:

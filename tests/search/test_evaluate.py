@@ -506,6 +506,20 @@ def test_the_space_of_the_evaluator_is_that_of_the_table(evaluator):
     assert made.space.models == SearchSpace(made.registry, made.inputs.task).models
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_of_no_fold_are_predicted_after_the_validation_rows(kind, evaluator, tmp_path):
+    made = evaluator(kind)
+    validation = made.inputs.folds[1][1]
+    alone = made.run(default_job(made, "extra_trees", fold=1))
+    expected = np.load(tmp_path / alone.prediction)
+    made.inputs.extra = validation[::-1][:5]
+    outcome = made.run(default_job(made, "extra_trees", fold=1))
+    assert outcome.status is Status.SUCCESS, outcome.detail
+    found = np.load(tmp_path / outcome.prediction)
+    np.testing.assert_array_equal(found[: len(validation)], expected)
+    np.testing.assert_array_equal(found[len(validation) :], expected[::-1][:5])
+
+
 def test_a_job_fits_on_a_sample_of_its_rows(evaluator):
     made = evaluator("binary", n_rows=90)
     every = len(made.inputs.folds[0][0])
