@@ -36,7 +36,7 @@ from metaauto.plugins.manager import LoadedPlugins, pack_objects
 from metaauto.search import Executor, Inputs, Job, Outcome, Setup, Status, write_inputs
 from metaauto.space import SearchSpace
 
-__all__ = ["METRICS", "TableEvaluator", "is_small", "slow_models"]
+__all__ = ["METRICS", "TableEvaluator", "is_small", "slow_models", "subsampled"]
 
 METRICS = {
     "binary": ("roc_auc", "log_loss", "accuracy", "balanced_accuracy", "f1"),
@@ -123,7 +123,7 @@ class TableEvaluator:
         self.protocol = source.protocol(plan.protocol, plan.rows)
         frame = source.load()
         full = prepare(frame, source.target, task=source.kind)
-        self.dataset = _subsampled(full, plan.rows)
+        self.dataset = subsampled(full, plan.rows)
         self.kind = self.dataset.task.kind
         self.space = SearchSpace(plugins.registry, self.dataset.task)
         self._extra = None
@@ -325,7 +325,7 @@ def _loss(metric: Metric, y: np.ndarray, prediction: np.ndarray) -> float:
     return float(metric.loss(y, prediction, None, decision))
 
 
-def _subsampled(dataset: Dataset, rows: int) -> Dataset:
+def subsampled(dataset: Dataset, rows: int) -> Dataset:
     """Return at most so many rows, stratified by class, with a fixed seed."""
     if len(dataset.y) <= rows:
         return dataset
