@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 from threadpoolctl import threadpool_limits
 
@@ -68,10 +68,11 @@ def build_knowledge(
 ) -> int:
     """Run the evaluations that are missing in the store and return their number.
 
-    A wave of configurations is evaluated on all datasets before the next wave, so that the store is
-    useful at any time. Large datasets are evaluated on one fold until all waves are done. Every
-    evaluation is stored immediately: a killed build loses only the running fits. A model that timed
-    out on a dataset is not tried there again.
+    A wave of configurations is evaluated on all datasets before the next ones, so that the store is
+    useful at any time; later waves are evaluated together, because every dataset is prepared again
+    for each group of waves. Large datasets are evaluated on one fold until all waves are done.
+    Every evaluation is stored immediately: a killed build loses only the running fits. A model that
+    timed out on a dataset is not tried there again.
 
     Parameters
     ----------
@@ -105,16 +106,16 @@ def build_knowledge(
     with threadpool_limits(limits=1), closing(workers):
         workers.start()
         passes = (True,) if plan.only_first else (True, False)
-        for is_first, wave in product(passes, range(waves)):
-            if wave == 0:
-                # Waves are disjoint, so one look-up at the start of a pass is enough.
+        for is_first, group in product(passes, _groups(waves)):
+            if 0 in group:
+                # Groups are disjoint, so one look-up at the start of a pass is enough.
                 completed = CompletedEvaluations(store, plan)
             for source in sources:
                 if time.monotonic() - began > plan.seconds:
                     return fresh
                 if source.label in unusable:
                     continue
-                selected = [c for c in chosen.get(source.kind, ()) if c.wave == wave]
+                selected = [c for c in chosen.get(source.kind, ()) if c.wave in group]
                 if selected and completed.has_all(source, selected, is_first):
                     done += len(selected) * completed.folds(source, is_first)
                     continue
@@ -127,12 +128,20 @@ def build_knowledge(
                     warn(f"{source.label} is left out: {error}")
                     continue
                 with table:
-                    selected = [c for c in chosen[table.kind] if c.wave == wave]
+                    selected = [c for c in chosen[table.kind] if c.wave in group]
                     folds = table.first_folds() if is_first else table.other_folds()
                     fresh += table.evaluate(selected, folds, workers)
                 done += len(selected) * len(folds)
                 on_progress(Progress(done, total, source.label, time.monotonic() - began, fresh))
     return fresh
+
+
+def _groups(waves: int) -> list[range]:
+    """Return the waves that are evaluated together: the first two alone, then 2, 4, 8 and so on."""
+    ends = [0, 1]
+    while ends[-1] < waves:
+        ends.append(2 * ends[-1])
+    return [range(start, min(end, waves)) for start, end in pairwise(ends) if start < waves]
 
 
 def _candidates(

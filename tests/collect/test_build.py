@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import random
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from metaauto.collect import (
     candidates,
     folder_sources,
 )
+from metaauto.collect.build import _groups
 from metaauto.collect.predictions import EXTRA_PART
 from metaauto.collect.table import METRICS
 from metaauto.configuration import Configuration
@@ -101,6 +103,14 @@ def test_large_datasets_are_evaluated_on_one_fold_if_only_the_first_is_wanted(
         for fact in store.evaluations():
             assert size[fact.fingerprint] <= 100 or fact.fold == 0
         assert {fact.fold for fact in store.evaluations()} == {0, 1}
+
+
+@pytest.mark.parametrize("waves", [0, 1, 2, 3, 7, 64])
+def test_waves_are_evaluated_in_few_groups_each_once_and_in_order(waves):
+    groups = _groups(waves)
+    assert [wave for group in groups for wave in group] == list(range(waves))
+    assert len(groups) <= 2 + math.log2(max(waves, 1))
+    assert all(len(group) == 1 for group in groups[:2])
 
 
 def expected_count() -> int:
