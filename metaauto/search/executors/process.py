@@ -13,7 +13,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
-from multiprocessing.connection import Client, Connection, Listener, Pipe
+from multiprocessing.connection import (
+    Client,
+    Connection,
+    Listener,
+    Pipe,
+    answer_challenge,
+    deliver_challenge,
+)
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import IO, Any
@@ -36,19 +43,19 @@ getattr(importlib.import_module(module), function)(connect_info)
 """
 
 
-def _listener(authkey: bytes) -> tuple[Listener, Callable[[], object]]:
-    """Return a listener and a function that removes its folder."""
+def _listener() -> tuple[Listener, Callable[[], object]]:
+    """Return a listener that does not authenticate, and a function that removes its folder."""
     if os.name != "posix":
-        return Listener(authkey=authkey), lambda: None
+        return Listener(), lambda: None
     folder = tempfile.mkdtemp(prefix=f"{PREFIX}socket-")
     # It runs at exit too, but only after the listener has removed its socket.
     remove = Finalize(None, _remove, (folder, lock_folder(Path(folder))), exitpriority=-100)
     try:
-        return Listener(os.path.join(folder, "socket"), authkey=authkey), remove
+        return Listener(os.path.join(folder, "socket")), remove
     except OSError:
         # Socket paths are limited in length, and temporary folders of clusters can exceed it.
         remove()
-        return Listener(("127.0.0.1", 0), authkey=authkey), lambda: None
+        return Listener(("127.0.0.1", 0)), lambda: None
 
 
 def _remove(folder: str, lock: int | None) -> None:
@@ -59,12 +66,13 @@ def _remove(folder: str, lock: int | None) -> None:
 class ConnectionListener:
     """Accepts connections of child processes; `wake` becomes readable after each.
 
-    Connections are accepted on a separate thread, so that no method blocks the caller.
+    Connections are accepted on a separate thread, so that no method blocks the caller, and
+    authenticated each on its own, so that a child that stops meanwhile does not block the others.
     """
 
     def __init__(self) -> None:
         self._authkey = secrets.token_bytes(32)
-        self._listener, self._remove_folder = _listener(self._authkey)
+        self._listener, self._remove_folder = _listener()
         self._address = self._listener.address
         self._lock = threading.Lock()
         self._accepted: dict[str, tuple[Connection, int]] = {}
@@ -80,18 +88,33 @@ class ConnectionListener:
             while not self._closed:
                 try:
                     connection = self._listener.accept()
-                    token, pid = connection.recv()
+                    threading.Thread(
+                        target=self._admit,
+                        args=(connection,),
+                        name="metaauto-authentication",
+                        daemon=True,
+                    ).start()
                 except Exception:
                     # A child may end while it connects, and `close` interrupts the wait. The pause
                     # avoids a busy loop for lasting causes such as too many open files.
                     time.sleep(0.01)
-                    continue
-                with self._lock:
-                    if self._closed:
-                        connection.close()
-                    self._accepted[token] = (connection, pid)
-                self.notify()
         self._remove_folder()
+
+    def _admit(self, connection: Connection) -> None:
+        """Authenticate a child as `Client` expects it, and receive its token."""
+        try:
+            deliver_challenge(connection, self._authkey)
+            answer_challenge(connection, self._authkey)
+            token, pid = connection.recv()
+        except Exception:
+            # It ended, or does not know the key.
+            connection.close()
+            return
+        with self._lock:
+            if self._closed:
+                connection.close()
+            self._accepted[token] = (connection, pid)
+        self.notify()
 
     def notify(self) -> None:
         """Make `wake` readable."""
@@ -140,7 +163,7 @@ class ConnectionListener:
     def _unblock_accept(self) -> None:
         """Unblock the thread that waits in accept."""
         with contextlib.suppress(OSError, EOFError):
-            Client(self._address, authkey=self._authkey).close()
+            Client(self._address).close()
 
 
 def connect_to_parent(connect_info: Mapping[str, Any]) -> Connection:
