@@ -1,9 +1,10 @@
 """Choose the configurations that a build of the shipped store evaluates first.
 
 metaauto knowledge import portfolio FOLDER --store imported.db
-python -m benchmarks.warmstart.pool imported.db --out pool.db
+python -m benchmarks.warmstart.pool choose imported.db --out pool.db
 metaauto knowledge build --folder TABLES --store pool.db --configurations 0 --published 1000 \
     --first-folds --rows 5000 --predictions predictions.db
+python -m benchmarks.warmstart.pool narrow TABLES pool.db predictions.db --out narrow.db
 
 For each kind of task: the configurations of the models' authors, then imported portfolios, then by
 turns other imported configurations and random ones, up to a number for each model. Half of the
@@ -13,14 +14,16 @@ random ones of a model with generated features use them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice, zip_longest
 from pathlib import Path
 from random import Random
 
 import click
 
-from metaauto.collect import published_candidates
+from benchmarks.warmstart.learned_order import Candidates, EnsembleState
+from benchmarks.warmstart.recorded_fit import RecordedTable, recorded_tables
+from metaauto.collect import PredictionFile, folder_sources, published_candidates
 from metaauto.configuration import Configuration
 from metaauto.knowledge import ConfigurationFact, KnowledgeStore, here
 from metaauto.plugins.manager import load_plugins
@@ -81,17 +84,61 @@ def _draws(space: SearchSpace, model: str, kind: str) -> Iterator[Configuration]
         yield drawn
 
 
-@click.command()
+def helpful(tables: Sequence[RecordedTable], most: int) -> list[Configuration]:
+    """Return the configurations that help some dataset: at most so many, and all defaults.
+
+    A configuration helps a dataset if a greedy ensemble of all configurations contains it. Those
+    that help more datasets come first.
+    """
+    configurations = list(dict.fromkeys(c for table in tables for c in table.records))
+    counts: Counter[Configuration] = Counter()
+    for table in tables:
+        state = EnsembleState(Candidates.of(table, configurations))
+        counts.update(configurations[number] for number in state.members())
+    return [configuration for configuration, _ in counts.most_common(most)]
+
+
+@click.group()
+def main() -> None:
+    """Choose configurations for a build."""
+
+
+@main.command("choose")
 @click.argument("imported", type=click.Path(exists=True, dir_okay=False))
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-def main(imported: str, out: Path) -> None:
+def choose(imported: str, out: Path) -> None:
     """Write the configurations chosen from the store IMPORTED and the models to a store."""
     registry = load_plugins().registry
-    kinds: dict[Configuration, list[str]] = {}
     with KnowledgeStore.open(imported) as known:
-        for kind in TASK_KINDS:
-            for configuration in pool(known, registry, kind):
-                kinds.setdefault(configuration, []).append(kind)
+        write({kind: pool(known, registry, kind) for kind in TASK_KINDS}, registry, out)
+
+
+@main.command("narrow")
+@click.argument("tables", type=click.Path(exists=True, file_okay=False))
+@click.argument("store", type=click.Path(exists=True, dir_okay=False))
+@click.argument("predictions", type=click.Path(exists=True, dir_okay=False))
+@click.option("--rows", default=5000, show_default=True, help="Maximum rows of the build.")
+@click.option("--most", default=120, show_default=True, help="Configurations of a kind of task.")
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+def narrow(tables: str, store: str, predictions: str, rows: int, most: int, out: Path) -> None:
+    """Write the configurations of a build that help some dataset to a store."""
+    registry = load_plugins().registry
+    with PredictionFile(predictions) as file, KnowledgeStore.open(store) as known:
+        found = recorded_tables(folder_sources(tables), file, known, rows)
+    chosen = {}
+    for kind in TASK_KINDS:
+        space = SearchSpace(registry, reference_task(kind))
+        helping = helpful([table for table in found if table.predicted.kind == kind], most)
+        chosen[kind] = list(dict.fromkeys([*map(space.default, space.models), *helping]))
+    write(chosen, registry, out)
+
+
+def write(chosen: Mapping[str, Sequence[Configuration]], registry: Registry, out: Path) -> None:
+    """Write configurations by kind of task to a store, and print their numbers."""
+    kinds: dict[Configuration, list[str]] = {}
+    for kind, configurations in chosen.items():
+        for configuration in configurations:
+            kinds.setdefault(configuration, []).append(kind)
     with KnowledgeStore.create(out) as store, store.transaction():
         provenance = store.add_provenance(here("build"))
         for configuration, found in kinds.items():
@@ -106,8 +153,8 @@ def main(imported: str, out: Path) -> None:
                     proposed_for=tuple(found),
                 )
             )
-    for kind in TASK_KINDS:
-        counts = Counter(c.model for c, found in kinds.items() if kind in found)
+    for kind, configurations in chosen.items():
+        counts = Counter(c.model for c in configurations)
         click.echo(f"{kind}: {counts.total()} configurations, {dict(counts)}")
 
 
