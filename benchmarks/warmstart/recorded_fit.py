@@ -299,7 +299,7 @@ def simulated_fit(
     ensemble = AnytimeEnsemble(
         data.y[evaluated], metric, max_members=_MEMBERS, decide=False, keep_incumbent=True
     )
-    steps: list[Step] = []
+    steps: list[Step | None] = []
     with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
         folder = Path(name)
         (folder / "predictions").mkdir()
@@ -338,10 +338,9 @@ def simulated_fit(
             ensemble.add(trial.number, prediction, trial.loss, trial.configuration.model)
             ensemble.update()
             steps.append(_step(table, ensemble, search.trials, records, clock.now))
-    if steps:
         ensemble.update(force=True)
         steps.append(_step(table, ensemble, search.trials, records, seconds))
-    return steps
+    return [step for step in steps if step is not None]
 
 
 def _repaired(records: Records, space: SearchSpace) -> Records:
@@ -359,10 +358,11 @@ def _step(
     trials: Sequence[Trial],
     records: Records,
     seconds: float,
-) -> Step:
+) -> Step | None:
+    """Return the current ensemble; None while it is the baseline."""
     selection = ensemble.current
-    if selection is None:
-        raise ValueError("There is no ensemble before the first trial.")
+    if selection is None or trials[0].number in selection.weights:
+        return None
     rows = len(table.extra)
     members = []
     for number in selection.weights:
