@@ -83,6 +83,11 @@ _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "ca
     help="Evaluate large tables on their first fold only.",
 )
 @click.option(
+    "--metafeatures-only",
+    is_flag=True,
+    help="Fit nothing: add the metafeatures that the store lacks, such as those of a new plugin.",
+)
+@click.option(
     "--predictions",
     metavar="FILE",
     type=click.Path(dir_okay=False),
@@ -172,6 +177,8 @@ def command(
         raise click.UsageError("--target requires --folder; OpenML tasks name their own target.")
     if dask is not None and (given["cores"] is not None or given["memory"] is not None):
         raise click.UsageError("--dask is mutually exclusive with --cores and --memory.")
+    if dask is not None and given["metafeatures_only"]:
+        raise click.UsageError("--metafeatures-only runs on this machine; leave out --dask.")
     plan = replace(_plan(given), holdout=_HOLDOUT if predictions else 0.0)
     settings = plugin_settings(plugin_folders)
     path = named_or_own(store)
@@ -206,8 +213,11 @@ def command(
         )
     is_spent = time.monotonic() - began > plan.seconds
     ending = "Budget exhausted; the same command resumes the build. " if is_spent else "Done. "
+    added = counted(fresh, "new evaluation")
+    if plan.metafeatures_only:
+        added = f"Metafeatures of {counted(fresh, 'dataset')} added"
     say(
-        f"{ending}{counted(fresh, 'new evaluation')}; {path} holds "
+        f"{ending}{added}; {path} holds "
         f"{sum(info.evaluations.values()):,} on {counted(sum(info.datasets.values()), 'dataset')}."
     )
 
@@ -257,6 +267,7 @@ def _plan(given: dict[str, Any]) -> BuildPlan:
         published=given["published"],
         waves=given["waves"],
         only_first=given["only_first"],
+        metafeatures_only=given["metafeatures_only"],
         seconds=budget,
         table_seconds=of_table,
         cores=cores,

@@ -68,6 +68,8 @@ def build_knowledge(
 ) -> int:
     """Run the evaluations that are missing in the store and return their number.
 
+    With ``plan.metafeatures_only`` the number is that of the datasets with new metafeatures.
+
     A wave of configurations is evaluated on all datasets before the next ones, so that the store is
     useful at any time; later waves are evaluated together, because every dataset is prepared again
     for each group of waves. Large datasets are evaluated on one fold until all waves are done.
@@ -95,6 +97,8 @@ def build_knowledge(
     """
     began = time.monotonic()
     provenance_key = store.add_provenance(provenance)
+    if plan.metafeatures_only:
+        return _describe(sources, store, plugins, plan, provenance_key, on_progress, warn)
     chosen = {kind: _candidates(store, plugins.registry, kind, plan) for kind in TASK_KINDS}
     waves = 1 + max((c.wave for found in chosen.values() for c in found), default=-1)
     waves = waves if plan.waves is None else min(waves, plan.waves)
@@ -134,6 +138,31 @@ def build_knowledge(
                 done += len(selected) * len(folds)
                 on_progress(Progress(done, total, source.label, time.monotonic() - began, fresh))
     return fresh
+
+
+def _describe(
+    sources: Sequence[Source],
+    store: KnowledgeStore,
+    plugins: LoadedPlugins,
+    plan: BuildPlan,
+    provenance: str,
+    on_progress: Callable[[Progress], None],
+    warn: Callable[[str], None],
+) -> int:
+    """Add the metafeatures that the store lacks; return the number of changed datasets."""
+    began = time.monotonic()
+    count = 0
+    for done, source in enumerate(sources, 1):
+        if time.monotonic() - began > plan.seconds:
+            break
+        try:
+            with TableEvaluator(source, store, plugins, plan, provenance) as table:
+                count += table.is_described
+        except Exception as error:
+            warn(f"{source.label} is left out: {error}")
+        seconds = time.monotonic() - began
+        on_progress(Progress(done, len(sources), source.label, seconds, done))
+    return count
 
 
 def _groups(waves: int) -> list[range]:

@@ -19,6 +19,8 @@ class BuildPlan:
         Share of the rows that are in no fold; every model predicts them.
     only_first : bool
         Whether large datasets are evaluated on their first fold only.
+    metafeatures_only : bool
+        Whether to add metafeatures only, such as those of a new extractor, and fit nothing.
     rows : int
         Maximum number of rows; larger datasets are subsampled at random.
     soft_seconds, hard_seconds : float
@@ -45,6 +47,7 @@ class BuildPlan:
     folds: int = 3
     holdout: float = 0.0
     only_first: bool = False
+    metafeatures_only: bool = False
     rows: int = 4000
     soft_seconds: float = 8.0
     hard_seconds: float = 20.0

@@ -104,6 +104,8 @@ class TableEvaluator:
     ----------
     seconds : float
         Worker seconds of its evaluations, including those of earlier builds.
+    is_described : bool
+        Whether metafeatures of this dataset were added to the store.
     """
 
     def __init__(
@@ -137,7 +139,7 @@ class TableEvaluator:
             resolve_metric(name, self.kind, positive=code) for name in METRICS[self.kind]
         ]
         self._fingerprint = full.fingerprint
-        self._add_dataset(full)
+        self.is_described = self._describe(full)
         self._predictions = predictions
         self._predicted = self._predicted_dataset()
         if predictions is not None:
@@ -290,17 +292,20 @@ class TableEvaluator:
         key = (self._fingerprint, self.kind, self.protocol)
         return PredictedDataset(*key, source.label, source.group, y, parts)
 
-    def _add_dataset(self, full: Dataset) -> None:
-        """Store the dataset with its metafeatures, unless it is stored already."""
-        known = {fact.key: fact for fact in self._store.datasets(self.kind)}
-        stored = known.get((self._fingerprint, self.kind))
-        if stored is not None:
+    def _describe(self, full: Dataset) -> bool:
+        """Store the dataset with the metafeatures that the store lacks; return if it changed."""
+        stored = next(iter(self._store.datasets(self.kind, fingerprint=self._fingerprint)), None)
+        known = set() if stored is None else {f.key[:2] for f in stored.metafeatures}
+        extractors = self._plugins.registry.metafeatures()
+        missing = [e for e in extractors if (e.name, e.version) not in known]
+        missing = [e for e in missing if self.kind in e.tasks]
+        if stored is not None and not missing:
             if stored.rows_used < len(self.dataset.y):
                 self._store.add_dataset(replace(stored, rows_used=len(self.dataset.y)))
-            return
-        metafeatures = describe(full, self._plugins.registry.metafeatures(), seconds=60.0, seed=0)
+            return False
+        metafeatures = describe(full, missing, seconds=60.0, seed=0)
         task = full.task
-        self._store.add_dataset(
+        return self._store.add_dataset(
             DatasetFact(
                 fingerprint=self._fingerprint,
                 kind=self.kind,

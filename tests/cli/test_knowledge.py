@@ -339,6 +339,8 @@ def test_a_folder_is_measured(quick_cli: Cli, tmp_path: Path, tables: Path) -> N
     assert kept.stderr.splitlines()[-1].startswith("Done. 6 new evaluations")
     with PredictionFile(tmp_path / "p.db") as file:
         assert [len(file.predictions(dataset)) for dataset in file.datasets()] == [1, 1]
+    described = quick_cli(*build, "--metafeatures-only")
+    assert described.stderr.splitlines()[-1].startswith("Done. Metafeatures of 0 datasets added; ")
     spent = quick_cli(*build, *more[:4], "--configurations", "3", "--budget", "0.001s")
     assert spent.returncode == 0
     assert "Budget exhausted; the same command resumes the build. " in spent.stderr

@@ -24,10 +24,11 @@ from metaauto.collect import (
 from metaauto.collect.build import _groups
 from metaauto.collect.predictions import EXTRA_PART
 from metaauto.collect.table import METRICS
+from metaauto.components import MetafeatureExtractor
 from metaauto.configuration import Configuration
 from metaauto.knowledge import ConfigurationFact, KnowledgeStore, check, here
 from metaauto.metrics import resolve_metric
-from metaauto.plugins.manager import LoadedPlugins, PluginSettings, load_plugins
+from metaauto.plugins.manager import Bundle, LoadedPlugins, PluginSettings, load_plugins
 from metaauto.search import DaskExecutor
 
 pytestmark = pytest.mark.slow
@@ -103,6 +104,27 @@ def test_large_datasets_are_evaluated_on_one_fold_if_only_the_first_is_wanted(
         for fact in store.evaluations():
             assert size[fact.fingerprint] <= 100 or fact.fold == 0
         assert {fact.fold for fact in store.evaluations()} == {0, 1}
+
+
+def test_metafeatures_of_a_new_extractor_are_added_to_stored_datasets(tables, tmp_path):
+    path = tmp_path / "k.db"
+    build(tables, path)
+    before = keys(path)
+    with KnowledgeStore.open(path) as store:
+        described = {fact.key: fact.metafeatures for fact in store.datasets()}
+    size = MetafeatureExtractor("size", lambda table: {"log": math.log(table.n_rows)}, ("log",))
+    plugins = load_plugins(PluginSettings(only=()), [Bundle([size])])
+    plan = replace(PLAN, metafeatures_only=True)
+    for expected in (3, 0):
+        with KnowledgeStore.create(path, exist_ok=True) as store:
+            sources = folder_sources(tables)
+            assert build_knowledge(sources, store, plugins, plan, here("build")) == expected
+    assert keys(path) == before
+    with KnowledgeStore.open(path) as store:
+        for fact in store.datasets():
+            new = {f.key: f.value for f in fact.metafeatures}
+            assert new.pop(("size", 1, "log")) == pytest.approx(math.log(fact.n_rows))
+            assert new == {f.key: f.value for f in described[fact.key]}
 
 
 @pytest.mark.parametrize("waves", [0, 1, 2, 3, 7, 64])
