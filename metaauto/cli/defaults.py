@@ -32,8 +32,8 @@ _SOURCE = "metaauto.defaults"
 # known to run no code, resume no run and overwrite no file.
 _NAMES = """
     budget budget-per-dataset configurations cores cv dry-run exclude expected-seconds explainer
-    folder groups holdout include json knowledge label memory metric missing no-knowledge
-    positive proba published quiet remember role row rows run-dir seconds seconds-per-fit seed
+    first-folds folder groups holdout include json knowledge label memory metafeatures-only metric
+    missing no-knowledge positive proba published quiet remember role row rows run-dir seconds seconds-per-fit seed
     source store strategy suite target task tasks time timeout top trials waves weights
 """
 ALLOWED = frozenset(_NAMES.split())
@@ -49,6 +49,7 @@ REFUSED = {
     "out": _WRITES,
     "output": _WRITES,
     "plugins": "plugins run code",
+    "predictions": _WRITES,
     "resume": "the models of a run directory can run code",
 }
 
