@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Literal
 
 __all__ = [
     "ENDINGS",
+    "argument",
+    "caller",
     "clock_time",
     "counted",
     "format_score",
@@ -30,6 +36,71 @@ ENDINGS: Mapping[str, str] = {
     "stopped": "stopped",
 }
 """Display names of trial statuses."""
+
+
+Caller = Literal["python", "estimator", "shell"]
+_caller: ContextVar[Caller] = ContextVar("caller", default="python")
+_OF_ESTIMATORS = {
+    "cores": "n_jobs",
+    "seed": "random_state",
+    "target": "y",
+    "weights": "sample_weight",
+}
+_OF_PYTHON = {"proba": "predict_proba"}
+_OF_SHELL = {"roles": "role"}
+
+
+@contextmanager
+def caller(kind: Caller) -> Iterator[None]:
+    """Name options in messages as this kind of caller writes them; ``"python"`` by default.
+
+    Parameters
+    ----------
+    kind : {'python', 'estimator', 'shell'}
+        A call of a function, of a scikit-learn estimator, or of a command.
+    """
+    token = _caller.set(kind)
+    try:
+        yield
+    finally:
+        _caller.reset(token)
+
+
+def argument(name: str, value: Any = None) -> str:
+    """Return an option as the caller writes it: an argument in Python, an option in a shell.
+
+    Parameters
+    ----------
+    name : str
+        Name of the option in `FitOptions`.
+    value : object, optional
+        Its value; of ``roles`` a mapping with one item.
+
+    Examples
+    --------
+    >>> argument("metric", "f1"), argument("budget")
+    ("metric='f1'", 'budget')
+    >>> with caller("shell"):
+    ...     argument("roles", {"zip": "text"}), argument("no_knowledge")
+    ('--role zip=text', '--no-knowledge')
+    >>> with caller("estimator"):
+    ...     argument("cores")
+    'n_jobs'
+    """
+    kind = _caller.get()
+    if kind == "shell":
+        option = f"--{_OF_SHELL.get(name, name).replace('_', '-')}"
+        if value is None:
+            return option
+        if isinstance(value, Mapping):
+            value = "=".join(str(part) for part in next(iter(value.items())))
+        return f"{option} {shlex.quote(str(value))}"
+    if kind == "estimator" and name == "task":
+        return "AutoRegressor" if value == "regression" else "AutoClassifier"
+    names = _OF_PYTHON | (_OF_ESTIMATORS if kind == "estimator" else {})
+    name = names.get(name, name)
+    text = name if value is None else f"{name}={value!r}"
+    return f"metaauto.fit({text})" if kind == "estimator" and name == "resume" else text
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:

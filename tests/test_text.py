@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import inspect
+import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaauto.text import counted, printable, shortened
+import metaauto
+from metaauto.cli.fit import command as fit_command
+from metaauto.text import argument, caller, counted, printable, shortened
 
 
 @pytest.mark.parametrize(
@@ -54,3 +59,60 @@ def test_printable_keeps_other_characters():
     assert printable("Größe [m²] \\ 日本 🙂") == "Größe [m²] \\ 日本 🙂"
     assert printable("a\u202eb\u2066c") == r"a\u202eb\u2066c"
     assert printable("a\x1b]0;title\x07\x9b\x7f\nb") == r"a\x1b]0;title\x07\x9b\x7f\nb"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("python", ["task='regression'", "budget", "roles={'a b': 'text'}", "cores", "resume='r'"]),
+        (
+            "estimator",
+            [
+                "AutoRegressor",
+                "budget",
+                "roles={'a b': 'text'}",
+                "n_jobs",
+                "metaauto.fit(resume='r')",
+            ],
+        ),
+        ("shell", ["--task regression", "--budget", "--role 'a b=text'", "--cores", "--resume r"]),
+    ],
+)
+def test_arguments_are_named_as_the_caller_writes_them(kind, words) -> None:
+    with caller(kind):
+        found = [
+            argument("task", "regression"),
+            argument("budget"),
+            argument("roles", {"a b": "text"}),
+            argument("cores"),
+            argument("resume", "r"),
+        ]
+    assert found == words
+    assert argument("run_dir") == "run_dir"
+    with caller("shell"), pytest.raises(ZeroDivisionError), caller("estimator"):
+        raise ZeroDivisionError
+    assert argument("cores") == "cores"
+
+
+def test_every_named_argument_is_an_option_of_its_caller() -> None:
+    """A misspelt name would send the reader to an option that does not exist."""
+    names = set()
+    for file in Path(metaauto.__file__).parent.rglob("*.py"):
+        if file.parent.name != "cli":  # where click.argument declares arguments
+            names |= set(re.findall(r"\bargument\(\s*[\"'](\w+)", file.read_text("utf-8")))
+    # The first are of explain, in Python and in the shell; the last is in the docstring.
+    names -= {"label", "explainer", "no_knowledge"}
+    assert len(names) > 10
+    options = {option for param in fit_command.params for option in param.opts}
+    known = {
+        "python": set(inspect.signature(metaauto.fit).parameters) | {"predict_proba"},
+        "estimator": {
+            *inspect.signature(metaauto.AutoClassifier).parameters,
+            *inspect.signature(metaauto.AutoClassifier.fit).parameters,
+            *("AutoClassifier", "predict_proba", "metaauto.fit(resume)", "plugins"),
+        },
+        "shell": options | {"--proba"},
+    }
+    for kind, accepted in known.items():
+        with caller(kind):
+            assert {argument(name) for name in names} <= accepted

@@ -26,6 +26,7 @@ from metaauto.model import FinalModel
 from metaauto.model.fit_record import FitRecord, FitWarning, Interval, Score, ScoredRows
 from metaauto.plugins.registry import Registry
 from metaauto.search import Search, Status, Trial
+from metaauto.text import argument
 
 __all__ = [
     "failure_causes",
@@ -136,7 +137,7 @@ def _warnings(
 ) -> tuple[FitWarning, ...]:
     problem = no_model_problem(trials)
     if problem is not None:
-        advice = "Raise --budget, or fix the cause of the failures."
+        advice = f"Raise {argument('budget')}, or fix the cause of the failures."
         return (FitWarning("no-model", problem, advice),)
     dataset = state.dataset
     return tuple(fit_warnings(dataset.task, record, dataset.findings, state.metric.optimum))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from metaauto.data import Finding
 from metaauto.model.fit_record import FitRecord, FitWarning
 from metaauto.task import Role, Task
-from metaauto.text import clock_time, format_score
+from metaauto.text import argument, clock_time, format_score
 
 __all__ = ["fit_warnings", "next_steps"]
 
@@ -60,7 +60,7 @@ def fit_warnings(
 def _leaks(findings: Iterable[Finding]) -> Iterator[FitWarning]:
     for finding in findings:
         if finding.code == "leak":
-            advice = f"Exclude the column with --role {_word(finding.column)}=identifier."
+            advice = f"Exclude the column with {argument('roles', {finding.column: 'identifier'})}."
             # The advice of the finding is replaced by one that names the option.
             message = re.split(" (?:Leave it|Drop the column)", finding.message)[0]
             yield FitWarning("leak", message, advice)
@@ -149,7 +149,8 @@ def _folds_differ(record: FitRecord) -> Iterator[FitWarning]:
             "folds-differ",
             f"Fold scores differ more than expected by chance: {format_score(min(scores))} to "
             f"{format_score(max(scores))}.",
-            "Check for groups of related rows (--groups) and for changes over time (--time).",
+            f"Check for groups of related rows ({argument('groups')}) and for changes over time "
+            f"({argument('time')}).",
         )
 
 
@@ -168,8 +169,8 @@ def _rarely_right(record: FitRecord) -> Iterator[FitWarning]:
         yield FitWarning(
             "rarely-right",
             f"Low recall: {listed}{more}.",
-            "If these classes matter, fit with --metric balanced_accuracy, or use probabilities "
-            "(--proba).",
+            f"If these classes matter, fit with {argument('metric', 'balanced_accuracy')}, or use "
+            f"probabilities ({argument('proba')}).",
         )
 
 
@@ -186,7 +187,7 @@ def _dates(task: Task) -> Iterator[FitWarning]:
         yield FitWarning(
             "dates",
             f"Column {dates[0]!r} holds dates, but the folds mix rows of all times.",
-            f"To predict later rows, fit with --time {_word(dates[0])}.",
+            f"To predict later rows, fit with {argument('time', dates[0])}.",
         )
 
 
@@ -204,7 +205,7 @@ def _identifiers(task: Task) -> Iterator[FitWarning]:
             "identifier",
             f"Excluded as identifier{'' if one else 's'}: {listed}{more}.",
             f"If {'the column is' if one else 'a column is'} informative, set its role: "
-            f"--role {_word(names[0])}=categorical.",
+            f"{argument('roles', {names[0]: 'categorical'})}.",
         )
 
 
@@ -215,11 +216,12 @@ def _failures(record: FitRecord) -> Iterator[FitWarning]:
         return
     cause = max(failures, key=lambda cause: failures[cause])
     model, _, rest = cause.partition(" ")
-    advice = f"Exclude the model with --exclude {model}."
+    excluded = argument("exclude", model)
+    advice = f"Exclude the model with {excluded}."
     if rest.startswith("memory"):
-        advice = "Raise --memory, or use fewer --cores."
+        advice = f"Raise {argument('memory')}, or lower {argument('cores')}."
     elif rest.startswith("timeout"):
-        advice = f"Raise --budget, or exclude the model with --exclude {model}."
+        advice = f"Raise {argument('budget')}, or exclude the model with {excluded}."
     yield FitWarning("failures", f"{failed} of {trials} trials failed, most often {cause}", advice)
 
 
@@ -238,7 +240,7 @@ def next_steps(record: FitRecord) -> tuple[str, ...]:
         if newest > _LATE * seconds:
             steps.append(
                 f"The last member joined the ensemble at {when}: more time is likely to help. Try "
-                f"--budget {_budget(4 * record.budget)}."
+                f"{argument('budget', _budget(4 * record.budget))}."
             )
         elif (record.later_trials or 0) >= _MIN_LATER:
             steps.append(
@@ -248,7 +250,8 @@ def next_steps(record: FitRecord) -> tuple[str, ...]:
     if record.holdout_score is None:
         steps.append(
             "The ensemble was selected on the rows that score it, so the score is slightly "
-            "optimistic. Use --holdout 0.2 for an unbiased score, or evaluate on other rows."
+            f"optimistic. Use {argument('holdout', 0.2)} for an unbiased score, or evaluate on "
+            "other rows."
         )
     return tuple(steps)
 
@@ -258,10 +261,3 @@ def _budget(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{round(seconds / size)}{unit}"
     return f"{round(seconds)}s"
-
-
-def _word(name: str | None) -> str:
-    """Quote a name for the shell."""
-    import shlex
-
-    return shlex.quote(name or "")

@@ -19,7 +19,7 @@ import click
 
 from metaauto.cli.exit_status import ExitStatus
 from metaauto.errors import MetaautoError
-from metaauto.text import printable
+from metaauto.text import caller, printable
 
 __all__ = [
     "OutputClosed",
@@ -75,7 +75,8 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
 
 def _status(command: click.Command, arguments: list[str], with_traceback: bool) -> int:
     try:
-        result = command.main(arguments, prog_name="metaauto", standalone_mode=False)
+        with caller("shell"):
+            result = command.main(arguments, prog_name="metaauto", standalone_mode=False)
     except click.exceptions.Exit as ending:
         return ending.exit_code
     except click.UsageError as error:

@@ -15,6 +15,7 @@ from metaauto.data.findings import Finding
 from metaauto.data.roles import SET_BY_USER, kept_role
 from metaauto.errors import ColumnError, DataError, TargetError
 from metaauto.task import Column, Role
+from metaauto.text import argument
 
 __all__ = ["check_names", "check_table", "column_findings", "find_leaks"]
 
@@ -108,7 +109,8 @@ def column_findings(columns: Iterable[Column]) -> list[Finding]:
         hint = ""
         if inferred and role is Role.IDENTIFIER:
             first = inferred[0]
-            hint = f" To keep a column, set its role: --role {first.name}={kept_role(first)}."
+            kept = argument("roles", {first.name: str(kept_role(first))})
+            hint = f" To keep a column, set its role: {kept}."
         if names:
             listed = ", ".join(repr(name) for name in names[:8])
             more = f" and {len(names) - 8} more" if len(names) > 8 else ""
@@ -124,7 +126,8 @@ def column_findings(columns: Iterable[Column]) -> list[Finding]:
         reasons = "; ".join(f"{c.name!r}: {c.reason}" for c in columns[:5])
         raise ColumnError(
             f"The table has no usable feature column ({reasons}).",
-            hint="Add features, or set the role of a column, such as roles={'zip': 'categorical'}.",
+            hint="Add features, or set the role of a column, such as "
+            f"{argument('roles', {'zip': 'categorical'})}.",
         )
     for column in columns:
         if column.role.is_used and column.missing >= MOSTLY_MISSING:

@@ -7,6 +7,7 @@ from typing import Any
 
 from metaauto.data.parsing import as_text
 from metaauto.errors import Refused, UnknownName
+from metaauto.text import argument
 
 __all__ = ["POSITIVE_SIGNS", "POSITIVE_WORDS", "positive_class"]
 
@@ -53,7 +54,7 @@ def positive_class(
             return None
         task = "a regression" if classes is None else f"a task with {len(classes)} classes"
         raise Refused(
-            f"Invalid positive={as_text(requested)!r}: {task} has no positive class.",
+            f"Invalid {argument('positive', as_text(requested))}: {task} has no positive class.",
             hint="Remove it, or choose a target with two classes.",
         )
     if requested is not None:

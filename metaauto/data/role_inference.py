@@ -26,7 +26,7 @@ from metaauto.data.parsing import (
     numbers_of,
 )
 from metaauto.task import Role
-from metaauto.text import counted, listed_counts
+from metaauto.text import argument, counted, listed_counts
 
 __all__ = [
     "ColumnProfile",
@@ -255,7 +255,8 @@ def _text_profile(name: str, levels: Levels, storage: str) -> ColumnProfile:
     if numbers is not None and numbers.is_sufficient and are_rounded(texts):
         message = (
             f"Column {name!r} has long integers such as {texts[0]!r:.40} that would be equal as "
-            f"numbers; it is read as text. Under --role {name}=numeric they are rounded."
+            "numbers; it is read as text. Under "
+            f"{argument('roles', {name: 'numeric'})} they are rounded."
         )
         return replace(
             _words_profile(name, levels, missing), findings=(("long-integers", message),)
@@ -280,7 +281,7 @@ def missing_words(name: str, levels: Levels, kind: str) -> tuple[tuple[str, str]
         return ()
     message = (
         f"{kind} {name!r} has words that may denote missing values: {listed_counts(found)}. They "
-        f"are kept as text; --missing {next(iter(found))!r} makes these cells missing."
+        f"are kept as text; {argument('missing', next(iter(found)))} makes these cells missing."
     )
     return (("missing-words", message),)
 
@@ -298,7 +299,8 @@ def _mostly(
     role = Role.NUMERIC if kind == "numbers" else Role.DATETIME
     message = (
         f"Column {name!r} has {kind} and text such as {next(iter(found.exceptions))!r:.40}; it is "
-        f"read as text. Under --role {name}={role} other cells than {kind} are missing."
+        f"read as text. Under {argument('roles', {name: str(role)})} other cells than {kind} are "
+        "missing."
     )
     return replace(profile, findings=((code, message),), reason=f"{profile.reason}, {reason}")
 
@@ -312,7 +314,8 @@ def _exceptions(name: str, found: TextFormat, kind: str) -> tuple[tuple[str, str
     message = (
         f"{counted(count, 'cell')} of column {name!r} ({max(1 - found.share, 0.0001):.2%}) "
         f"{problem} treated as missing: "
-        f"{listed_counts(found.exceptions)}. --role {name}=categorical keeps all cells as text."
+        f"{listed_counts(found.exceptions)}. {argument('roles', {name: 'categorical'})} keeps all "
+        "cells as text."
     )
     return ((f"not-{kind}", message),)
 

@@ -22,7 +22,7 @@ from metaauto.data.splitters import (
     time_blocks,
 )
 from metaauto.errors import SplitError
-from metaauto.text import counted
+from metaauto.text import argument, counted
 
 __all__ = ["Splits", "plan_splits"]
 
@@ -156,8 +156,9 @@ def check_split_options(cv: Any, holdout: float = 0.0) -> None:
     if isinstance(cv, (int, np.integer)) and is_number:
         if cv < 2:
             raise SplitError(
-                f"Invalid cv={cv}: expected at least 2 folds.",
-                hint="Use cv=2 or more, or a fraction such as 0.2 for one validation part.",
+                f"Invalid {argument('cv', cv)}: expected at least 2 folds.",
+                hint=f"Use {argument('cv', 2)} or more, or a fraction such as 0.2 for one "
+                "validation part.",
             )
     elif is_number:
         _check_share(float(cv), "cv")
@@ -170,9 +171,9 @@ def check_split_options(cv: Any, holdout: float = 0.0) -> None:
 
 def _invalid_cv(cv: Any) -> SplitError:
     return SplitError(
-        f"Invalid cv={cv!r}: expected 'auto', 'holdout', an integer >= 2, a fraction between 0 and "
-        "1, a scikit-learn splitter or (training, validation) pairs.",
-        hint="Use cv='auto' to choose the folds by table size.",
+        f"Invalid {argument('cv', cv)}: expected 'auto', 'holdout', an integer >= 2, a fraction "
+        "between 0 and 1, a scikit-learn splitter or (training, validation) pairs.",
+        hint=f"Use {argument('cv', 'auto')} to choose the folds by table size.",
     )
 
 
@@ -191,8 +192,8 @@ def _finished(folds: list[Fold], held_out: np.ndarray | None, description: str) 
 def _check_share(value: float, option: str) -> None:
     if not 0.0 < value < 1.0:
         raise SplitError(
-            f"Invalid {option}={value!r}: expected a fraction between 0 and 1.",
-            hint=f"Set {option} to the share of rows, such as 0.2.",
+            f"Invalid {argument(option, value)}: expected a fraction between 0 and 1.",
+            hint=f"Set {argument(option)} to the share of rows, such as 0.2.",
         )
 
 
@@ -352,7 +353,7 @@ def _expanding(dataset: Dataset, rows: np.ndarray, shares: list[float]) -> list[
             "No time split keeps every class in the training part."
             if dataset.task.is_classification
             else "The time has one distinct value, so no row is later than another.",
-            hint="Omit time to use folds that ignore it.",
+            hint=f"Omit {argument('time')} to use folds that ignore it.",
         )
     return folds
 

@@ -22,7 +22,7 @@ from metaauto.data.parsing import (
 from metaauto.data.role_inference import MOSTLY, missing_words
 from metaauto.errors import TargetError, UnknownName
 from metaauto.task import TASK_KINDS
-from metaauto.text import counted, listed_counts
+from metaauto.text import argument, counted, listed_counts
 
 __all__ = ["FEW_NUMBERS", "Target", "read_target", "without_missing_words"]
 
@@ -105,9 +105,9 @@ def read_target(values: pd.Series, task: str = "auto") -> Target:
     target = _classes(name, levels, findings) if classify else _numbers(name, levels, findings)
     if task in TASK_KINDS and target.kind != task and not (task == "multiclass" and classify):
         raise TargetError(
-            f"Invalid task={task!r}: the target {name!r} has {len(target.classes or ()):,} "
-            "classes.",
-            hint="Use task='classification' (--task classification).",
+            f"Invalid {argument('task', task)}: the target {name!r} has "
+            f"{len(target.classes or ()):,} classes.",
+            hint=f"Use {argument('task', 'classification')}.",
         )
     return target
 
@@ -126,11 +126,11 @@ def _is_class(name: str, storage: str, levels: Levels, findings: list[Finding]) 
         if n_distinct == 2 or _look_like_codes(sizes, counts):
             return True, (
                 f"has {n_distinct} recurring integer values and is treated as classes; "
-                "set task='regression' (--task regression) if they are quantities."
+                f"use {argument('task', 'regression')} if they are quantities."
             )
         return False, (
             f"has {n_distinct:,} distinct integer values and is treated as numeric; "
-            "set task='classification' (--task classification) if they are classes."
+            f"use {argument('task', 'classification')} if they are classes."
         )
     if storage in ("text", "mixed"):
         return _is_text_class(name, merged, findings)
@@ -153,13 +153,13 @@ def _is_text_class(name: str, levels: Levels, findings: list[Finding]) -> tuple[
         raise TargetError(
             f"The target {name!r} looks like numbers, but {cells} "
             f"{'is' if cells[:2] == '1 ' else 'are'} not: {listed_counts(found.exceptions)}.",
-            hint="Clear or correct these cells, or set task='classification' "
-            "(--task classification) if the values are classes.",
+            hint="Clear or correct these cells, or use "
+            f"{argument('task', 'classification')} if the values are classes.",
         )
     if found.is_sufficient:
         return False, (
             f"contains numbers written as text ({levels.values[0]!r}) and is treated as numeric; "
-            "set task='classification' (--task classification) if they are classes."
+            f"use {argument('task', 'classification')} if they are classes."
         )
     if found.share >= MOSTLY and n_numbers > FEW_NUMBERS:
         message = (
@@ -239,8 +239,8 @@ def _classes(name: str, levels: Levels, findings: list[Finding]) -> Target:
     if counts.max() < 2:
         raise TargetError(
             f"Every row of the target {name!r} has its own class ({len(classes):,} classes).",
-            hint="Choose another target if this is an identifier, or set task='regression' "
-            "(--task regression) if it is a quantity.",
+            hint="Choose another target if this is an identifier, or use "
+            f"{argument('task', 'regression')} if it is a quantity.",
         )
     findings += _class_findings(name, classes, counts)
     if any(isinstance(value, str) for value in classes):
@@ -298,7 +298,7 @@ def _numbers(name: str, levels: Levels, findings: list[Finding]) -> Target:
         raise TargetError(
             f"The target {name!r} contains {levels.values[levels.codes[unread[0]]]!r:.60}, which "
             "is not a number.",
-            hint="Clear such cells, or set task='classification' (--task classification).",
+            hint=f"Clear such cells, or use {argument('task', 'classification')}.",
         )
     infinite = int(np.isinf(y).sum())
     if infinite:

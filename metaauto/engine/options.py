@@ -15,6 +15,7 @@ from metaauto.errors import RunError, SettingError
 from metaauto.plugins.hookspecs import hooks_of
 from metaauto.plugins.manager import Bundle, PluginSettings
 from metaauto.plugins.registry import COMPONENT_TYPES
+from metaauto.text import argument
 
 __all__ = ["FitOptions", "with_named_options"]
 
@@ -117,7 +118,7 @@ class FitOptions:
             object.__setattr__(self, "knowledge", str(self.knowledge))
         if self.memory is not None and not _is_positive(self.memory):
             raise SettingError(
-                f"memory must be a positive number of GiB (got {self.memory!r}).",
+                f"{argument('memory')} must be a positive number of GiB (got {self.memory!r}).",
                 hint="Give GiB for all workers together, such as 8.",
             )
         for name in ("include", "exclude", "missing"):
@@ -248,7 +249,7 @@ def _integer(name: str, value: Any, minimum: int) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
         raise SettingError(
-            f"{name} must be an integer >= {minimum} (got {value!r}).",
+            f"{argument(name)} must be an integer >= {minimum} (got {value!r}).",
             hint=f"Give {minimum} or more.",
         )
     return int(value)

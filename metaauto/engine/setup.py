@@ -35,7 +35,7 @@ from metaauto.progress.reporter import EventReporter
 from metaauto.run import Recorder, RunDirectory, check_same, settings_of
 from metaauto.search import read_folds
 from metaauto.space import SearchSpace
-from metaauto.text import counted
+from metaauto.text import argument, counted
 from metaauto.warmstart import RuntimeModel
 from metaauto.warmstart.select import check_warm_start, knowledge_for_task, select_strategy
 
@@ -320,7 +320,7 @@ def prepare_task(
 ) -> tuple[Dataset, Metric]:
     """Return the dataset with its task, and the metric."""
     if target is None:
-        raise TargetError("There is no target column.", hint="Name it with --target.")
+        raise TargetError("There is no target column.", hint=f"Name it with {argument('target')}.")
     dataset = prepare(
         frame,
         target,

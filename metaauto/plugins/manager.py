@@ -20,6 +20,7 @@ import pluggy
 from metaauto.errors import ComponentError, PluginLoadError, Refused
 from metaauto.plugins import hookspecs
 from metaauto.plugins.registry import OWN_SOURCE, Plugin, Register, Registered, Registry
+from metaauto.text import argument
 
 __all__ = [
     "SESSION",
@@ -283,7 +284,7 @@ def _plugin_files(folders: Iterable[str]) -> dict[str, Path]:
         if not path.is_dir():
             raise PluginLoadError(
                 f"The plugin folder {str(path)!r} does not exist.",
-                hint="Set --plugins or METAAUTO_PLUGINS_DIR to an existing folder.",
+                hint=f"Set {argument('plugins')} or METAAUTO_PLUGINS_DIR to an existing folder.",
             )
         for file in sorted(f for f in path.glob("*.py") if not f.name.startswith("_")):
             stem = re.sub(r"\W", "_", file.stem)

@@ -14,6 +14,7 @@ from metaauto.components.hyperparameters import Range
 from metaauto.components.strategy import Strategy
 from metaauto.errors import ComponentError, NameClash, UnknownName
 from metaauto.metrics import Metric
+from metaauto.text import argument
 
 __all__ = [
     "COMMAND_GROUPS",
@@ -311,7 +312,7 @@ class Registry:
         if found is None and (kind, name) in self._excluded:
             raise UnknownName(
                 f"The {kind} {name!r} of the plugin {self._excluded[kind, name]!r} is excluded.",
-                hint="Remove it from `exclude` (--exclude).",
+                hint=f"Remove it from {argument('exclude')}.",
                 name=name,
             )
         if found is None:
@@ -420,6 +421,6 @@ class Registry:
                     continue
                 hint = f"Expected a {what}."
                 if kind == "preprocessor":
-                    hint += f" To exclude it: exclude={full!r} (--exclude {full})."
+                    hint += f" To exclude it: {argument('exclude', full)}."
                 return UnknownName(f"{name!r} is a {label}.", hint=hint, name=name)
         return UnknownName.among(what, name, known)

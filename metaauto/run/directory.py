@@ -19,6 +19,7 @@ from typing import Any
 
 from metaauto.errors import RunError
 from metaauto.files import LOCK, PREFIX, lock_folder, remove_abandoned, unlock_folder
+from metaauto.text import argument
 
 __all__ = ["MARKER", "UNREADABLE", "RunDirectory", "StoredRun", "recorded_seconds"]
 
@@ -127,7 +128,8 @@ class RunDirectory:
         except (OSError, *UNREADABLE) as error:
             raise RunError(
                 f"{str(path)!r} is not a run directory of metaauto.",
-                hint=f"Give the directory that was passed as --run-dir; it contains {MARKER}.",
+                hint=f"Give the directory that was passed as {argument('run_dir')}; it has "
+                f"{MARKER}.",
             ) from error
         if version > FORMAT:
             raise RunError(
@@ -293,9 +295,10 @@ def _claim(folder: Path) -> None:
         ) from error
     if occupied:
         is_run = (folder / MARKER).exists()
+        resume = argument("resume", str(folder))
         raise RunError(
             f"The directory {str(folder)!r} is not empty.",
-            hint="Use --resume to resume its run, or choose another directory."
+            hint=f"Resume its run by {resume}, or choose another directory."
             if is_run
             else "Choose a new or empty directory.",
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from metaauto.data import Dataset
 from metaauto.errors import RunError
+from metaauto.text import argument
 
 __all__ = ["check_same", "settings_of"]
 
@@ -58,5 +59,5 @@ def check_same(settings: Mapping[str, Any], dataset: Dataset) -> None:
     if used != scored:
         raise RunError(
             f"The positive class differs: the interrupted run scored {used!r} (got {scored!r}).",
-            hint="Use the same --positive, or start a new run.",
+            hint=f"Use the same {argument('positive')}, or start a new run.",
         )

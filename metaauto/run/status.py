@@ -12,6 +12,7 @@ from typing import Any
 
 from metaauto.errors import RunError
 from metaauto.run.directory import MARKER, UNREADABLE, recorded_seconds
+from metaauto.text import argument
 
 __all__ = ["RunRecord", "read_run"]
 
@@ -29,8 +30,8 @@ class RunRecord:
     seconds : float
         Elapsed seconds at the last update.
     trials : list of dict
-        Trials as recorded by `RunDirectory.record_trial`, with the ``seconds`` of their folds and
-        the largest ``memory``.
+        Trials as recorded by `RunDirectory.record_trial`, with the ``seconds``, ``fit_seconds`` and
+        ``predict_seconds`` of their folds and the largest ``memory``.
     result : mapping
         Scores and ensemble; empty until the run is finished.
     """
@@ -62,7 +63,7 @@ def read_run(path: str | Path) -> RunRecord:
     except (OSError, *UNREADABLE) as error:
         raise RunError(
             f"{str(path)!r} is not a run directory of metaauto.",
-            hint=f"Give the directory that was passed as --run-dir; it contains {MARKER}.",
+            hint=f"Give the directory that was passed as {argument('run_dir')}; it has {MARKER}.",
         ) from error
     try:
         with closing(sqlite3.connect(f"{(folder / 'run.db').as_uri()}?mode=ro", uri=True)) as db:
@@ -70,6 +71,7 @@ def read_run(path: str | Path) -> RunRecord:
             state = {row["key"]: row["value"] for row in db.execute("SELECT * FROM state")}
             rows = db.execute(
                 "SELECT trials.*, TOTAL(outcomes.seconds) AS seconds, "
+                "TOTAL(fit_seconds) AS fit_seconds, TOTAL(predict_seconds) AS predict_seconds, "
                 "COALESCE(MAX(outcomes.memory), 0.0) AS memory FROM trials "
                 "LEFT JOIN outcomes ON trial = number GROUP BY number ORDER BY number"
             ).fetchall()

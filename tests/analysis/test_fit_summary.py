@@ -97,4 +97,4 @@ def test_a_time_budget_leaves_time_for_an_interval():
     record = fitted(frame(), budget=90.0).record
     assert record.interval is not None
     assert 0 < record.newest_member <= record.search_seconds <= 90.0
-    assert any("--holdout" in step for step in record.next_steps)
+    assert any("holdout=" in step for step in record.next_steps)

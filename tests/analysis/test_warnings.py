@@ -62,11 +62,11 @@ def test_unknown_values_are_no_concern() -> None:
 def test_a_leak_comes_first_and_says_how_to_leave_it_out() -> None:
     leak = Finding("leak", "Column 'a b' gives it away: why. Leave it out unless known.", "a b")
     assert told({}, findings=[leak]) == (
-        "Column 'a b' gives it away: why. Exclude the column with --role 'a b'=identifier."
+        "Column 'a b' gives it away: why. Exclude the column with roles={'a b': 'identifier'}."
     )
     leakage = Finding("leak", "Column 'a' determines it: why. Drop the column unless known.", "a")
     assert told({}, findings=[leakage]) == (
-        "Column 'a' determines it: why. Exclude the column with --role a=identifier."
+        "Column 'a' determines it: why. Exclude the column with roles={'a': 'identifier'}."
     )
     facts = {"score": 1.0, "failures": {"svm failed: x": 9}}
     assert codes(facts, findings=[leak]) == ["leak", "failures"]
@@ -124,13 +124,13 @@ def test_a_class_that_is_rarely_right_is_named() -> None:
 
 def test_dates_without_a_time_are_told() -> None:
     day = column("day", Role.DATETIME)
-    assert "--time day" in told({}, task(day))
+    assert "time='day'" in told({}, task(day))
     assert codes({}, task(day, time="day")) == []
 
 
 def test_identifiers_can_be_taken_back() -> None:
     one = column("row id", Role.IDENTIFIER)
-    assert "--role 'row id'=categorical" in told({}, task(one))
+    assert "roles={'row id': 'categorical'}" in told({}, task(one))
     both = told({}, task(one, column("b", Role.IDENTIFIER)))
     assert both.startswith("Excluded as identifiers: 'row id', 'b'.")
 
@@ -144,9 +144,9 @@ def test_identifiers_that_were_asked_for_are_no_concern() -> None:
 @pytest.mark.parametrize(
     ("cause", "advice"),
     [
-        ("svm memory: needs 3 GB", "--memory"),
-        ("svm timeout: too long", "--budget"),
-        ("svm failed: ValueError", "--exclude svm"),
+        ("svm memory: needs 3 GB", "memory"),
+        ("svm timeout: too long", "budget"),
+        ("svm failed: ValueError", "exclude='svm'"),
     ],
 )
 def test_many_failures_are_told_with_what_helps(cause: str, advice: str) -> None:
@@ -163,7 +163,7 @@ def test_a_rare_class_is_told() -> None:
 def test_more_time_is_advised_only_while_it_helps() -> None:
     facts = {"search_seconds": 60.0, "budget": 60.0, "holdout_score": 0.8}
     (step,) = next_steps(FitRecord.from_json({**facts, "newest_member": 58.0}))
-    assert "--budget 4m" in step
+    assert "budget='4m'" in step
     (step,) = next_steps(FitRecord.from_json({**facts, "newest_member": 10.0, "later_trials": 12}))
     assert "None of the last 12 trials joined the ensemble" in step
     assert "more time is unlikely to help" in step
@@ -174,5 +174,5 @@ def test_more_time_is_advised_only_while_it_helps() -> None:
 
 
 def test_a_holdout_is_advised_where_there_is_none() -> None:
-    assert "--holdout 0.2" in next_steps(FitRecord.from_json({}))[-1]
+    assert "holdout=0.2" in next_steps(FitRecord.from_json({}))[-1]
     assert next_steps(FitRecord.from_json({"holdout_score": 0.8})) == ()

@@ -156,7 +156,7 @@ def test_distinct_long_integers_are_identifiers(tmp_path):
     for table in (frame, reread(frame, tmp_path)):
         dataset = prepare(table, "y")
         assert dataset.schema.columns[0].role is Role.IDENTIFIER
-        assert "--role x=categorical" in dataset.findings[-1].message
+        assert "roles={'x': 'categorical'}" in dataset.findings[-1].message
 
 
 @pytest.mark.parametrize("seen", [[1, 2, 3], ["1", "2", "3"], ["1.0", "2.0", "3.0"]])

@@ -56,7 +56,7 @@ def test_left_out_and_nearly_empty_columns_are_said():
     found = {f.code: f for f in prepare(frame, "y").findings}
     assert found["dropped-constant"].column == "void"
     assert found["dropped-identifier"].column == "id"
-    assert "--role id=numeric" in found["dropped-identifier"].message
+    assert "roles={'id': 'numeric'}" in found["dropped-identifier"].message
     assert found["mostly-missing"].column == "rare"
 
 

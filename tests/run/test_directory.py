@@ -69,7 +69,7 @@ class TestCreate:
         RunDirectory.create(folder, {}).close()
         with pytest.raises(RunError, match="not empty") as caught:
             RunDirectory.create(folder, {})
-        assert "--resume" in caught.value.hint
+        assert "resume=" in caught.value.hint
 
     def test_a_file_is_no_directory(self, folder):
         folder.write_text("a file")
@@ -113,7 +113,7 @@ class TestOpen:
         before = sorted(p.name for p in folder.iterdir())
         with pytest.raises(RunError, match="not a run directory") as caught:
             RunDirectory.open(folder)
-        assert "--run-dir" in caught.value.hint
+        assert "run_dir" in caught.value.hint
         assert sorted(p.name for p in folder.iterdir()) == before
 
     def test_a_directory_that_is_not_there_is_refused_and_not_made(self, folder):

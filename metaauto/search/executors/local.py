@@ -18,6 +18,7 @@ from metaauto.search.executors.messages import DEFAULT_LIMIT, MessageReader, Wro
 from metaauto.search.executors.process import Child, ConnectionListener, kill_tree
 from metaauto.search.executors.worker import Ready, Setup, SetupFailure
 from metaauto.search.trial import Result, Status, WorkerJob
+from metaauto.text import argument
 
 __all__ = ["LocalExecutor"]
 
@@ -364,7 +365,7 @@ class LocalExecutor:
             elif check_memory and (used := _resident(worker.pid) - worker.memory) > self.memory:
                 cause = (
                     f"It used {used:.0f} MiB; the limit is {self.memory:.0f} MiB per worker "
-                    f"(raise --memory or lower --cores)."
+                    f"(raise {argument('memory')} or lower {argument('cores')})."
                 )
                 outcomes.append(self._failed_outcome(worker, Status.MEMORY, cause))
                 self._replace(worker)
