@@ -20,8 +20,17 @@ from metaauto.metrics.computable import near_zero_note, undefined_reason
 from metaauto.model import FinalModel
 from metaauto.plugins.registry import Registry
 from metaauto.task import Task
+from metaauto.text import argument
 
-__all__ = ["Evaluation", "evaluate", "known_targets", "metrics_for", "usual_metrics"]
+__all__ = [
+    "Evaluation",
+    "evaluate",
+    "known_targets",
+    "log_notes",
+    "metrics_for",
+    "score_and_note",
+    "usual_metrics",
+]
 
 logger = logging.getLogger("metaauto")
 
@@ -113,7 +122,7 @@ def evaluate(
     prediction = model.predict_raw(frame.loc[present])
     scores, notes = {}, {}
     for metric in chosen:
-        scores[metric.name], note = _score(metric, y, prediction, model)
+        scores[metric.name], note = score_and_note(metric, y, prediction, model)
         if note:
             notes[metric.name] = note
     return Evaluation(
@@ -129,6 +138,12 @@ def evaluate(
         },
         notes=notes,
     )
+
+
+def log_notes(found: Evaluation) -> None:
+    """Log a warning for each score that is missing or says little."""
+    for name, note in found.notes.items():
+        logger.warning("%s: %s.", name, note)
 
 
 def known_targets(
@@ -157,7 +172,7 @@ def known_targets(
             f"Target column not found: {name!r}."
             if name not in names
             else f"Several columns are named {name!r}.",
-            hint="Name the target column with --target.",
+            hint=f"Name the target column with {argument('target')}.",
         )
     kind = "regression" if task.classes is None else "classification"
     labels = without_missing_words(arrow_cells(frame.iloc[:, names.index(name)]), kind)
@@ -165,7 +180,7 @@ def known_targets(
     if not present.any():
         raise TargetError(
             f"The target {name!r} is missing in every row.",
-            hint="Name another column with --target.",
+            hint=f"Name another column with {argument('target')}.",
         )
     return present, target_codes(labels[present], task)
 
@@ -193,7 +208,7 @@ def metrics_for(
     return list(chosen.values())
 
 
-def _score(
+def score_and_note(
     metric: Metric, y: np.ndarray, prediction: np.ndarray, model: FinalModel
 ) -> tuple[float, str]:
     """Return the score, and why it is missing or says little."""
@@ -236,7 +251,8 @@ def target_codes(labels: pd.Series, task: Task) -> np.ndarray:
             example = levels.values[int(wrong.argmax())] if any(wrong) else labels.iloc[lost[0]]
             raise TargetError(
                 f"The target {name!r} holds {example!r:.60}: expected a finite number.",
-                hint="Clear the target of such rows, or name another column with --target.",
+                hint="Clear the target of such rows, or name another column with "
+                f"{argument('target')}.",
             )
         return values
     exact = {as_text(label): code for code, label in enumerate(task.classes)}

@@ -13,9 +13,9 @@ from metaauto.components import Deadline
 from metaauto.metrics import Metric
 from metaauto.model import FinalModel
 
-__all__ = ["ColumnImportance", "Importance", "column_importance"]
+__all__ = ["IMPORTANCE_ROWS", "ColumnImportance", "Importance", "column_importance"]
 
-_ROWS = 2_000
+IMPORTANCE_ROWS = 2_000
 _REPEATS = 5
 _DRAWS = 25
 _MAX_COLUMNS = 40
@@ -78,6 +78,16 @@ class Importance:
         """Return the importances as JSON-ready values."""
         return {**vars(self), "columns": [dict(vars(column)) for column in self.columns]}
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return the importances by column, the most important first; see `FinalModel`."""
+        records = [dict(vars(column)) for column in self.columns]
+        unknown = [{"column": name} for name in (*self.screened, *self.missed)]
+        names = ["column", "importance", "low", "high"]
+        frame = pd.DataFrame([*records, *unknown], columns=names).set_index("column")
+        about = {"metric": self.measure, "positive": self.positive}
+        frame.attrs.update(about, rows=self.rows, repeats=self.repeats)
+        return frame.astype(float)
+
 
 def column_importance(
     model: FinalModel,
@@ -121,8 +131,8 @@ def column_importance(
     Breiman, "Random forests", Machine Learning 2001, section 10.
     """
     random = np.random.default_rng(seed)
-    if len(typed) > _ROWS:
-        chosen = np.sort(random.choice(len(typed), _ROWS, replace=False))
+    if len(typed) > IMPORTANCE_ROWS:
+        chosen = np.sort(random.choice(len(typed), IMPORTANCE_ROWS, replace=False))
         typed = typed.iloc[chosen].reset_index(drop=True)
         y = None if y is None else y[chosen]
     names = [str(name) for name in typed.columns]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from metaauto.ensemble import Selection
+from metaauto.errors import SettingError
 from metaauto.metrics import METRICS, Metric
 from metaauto.run import RunRecord
 from metaauto.search.trial import Status, Trial
 
-__all__ = ["LEADERBOARD_COLUMNS", "build_leaderboard", "run_leaderboard"]
+__all__ = ["LEADERBOARD_COLUMNS", "build_leaderboard", "leaderboard_frame", "run_leaderboard"]
 
 LEADERBOARD_COLUMNS: Mapping[str, str] = {
     "rank": "Rank by score; none for trials without a score over all rows.",
@@ -21,10 +24,14 @@ LEADERBOARD_COLUMNS: Mapping[str, str] = {
     "stopped (the budget ended first).",
     "source": "Source of the configuration: baseline, portfolio, knowledge, smac or random.",
     "seconds": "Worker seconds of all its folds.",
+    "fit_seconds": "Seconds of it for fitting, of preprocessing and model.",
+    "predict_seconds": "Seconds of it for predicting the validation rows.",
     "memory": "Peak memory of its worker, MiB.",
     "error": "Reason for a missing score.",
     "configuration": "The model and its hyperparameter values.",
 }
+
+_SECONDS = ("seconds", "fit_seconds", "predict_seconds")
 
 
 def build_leaderboard(
@@ -89,7 +96,7 @@ def run_leaderboard(record: RunRecord) -> list[dict[str, Any]]:
             "weight": 1.0,
             "status": "success",
             "source": "ensemble",
-            "seconds": sum(line["seconds"] for line in chosen),
+            **{name: sum(line[name] for line in chosen) for name in _SECONDS},
             "memory": max((line["memory"] for line in chosen), default=0.0),
         }
         lines.insert(0, ensemble)
@@ -103,6 +110,22 @@ def run_leaderboard(record: RunRecord) -> list[dict[str, Any]]:
     return [{name: {**empty, **line}[name] for name in empty} for line in scored]
 
 
+def leaderboard_frame(
+    rows: Sequence[Mapping[str, Any]], columns: Iterable[str], top: int | None = None
+) -> pd.DataFrame:
+    """Return lines of a leaderboard as a table with these columns.
+
+    Raises
+    ------
+    SettingError
+        `top` is not positive.
+    """
+    if top is not None and top < 1:
+        raise SettingError(f"top must be >= 1 (got {top}).", hint="Give the number of lines.")
+    names = list(columns)
+    return pd.DataFrame(list(rows[:top]), columns=names).astype({"rank": "Int64"})
+
+
 def _ensemble_row(trials: Sequence[Trial], selection: Selection, metric: Metric) -> dict[str, Any]:
     members = [t for t in trials if t.number in selection.weights]
     return {
@@ -113,6 +136,8 @@ def _ensemble_row(trials: Sequence[Trial], selection: Selection, metric: Metric)
         "status": "success",
         "source": "ensemble",
         "seconds": sum(t.seconds for t in members),
+        "fit_seconds": sum(_fold_seconds(t, "fit_seconds") for t in members),
+        "predict_seconds": sum(_fold_seconds(t, "predict_seconds") for t in members),
         "memory": max((t.memory for t in members), default=0.0),
         "error": "",
         "configuration": None,
@@ -130,8 +155,14 @@ def _trial_row(trial: Trial, selection: Selection, metric: Metric) -> dict[str, 
         "status": str(trial.status),
         "source": trial.source,
         "seconds": trial.seconds,
+        "fit_seconds": _fold_seconds(trial, "fit_seconds"),
+        "predict_seconds": _fold_seconds(trial, "predict_seconds"),
         "memory": trial.memory,
         "error": trial.error,
         "configuration": trial.configuration.to_json(),
         "loss": trial.loss,
     }
+
+
+def _fold_seconds(trial: Trial, name: str) -> float:
+    return float(sum(getattr(outcome, name) for outcome in trial.outcomes.values()))

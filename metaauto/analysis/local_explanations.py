@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metaauto.errors import UnknownName
 from metaauto.model import FinalModel
-from metaauto.model.explain import explain
+from metaauto.model.explain import explain, explained_codes
 from metaauto.plugins.registry import Registry
 
 __all__ = ["explain_rows"]
@@ -71,16 +70,10 @@ def explain_rows(
         others = others.sample(_BACKGROUND_ROWS, random_state=seed)
     predictions = model.predict(rows)
     raw, usual = _matrix(model, rows), _matrix(model, others).mean(axis=0)
-    codes = _codes(model, raw, label)
-    adds = pd.DataFrame(0.0, index=rows.index, columns=model.feature_names)
-    for code in np.unique(codes):
-        part = np.flatnonzero(codes == code)
-        named = None if model.task.classes is None else model.classes_[code]
-        found = explain(
-            model, rows.iloc[part], others, explainer=explainer, label=named, seed=seed,
-            registry=registry,
-        )  # fmt: skip
-        adds.iloc[part] = found.to_numpy()
+    codes = explained_codes(model, model.schema.encode(rows), label)
+    adds = explain(
+        model, rows, others, explainer=explainer, label=label, seed=seed, registry=registry
+    )
     names = {str(column): place for place, column in enumerate(frame.columns)}
     explained = []
     for place, number in enumerate(chosen):
@@ -111,22 +104,6 @@ def explain_rows(
 def _matrix(model: FinalModel, rows: pd.DataFrame) -> np.ndarray:
     found = np.asarray(model.predict_raw(rows), dtype=np.float64)
     return found.reshape(len(rows), -1)
-
-
-def _codes(model: FinalModel, raw: np.ndarray, label: str | None) -> np.ndarray:
-    """Return the explained output of the model for each row."""
-    if model.task.classes is None:
-        if label is not None:
-            raise UnknownName("A regression model has no classes.", hint="Remove --label.")
-        return np.zeros(len(raw), dtype=np.int64)
-    texts = [str(name) for name in model.task.classes]
-    if label is not None:
-        if label not in texts:
-            raise UnknownName.among("class", label, texts)
-        return np.full(len(raw), texts.index(label))
-    if len(texts) == 2:
-        return np.full(len(raw), model.task.positive_code)
-    return raw.argmax(axis=1)
 
 
 def _text(value: Any) -> str:

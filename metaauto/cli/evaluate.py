@@ -52,14 +52,14 @@ def command(
     """
     settings = plugin_settings(plugin_folders)
     from metaauto.analysis.evaluation import evaluate
-    from metaauto.data import read_table
+    from metaauto.analysis.input_table import input_table
     from metaauto.plugins.manager import load_plugins
     from metaauto.text import format_score, metric_label
 
     registry = load_plugins(settings).registry
     with model_file(model, data) as path:
         loaded = load_final_model(path, registry)
-    frame = read_table(data, registry.readers(), columns=loaded.feature_names)
+    frame, target = input_table(loaded, data, target, registry)
     found = evaluate(loaded, frame, target=target, metrics=metrics, registry=registry)
     if as_json:
         print_json(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from metaauto.analysis.importance import Importance
     from metaauto.model import FinalModel
 
-__all__ = ["command", "preferred"]
+__all__ = ["command"]
 
-_PREFERRED = ("shap", "permutation")
 _SHOWN = 20
 _SHOWN_CELLS = 10
 _NAME_WIDTH = 48
@@ -112,15 +111,15 @@ def command(
     by_row = bool(given["chosen"]) or given["every_row"]
     _check_given(given, by_row)
     settings = plugin_settings(plugin_folders)
+    from metaauto.analysis.input_table import input_table
     from metaauto.budget import parse_seconds
-    from metaauto.data import read_table
     from metaauto.plugins.manager import load_plugins
 
     seconds = parse_seconds(budget)
     registry = load_plugins(settings).registry
     with model_file(model, data, given["background"]) as path:
         loaded = load_final_model(path, registry)
-    frame = read_table(data, registry.readers(), columns=loaded.feature_names)
+    frame, _ = input_table(loaded, data, None, registry)
     if by_row:
         _rows(loaded, frame, registry, output, as_json, given)
     else:
@@ -222,8 +221,9 @@ def _rows(
     given: Mapping[str, Any],
 ) -> None:
     """Print or write the contributions to the predictions of rows."""
+    from metaauto.analysis.input_table import input_table
     from metaauto.analysis.local_explanations import explain_rows
-    from metaauto.data import read_table
+    from metaauto.model.explain import default_explainer
 
     chosen = list(range(len(frame))) if given["every_row"] else list(given["chosen"])
     for number in chosen:
@@ -235,9 +235,8 @@ def _rows(
     place = given["background"]
     background = frame
     if place is not None:
-        background = read_table(place, registry.readers(), columns=model.feature_names)
-    installed = registry.names("explainer")
-    name = given["explainer"] or preferred(installed)
+        background, _ = input_table(model, place, None, registry)
+    name = given["explainer"] or default_explainer(registry)
     found = explain_rows(
         model, frame, chosen, background, name, given["label"], given["seed"], registry
     )
@@ -264,11 +263,6 @@ def _rows(
         for row in found:
             _show(model, row)
         print_line(f"By {name}: {registry.entry('explainer', name).component.description}")
-
-
-def preferred(installed: Sequence[str]) -> str:
-    """Return the default explainer."""
-    return next(name for name in _PREFERRED if name in installed)
 
 
 def _show(model: FinalModel, row: Mapping[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from metaauto.cli.options import (
     seed_option,
     truth_option,
 )
-from metaauto.cli.output import atomic_write
 from metaauto.cli.streams import STANDARD_STREAM, model_file
 from metaauto.cli.terminal import print_document, say
 
@@ -79,13 +77,13 @@ def command(
         manifest = read_manifest(file)
         if data is not None:
             examined = _examined(file, data, target, budget, seed, plugin_folders)
-    from metaauto.report.html import report_html
+    from metaauto.report.html import report_file, report_html
 
     text = report_html(manifest, examined)
     if place is None:
         print_document(text)
         return
-    with atomic_write(place, os.path.realpath(place), "report") as part:
+    with report_file(place) as (_, part):
         part.write_text(text, encoding="utf-8", newline="\n")
     say(f"Saved {place} ({place.stat().st_size / 1e3:.0f} kB)")
     if data is None:
@@ -109,12 +107,12 @@ def _examined(
 ) -> dict[str, Any]:
     settings = plugin_settings(folders)
     from metaauto.analysis.examine import examine
+    from metaauto.analysis.input_table import input_table
     from metaauto.budget import parse_seconds
-    from metaauto.data import read_table
     from metaauto.plugins.manager import load_plugins
 
     seconds = parse_seconds(budget)
     registry = load_plugins(settings).registry
     loaded = load_final_model(model, registry)
-    frame = read_table(data, registry.readers(), columns=loaded.feature_names)
+    frame, target = input_table(loaded, data, target, registry)
     return examine(loaded, frame, target=target, registry=registry, seconds=seconds, seed=seed)

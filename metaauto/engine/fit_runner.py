@@ -41,6 +41,7 @@ from metaauto.interrupts import stop_on_interrupt
 from metaauto.model import FinalModel, assemble_model
 from metaauto.model.build import START_SECONDS, Packing
 from metaauto.plugins.manager import pack_objects
+from metaauto.progress.listeners import show_progress
 from metaauto.progress.reporter import EventReporter
 from metaauto.progress.summary import summary_lines
 from metaauto.run import Recorder, RunDirectory
@@ -69,6 +70,7 @@ def fit(
     *,
     resume: Any = None,
     on_event: Callable[[Event], None] | None = None,
+    verbose: int = 0,
     **options: Any,
 ) -> FinalModel:
     """Search for the best model within the budget and return it.
@@ -83,6 +85,9 @@ def fit(
         The run directory of an interrupted fit on the same data, to continue.
     on_event : callable, optional
         Called with each `Event` while the fit runs.
+    verbose : int, default=0
+        1 shows the progress and a summary at the end: as one output in a notebook, as lines
+        elsewhere; 2 prints every trial.
     **options
         See `FitOptions`: ``metric``, ``budget``, ``trials``, ``cores``, ``seed``, ``cv``, ...
 
@@ -104,7 +109,15 @@ def fit(
     >>> model.task.kind
     'multiclass'
     """
-    return FitRunner(FitOptions(**options), on_event).run(data, target, resume)
+    listeners = [on_event] if on_event is not None else []
+    if verbose:
+        listeners.append(show_progress(verbose))
+
+    def listen(event: Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    return FitRunner(FitOptions(**options), listen).run(data, target, resume)
 
 
 class FitRunner:
@@ -116,6 +129,11 @@ class FitRunner:
         Options of the fit.
     on_event : callable, optional
         Called with each `Event`.
+
+    Attributes
+    ----------
+    holdout_rows : ndarray of int or None
+        Rows of the prepared dataset that `run` held out of the search.
     """
 
     def __init__(
@@ -130,6 +148,7 @@ class FitRunner:
         self.report = EventReporter(self.clock, on_event)
         self.search: Search | None = None
         self.ensemble: AnytimeEnsemble | None = None
+        self.holdout_rows: np.ndarray | None = None
         self._is_stopped = False
         self._is_interrupted = False
 
@@ -140,7 +159,7 @@ class FitRunner:
         with ExitStack() as interrupts:
             with threadpool_limits(limits=1), self.start_workers() as executor:
                 state = self.prepare(data, target, resume)
-                plugins = state.plugins
+                plugins, self.holdout_rows = state.plugins, state.splits.holdout
                 # The workers must stop before their directory is removed.
                 with state.run, closing(executor):
                     search = self.prepare_search(state, executor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,13 +63,24 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
         trial.
     missing : sequence of str, optional
         Words for missing values, besides empty cells.
+    holdout : float, default=0.0
+        Share of rows held out of the search for an unbiased final score, which is in the summary
+        and in ``model_.record.holdout_score``.
+    time : str, optional
+        Column of `X` with the time of each row: folds validate on later rows. It is not a feature.
+    roles : mapping of str to str, optional
+        Roles of columns that override the inferred ones: ``"numeric"``, ``"categorical"``,
+        ``"boolean"``, ``"datetime"``, ``"text"``, or ``"identifier"`` to exclude a column.
 
     Attributes
     ----------
     model_ : FinalModel
         The final model; it can be saved, and predicts without this estimator.
     leaderboard_ : DataFrame
-        The ensemble and every trial.
+        The ensemble and every trial, as from ``leaderboard()``.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        Permutation importance of each column of the training table, in its order: the worsening of
+        the metric, on rows of the holdout if there is one, else on training rows.
     classes_ : ndarray of shape (n_classes,)
         Class labels in the order of the probabilities.
     n_features_in_ : int
@@ -118,6 +129,10 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
         random_state: Any = None,
         run_dir: str | Path | None = None,
         verbose: int = 0,
+        missing: Sequence[str] | None = None,
+        holdout: float = 0.0,
+        time: str | None = None,
+        roles: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(
             budget=budget,
@@ -133,6 +148,10 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
             random_state=random_state,
             run_dir=run_dir,
             verbose=verbose,
+            missing=missing,
+            holdout=holdout,
+            time=time,
+            roles=roles,
         )
         self.positive = positive
 

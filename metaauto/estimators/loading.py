@@ -45,6 +45,6 @@ def load(
     --------
     >>> import metaauto
     >>> model = metaauto.load("house.metaauto")  # doctest: +SKIP
-    >>> model.predict("new.csv")  # doctest: +SKIP
+    >>> model.predict(new_rows)  # doctest: +SKIP
     """
     return FinalModel.load(path, trust=trust, isolated=isolated, timeout=timeout, memory=memory)

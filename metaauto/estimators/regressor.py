@@ -48,13 +48,24 @@ class AutoRegressor(RegressorMixin, AutoEstimator):
         trial.
     missing : sequence of str, optional
         Words for missing values, besides empty cells.
+    holdout : float, default=0.0
+        Share of rows held out of the search for an unbiased final score, which is in the summary
+        and in ``model_.record.holdout_score``.
+    time : str, optional
+        Column of `X` with the time of each row: folds validate on later rows. It is not a feature.
+    roles : mapping of str to str, optional
+        Roles of columns that override the inferred ones: ``"numeric"``, ``"categorical"``,
+        ``"boolean"``, ``"datetime"``, ``"text"``, or ``"identifier"`` to exclude a column.
 
     Attributes
     ----------
     model_ : FinalModel
         The final model; it can be saved, and predicts without this estimator.
     leaderboard_ : DataFrame
-        The ensemble and every trial.
+        The ensemble and every trial, as from ``leaderboard()``.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        Permutation importance of each column of the training table, in its order: the worsening of
+        the metric, on rows of the holdout if there is one, else on training rows.
     n_features_in_ : int
         Number of columns of the training table.
     feature_names_in_ : ndarray of shape (columns,)

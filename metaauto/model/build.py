@@ -92,7 +92,7 @@ def assemble_model(
         metric_name=metric.name,
         calibrator=calibrator,
         decision=decision,
-        leaderboard=leaderboard,
+        leaderboard_rows=leaderboard,
         fallback=fallback,
     )
 

@@ -15,6 +15,7 @@ from metaauto.data.schema import TableSchema
 from metaauto.ensemble.calibration import Calibrator
 from metaauto.ensemble.thresholds import Decision
 from metaauto.errors import Refused, SettingError
+from metaauto.model.analyses import ModelAnalyses
 from metaauto.model.fit_record import FitRecord, Pruned
 from metaauto.model.prediction import CHUNK_ROWS, average, combine, encoded_chunks
 from metaauto.task import Task
@@ -62,8 +63,8 @@ class Member:
 
 
 @dataclass
-class FinalModel:
-    """The result of a fit: predict, save, load, explain, export to scikit-learn.
+class FinalModel(ModelAnalyses):
+    """The result of a fit: predict, evaluate, explain, report, save, load, export to scikit-learn.
 
     Parameters
     ----------
@@ -79,8 +80,8 @@ class FinalModel:
         Calibration of the probabilities.
     decision : Decision, optional
         Decision rule for labels; by default the most probable class.
-    leaderboard : list of dict
-        One row per trial, for display.
+    leaderboard_rows : list of dict
+        One row for the ensemble and each trial; `leaderboard` returns them as a table.
     record : FitRecord
         What is known about the fit: scores, seconds, seed, budget, findings, warnings.
     fallback : float, optional
@@ -100,7 +101,7 @@ class FinalModel:
     metric_name: str
     calibrator: Calibrator | None = None
     decision: Decision | None = None
-    leaderboard: list[dict[str, Any]] = field(default_factory=list)
+    leaderboard_rows: list[dict[str, Any]] = field(default_factory=list)
     record: FitRecord = field(default_factory=FitRecord)
     fallback: float | None = None
 
@@ -219,29 +220,6 @@ class FinalModel:
         part = combine(weighted, rows, n_classes, self._fallback())
         return self._stored(_calibrated(part, n_classes, self.calibrator))
 
-    def explain(self, X: Any, background: Any, explainer: str = "permutation", **more: Any) -> Any:
-        """Return the contribution of each column to each prediction; see `metaauto.model.explain`.
-
-        Parameters
-        ----------
-        X : DataFrame, array, dict or list of dicts
-            Rows to explain.
-        background : DataFrame, array, dict or list of dicts
-            Background rows, such as the training table.
-        explainer : str, default="permutation"
-            Name of an installed explainer.
-        **more
-            ``label`` of the class to explain, and ``seed``.
-
-        Returns
-        -------
-        DataFrame of shape (rows, columns)
-            In the unit of the prediction.
-        """
-        from metaauto.model.explain import explain
-
-        return explain(self, X, background, explainer=explainer, **more)
-
     def prune(self, members: int | None = None, folds: int | None = None) -> FinalModel:
         """Return a smaller and faster model of the heaviest members; predictions change.
 
@@ -277,7 +255,7 @@ class FinalModel:
             pruned = Pruned(len(kept), len(self.members), folds)
             record = dataclasses.replace(record, pruned=pruned)
         return dataclasses.replace(
-            self, members=kept, record=record, leaderboard=list(self.leaderboard)
+            self, members=kept, record=record, leaderboard_rows=list(self.leaderboard_rows)
         )
 
     def to_sklearn(self) -> Any:
@@ -366,6 +344,9 @@ class FinalModel:
         from metaauto.model.save import load_model
 
         return load_model(path, trust=trust, registry=registry)
+
+    def _analyzed(self) -> FinalModel:
+        return self
 
     def _chunks(self, X: Any, chunk_rows: int) -> Iterator[np.ndarray]:
         return predicted_chunks(

@@ -91,6 +91,8 @@ class _LeaderboardRow:
     score: Number = None
     weight: Number = None
     seconds: Number = None
+    fit_seconds: Number = None
+    predict_seconds: Number = None
     memory: Number = None
     source: str | None = None
     status: str | None = None

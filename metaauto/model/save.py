@@ -24,7 +24,7 @@ from metaauto.plugins.manager import SESSION, PluginSettings, load_plugins
 from metaauto.plugins.registry import Registry
 from metaauto.task import Task
 
-__all__ = ["load_model", "read_manifest", "save_model"]
+__all__ = ["describe", "load_model", "read_manifest", "save_model"]
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +123,11 @@ def _pack(member: Member, number: int, row: Any) -> tuple[dict[str, Any], Blobs]
         modules.update(model.modules)
         entry = Entry.of(path, model.data)
         entries.append({"path": path, "sha256": entry.sha256, "size": entry.size})
-    record = {
+    return _record(member, words.packages_of(modules), entries), packed
+
+
+def _record(member: Member, packages: Any, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
         "name": member.name,
         "model": member.model,
         "values": member.values,
@@ -131,10 +135,14 @@ def _pack(member: Member, number: int, row: Any) -> tuple[dict[str, Any], Blobs]
         "plugin": member.plugin,
         "distribution": member.distribution,
         "version": member.version,
-        "packages": words.packages_of(modules),
+        "packages": packages,
         "entries": entries,
     }
-    return record, packed
+
+
+def describe(model: FinalModel) -> dict[str, Any]:
+    """Return the manifest of a model in memory; its members have no entries."""
+    return _describe(model, [_record(member, {}, []) for member in model.members], [])
 
 
 def _describe(
@@ -156,7 +164,7 @@ def _describe(
         "calibrator": None if model.calibrator is None else model.calibrator.to_json(),
         "decision": None if model.decision is None else model.decision.to_json(),
         "fallback": words.as_json(model.fallback, "fallback"),
-        "leaderboard": words.as_json(model.leaderboard, "leaderboard"),
+        "leaderboard": words.as_json(model.leaderboard_rows, "leaderboard"),
         "facts": words.as_json(record.to_json(), "facts"),
     }
 
@@ -195,7 +203,7 @@ def _read_parts(record: Mapping[str, Any]) -> dict[str, Any]:
         "calibrator": None if calibrator is None else Calibrator.from_json(calibrator),
         "decision": None if decision is None else Decision.from_json(decision),
         "fallback": None if fallback is None else float(fallback),
-        "leaderboard": list(record["leaderboard"]),
+        "leaderboard_rows": list(record["leaderboard"]),
         "record": FitRecord.from_json(record["facts"]),
     }
 

@@ -29,10 +29,10 @@ def summary_lines(model: FinalModel) -> list[str]:
     """
     record = model.record
     lines = [
-        *_scores(model.metric_label, record, model.leaderboard),
+        *_scores(model.metric_label, record, model.leaderboard_rows),
         ("Ensemble", _members([(member.name, member.weight) for member in model.members])),
         *_columns(record),
-        ("Trials", _trials(model.leaderboard, record)),
+        ("Trials", _trials(model.leaderboard_rows, record)),
     ]
     for place, warning in enumerate(record.warnings):
         text = f"{warning.message.rstrip('.')}. {warning.advice}"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import errno
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from metaauto.errors import ModelFileError
+from metaauto.errors import ModelFileError, SettingError
+from metaauto.files import replacing
 from metaauto.model.fit_record import FitRecord
 from metaauto.model.manifest import as_json, metric_label_of
 from metaauto.report.figures import dependence_figure, diagnosis_figures, history_figure
@@ -27,7 +32,7 @@ from metaauto.report.sections import (
 from metaauto.report.svg import swatch
 from metaauto.text import counted, format_score, metric_label, shortened
 
-__all__ = ["report_html"]
+__all__ = ["report_file", "report_html"]
 
 # A list of types for each curve, interval and history would repeat the code that writes them.
 _DAMAGE = (
@@ -69,6 +74,28 @@ def report_html(manifest: Mapping[str, Any], examined: Mapping[str, Any] | None 
         return _page().render(_context(manifest, examined))
     except _DAMAGE as error:
         raise _unreadable(error) from error
+
+
+@contextmanager
+def report_file(path: str | Path) -> Iterator[tuple[Path, Path]]:
+    """Yield the path of a report, and a temporary file that replaces it on success.
+
+    Raises
+    ------
+    SettingError
+        The file cannot be written; an existing file is unchanged.
+    """
+    place = Path(path).expanduser()
+    try:
+        if place.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with replacing(Path(os.path.realpath(place))) as part:
+            yield place, part
+    except OSError as error:
+        raise SettingError(
+            f"The report cannot be written to {str(path)!r}: {error.strerror or error}.",
+            hint="Choose another path.",
+        ) from error
 
 
 def _unreadable(error: Exception) -> ModelFileError:

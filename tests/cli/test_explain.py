@@ -5,8 +5,6 @@ import json
 import pandas as pd
 import pytest
 
-from metaauto.cli.explain import preferred
-
 
 @pytest.fixture
 def given(trained):
@@ -44,11 +42,6 @@ def test_without_a_target_it_is_said_what_needs_one(quick_cli, given, tmp_path):
     found = json.loads(quick_cli("explain", given[0], "blind.csv", "--json").stdout)
     assert found["measure"] == ""
     assert found["has_target"] is False
-
-
-def test_shap_is_preferred_where_it_is_installed():
-    assert preferred(["mine", "permutation", "shap"]) == "shap"
-    assert preferred(["mine", "permutation"]) == "permutation"
 
 
 @pytest.mark.parametrize("named", [["--explainer", "permutation"], []])

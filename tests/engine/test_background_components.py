@@ -50,7 +50,7 @@ X, y = load_iris(return_X_y=True)
 
 def tell(model, **more):
     names = sorted({member.model for member in model.members})
-    failed = [row["error"] for row in model.leaderboard if row["error"]]
+    failed = [row["error"] for row in model.leaderboard_rows if row["error"]]
     print(json.dumps({"members": names, "failed": failed, **more}))
 
 def save(model, name):

@@ -131,7 +131,7 @@ def test_a_table_becomes_a_model(kind, temporary):
     better = record.score > record.baseline_score
     assert better is record.greater_is_better
     assert record.failures == {}
-    names = [row["name"] for row in model.leaderboard]
+    names = [row["name"] for row in model.leaderboard_rows]
     assert names[0] == "ensemble"
     assert "dummy-0" in names
     assert len(names) == 6
@@ -146,7 +146,7 @@ def test_scores_of_the_leaderboard_are_out_of_fold(tmp_path):
     frame = table()
     model = quick(frame, metric="log_loss", run_dir=tmp_path / "run")
     y = (frame["y"] == "yes").to_numpy().astype(int)
-    by_name = {row["name"]: row for row in model.leaderboard}
+    by_name = {row["name"]: row for row in model.leaderboard_rows}
     for path in sorted((tmp_path / "run" / "predictions").glob("?????.npy")):
         number = int(path.stem)
         (row,) = [r for n, r in by_name.items() if n.endswith(f"-{number}")]
@@ -312,7 +312,7 @@ if __name__ == "__main__":
         plugins=PluginSettings(only=()), include=CHEAP["multiclass"], cv=3,
     )
     proba = model.predict_proba(table("multiclass", 50, seed=9))
-    print(json.dumps([plain(model.leaderboard), proba.tolist()]))
+    print(json.dumps([plain(model.leaderboard_rows), proba.tolist()]))
 """
 
 
@@ -485,7 +485,11 @@ class TestEnding:
         model = runner[0].run(table(), "y")
         assert time.monotonic() - began < 120
         assert model.record.trials >= 2
-        assert {row["status"] for row in model.leaderboard} <= {"success", "stopped", "dropped"}
+        assert {row["status"] for row in model.leaderboard_rows} <= {
+            "success",
+            "stopped",
+            "dropped",
+        }
 
     def test_stop_before_the_search_gives_the_baseline(self):
         runner = FitRunner(FitOptions(trials=50, cores=1, cv=2, memory=2.0, plugins=NO_PLUGINS))
@@ -504,7 +508,7 @@ class TestEnding:
         model = quick(trials=1000, on_event=interrupt)
         assert model.record.trials < 20
         assert any("Interrupted" in text for text in story.messages("warning"))
-        assert "running" not in {row["status"] for row in model.leaderboard}
+        assert "running" not in {row["status"] for row in model.leaderboard_rows}
 
     @pytest.mark.parametrize("stage", ["run_trials", "assemble", "remember"])
     def test_ctrl_c_in_any_stage_after_the_first_model_gives_a_model(self, stage, monkeypatch):
@@ -612,11 +616,11 @@ class TestResume:
         assert model.record.trials == 9
         assert story.kinds().count("trial_started") <= 5
         assert story.kinds().count("trial_finished") <= 5
-        assert {row["status"] for row in model.leaderboard} <= {"success", "dropped"}
+        assert {row["status"] for row in model.leaderboard_rows} <= {"success", "dropped"}
         fresh = quick(
             pd.read_csv(f"{killed}.csv"), trials=8, cv=3, metric="log_loss", run_dir=tmp_path / "f"
         )
-        assert plain(model.leaderboard) == plain(fresh.leaderboard)
+        assert plain(model.leaderboard_rows) == plain(fresh.leaderboard_rows)
         rows = table(n_rows=20, seed=5)
         np.testing.assert_allclose(model.predict_proba(rows), fresh.predict_proba(rows))
 
@@ -636,7 +640,7 @@ class TestResume:
         story = Story()
         again = metaauto.fit(None, resume=run, on_event=story, **options)
         assert "trial_started" not in story.kinds()
-        assert plain(again.leaderboard) == plain(first.leaderboard)
+        assert plain(again.leaderboard_rows) == plain(first.leaderboard_rows)
 
     def test_a_run_whose_time_is_used_up_gives_its_whole_ensemble(self, killed, tmp_path):
         run = copy_of(killed, tmp_path)
@@ -710,9 +714,9 @@ class TestResume:
         with monkeypatch.context() as patch:
             patch.setattr(RunDirectory, "record_outcome", record_and_stop)
             stopped = runner.run(str(tmp_path / "t.csv"), "y")
-        assert [row["status"] for row in stopped.leaderboard if row["name"] == "logistic-1"] == [
-            "stopped"
-        ]
+        assert [
+            row["status"] for row in stopped.leaderboard_rows if row["name"] == "logistic-1"
+        ] == ["stopped"]
         assert (tmp_path / "run" / "models" / "00001-00.pkl").is_file()
         model = metaauto.fit(None, resume=tmp_path / "run", cores=1, memory=2.0, plugins=NO_PLUGINS)
         model.save(tmp_path / "m.metaauto")
@@ -854,7 +858,7 @@ def late(**options):
 
 def test_a_fit_whose_time_is_up_does_the_least_it_must():
     model, story = late(holdout=0.75)
-    weights = {row["name"]: row["weight"] for row in model.leaderboard if row["weight"]}
+    weights = {row["name"]: row["weight"] for row in model.leaderboard_rows if row["weight"]}
     assert weights == {"ensemble": 1.0, model.members[0].name: 1.0}
     assert len(model.members) == 1
     assert (model.calibrator.kind, model.decision.kind) == ("identity", "argmax")
@@ -887,7 +891,7 @@ def test_a_strategy_chooses_what_is_tried_first():
     events = []
     mine = Strategy("backwards", LastModelFirst)
     model = quick(trials=5, strategy="backwards", components=[mine], on_event=events.append)
-    rows = {row["name"]: row["source"] for row in model.leaderboard}
+    rows = {row["name"]: row["source"] for row in model.leaderboard_rows}
     names = [name for name, source in rows.items() if source == "backwards"]
     names.sort(key=lambda name: int(name.rpartition("-")[2]))
     tried = [name.rpartition("-")[0] for name in names]
@@ -901,6 +905,6 @@ def test_a_strategy_chooses_what_is_tried_first():
 def test_without_a_strategy_of_that_name_there_is_no_fit():
     with pytest.raises(UnknownName, match="backwards"):
         quick(strategy="backwards")
-    origins = {row["source"] for row in quick(strategy="portfolio").leaderboard}
+    origins = {row["source"] for row in quick(strategy="portfolio").leaderboard_rows}
     assert "portfolio" in origins
     assert "knowledge" not in origins

@@ -45,7 +45,7 @@ def fit(**options):
 def test_a_model_that_cannot_be_loaded_fails_its_trial(fault):
     model, _ = fit(include=[f"fault_{fault}", "naive_bayes"])
     assert {member.model for member in model.members} == {"naive_bayes"}
-    statuses = {row["name"].rpartition("-")[0]: row["status"] for row in model.leaderboard}
+    statuses = {row["name"].rpartition("-")[0]: row["status"] for row in model.leaderboard_rows}
     assert statuses[f"fault_{fault}"] in ("failed", "crashed")
 
 
@@ -86,7 +86,7 @@ def test_a_member_that_fails_is_replaced(rejecting):
     dropped = [text for text in warnings if "is dropped" in text]
     assert dropped
     assert all(text.startswith("naive_bayes-") and "does not load" in text for text in dropped)
-    weights = {row["name"]: row["weight"] for row in model.leaderboard if row["weight"]}
+    weights = {row["name"]: row["weight"] for row in model.leaderboard_rows if row["weight"]}
     assert {m.name for m in model.members} == set(weights) - {"ensemble"}
 
 

@@ -76,7 +76,7 @@ def test_a_fit_is_remembered_and_the_next_on_another_table_starts_warm():
     model = fit(1, events)
     assert loaded(events)["datasets"] == 1
     assert loaded(events)["configurations"] == 3
-    origins = {row["source"] for row in model.leaderboard if row["name"] != "ensemble"}
+    origins = {row["source"] for row in model.leaderboard_rows if row["name"] != "ensemble"}
     assert "knowledge" in origins
 
 

@@ -117,7 +117,7 @@ def models(makers):
             binary.member("logistic", 1.0),
             calibrator=Calibrator("temperature", (1.7,)),
             decision=Decision("threshold", (0.3,)),
-            leaderboard=[{"name": "logistic-1", "score": 0.9, "failed": float("nan")}],
+            leaderboard_rows=[{"name": "logistic-1", "score": 0.9, "failed": float("nan")}],
             record=FitRecord(seed=np.int64(3), seconds=1.5, findings=("a column is constant",)),
         ),
         "multiclass": multiclass.model(

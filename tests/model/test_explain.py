@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 
 from metaauto.api import Explainer
 from metaauto.errors import ComponentError, DataError, Refused, UnknownName
-from metaauto.model.explain import explain
+from metaauto.model.explain import default_explainer, explain
 from metaauto.plugins.manager import Bundle, PluginSettings, load_plugins
 
 
@@ -43,12 +44,32 @@ def test_the_probability_of_the_positive_of_two_classes_is_explained(models, new
         explain(model, rows, new_rows, label="nobody", registry=given)
 
 
-def test_of_many_classes_one_must_be_named(models, new_rows):
-    model, rows = models["multiclass"], new_rows.iloc[:2]
-    with pytest.raises(Refused, match="label is required"):
-        explain(model, rows, new_rows, registry=registry_with())
-    found = explain(model, rows, new_rows, label=model.classes_[0], registry=registry_with())
-    assert len(found) == 2
+def test_of_many_classes_the_predicted_one_is_explained(models, new_rows):
+    model, rows, given = models["multiclass"], new_rows.iloc[:12], registry_with()
+    found = explain(model, rows, new_rows, registry=given)
+    predicted = model.predict(rows)
+    assert len(set(predicted)) > 1
+    for label in set(predicted):
+        of_label = explain(model, rows, new_rows, label=label, registry=given)
+        chosen = predicted == label
+        pd.testing.assert_frame_equal(found[chosen], of_label[chosen])
+    texts = explain(model, rows, new_rows, label=str(model.classes_[0]), registry=given)
+    named = explain(model, rows, new_rows, label=model.classes_[0], registry=given)
+    pd.testing.assert_frame_equal(texts, named)
+
+
+def test_the_rows_are_their_own_background_by_default(models, new_rows):
+    model, rows = models["regression"], new_rows.iloc[:9]
+    given = registry_with()
+    pd.testing.assert_frame_equal(
+        explain(model, rows, registry=given), explain(model, rows, rows, registry=given)
+    )
+
+
+def test_shap_is_preferred_where_it_is_installed():
+    installed = SimpleNamespace(names=lambda kind: ["mine", "permutation", "shap"])
+    assert default_explainer(installed) == "shap"
+    assert default_explainer(registry_with()) == "permutation"
 
 
 def test_regression_has_no_classes(models, new_rows):

@@ -58,7 +58,7 @@ def test_a_loaded_model_predicts_alike(models, saved, new_rows, kind):
 def test_record_and_leaderboard_come_back(saved):
     loaded = FinalModel.load(saved["binary"])
     assert loaded.record == FitRecord(seed=3, seconds=1.5, findings=("a column is constant",))
-    assert loaded.leaderboard == [{"name": "logistic-1", "score": 0.9, "failed": None}]
+    assert loaded.leaderboard_rows == [{"name": "logistic-1", "score": 0.9, "failed": None}]
 
 
 def test_a_loaded_model_can_be_saved_again(saved, new_rows, tmp_path):

@@ -181,7 +181,7 @@ def test_the_fit_names_each_plugin_whose_model_failed(fitted):
 
 def test_the_leaderboard_names_each_model_that_failed_and_why(fitted, call):
     _, model, _ = fitted
-    rows = metaauto.load(model).leaderboard
+    rows = metaauto.load(model).leaderboard_rows
     for _, name, fault in AT_FITTING.values():
         own = [row for row in rows if row["name"].startswith(f"{name}-")]
         assert own, f"{name} was not tried"

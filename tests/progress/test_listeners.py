@@ -105,3 +105,20 @@ def test_a_fit_that_is_shown_ends_with_its_summary(capsys: pytest.CaptureFixture
     assert capsys.readouterr().out.endswith(f"\n{metaauto.summary(estimator)}\n")
     assert metaauto.summary(estimator) == metaauto.summary(estimator.model_)
     assert "rmse" in metaauto.summary(estimator)
+
+
+def test_fit_shows_its_progress_and_calls_the_listener(capsys: pytest.CaptureFixture[str]) -> None:
+    X, seen = np.arange(80.0).reshape(40, 2), []
+    model = metaauto.fit(
+        *(X, X[:, 0]),
+        trials=1,
+        include=["ridge"],
+        cores=1,
+        knowledge=False,
+        verbose=1,
+        on_event=seen.append,
+    )
+    printed = capsys.readouterr().out
+    assert printed.startswith("40 rows; target ")
+    assert printed.endswith(f"\n{metaauto.summary(model)}\n")
+    assert {event.kind for event in seen} >= {"table", "trial_finished", "finished"}
