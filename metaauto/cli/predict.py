@@ -13,9 +13,9 @@ from metaauto.cli.options import (
     plugins_option,
     refuse_replacing,
 )
-from metaauto.cli.output import STANDARD_OUTPUT, check_output, write_table
+from metaauto.cli.output import STANDARD_OUTPUT, check_output, copies_text, table_writer
 from metaauto.cli.streams import model_file
-from metaauto.errors import Refused
+from metaauto.errors import Refused, SettingError, UnknownName
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,26 +37,49 @@ __all__ = ["command"]
     show_default=True,
     help="Where to write: .csv, .tsv, .parquet or .jsonl; - is csv on the standard output.",
 )
-@click.option("--proba", is_flag=True, help="Write class probabilities, one column per class.")
+@click.option("--proba", is_flag=True, help="Add the class probabilities, one column per class.")
+@click.option(
+    "--keep",
+    metavar="COL",
+    multiple=True,
+    help="Copy this column of DATA to the output, such as an identifier. Repeatable.",
+)
+@click.option("--append", is_flag=True, help="Copy all columns of DATA to the output.")
+@click.option(
+    "--name",
+    metavar="COL",
+    help="Name of the column of the prediction.  [default: the name of the target]",
+)
 @plugins_option()
 def command(
-    model: str, data: str, output: str, proba: bool, plugin_folders: tuple[str, ...]
+    model: str,
+    data: str,
+    output: str,
+    proba: bool,
+    keep: tuple[str, ...],
+    append: bool,
+    name: str | None,
+    plugin_folders: tuple[str, ...],
 ) -> None:
     """Predict each row of the table DATA with the saved MODEL; - is the standard input.
 
     \b
     metaauto predict price.metaauto new.csv -o predictions.csv
-    metaauto predict churn.metaauto new.parquet -o churn.parquet --proba
+    metaauto predict churn.metaauto new.parquet -o churn.parquet --keep id --proba
+    metaauto predict churn.metaauto new.csv --append --name predicted -o scored.csv
     cat new.csv | metaauto predict price.metaauto - | head
 
     The output has one prediction per row, in the order of the rows, in a column with the name of
-    the target. DATA needs the columns of the training table, in any order; others are ignored.
-    Unseen categories are treated as missing, with a warning.
+    the target, after copied columns and before probabilities. DATA needs the columns of the
+    training table, in any order; others are ignored. Unseen categories are treated as missing,
+    with a warning. Large csv and parquet files are read in chunks of 100,000 rows.
     """
+    if keep and append:
+        raise click.UsageError("--keep and --append are mutually exclusive.")
     check_output(output)
     refuse_replacing(output, model, data)
     settings = plugin_settings(plugin_folders)
-    from metaauto.data import read_table
+    from metaauto.data.chunks import read_chunks
     from metaauto.plugins.manager import load_plugins
 
     registry = load_plugins(settings).registry
@@ -64,14 +87,45 @@ def command(
         loaded = load_final_model(path, registry)
     if proba and not loaded.task.is_classification:
         raise Refused("A regression model has no class probabilities.", hint="Remove --proba.")
-    frame = read_table(data, registry.readers(), columns=loaded.feature_names)
-    write_table(_predictions(loaded, frame, proba), output)
+    chunks = read_chunks(data, registry.readers(), columns=loaded.feature_names)
+    with table_writer(output) as write:
+        for frame, typed in chunks:
+            source = frame if copies_text(output) else typed
+            copied = source if append else _kept(source, keep)
+            predicted = _predictions(loaded, typed, name or loaded.task.target, proba)
+            write(_joined(copied, predicted))
 
 
-def _predictions(model: FinalModel, frame: pd.DataFrame, proba: bool) -> pd.DataFrame:
+def _kept(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
+    """Return the columns of these names, each once."""
+    known = {str(column): place for place, column in enumerate(frame.columns)}
+    for name in names:
+        if name not in known:
+            raise UnknownName.among("column", name, known)
+    return frame.iloc[:, [known[name] for name in dict.fromkeys(names)]]
+
+
+def _predictions(model: FinalModel, frame: pd.DataFrame, name: str, proba: bool) -> pd.DataFrame:
     import pandas as pd
 
-    if proba:
-        names = [str(label) for label in model.classes_]
-        return pd.DataFrame(model.predict_proba(frame), columns=names)
-    return pd.DataFrame({model.task.target: model.predict(frame)})
+    if not model.task.is_classification or not proba:
+        return pd.DataFrame({name: model.predict(frame)})
+    probabilities = model.predict_proba(frame)
+    labels = pd.DataFrame({name: model.decided(probabilities)})
+    columns = [str(label) for label in model.classes_]
+    return pd.concat([labels, pd.DataFrame(probabilities, columns=columns)], axis=1)
+
+
+def _joined(copied: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
+    """Return copied and predicted columns; raise an error if two of them have one name."""
+    import pandas as pd
+
+    table = pd.concat([copied.reset_index(drop=True), predicted], axis=1)
+    names = [str(column) for column in table.columns]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is None:
+        return table
+    hint = "Copy other columns with --keep."
+    if twice == str(predicted.columns[0]):
+        hint = f"Name the prediction, such as --name predicted_{twice}, or copy other columns."
+    raise SettingError(f"The output would have two columns {twice!r}.", hint=hint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,11 @@ class Reader:
     accepts_columns : bool
         Whether ``read`` also accepts ``columns``, a tuple of names of columns that the caller
         expects. They help to tell a header from values.
+    read_chunks : callable, optional
+        ``read_chunks(source: str, rows: int) -> iterator of pandas.DataFrame``: the table of
+        ``read`` in parts, for sources that are larger than the memory. A part has about `rows`
+        rows; a part with all rows is allowed. It accepts ``columns`` if ``read`` does. It may be
+        called several times for one source.
     """
 
     name: str
@@ -39,7 +44,10 @@ class Reader:
     description: str = ""
     requires: tuple[str, ...] = ()
     accepts_columns: bool = False
+    read_chunks: Callable[..., Iterator[Any]] | None = None
 
     def __post_init__(self) -> None:
         check_component(self, "read")
         check_callable(self, "matches")
+        if self.read_chunks is not None:
+            check_callable(self, "read_chunks")

@@ -93,13 +93,15 @@ def is_text(series: pd.Series) -> bool:
     return pd.api.types.is_string_dtype(series.dtype)
 
 
-def typed(series: pd.Series) -> pd.Series:
+def typed(series: pd.Series, as_text: bool = False) -> pd.Series:
     """Convert a column of text that is numbers or Booleans throughout.
 
     Parameters
     ----------
     series : pandas.Series
         Any column; columns of other types than text are returned unchanged.
+    as_text : bool, default=False
+        Keep text, also if it is numbers or Booleans; empty cells become missing.
 
     Returns
     -------
@@ -123,12 +125,12 @@ def typed(series: pd.Series) -> pd.Series:
         return series
     sample = [text.strip() for text in cells[: 10 * _SAMPLE].to_pylist() if text][:_SAMPLE]
     values: Any = None
-    if all(map(_may_be_number, sample)):
+    if not as_text and all(map(_may_be_number, sample)):
         values = _numbers(cells)
     if values is None:
         cells = pc.utf8_trim_whitespace(cells)
         cells = _with_missing(cells, pc.equal(cells, ""))
-        if all(text.lower() in ("true", "false", "") for text in sample):
+        if not as_text and all(text.lower() in ("true", "false", "") for text in sample):
             values = _booleans(cells)
     result = cells.to_pandas() if values is None else pd.Series(values)
     result.index, result.name = series.index, series.name

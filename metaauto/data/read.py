@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from metaauto.components import Reader
 from metaauto.data.cells import typed_table
 from metaauto.errors import MetaautoError, ReadError
 
-__all__ = ["as_table", "lasting_address", "read_table"]
+__all__ = ["as_table", "lasting_address", "read_table", "table_parts"]
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,37 @@ def read_table(
     """
     if not isinstance(source, (str, os.PathLike)):
         return as_table(source)
+    reader, address = _found_reader(source, readers)
+    with _errors_of(reader, address):
+        frame = reader.read(address, **_expected(reader, columns))
+    return typed_table(_checked(frame, reader, address))
+
+
+def table_parts(
+    source: str | Path, readers: Iterable[Reader], columns: Iterable[str], rows: int
+) -> Iterator[pd.DataFrame]:
+    """Yield a table as its reader gives it, in parts if the reader can read parts.
+
+    Parameters
+    ----------
+    source, readers, columns
+        As of `read_table`; a source in a file or at an address.
+    rows : int
+        Rows of a part, about.
+    """
+    reader, address = _found_reader(source, readers)
+    expected = _expected(reader, columns)
+    with _errors_of(reader, address):
+        if reader.read_chunks is None:
+            yield _checked(reader.read(address, **expected), reader, address)
+            return
+        for number, frame in enumerate(reader.read_chunks(address, rows, **expected)):
+            if number == 0 or len(frame):
+                yield _checked(frame, reader, address)
+
+
+def _found_reader(source: str | os.PathLike[str], readers: Iterable[Reader]) -> tuple[Reader, str]:
+    """Return the reader of a source, whose requirements are installed, and the address."""
     address = _with_home(os.fsdecode(source))
     reader = _reader_for(address, tuple(readers))
     missing = [module for module in reader.requires if not _is_installed(module)]
@@ -67,7 +99,16 @@ def read_table(
             hint=f"Run: pip install {' '.join(missing)}",
             source=address,
         )
-    frame = _read(reader, address, tuple(columns))
+    return reader, address
+
+
+def _expected(reader: Reader, columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return the names of the expected columns, if the reader uses them."""
+    return {"columns": tuple(columns)} if reader.accepts_columns else {}
+
+
+def _checked(frame: Any, reader: Reader, address: str) -> pd.DataFrame:
+    """Return a table with rows and columns."""
     if not isinstance(frame, pd.DataFrame):
         raise ReadError(
             f"Reader {reader.name!r} returned a {type(frame).__name__} for {address!r}.",
@@ -80,7 +121,7 @@ def read_table(
             f"{address!r} contains only a header: {_listed(frame.columns)}.",
             hint="Add at least one row of values.",
         )
-    return typed_table(frame)
+    return frame
 
 
 def lasting_address(source: Any, readers: Iterable[Reader] = ()) -> str | None:
@@ -177,11 +218,11 @@ def _reader_for(address: str, readers: tuple[Reader, ...]) -> Reader:
     )
 
 
-def _read(reader: Reader, address: str, columns: tuple[str, ...]) -> Any:
+@contextmanager
+def _errors_of(reader: Reader, address: str) -> Iterator[None]:
+    """Convert the errors of a reader to `ReadError`."""
     try:
-        if reader.accepts_columns:
-            return reader.read(address, columns=columns)
-        return reader.read(address)
+        yield
     except MetaautoError:
         raise
     except FileNotFoundError:

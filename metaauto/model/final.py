@@ -164,11 +164,13 @@ class FinalModel(ModelAnalyses):
         SchemaMismatch
             Columns are missing, or hold other types of values than the training table.
         """
+        return np.concatenate([self.decided(part) for part in self._chunks(X, chunk_rows)])
+
+    def decided(self, prediction: np.ndarray) -> np.ndarray:
+        """Return the labels for probabilities from `predict_proba`; values are unchanged."""
         if not self.task.is_classification:
-            return np.concatenate(list(self._chunks(X, chunk_rows)))
-        labels = self.classes_
-        decide = (self.decision or Decision()).labels
-        return np.concatenate([labels[decide(part)] for part in self._chunks(X, chunk_rows)])
+            return prediction
+        return self.classes_[(self.decision or Decision()).labels(prediction)]
 
     def predict_proba(self, X: Any, chunk_rows: int = CHUNK_ROWS) -> np.ndarray:
         """Predict probabilities.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from metaauto.data.chunks import CHUNK_ROWS
 from metaauto.data.schema import TableSchema
 from metaauto.errors import ComponentError, MetaautoError, SchemaMismatch
 from metaauto.model.fold_pipeline import last_step
@@ -20,7 +21,6 @@ logger = logging.getLogger(__name__)
 
 # For fewer rows a thread pool is slower than sequential prediction.
 THREADED_ROWS = 2_000
-CHUNK_ROWS = 100_000
 
 
 def average(

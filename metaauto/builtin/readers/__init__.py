@@ -7,7 +7,7 @@ import os
 import re
 import sqlite3
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from metaauto.api import Reader, ReadError
 from metaauto.builtin.readers.arff import parse_arff
 from metaauto.builtin.readers.delimited import read_delimited
+from metaauto.builtin.readers.delimited_chunks import read_delimited_chunks
 from metaauto.builtin.readers.text import read_text
 
 __all__ = ["READERS"]
@@ -65,10 +66,33 @@ def read_parquet(source: str) -> Any:
         _check_texts(frame)
         return frame
     except (pyarrow.ArrowInvalid, OSError) as error:
-        raise ReadError(
-            f"{source!r} is not a valid parquet file: {_first_line(error)}.",
-            hint="Write or copy the file again.",
-        ) from error
+        raise _no_parquet(source, error) from error
+
+
+def read_parquet_chunks(source: str, rows: int) -> Iterator[Any]:
+    """Read a parquet file in parts."""
+    import pyarrow
+    import pyarrow.parquet
+
+    _check_file(source)
+    try:
+        with pyarrow.parquet.ParquetFile(source) as file:
+            if file.metadata.num_rows > rows:
+                for batch in file.iter_batches(rows):
+                    frame = _with_index(pyarrow.Table.from_batches([batch]).to_pandas())
+                    _check_texts(frame)
+                    yield frame.reset_index(drop=True)
+                return
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise _no_parquet(source, error) from error
+    yield read_parquet(source)
+
+
+def _no_parquet(source: str, error: Exception) -> ReadError:
+    return ReadError(
+        f"{source!r} is not a valid parquet file: {_first_line(error)}.",
+        hint="Write or copy the file again.",
+    )
 
 
 def read_feather(source: str) -> Any:
@@ -331,7 +355,8 @@ READERS = (
     Reader("sqlite", _is_sqlite, read_sqlite,
            "a table of an SQLite database, such as sqlite:shop.db?table=orders"),
     Reader("parquet", _has_suffix(".parquet", ".pq"), read_parquet,
-           "a parquet file, such as data.parquet", ("pyarrow",)),
+           "a parquet file, such as data.parquet", ("pyarrow",),
+           read_chunks=read_parquet_chunks),
     Reader("feather", _has_suffix(".feather", ".arrow"), read_feather,
            "a feather file, such as data.feather", ("pyarrow",)),
     Reader("json-lines", _has_suffix(".jsonl", ".ndjson", compressed=True), read_json_lines,
@@ -342,6 +367,6 @@ READERS = (
            "an ARFF file, such as data.arff"),
     Reader("delimited", _is_delimited, read_delimited,
            "delimited text, such as data.csv, data.tsv.gz, or - for the standard input",
-           accepts_columns=True),
+           accepts_columns=True, read_chunks=read_delimited_chunks),
 )  # fmt: skip
 """The readers, in order of precedence."""

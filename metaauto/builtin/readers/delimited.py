@@ -22,7 +22,7 @@ from metaauto.builtin.readers.delimiter import (
 )
 from metaauto.builtin.readers.text import read_text
 
-__all__ = ["read_delimited"]
+__all__ = ["header_of", "read_delimited", "rows_as_table", "sniff"]
 
 logger = logging.getLogger(__name__)
 
@@ -86,14 +86,30 @@ def read_delimited(source: str, columns: Sequence[str] = ()) -> Any:
     layout = sniff(text, source, columns)
     if len(text) <= CHECKED_BYTES:
         _check_widths(text, layout, source)
+    names, start = header_of(text, layout, source, columns)
+    body = text[start:]
+    if layout.single:
+        body = _without_outer_blank_lines(body)
+    return rows_as_table(body, names, layout, source)
+
+
+def header_of(
+    text: str, layout: Layout, source: str, columns: Sequence[str]
+) -> tuple[list[str], int]:
+    """Return the names of all columns, checked, and the position of the first row of values."""
     names, start = _names(text, layout)
     if layout.header:
         _check_names(names, source)
         if layout.single:
             _check_single(names[0], columns, source)
-    body = text[start:]
-    if layout.single:
-        body = _without_outer_blank_lines(body)
+    else:
+        logger.info("%r has no header; its columns are named x0, x1, ...", source)
+        _check_expected(text, layout, source, [name for name in columns if name not in names])
+    return names, start
+
+
+def rows_as_table(body: str, names: list[str], layout: Layout, source: str) -> Any:
+    """Return rows of text as a table without row names and the empty column after the last one."""
     frame = _parsed(body, names, layout, source)
     if layout.decimal == ",":
         frame = frame.apply(_with_decimal_points)
@@ -102,9 +118,6 @@ def read_delimited(source: str, columns: Sequence[str] = ()) -> Any:
         frame = frame.iloc[:, 1:]
     if layout.trailing:
         frame = frame.iloc[:, :-1]
-    if not layout.header:
-        logger.info("%r has no header; its columns are named x0, x1, ...", source)
-        _check_expected(text, layout, source, [name for name in columns if name not in frame])
     return frame
 
 

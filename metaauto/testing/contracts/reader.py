@@ -79,6 +79,20 @@ class ReaderContract:
         source = self.source(tmp_path)
         pd.testing.assert_frame_equal(self.reader.read(source), self.reader.read(source))
 
+    def test_chunks_are_the_table(self, tmp_path: Path) -> None:
+        """The parts of the table are together the table, however often they are read."""
+        source = self.source(tmp_path)
+        if self.reader.read_chunks is None:
+            pytest.skip("it reads whole tables only")
+        for rows in (1, 1, 10**6):
+            parts = list(self.reader.read_chunks(source, rows))
+            assert parts, "it gives no part"
+            pd.testing.assert_frame_equal(
+                pd.concat(parts, ignore_index=True),
+                self.reader.read(source).reset_index(drop=True),
+                check_dtype=False,
+            )
+
     def test_missing_source(self, tmp_path: Path) -> None:
         """A source that does not exist raises ReadError or FileNotFoundError."""
         source = self.missing_source(tmp_path)

@@ -1,0 +1,145 @@
+"""``metaauto predict``: copied columns, labels beside probabilities, large tables."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from command_line import Cli, people
+
+import metaauto
+from metaauto.builtin.readers import delimited_chunks
+from metaauto.data import chunks
+
+
+@pytest.fixture
+def buys(trained: Path) -> str:
+    return str(trained / "buys.metaauto")
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> pd.DataFrame:
+    """A table of codes, texts with commas and gaps, without the target."""
+    table = people(30, seed=4).drop(columns="buys")
+    table.insert(0, "id", [f"{i:03d}" for i in range(30)])
+    table["gaps"] = [1 if i % 3 else None for i in range(30)]
+    table["note"] = ["a, b" if i % 2 else "" for i in range(30)]
+    table.to_csv(tmp_path / "new.csv", index=False)
+    return table
+
+
+def output(done, *names: str) -> pd.DataFrame:
+    assert (done.returncode, done.stderr) == (0, "")
+    frame = pd.read_csv(io.StringIO(done.stdout), dtype={"id": str})
+    assert list(frame.columns) == list(names)
+    return frame
+
+
+def test_columns_are_copied_in_the_given_order(quick_cli: Cli, buys: str, new) -> None:
+    done = quick_cli("predict", buys, "new.csv", "--keep", "note", "--keep", "id", "--keep", "note")
+    frame = output(done, "note", "id", "buys")
+    assert frame["id"].tolist() == new["id"].tolist()
+    assert frame["note"].fillna("").tolist() == new["note"].tolist()
+    assert frame["buys"].tolist() == metaauto.load(buys).predict(new).tolist()
+
+
+def test_all_columns_are_copied_as_they_are_written(quick_cli: Cli, buys: str, new) -> None:
+    done = quick_cli("predict", buys, "new.csv", "--append")
+    output(done, *new.columns, "buys")
+    source = Path("new.csv").read_text().splitlines()
+    assert [line.rpartition(",")[0] for line in done.stdout.splitlines()] == source
+
+
+def test_the_label_stands_beside_the_probabilities(quick_cli: Cli, buys: str, new) -> None:
+    done = quick_cli("predict", buys, "new.csv", "--proba", "--keep", "id", "--name", "predicted")
+    frame = output(done, "id", "predicted", "no", "yes")
+    model = metaauto.load(buys)
+    np.testing.assert_allclose(frame[["no", "yes"]], model.predict_proba(new))
+    assert frame["predicted"].tolist() == model.predict(new).tolist()
+
+
+@pytest.mark.parametrize("kind", ["parquet", "jsonl", "tsv"])
+def test_other_formats_have_the_same_columns(kind: str, quick_cli: Cli, buys: str, new) -> None:
+    done = quick_cli("predict", buys, "new.csv", "--append", "--proba", "-o", f"out.{kind}")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    read = {
+        "parquet": pd.read_parquet,
+        "jsonl": lambda path: pd.read_json(path, lines=True, dtype={"id": str}),
+        "tsv": lambda path: pd.read_csv(path, sep="\t", dtype={"id": str}),
+    }
+    frame = read[kind](f"out.{kind}")
+    assert list(frame.columns) == [*new.columns, "buys", "no", "yes"]
+    assert frame["id"].tolist() == new["id"].tolist()
+    assert pd.api.types.is_numeric_dtype(frame["age"].dtype)
+    np.testing.assert_allclose(frame["yes"], metaauto.load(buys).predict_proba(new)[:, 1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--keep", "idd"], "There is no column named 'idd'. Did you mean 'id'?"),
+        (["--keep", "id", "--append"], "--keep and --append are mutually exclusive."),
+        (["--keep", "id", "--name", "id"], "two columns 'id'. Name the prediction, such as --name"),
+        (["--proba", "--name", "yes"], "two columns 'yes'"),
+        (["-o", "out.xyz"], "Unsupported output format '.xyz'"),
+        (["-o", "none/out.parquet"], "The directory 'none' for the predictions does not exist."),
+    ],
+)
+def test_errors_are_one_line_and_leave_no_output(
+    arguments, words: str, quick_cli: Cli, buys: str, new, tmp_path: Path
+) -> None:
+    place = [] if "-o" in arguments else ["-o", "out.csv"]
+    done = quick_cli("predict", buys, "new.csv", *arguments, *place)
+    assert done.returncode in (1, 2)
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert words in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"new.csv", "temporary"}
+
+
+def test_a_copied_target_needs_another_name_for_the_prediction(
+    quick_cli: Cli, trained: Path, buys: str
+) -> None:
+    table = str(trained / "new.csv")
+    for arguments in (["--append"], ["--keep", "buys"]):
+        done = quick_cli("predict", buys, table, *arguments)
+        assert done.returncode == 1
+        assert "two columns 'buys'. Name the prediction, such as --name predicted_buys" in (
+            done.stderr
+        )
+    done = quick_cli("predict", buys, table, "--keep", "buys", "--name", "predicted_buys")
+    assert (output(done, "buys", "predicted_buys").nunique() == 2).all()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", "parquet", "jsonl"])
+def test_a_large_table_is_predicted_in_chunks_like_in_one_piece(
+    suffix: str, kind: str, quick_cli: Cli, buys: str, monkeypatch, tmp_path: Path
+) -> None:
+    table = people(500, seed=3).drop(columns="buys")
+    table["late"] = [None] * 499 + ["word"]
+    table["gap"] = [None, *range(499)]
+    getattr(table, f"to_{suffix}")(tmp_path / f"large.{suffix}", index=False)
+    call = ("predict", buys, f"large.{suffix}", "--append", "--proba", "-o")
+    assert quick_cli(*call, f"whole.{kind}").returncode == 0
+    monkeypatch.setattr(delimited_chunks, "CHECKED_BYTES", 1000)
+    read, sizes = chunks.table_parts, []
+
+    def recorded(*arguments):
+        for part in read(*arguments[:-1], 64):
+            sizes.append(len(part))
+            yield part
+
+    monkeypatch.setattr(chunks, "table_parts", recorded)
+    monkeypatch.setattr(chunks.read_chunks, "__kwdefaults__", {"columns": (), "rows": 64})
+    assert quick_cli(*call, f"chunks.{kind}").returncode == 0
+    assert len(sizes) == 16
+    assert max(sizes) == 64
+    one, other = ((tmp_path / f"{name}.{kind}") for name in ("whole", "chunks"))
+    if kind == "parquet":
+        pd.testing.assert_frame_equal(pd.read_parquet(other), pd.read_parquet(one))
+    else:
+        assert other.read_text() == one.read_text()
