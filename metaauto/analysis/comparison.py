@@ -20,7 +20,7 @@ from metaauto.run import MARKER, RunRecord, read_run
 __all__ = ["Compared", "differing_options", "of_run", "read_compared", "result"]
 
 _USED = ("metric_used", "task_used", "positive_used")
-_NO_OPTIONS = ("data", "target", "fingerprint", *_USED)
+_NO_OPTIONS = ("data", "target", "fingerprint", "task_record", "versions", *_USED)
 _FAILURES = ("failed", "crashed", "timeout", "memory")
 
 

@@ -36,11 +36,6 @@ __all__ = [
     "result_json",
 ]
 
-_RESULT = (
-    *("score", "single_score", "baseline_score", "holdout_score", "greater_is_better"),
-    *("interval", "holdout_interval", "seconds"),
-)
-
 _INTERVAL_SHARE = 0.3
 _INTERVAL_SECONDS = (0.1, 0.5)
 _LEVEL = 0.95
@@ -160,10 +155,13 @@ def _interval(scored: ScoredRows | None, rows: int, over: str) -> Interval | Non
 
 
 def result_json(model: FinalModel) -> dict[str, Any]:
-    """Return what a run directory stores of the result: scores and ensemble, JSON-ready."""
-    record = model.record.to_json()
-    members = {member.name: member.weight for member in model.members}
-    return {**{name: record[name] for name in _RESULT}, "members": members}
+    """Return what a run directory stores of the result: record and ensemble, JSON-ready."""
+    return {
+        **model.record.to_json(),
+        "members": {member.name: member.weight for member in model.members},
+        "calibrator": None if model.calibrator is None else model.calibrator.to_json(),
+        "decision": None if model.decision is None else model.decision.to_json(),
+    }
 
 
 def _newest_member(search: Search, selection: Selection) -> float | None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from metaauto.cli.completers import complete_files
-from metaauto.cli.options import json_option
+from metaauto.cli.completers import complete_files, complete_metrics
+from metaauto.cli.options import (
+    json_option,
+    load_final_model,
+    plugin_settings,
+    plugins_option,
+    truth_option,
+)
 from metaauto.cli.streams import model_file
 from metaauto.cli.terminal import print_json, print_line, print_table
+from metaauto.text import counted, format_score
 
 __all__ = ["command"]
 
@@ -20,48 +27,110 @@ _ERROR_WIDTH = 60
 
 @click.command("leaderboard", short_help="Show the ensemble and trials of a saved model.")
 @click.argument("model", shell_complete=complete_files)
+@click.option(
+    "--data",
+    metavar="TEST",
+    shell_complete=complete_files,
+    help="Score the ensemble and each of its members on these rows with the target.",
+)
+@truth_option("--data")
+@click.option(
+    "--metric",
+    metavar="M",
+    shell_complete=complete_metrics,
+    help="With --data: metric of the scores.  [default: the metric of the fit]",
+)
+@click.option(
+    "--top", metavar="N", type=click.IntRange(min=1), help="Number of lines.  [default: all]"
+)
+@plugins_option()
 @json_option("all columns, with the configurations,")
-def command(model: str, as_json: bool) -> None:
+def command(
+    model: str,
+    data: str | None,
+    target: str | None,
+    metric: str | None,
+    top: int | None,
+    plugin_folders: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Show the ensemble and every trial of MODEL, best first.
 
     MODEL is a model file, a run directory (--run-dir), also of a running fit, or -, the standard
     input.
 
     \b
-    metaauto leaderboard price.metaauto
-    metaauto leaderboard price.metaauto --json
-    metaauto leaderboard run
+    metaauto leaderboard price.metaauto --top 10
+    metaauto leaderboard price.metaauto --data test.csv
+    metaauto leaderboard run --json
 
-    All scores are out-of-fold scores over the same rows. Only the manifest of the model file is
-    read; no model is loaded.
+    Without --data all scores are out-of-fold scores over the same rows; "Fit" and "Predict" are the
+    seconds of all folds. Only the manifest of the model file is read; no model is loaded.
+
+    With --data: the scores of the ensemble and its members on these rows. "Predict" are the seconds
+    for predicting them, with all fold models.
     """
-    from metaauto.text import format_score, metric_label
-
-    shown = _of_run(model) if Path(model).expanduser().is_dir() else _of_model(model)
-    rows = shown["leaderboard"]
+    for name, value in (("--target", target), ("--metric", metric)):
+        if value is not None and data is None:
+            raise click.UsageError(f"{name} requires --data.")
+    if data is not None:
+        shown = _on_rows(model, data, target, metric, plugin_folders)
+    elif Path(model).expanduser().is_dir():
+        shown = _of_run(model)
+    else:
+        shown = _of_model(model)
+    hidden = len(shown["leaderboard"]) - len(shown["leaderboard"][:top])
+    shown["leaderboard"] = shown["leaderboard"][:top]
     if as_json:
         print_json({"model": model, **shown})
         return
+    _print(shown, hidden)
+
+
+def _print(shown: Mapping[str, Any], hidden: int) -> None:
+    from metaauto.text import metric_label
+
     label = metric_label(shown["metric"], shown["positive"])
     better = "lower" if shown["greater_is_better"] is False else "higher"
-    print_line(f"{label}, {better} is better; target {shown['target']!r}")
+    where = f"; {counted(shown['rows'], 'row')} of {shown['data']}" if "data" in shown else ""
+    print_line(f"{label}, {better} is better; target {shown['target']!r}{where}")
+    columns = _SCORED if "data" in shown else _COLUMNS
     print_table(
-        [
-            {
-                "Rank": "" if row.get("rank") is None else str(row["rank"]),
-                "Model": str(row.get("name", "")),
-                "Score": format_score(row.get("score")),
-                "Weight": f"{row['weight']:.1%}" if row.get("weight") else "",
-                "Seconds": f"{row.get('seconds') or 0.0:.1f}",
-                "Source": str(row.get("source", "")),
-                "Status": _status(row),
-            }
-            for row in rows
-        ],
+        [{name: text(row) for name, text in columns.items()} for row in shown["leaderboard"]],
         left=("Model", "Source", "Status"),
     )
+    if hidden:
+        print_line(f"{counted(hidden, 'more line')}: raise --top.")
     for note in shown["notes"]:
         print_line(note)
+
+
+def _on_rows(
+    model: str, data: str, target: str | None, metric: str | None, folders: tuple[str, ...]
+) -> dict[str, Any]:
+    settings = plugin_settings(folders)
+    from metaauto.analysis.input_table import input_table
+    from metaauto.analysis.member_scores import member_scores
+    from metaauto.plugins.manager import load_plugins
+
+    registry = load_plugins(settings).registry
+    with model_file(model, data) as path:
+        loaded = load_final_model(path, registry)
+    frame, target = input_table(loaded, data, target, registry)
+    found = member_scores(loaded, frame, target=target, metric=metric, registry=registry)
+    dropped = found.dropped_rows
+    return {
+        "task": loaded.task.kind,
+        "target": loaded.task.target,
+        "metric": found.metric.name,
+        "positive": found.metric.positive_label(loaded.task.classes),
+        "greater_is_better": found.metric.greater_is_better,
+        "data": data,
+        "rows": found.rows,
+        "dropped_rows": dropped,
+        "notes": [f"{counted(dropped, 'row')} without a target dropped."] if dropped else [],
+        "leaderboard": found.lines,
+    }
 
 
 def _of_model(model: str) -> dict[str, Any]:
@@ -110,3 +179,32 @@ def _status(row: Mapping[str, Any]) -> str:
         return str(row.get("status", ""))
     short = error if len(error) <= _ERROR_WIDTH else f"{error[:_ERROR_WIDTH]}..."
     return f"{row.get('status', '')}: {short}"
+
+
+def _seconds(name: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda row: "-" if row.get(name) is None else f"{row[name]:.3g}"
+
+
+def _weight(row: Mapping[str, Any]) -> str:
+    return f"{row['weight']:.1%}" if row.get("weight") else ""
+
+
+_FIRST: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "Rank": lambda row: "" if row.get("rank") is None else str(row["rank"]),
+    "Model": lambda row: str(row.get("name", "")),
+    "Score": lambda row: format_score(row.get("score")),
+}
+_TIMES = {"Fit": _seconds("fit_seconds"), "Predict": _seconds("predict_seconds")}
+_COLUMNS = {
+    **_FIRST,
+    "Weight": _weight,
+    **_TIMES,
+    "Source": lambda row: str(row.get("source", "")),
+    "Status": _status,
+}
+_SCORED = {
+    **_FIRST,
+    "Out-of-fold": lambda row: format_score(row.get("out_of_fold_score")),
+    "Weight": _weight,
+    **_TIMES,
+}

@@ -26,7 +26,7 @@ __all__ = ["command"]
 _SUFFIX = ".html"
 
 
-@click.command("report", short_help="Write a report of a saved model as one HTML file.")
+@click.command("report", short_help="Write a report of a model or a run as one HTML file.")
 @click.argument("model", shell_complete=complete_files)
 @click.option(
     "--data",
@@ -57,11 +57,13 @@ def command(
 ) -> None:
     """Write a report of the saved MODEL: scores, leaderboard, plots, importance, model card.
 
-    MODEL or TEST can be -, the standard input.
+    MODEL or TEST can be -, the standard input. MODEL can also be a run directory (--run-dir), of a
+    finished, running or killed fit; --data requires a model file.
 
     \b
     metaauto report price.metaauto --data test.csv
     metaauto report churn.metaauto -o - > churn.html
+    metaauto report run -o run.html
 
     The report is one HTML file without external resources. A model file holds no rows: feature
     importance and error analysis require --data. Without it, only the manifest of the model file
@@ -69,14 +71,23 @@ def command(
     """
     if target is not None and data is None:
         raise click.UsageError("--target requires --data.")
+    is_run = Path(model).expanduser().is_dir()
+    if is_run and data is not None:
+        raise click.UsageError(
+            "--data requires a model file. `metaauto fit --resume DIR --out FILE` makes a model of "
+            "a run directory."
+        )
     place = _place(output, model, data)
-    from metaauto.model.save import read_manifest
-
     examined = None
-    with model_file(model, data) as file:
-        manifest = read_manifest(file)
-        if data is not None:
-            examined = _examined(file, data, target, budget, seed, plugin_folders)
+    if is_run:
+        manifest = _of_run(model)
+    else:
+        from metaauto.model.save import read_manifest
+
+        with model_file(model, data) as file:
+            manifest = read_manifest(file)
+            if data is not None:
+                examined = _examined(file, data, target, budget, seed, plugin_folders)
     from metaauto.report.html import report_file, report_html
 
     text = report_html(manifest, examined)
@@ -86,7 +97,7 @@ def command(
     with report_file(place) as (_, part):
         part.write_text(text, encoding="utf-8", newline="\n")
     say(f"Saved {place} ({place.stat().st_size / 1e3:.0f} kB)")
-    if data is None:
+    if data is None and not is_run:
         say("Add --data TEST for feature importance and error analysis.")
 
 
@@ -96,10 +107,23 @@ def _place(output: str | None, model: str, data: str | None) -> Path | None:
         output = STANDARD_STREAM
     if output == STANDARD_STREAM:
         return None
-    path = Path(model).with_suffix(_SUFFIX) if output is None else Path(output).expanduser()
+    named = Path(model).expanduser()
+    if output is not None:
+        path = Path(output).expanduser()
+    elif named.is_dir():
+        path = Path(f"{named.resolve().name}{_SUFFIX}")
+    else:
+        path = named.with_suffix(_SUFFIX)
     refuse_replacing(path, model, data)
     check_writable(path, "the report")
     return path
+
+
+def _of_run(folder: str) -> dict[str, Any]:
+    from metaauto.analysis.run_report import run_manifest
+    from metaauto.run import read_run
+
+    return run_manifest(folder, read_run(folder))
 
 
 def _examined(

@@ -29,6 +29,7 @@ from metaauto.errors import MetaautoError, Refused, RunError, TargetError
 from metaauto.fit_state import PreparedFit
 from metaauto.metrics import Metric, check_metric, resolve_metric
 from metaauto.metrics.computable import error_on, near_zero_note, undefined_reason
+from metaauto.model.manifest import installed_versions
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.plugins.registry import Registry
 from metaauto.progress.reporter import EventReporter
@@ -400,4 +401,5 @@ def new_run(
     """Create a run directory that stores the options and the address of the data."""
     source = lasting_address(data, registry.readers())
     settings = settings_of(options.to_json(), source, target, dataset)
+    settings["versions"] = installed_versions()
     return RunDirectory.create(options.run_dir, settings)

@@ -36,6 +36,7 @@ def settings_of(
         "metric_used": dataset.task.metric,
         "task_used": dataset.task.kind,
         "positive_used": dataset.task.scored_class,
+        "task_record": dataset.task.to_json(),
     }
 
 

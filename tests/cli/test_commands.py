@@ -17,6 +17,8 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 
 import metaauto
 
+MEASURED = ("seconds", "fit_seconds", "predict_seconds", "memory")
+
 
 def test_a_fit_tells_what_it_does_and_how_to_go_on(cli: Cli, tmp_path: Path) -> None:
     table = people().assign(number=[f"A-{i:05d}" for i in range(120)], country="D")
@@ -104,7 +106,7 @@ def test_the_same_trials_and_seed_give_the_same_model_twice(
             "leaderboard"
         ]
         predicted = quick_cli("predict", f"{name}.metaauto", "t.csv", "--proba").stdout
-        plain = [{k: v for k, v in row.items() if k not in ("seconds", "memory")} for row in board]
+        plain = [{k: v for k, v in row.items() if k not in MEASURED} for row in board]
         told.append((plain, predicted))
     assert told[0] == told[1]
 
@@ -154,9 +156,9 @@ def test_probabilities_and_standard_streams(cli: Cli, trained: Path) -> None:
     done = cli("predict", str(trained / "buys.metaauto"), "-", "--proba", stdin=text)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0] == "no,yes"
+    assert lines[0] == "buys,no,yes"
     assert len(lines) == 41
-    assert sum(float(cell) for cell in lines[1].split(",")) == pytest.approx(1.0)
+    assert sum(float(cell) for cell in lines[1].split(",")[1:]) == pytest.approx(1.0)
 
 
 def test_amounts_are_predicted(quick_cli: Cli, trained: Path, tmp_path: Path) -> None:
@@ -223,7 +225,8 @@ def test_the_leaderboard_is_a_table(quick_cli: Cli, trained: Path, tmp_path: Pat
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "roc_auc, higher is better; target 'buys'"
-    assert lines[1].split() == ["Rank", "Model", "Score", "Weight", "Seconds", "Source", "Status"]
+    head = ["Rank", "Model", "Score", "Weight", "Fit", "Predict", "Source", "Status"]
+    assert lines[1].split() == head
     names = {line.split()[1] for line in lines[2:]}
     assert names == {"ensemble", "logistic-1", "logistic-2", "dummy-0"}
 
