@@ -27,6 +27,7 @@ COMMANDS = {
     "compare": "metaauto.cli.compare",
     "explain": "metaauto.cli.explain",
     "report": "metaauto.cli.report",
+    "metrics": "metaauto.cli.metrics",
     "suggest": "metaauto.cli.suggest",
     "metafeatures": "metaauto.cli.metafeatures",
     "knowledge": "metaauto.cli.knowledge",

@@ -10,6 +10,7 @@ import click
 
 from metaauto.cli.completers import complete_files, complete_folders, complete_metrics
 from metaauto.cli.defaults import from_file, options_from_file
+from metaauto.cli.group import GroupedCommand
 from metaauto.cli.options import (
     exclude_option,
     include_option,
@@ -34,7 +35,22 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("fit", short_help="Search for the best model for a table and save it.")
+_GROUPS = {
+    "Data": ("target", "task", "positive", "roles", "missing", "weights"),
+    "Budget": ("budget", "trials", "cores", "memory"),
+    "Evaluation": ("metric", "cv", "holdout", "groups", "time"),
+    "Search": ("include", "exclude", "seed", "plugin_folders"),
+    "Warm start": ("knowledge", "no_knowledge", "strategy", "remember"),
+    "Output": ("out", "run_dir", "resume", "dry_run", "quiet", "as_json"),
+}
+
+
+@click.command(
+    "fit",
+    cls=GroupedCommand,
+    groups=_GROUPS,
+    short_help="Search for the best model for a table and save it.",
+)
 @click.argument("data", required=False, shell_complete=complete_files)
 @target_option()
 @task_option()
@@ -169,8 +185,8 @@ def command(
     \b
     metaauto fit train.csv --target price --budget 5m --out price.metaauto
     metaauto fit sklearn:breast_cancer --trials 20 --seed 0
-    metaauto fit shop.parquet --target churn --metric f1 --groups customer --holdout 0.2
-    metaauto fit visits.csv --target visits --time day --role zip=categorical --run-dir run
+    metaauto fit shop.parquet --target churn --metric f1 --groups customer
+    metaauto fit visits.csv --target visits --time day --run-dir run
     metaauto fit train.csv --target price --knowledge team.db --no-remember
     metaauto fit train.csv --target price --budget 1h --dry-run
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
-__all__ = ["LazyGroup", "plugin_command"]
+__all__ = ["GroupedCommand", "LazyGroup", "plugin_command"]
 
 
 class LazyGroup(click.Group):
@@ -65,6 +65,34 @@ class LazyGroup(click.Group):
             guess = f"Did you mean {near[0]!r}?" if near else f"Commands: {', '.join(known)}."
             raise click.UsageError(f"There is no command {name!r}. {guess}", ctx)
         return super().resolve_command(ctx, args)
+
+
+class GroupedCommand(click.Command):
+    """Show the options of a command in groups.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        As of `click.Command`.
+    groups : mapping of str to sequence of str
+        Names of parameters by heading; the other options are under "Other options".
+    """
+
+    def __init__(self, *args: Any, groups: Mapping[str, Sequence[str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.groups = groups
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, one section for each group."""
+        params = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        left = {param.name: param for param in params}
+        sections = [
+            (heading, [left.pop(name) for name in names]) for heading, names in self.groups.items()
+        ]
+        for heading, params in [*sections, ("Other options", list(left.values()))]:
+            lines = [line for param in params if (line := param.get_help_record(ctx)) is not None]
+            with formatter.section(heading):
+                formatter.write_dl(lines)
 
 
 def plugin_command(path: str) -> click.Command | None:

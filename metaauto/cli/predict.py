@@ -66,7 +66,7 @@ def command(
     \b
     metaauto predict price.metaauto new.csv -o predictions.csv
     metaauto predict churn.metaauto new.parquet -o churn.parquet --keep id --proba
-    metaauto predict churn.metaauto new.csv --append --name predicted -o scored.csv
+    metaauto predict churn.metaauto new.csv --append --name guess -o all.csv
     cat new.csv | metaauto predict price.metaauto - | head
 
     The output has one prediction per row, in the order of the rows, in a column with the name of

@@ -67,6 +67,8 @@ class Metric:
         Code of the positive class in a binary task, set by `resolve_metric` if the score depends
         on it. For 0, `function` receives the two classes in reverse order: its class 1 is always
         the positive class.
+    worst : float, optional
+        Value of the worst prediction, infinite if there is no bound; unknown by default.
 
     Raises
     ------
@@ -93,6 +95,7 @@ class Metric:
     description: str = ""
     weighted: bool = True
     positive: int | None = None
+    worst: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tasks", tuple(self.tasks))

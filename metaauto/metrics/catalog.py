@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -26,21 +27,31 @@ def _probability(
     function: Callable[..., float],
     description: str,
     *,
-    loss: bool = False,
+    worst: float = 0.0,
     weighted: bool = True,
 ) -> Metric:
-    optimum = 0.0 if loss else 1.0
-    return Metric(name, BOTH, "probabilities", function, not loss, optimum, description, weighted)
+    is_loss = worst > 0.0
+    return Metric(
+        *(name, BOTH, "probabilities", function, not is_loss, float(not is_loss)),
+        description=description,
+        weighted=weighted,
+        worst=worst,
+    )
 
 
-def _labels(name: str, description: str, kinds: tuple[str, ...] = BOTH) -> Metric:
-    return Metric(name, kinds, "labels", ConfusionMetric(name), description=description)
+def _labels(
+    name: str, description: str, kinds: tuple[str, ...] = BOTH, worst: float = 0.0
+) -> Metric:
+    function = ConfusionMetric(name)
+    return Metric(name, kinds, "labels", function, description=description, worst=worst)
 
 
 def _error(
     name: str, function: Callable[..., float], description: str, *, weighted: bool = True
 ) -> Metric:
-    return Metric(name, REGRESSION, "values", function, False, 0.0, description, weighted)
+    return Metric(
+        *(name, REGRESSION, "values", function, False, 0.0, description, weighted), worst=math.inf
+    )
 
 
 def _negated(metric: Metric, name: str) -> Metric:
@@ -50,6 +61,7 @@ def _negated(metric: Metric, name: str) -> Metric:
         name=name,
         function=Negated(metric.function),
         greater_is_better=True,
+        worst=None if metric.worst is None else -metric.worst,
         description=f"Minus {metric.name}. {metric.description}",
     )
 
@@ -91,9 +103,14 @@ PLAIN = (
         "log_loss",
         probability.log_loss,
         "Mean negative logarithm of the true class's probability.",
-        loss=True,
+        worst=math.inf,
     ),
-    _probability("brier", probability.brier, "Mean squared error of the probabilities.", loss=True),
+    _probability(
+        "brier",
+        probability.brier,
+        "Squared error of the probabilities: of the second of two classes, or summed over classes.",
+        worst=2.0,
+    ),
     _labels("accuracy", "Share of rows with the correct class."),
     _labels("balanced_accuracy", "Mean recall over the classes."),
     _labels("f1", "Harmonic mean of precision and recall of the positive class.", BINARY),
@@ -108,8 +125,8 @@ PLAIN = (
     _labels("recall_macro", "Mean recall over the classes."),
     _labels("recall_micro", "Recall over all rows together; equals accuracy."),
     _labels("recall_weighted", "Mean recall over the classes, weighted by prevalence."),
-    _labels("mcc", "Matthews correlation coefficient."),
-    _labels("cohen_kappa", "Agreement of prediction and truth beyond chance."),
+    _labels("mcc", "Matthews correlation coefficient.", worst=-1.0),
+    _labels("cohen_kappa", "Agreement of prediction and truth beyond chance.", worst=-1.0),
     _error("rmse", regression.rmse, "Root of the mean squared error."),
     _error("mse", regression.mse, "Mean squared error."),
     _error("mae", regression.mae, "Mean absolute error."),
@@ -118,7 +135,11 @@ PLAIN = (
     _error("mape", regression.mape, "Mean absolute error relative to the target."),
     _error("msle", regression.msle, "Mean squared error of log(1 + value)."),
     _error("rmsle", regression.rmsle, "Root of the mean squared error of log(1 + value)."),
-    Metric("r2", REGRESSION, "values", regression.r2, description="Share of variance explained."),
+    Metric(
+        *("r2", REGRESSION, "values", regression.r2),
+        description="Share of variance explained.",
+        worst=-math.inf,
+    ),
 )
 
 _NEGATED = {
