@@ -130,7 +130,7 @@ def test_boosting_ignores_validation_rows_of_classes_it_never_saw():
     assert fitted.classes_.tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("name", ["elastic_net", "mlp", "svm"])
+@pytest.mark.parametrize("name", ["elastic_net", "mlp", "network", "svm"])
 def test_the_scale_of_the_target_does_not_matter(name):
     problem = make_problem("regression", n_rows=100)
     large = replace(problem, y=1e6 * problem.y, y_validation=1e6 * problem.y_validation)

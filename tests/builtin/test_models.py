@@ -7,6 +7,7 @@ from metaauto.testing import ModelContract
 
 _TRIMMED = {
     "mlp": {"fit_seconds": 0.2},
+    "network": {"fit_seconds": 0.2},
     "extra_trees": {"fit_seconds": 0.1},
     "random_forest": {"fit_seconds": 0.1},
     "gaussian_process": {"rows": 30, "draws": 2, "large_rows": 500},

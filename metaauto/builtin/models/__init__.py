@@ -1,4 +1,4 @@
-"""Built-in models, all based on scikit-learn."""
+"""Built-in models, based on scikit-learn and NumPy."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from metaauto.builtin.models.forest import EXTRA_TREES, RANDOM_FOREST
 from metaauto.builtin.models.kernel import GAUSSIAN_PROCESS, SVM
 from metaauto.builtin.models.linear import ELASTIC_NET, LOGISTIC, RIDGE
 from metaauto.builtin.models.neighbours import KNN
+from metaauto.builtin.models.network import NETWORK
 from metaauto.builtin.models.neural import MLP
 
 __all__ = ["MODELS"]
@@ -25,6 +26,7 @@ MODELS: tuple[Model, ...] = (
     LOGISTIC,
     MLP,
     NAIVE_BAYES,
+    NETWORK,
     QDA,
     RANDOM_FOREST,
     RIDGE,

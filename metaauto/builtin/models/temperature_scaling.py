@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.validation import has_fit_parameter
 
-__all__ = ["TemperatureScaledClassifier"]
+__all__ = ["TemperatureScaledClassifier", "best_inverse_temperature", "scaled_log_proba"]
 
 # Lower bound of log-probabilities, to keep them finite.
 FLOOR = -700.0
@@ -67,7 +67,7 @@ class TemperatureScaledClassifier(ClassifierMixin, BaseEstimator):
             for train, rest in StratifiedKFold(folds, shuffle=True, random_state=0).split(X, y):
                 part = self._fitted(X[train], y[train], None if weight is None else weight[train])
                 log_proba[rest] = self._log_proba(part, X[rest])
-        self.inverse_temperature_ = _best_inverse_temperature(log_proba, codes, weight)
+        self.inverse_temperature_ = best_inverse_temperature(log_proba, codes, weight)
         return self
 
     def _fitted(self, X: Any, y: Any, weight: Any) -> Any:
@@ -82,25 +82,28 @@ class TemperatureScaledClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return probabilities of shape (rows, classes)."""
-        return np.exp(_scaled(self._log_proba(self.estimator_, X), self.inverse_temperature_))
+        log_proba = self._log_proba(self.estimator_, X)
+        return np.exp(scaled_log_proba(log_proba, self.inverse_temperature_))
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class of each row."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
-def _scaled(log_proba: np.ndarray, inverse_temperature: float) -> np.ndarray:
+def scaled_log_proba(log_proba: np.ndarray, inverse_temperature: float) -> np.ndarray:
+    """Multiply log-probabilities of shape (rows, classes), and normalise them."""
     scaled = inverse_temperature * log_proba
     scaled -= scaled.max(axis=1, keepdims=True)
     return scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
 
 
-def _best_inverse_temperature(log_proba: np.ndarray, codes: np.ndarray, weight: Any) -> float:
+def best_inverse_temperature(log_proba: np.ndarray, codes: np.ndarray, weight: Any) -> float:
+    """Return the factor of the log-probabilities with the lowest log loss for the class codes."""
     if weight is not None and not weight.sum() > 0:
         weight = None
     rows = np.arange(len(codes))
     losses = [
-        np.average(-_scaled(log_proba, candidate)[rows, codes], weights=weight)
+        np.average(-scaled_log_proba(log_proba, candidate)[rows, codes], weights=weight)
         for candidate in INVERSE_TEMPERATURES
     ]
     return float(INVERSE_TEMPERATURES[int(np.argmin(losses))])
