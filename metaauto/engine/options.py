@@ -107,11 +107,11 @@ class FitOptions:
     components: Sequence[Any] = ()
 
     def __post_init__(self) -> None:
+        # Only plain values are stored in a run directory.
+        for item in fields(self):
+            object.__setattr__(self, item.name, _plain(getattr(self, item.name)))
         for name, minimum in (("trials", 1), ("cores", 1), ("ensemble_size", 1), ("seed", 0)):
             object.__setattr__(self, name, _integer(name, getattr(self, name), minimum))
-        if hasattr(self.positive, "item"):
-            # Only plain values are stored in a run directory.
-            object.__setattr__(self, "positive", self.positive.item())
         if self.budget is not None:
             object.__setattr__(self, "budget", parse_seconds(self.budget))
         if isinstance(self.knowledge, Path):
@@ -241,6 +241,15 @@ def _is_of_type(value: Any, kind: Any) -> bool:
         return isinstance(value, kind) and all(isinstance(item, str) for item in inner)
     is_huge = isinstance(value, int) and abs(value) >= 2**63
     return isinstance(value, kind) and not is_huge
+
+
+def _plain(value: Any) -> Any:
+    """Return a scalar of numpy, and any real number, as a plain value; others are unchanged."""
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, Real) and not isinstance(value, Integral):
+        return float(value)
+    return value
 
 
 def _integer(name: str, value: Any, minimum: int) -> int | None:

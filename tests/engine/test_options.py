@@ -197,3 +197,41 @@ def test_help_names_every_option(function):
         if option.default is not MISSING:
             assert named[option.name].default == option.default
     assert named["roles"].default == {}
+
+
+KINDS = (np.float16, np.float32, np.float64, np.longdouble, np.int8, np.int64, np.uint32, np.array)
+NUMBERS = {
+    "budget": (0.5, 100),
+    "trials": (1, 100),
+    "cores": (1, 100),
+    "memory": (0.5, 100),
+    "seed": (0, 100),
+    "cv": (2, 100),
+    "holdout": (0, 0.5),
+    "ensemble_size": (1, 100),
+}
+INTEGERS = ("trials", "cores", "seed", "ensemble_size")
+
+
+@given(
+    name=st.sampled_from(sorted(NUMBERS)),
+    kind=st.sampled_from(KINDS),
+    data=st.data(),
+)
+def test_numbers_of_numpy_are_stored_as_plain_numbers(name, kind, data):
+    low, high = NUMBERS[name]
+    is_integer = name in INTEGERS or (kind is not np.array and issubclass(kind, np.integer))
+    bounds = (math.ceil(low), math.floor(high))
+    numbers = st.integers(*bounds) if is_integer else st.floats(low, high, width=16)
+    number = data.draw(numbers)
+    if name in INTEGERS and kind is not np.array and not issubclass(kind, np.integer):
+        kind = np.int32
+    options = FitOptions(**{name: kind(number)})
+    assert type(getattr(options, name)) in (int, float)
+    assert json.loads(json.dumps(options.to_json()))[name] == number
+    assert options == FitOptions(**{name: number})
+
+
+def test_every_numeric_option_is_tested_with_numbers_of_numpy():
+    numeric = {item.name for item in fields(FitOptions) if {"int", "float"} & {*item.type.split()}}
+    assert numeric <= {*NUMBERS}

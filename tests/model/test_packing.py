@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from metaauto.model import FinalModel
-from metaauto.model.packing import PackedModel, PackedModels
+from metaauto.model import FinalModel, packing
+from metaauto.model.packing import PackedModel, PackedModels, verify_model
+from metaauto.search.sealing import dump_sealed
 
 
 @pytest.fixture
@@ -47,3 +49,30 @@ def test_packed_models_are_pickled_as_bytes(packed, new_rows):
     again = pickle.loads(pickle.dumps(packed))
     assert all(fold._estimator is None for fold in folds(again))
     np.testing.assert_array_equal(again.predict(new_rows), expected)
+
+
+class Clock:
+    seconds = 0.0
+
+
+class Slow:
+    """Takes 2 seconds to load and 12 to predict, by the clock of the test."""
+
+    def __init__(self) -> None:
+        self.name = "slow"
+
+    def __setstate__(self, state):
+        Clock.seconds += 2.0
+        self.__dict__.update(state)
+
+    def predict(self, X):
+        Clock.seconds += 12.0
+        return np.zeros(len(X))
+
+
+@pytest.mark.parametrize(("folds", "expected"), [(1, 14.0), (4, 5.0)])
+def test_verify_model_counts_the_prediction_of_one_fold(folds, expected, tmp_path, monkeypatch):
+    monkeypatch.setattr(packing, "time", SimpleNamespace(monotonic=lambda: Clock.seconds))
+    with (tmp_path / "fold").open("w+b") as file:
+        dump_sealed(file, lambda part: pickle.dump(Slow(), part))
+    assert verify_model(tmp_path / "fold", np.zeros((1, 2)), folds) == expected
