@@ -6,6 +6,7 @@ anywhere in memory, or make a prediction run forever.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -40,7 +41,7 @@ _LEAVES = ("leaf_value", "leaf_weight", "leaf_count")
 _OTHER = ("num_leaves", "num_cat", "cat_boundaries", "cat_threshold", "is_linear", "shrinkage")
 _ARRAYS = frozenset((*_NODES, *_LEAVES))
 _KNOWN = frozenset((*_ARRAYS, *_OTHER))
-_NO_DIGITS = str.maketrans("", "", "0123456789- ")
+_INTEGERS = re.compile(r"(-?[0-9]+( -?[0-9]+)*)?")
 _END = "end of trees\n"
 # A tree sends a row left or right by the bits 1 and 2; the bits 4 and 8 say what is missing.
 _IS_CATEGORICAL, _MAX_DECISION = 1, 15
@@ -152,8 +153,9 @@ def _fields(lines: list[str], allowed: Collection[str]) -> dict[str, str]:
 
 
 def _integers(text: str) -> np.ndarray:
-    _require(not text.translate(_NO_DIGITS), "numbers")
-    return np.array([int(number) for number in text.split(" ")] if text else [], dtype=np.int64)
+    _require(_INTEGERS.fullmatch(text), "numbers")
+    # Numbers beyond 64 bits become the largest ones, which no check allows.
+    return np.fromstring(text, dtype=np.int64, sep=" ")
 
 
 def _require(is_valid: Any, what: str = "nodes") -> None:

@@ -19,7 +19,10 @@ MAX_CATEGORY_BITS = 2**31
 MAX_DEPTH = 12
 # Big-endian types by their marker: https://ubjson.org/type-reference/value-types/
 _NUMBERS = {"i": ">i1", "U": ">u1", "I": ">i2", "l": ">i4", "L": ">i8", "d": ">f4", "D": ">f8"}
+_TYPES = {marker.encode(): np.dtype(kind) for marker, kind in _NUMBERS.items()}
 _INTEGERS = "iUIlL"
+# A key of up to 255 letters, and the type and length of an array, or digits in a text.
+_SHORT_PAIR = re.compile(rb"L\0{7}(.)([a-z_]+)(?:\[\$(.)#L(.{8})|SL\0{7}(.)([0-9]+))", re.DOTALL)
 _CONSTANTS = {"T": True, "F": False, "Z": None}
 
 
@@ -82,9 +85,7 @@ def _check_nodes(trees: list[Mapping[str, Any]], n_features: int) -> None:
         _require([len(tree[name]) for tree in trees] == sizes)
     if not trees:
         return
-    left, right, parents, feature, kind = (
-        np.concatenate([_integers(tree[name]) for tree in trees]) for name in names
-    )
+    left, right, parents, feature, kind = (_joined(trees, name) for name in names)
     first = np.cumsum(sizes) - sizes
     start, size = np.repeat(first, sizes), np.repeat(sizes, sizes)
     number = np.arange(len(left)) - start
@@ -179,12 +180,36 @@ class _Reader:
 
     def object(self, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        while self.data[self.place : self.place + 1] != b"}":
+        while True:
+            self.short_pairs(found)
+            if self.data[self.place : self.place + 1] == b"}":
+                break
             key = self.text(self.length())
             _require(key not in found, "keys")
             found[key] = self.value(self.text(1), depth + 1)
         self.place += 1
         return found
+
+    def short_pairs(self, found: dict[str, Any]) -> None:
+        """Read keys and values as long as they are typed arrays, or numbers in texts.
+
+        Most of a tree are such pairs; `value` gives the same, in several times as many steps.
+        """
+        data, match_at, size, integer = self.data, _SHORT_PAIR.match, len(self.data), int.from_bytes
+        while match := match_at(data, self.place):
+            n_key, name, marker, n_items, n_text, text = match.groups()
+            if n_key[0] != len(name) or (text is not None and n_text[0] != len(text)):
+                return
+            key = name.decode()
+            _require(key not in found, "keys")
+            self.place = match.end()
+            if text is not None:
+                found[key] = text.decode()
+                continue
+            kind, count = _TYPES[marker], integer(n_items, "big", signed=True)
+            _require(0 <= count <= (size - self.place) // kind.itemsize, "bytes")
+            found[key] = np.frombuffer(data, kind, count, self.place)
+            self.place += count * kind.itemsize
 
     def array(self, depth: int) -> Any:
         marker = self.text(1)
@@ -199,6 +224,13 @@ class _Reader:
         if kind is not None:
             return np.frombuffer(self.take(length * kind.itemsize), kind)
         return [self.value(self.text(1), depth + 1) for _ in range(length)]
+
+
+def _joined(trees: list[Mapping[str, Any]], name: str) -> np.ndarray:
+    """Return the integers of all trees under a name."""
+    arrays = [np.asarray(tree[name]) for tree in trees]
+    _require({array.dtype.kind for array in arrays} <= {"i", "u"}, "numbers")
+    return _integers(np.concatenate(arrays))
 
 
 def _integers(values: Any) -> np.ndarray:

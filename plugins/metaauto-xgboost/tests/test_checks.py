@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from dataclasses import replace
 
 import metaauto_xgboost
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from metaauto_xgboost import checks
 from metaauto_xgboost.checks import check_model, read_ubj
@@ -137,6 +138,41 @@ def test_more_classes_than_known_are_found(monkeypatch):
     check(record, monkeypatch, n_classes=3)
     with pytest.raises(ValueError, match="classes"):
         check(record, monkeypatch, n_classes=4)
+
+
+def outcome(data):
+    """What the reader gives, as text, or that it refuses."""
+    try:
+        return repr(read_ubj(data))
+    except ValueError:
+        return "refused"
+
+
+@pytest.fixture(scope="module")
+def small_model():
+    return bytes(fitted("multiclass", max_depth=2)[0].booster_[:1].save_raw("ubj"))
+
+
+@settings(max_examples=300)
+@given(place=st.integers(0, 10**6), value=st.integers(0, 255))
+def test_short_pairs_are_read_like_other_values(small_model, place, value):
+    """One step for a key and its value gives the same as many, also of changed bytes."""
+    changed = bytearray(small_model)
+    changed[place % len(changed)] = value
+    found = outcome(bytes(changed))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checks, "_SHORT_PAIR", re.compile(b"(?!)"))
+        assert outcome(bytes(changed)) == found
+
+
+@pytest.mark.parametrize("length", [4, -1, 2**62])
+def test_read_ubj_arrays_longer_than_the_data(length):
+    size = length.to_bytes(8, "big", signed=True)
+    key = b"L" + bytes(7) + b"\x01a"
+    valid = b"{" + key + b"[$l#L" + (1).to_bytes(8, "big") + bytes(4) + b"}"
+    assert read_ubj(valid)["a"].tolist() == [0]
+    with pytest.raises(ValueError, match="bytes"):
+        read_ubj(b"{" + key + b"[$l#L" + size + bytes(4) + b"}")
 
 
 @given(data=st.binary(max_size=40))
