@@ -87,6 +87,15 @@ class TableSchema:
         """Return the columns that models receive."""
         return tuple(column for column in self.columns if column.role.is_used)
 
+    @cached_property
+    def _dtypes(self) -> dict[str, pd.CategoricalDtype]:
+        """Return the types of the category columns; each keeps its table of the categories."""
+        return {
+            column.name: pd.CategoricalDtype(pd.Index(list(column.categories or ()), dtype=object))
+            for column in self.features
+            if column.role is Role.CATEGORICAL
+        }
+
     def encode(self, frame: Any) -> pd.DataFrame:
         """Convert a table into the typed form that preprocessors and models receive.
 
@@ -125,7 +134,11 @@ class TableSchema:
             if column.name not in parts:
                 series = arrow_cells(dense(frame.iloc[:, position[column.name]]))
                 series = series.rename(column.name)
-                parts[column.name] = _ENCODERS[column.role](series, column)
+                if column.role is Role.CATEGORICAL:
+                    dtype = self._dtypes[column.name]
+                    parts[column.name] = _categorical(series, column, dtype)
+                else:
+                    parts[column.name] = _ENCODERS[column.role](series, column)
         ordered = {column.name: parts[column.name] for column in self.features}
         return pd.DataFrame(ordered, index=pd.RangeIndex(len(frame)))
 
@@ -313,9 +326,8 @@ def _boolean(series: pd.Series, column: Column) -> np.ndarray:
     return encoded
 
 
-def _categorical(series: pd.Series, column: Column) -> pd.Categorical:
-    levels = distinct(series)
-    categories = pd.Index(list(column.categories or ()), dtype=object)
+def _categorical(series: pd.Series, column: Column, dtype: pd.CategoricalDtype) -> pd.Categorical:
+    levels, categories = distinct(series), dtype.categories
     indices = categories.get_indexer(pd.Index(levels.texts, dtype=object))
     if (indices < 0).any():
         # 1, "1.0" and "1.00" are the same number; codes with leading zeros are not numbers.
@@ -325,7 +337,7 @@ def _categorical(series: pd.Series, column: Column) -> pd.Categorical:
             indices = np.where(indices < 0, numbers.get_indexer(texts), indices)
     codes = levels.spread(indices.astype(np.intp), np.intp(-1))
     _count_unseen(column, int(((codes < 0) & (levels.codes >= 0)).sum()))
-    return pd.Categorical.from_codes(codes, categories=categories)
+    return pd.Categorical.from_codes(codes, dtype=dtype)
 
 
 def _number_text(text: str) -> str:
@@ -368,7 +380,6 @@ def _text(series: pd.Series, column: Column) -> pd.Series:
 _ENCODERS = {
     Role.NUMERIC: _numeric,
     Role.BOOLEAN: _boolean,
-    Role.CATEGORICAL: _categorical,
     Role.DATETIME: _datetime,
     Role.TEXT: _text,
 }

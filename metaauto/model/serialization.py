@@ -14,9 +14,10 @@ import io
 import itertools
 import json
 import re
+import sys
 import warnings
 import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -123,6 +124,7 @@ _SKLEARN = "sklearn."
 _NOT_PUBLIC = {"tests", "externals", "conftest", "experimental"}
 _NAMES = "feature_names_in_"
 _PLACES = "_transformer_to_input_indices"
+_BRANCHES = ("transformers", "transformers_", "_columns")
 
 
 def trusted_types(registry: Registry) -> list[str]:
@@ -162,6 +164,14 @@ def _sklearn_types(module: str) -> tuple[str, ...]:
     )
 
 
+def _universal_functions(module: str) -> tuple[str, ...]:
+    """Return the names of the universal functions in a module of numpy or scipy, such as log1p."""
+    if module.partition(".")[0] not in ("numpy", "scipy") or module not in sys.modules:
+        return ()
+    found = vars(sys.modules[module])
+    return tuple(f"{module}.{name}" for name in found if isinstance(found[name], np.ufunc))
+
+
 def _estimators_in(module: str) -> list[tuple[str, type]]:
     """Return the estimator classes that a module defines, by name."""
     from sklearn.base import BaseEstimator
@@ -180,16 +190,24 @@ def _estimators_in(module: str) -> list[tuple[str, type]]:
 
 
 def import_skops_alone() -> None:
-    """Import `skops.io` without its list of all estimators, in a process of metaauto's own.
+    """Import `skops.io` without its lists of trusted types, in a process of metaauto's own.
 
-    For that list skops imports every module of scikit-learn, which takes longer than loading a
-    model. `_named_in` looks up the estimators that a file names. Other users of skops in the same
-    process would miss the list.
+    For its list of estimators skops imports every module of scikit-learn, and for each universal
+    function of numpy and scipy it searches all modules: both take longer than loading a model.
+    `_named_in` looks up those that a file names. Other users of skops in the same process would
+    miss the lists.
     """
     import sklearn.utils
 
+    def none_listed() -> list[Any]:
+        # skops calls this while it imports the module that makes both lists.
+        module = sys.modules.get("skops.io._trusted_types")
+        if module is not None:
+            vars(module)["get_public_type_names"] = lambda module, oftype: []
+        return []
+
     listed = sklearn.utils.all_estimators
-    sklearn.utils.all_estimators = lambda: []
+    sklearn.utils.all_estimators = none_listed
     try:
         importlib.import_module("skops.io")
     finally:
@@ -296,7 +314,12 @@ def _named_in(schema: bytes, trusted: Collection[str]) -> list[str]:
     own = {
         name
         for module in _modules(schema)
-        for prefix, types in ((_OWN_MODULES, _own_types), (_SKLEARN, _sklearn_types))
+        for prefix, types in (
+            (_OWN_MODULES, _own_types),
+            (_SKLEARN, _sklearn_types),
+            ("numpy", _universal_functions),
+            ("scipy.special", _universal_functions),
+        )
         if module.startswith(prefix)
         for name in types(module)
     }
@@ -344,7 +367,10 @@ def _check_unpacked_size(data: bytes) -> None:
 
 @contextmanager
 def _compacted(estimator: Any) -> Iterator[None]:
-    """Convert names and positions to arrays while an estimator is written."""
+    """Convert names and positions to arrays while an estimator is written.
+
+    A model file has an entry for each item of a list, and one for an array.
+    """
     kept: list[tuple[Any, str, Any]] = []
     for step in _steps(estimator):
         names, places = vars(step).get(_NAMES), vars(step).get(_PLACES)
@@ -356,6 +382,10 @@ def _compacted(estimator: Any) -> Iterator[None]:
             step.__dict__[_PLACES] = {
                 name: np.asarray(indices, dtype=np.int64) for name, indices in places.items()
             }
+        for attribute in _BRANCHES:
+            if attribute in vars(step):
+                kept.append((step, attribute, vars(step)[attribute]))
+                _convert_positions(step, attribute, _as_array)
     try:
         yield
     finally:
@@ -374,6 +404,26 @@ def _restore_names(estimator: Any) -> None:
                 name: indices.tolist() if isinstance(indices, np.ndarray) else indices
                 for name, indices in places.items()
             }
+        for attribute in _BRANCHES:
+            if attribute in vars(step):
+                _convert_positions(step, attribute, _as_list)
+
+
+def _convert_positions(step: Any, attribute: str, convert: Callable[[Any], Any]) -> None:
+    """Convert the columns of each branch: they stand alone, or last in a tuple."""
+    step.__dict__[attribute] = [
+        (*branch[:-1], convert(branch[-1])) if isinstance(branch, tuple) else convert(branch)
+        for branch in vars(step)[attribute]
+    ]
+
+
+def _as_array(columns: Any) -> Any:
+    are_positions = isinstance(columns, list) and all(type(column) is int for column in columns)
+    return np.array(columns, dtype=np.int64) if are_positions else columns
+
+
+def _as_list(columns: Any) -> Any:
+    return columns.tolist() if isinstance(columns, np.ndarray) else columns
 
 
 def _steps(estimator: Any) -> Iterator[Any]:

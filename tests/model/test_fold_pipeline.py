@@ -17,6 +17,7 @@ from sklearn.tree import DecisionTreeClassifier
 from metaauto.components import BuildContext
 from metaauto.data import prepare
 from metaauto.model.fold_pipeline import last_step
+from metaauto.model.serialization import TRUSTED_TYPES, dump_estimator, load_estimator
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.search.pipeline import plan_preparation
 from metaauto.space import SearchSpace
@@ -62,15 +63,21 @@ def test_the_rows_equal_those_of_the_pipeline() -> None:
             steps.append(("reduce", reduce))
         model = DecisionTreeClassifier(max_depth=2).fit(rows, dataset.y)
         pipeline = Pipeline([*steps, ("model", model)])
+        before = repr(steps[0][1].transformers_)
         new = (
             random_table(np.random.default_rng(seed)).replace({"a": "unseen"}).iloc[: 1 + seed % 3]
         )
         frame = dataset.schema.encode(new)
         expected = pipeline[:-1].transform(frame)
         selected: dict[str, object] = {}
-        for fold_model in (pipeline, FrozenEstimator(pipeline)):
+        # Loaded models share what they learned of the categories, and prepared columns.
+        data = dump_estimator(pipeline)
+        loaded = [load_estimator(data, TRUSTED_TYPES) for _ in range(2)]
+        assert repr(steps[0][1].transformers_) == before
+        assert repr(loaded[0].steps[0][1].transformers_) == before
+        for fold_model in (pipeline, FrozenEstimator(pipeline), *loaded):
             last, found = last_step(fold_model, frame, selected)
-            assert last is model
+            assert last is model or fold_model in loaded
             assert type(found) is type(expected)
             kinds.add(type(found))
             assert found.dtype == expected.dtype

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.special
 import skops.io
 from command_line import run_plain
 from hypothesis import given, settings
@@ -394,8 +395,9 @@ def test_the_estimators_that_scikit_learn_exports_are_trusted():
 
 
 @pytest.mark.slow
-def test_import_skops_alone_loads_the_same_models_without_all_of_scikit_learn(tmp_path):
-    data = dump_estimator(make_pipeline(StandardScaler(), LogisticRegression()))
+def test_import_skops_alone_loads_the_same_models_without_its_lists(tmp_path):
+    functions = [FunctionTransformer(one) for one in (np.log1p, scipy.special.expit)]
+    data = dump_estimator(make_pipeline(*functions, StandardScaler(), LogisticRegression()))
     (tmp_path / "model").write_bytes(data)
     script = f"""if True:
         import sys, sklearn.utils
@@ -408,6 +410,8 @@ def test_import_skops_alone_loads_the_same_models_without_all_of_scikit_learn(tm
         data = Path({str(tmp_path / "model")!r}).read_bytes()
         print(load_estimator(data, ()))
         assert not {{"sklearn.gaussian_process", "sklearn.mixture"}} & {{*sys.modules}}
+        lists = vars(sys.modules["skops.io._trusted_types"])
+        assert not lists["NUMPY_UFUNC_TYPE_NAMES"] + lists["SCIPY_UFUNC_TYPE_NAMES"]
     """
     done = run_plain([sys.executable, "-c", script])
     assert done.returncode == 0, done.stderr
@@ -427,6 +431,12 @@ def test_the_trusted_types_of_a_schema_are_never_more_than_the_allowed_ones(sche
     named = set(serialization._named_in(written, TRUSTED_TYPES))
     assert named <= allowed
     assert set(TRUSTED_TYPES) & set(values_of(schema)) <= named
+
+
+@pytest.mark.parametrize("function", [np.load, np.save, np.fromfile, np.vectorize])
+def test_only_universal_functions_of_numpy_are_trusted(function):
+    with pytest.raises(ModelFileError, match=function.__name__):
+        load_estimator(dump_estimator(FunctionTransformer(function)), TRUSTED_TYPES)
 
 
 def test_nothing_that_runs_commands_is_trusted(registry):

@@ -40,6 +40,20 @@ class CodedColumns:
             np.asarray([str(name) for name in column.categories], dtype=np.str_)
             for column in columns
         ]
+        self._matched: dict[tuple[int, ...], tuple[list[np.ndarray], list[np.ndarray]]] = {}
+
+    def codes_in(self, categories: list[np.ndarray]) -> list[np.ndarray]:
+        """Return the codes of the rows in other lists of categories, one for each column.
+
+        Fold models of a loaded model share these lists, so that they are compared only once.
+        """
+        key = tuple(map(id, categories))
+        if key not in self._matched:
+            found = zip(self.codes, self.names, categories, strict=True)
+            codes = [matched_codes(codes, names, known) for codes, names, known in found]
+            # Keep the lists, because the IDs of deleted objects are used again.
+            self._matched[key] = (list(categories), codes)
+        return self._matched[key][1]
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -67,8 +81,7 @@ class CategoryTransform(ColumnTransform):
     def _codes(self, X: Any) -> list[np.ndarray]:
         columns = X if isinstance(X, CodedColumns) else CodedColumns(_as_frame(X))
         self._check(columns)
-        found = zip(columns.codes, columns.names, self.categories_, strict=True)
-        return [matched_codes(codes, names, known) for codes, names, known in found]
+        return columns.codes_in(self.categories_)
 
     def _counts(self, codes: list[np.ndarray]) -> list[np.ndarray]:
         known = self.categories_

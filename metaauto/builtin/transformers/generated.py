@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metaauto.builtin.transformers.categories import CodedColumns, matched_codes
+from metaauto.builtin.transformers.categories import CodedColumns
 from metaauto.builtin.transformers.columns import LARGEST, ColumnTransform, as_matrix
 from metaauto.builtin.transformers.groups import Group, group_candidates
 from metaauto.builtin.transformers.target import fold_numbers, target_matrix
@@ -180,9 +180,7 @@ class FeatureGenerator(ColumnTransform):
         return np.asarray(found, dtype=object)
 
     def _codes_of(self, columns: MixedColumns) -> list[np.ndarray]:
-        coded = columns.coded
-        found = zip(coded.codes, coded.names, self.categories_, strict=True)
-        return [matched_codes(codes, names, known) for codes, names, known in found]
+        return columns.coded.codes_in(self.categories_)
 
     def _pairs(
         self, single: np.ndarray, random: np.random.Generator

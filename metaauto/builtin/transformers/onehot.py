@@ -96,7 +96,9 @@ class OneHotEncoder(CategoryTransform):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         # scipy does not check the indices of the sparse matrices that `transform` returns.
-        for table, width in zip(state.get("tables_", ()), state.get("widths_", ()), strict=True):
+        learned = vars(self)
+        tables, widths = learned.get("tables_", ()), learned.get("widths_", ())
+        for table, width in zip(tables, widths, strict=True):
             if not ((table >= -1) & (table < width)).all():
                 raise ValueError("The columns of the one-hot encoder are out of bounds.")
 
