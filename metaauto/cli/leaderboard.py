@@ -64,11 +64,11 @@ def command(
     metaauto leaderboard price.metaauto --data test.csv
     metaauto leaderboard run --json
 
-    Without --data all scores are out-of-fold scores over the same rows; "Fit" and "Predict" are the
-    seconds of all folds. Only the manifest of the model file is read; no model is loaded.
+    Without --data all scores are out-of-fold scores over the same rows, and the seconds to fit and
+    to predict are of all folds. Only the manifest of the model file is read; no model is loaded.
 
-    With --data: the scores of the ensemble and its members on these rows. "Predict" are the seconds
-    for predicting them, with all fold models.
+    With --data: the scores of the ensemble and its members on these rows, and the seconds to
+    predict them with all fold models.
     """
     for name, value in (("--target", target), ("--metric", metric)):
         if value is not None and data is None:
@@ -194,7 +194,7 @@ _FIRST: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "Model": lambda row: str(row.get("name", "")),
     "Score": lambda row: format_score(row.get("score")),
 }
-_TIMES = {"Fit": _seconds("fit_seconds"), "Predict": _seconds("predict_seconds")}
+_TIMES = {"Fit (s)": _seconds("fit_seconds"), "Predict (s)": _seconds("predict_seconds")}
 _COLUMNS = {
     **_FIRST,
     "Weight": _weight,
