@@ -24,7 +24,7 @@ SCORED_COLUMNS: Mapping[str, str] = {
     "rank": "Rank by score on the table; none if it is undefined.",
     "name": "The ensemble, or the model and number of the trial.",
     "score": "Score on the table, in the direction of the metric.",
-    "out_of_fold_score": "Score of the fit, over the out-of-fold rows.",
+    "out_of_fold_score": "Score of the fit, over the out-of-fold rows; none for other metrics.",
     "weight": "Weight in the ensemble.",
     "fit_seconds": "Seconds for fitting all its folds.",
     "predict_seconds": "Seconds for predicting the table, with all its fold models.",
@@ -111,12 +111,13 @@ def member_scores(
     # The best first; the ensemble before a member with the same score, undefined scores last.
     found.sort(key=lambda line: (_loss(chosen, line[1]), line[0] != "ensemble"))
     known = {row["name"]: row for row in model.leaderboard_rows}
+    is_own = chosen.name == model.metric_name
     lines = [
         {
             "rank": rank if score == score else None,
             "name": name,
             "score": score,
-            "out_of_fold_score": known.get(name, {}).get("score"),
+            "out_of_fold_score": known.get(name, {}).get("score") if is_own else None,
             "weight": known.get(name, {}).get("weight"),
             "fit_seconds": known.get(name, {}).get("fit_seconds"),
             "predict_seconds": seconds,

@@ -49,7 +49,7 @@ def model_file(model: str, data: str | None = None, background: str | None = Non
             raise SettingError(
                 f"{model!r} is a directory, not a model file.",
                 hint="`metaauto fit --resume DIR --out FILE` makes a model of a run directory; "
-                "`leaderboard` and `compare` show it.",
+                "`leaderboard`, `report` and `compare` show it.",
             )
         if (
             data is not None

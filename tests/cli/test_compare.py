@@ -131,7 +131,11 @@ def test_a_run_directory_is_no_model(
     quick_cli: Cli, fits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(fits)
-    for command in (("predict", "run", "t.csv"), ("report", "run"), ("evaluate", "run", "t.csv")):
+    for command in (
+        ("predict", "run", "t.csv"),
+        ("explain", "run", "t.csv"),
+        ("evaluate", "run", "t.csv"),
+    ):
         done = quick_cli(*command)
         assert (done.returncode, done.stdout) == (1, "")
         assert "'run' is a directory, not a model file. `metaauto fit --resume" in done.stderr

@@ -144,6 +144,7 @@ def test_the_leaderboard_scores_each_member_on_other_rows(auto: AutoClassifier) 
         assert lines.loc[name, "weight"] == pytest.approx(weight)
     assert (board["fit_seconds"] > 0).all()
     assert (board["predict_seconds"] > 0).all()
+    assert board["out_of_fold_score"].isna().all()
     own = auto.leaderboard(TEST).set_index("name")
     assert own.loc["ensemble", "score"] == auto.evaluate(TEST, metrics="f1")["f1"]
     assert own.loc["ensemble", "out_of_fold_score"] == auto.model_.record.score
