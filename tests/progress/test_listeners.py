@@ -119,6 +119,6 @@ def test_fit_shows_its_progress_and_calls_the_listener(capsys: pytest.CaptureFix
         on_event=seen.append,
     )
     printed = capsys.readouterr().out
-    assert printed.startswith("40 rows; target ")
+    assert "\n40 rows; target 'target': numeric (regression)\n" in printed
     assert printed.endswith(f"\n{metaauto.summary(model)}\n")
     assert {event.kind for event in seen} >= {"table", "trial_finished", "finished"}
