@@ -24,6 +24,7 @@ __all__ = ["KnowledgeStrategy"]
 _MIN_GAIN = 2e-3
 _MIN_RESULTS = 16
 _UNSEEN_MODEL_EVERY = 4
+_UNSEEN_SHARE = 0.25
 _NEAR_BEST = 0.25
 _SHOWN = 3
 _QUICK_SECONDS = 0.3
@@ -35,8 +36,8 @@ class KnowledgeStrategy(WarmStart):
     Known datasets are weighted by similarity of the metafeatures (half of the weight is uniform).
     The first configurations are a greedy portfolio on the weighted datasets. From the fifth result
     on, a Gaussian surrogate over all configurations is conditioned on the results. Unseen models,
-    such as those of a new plugin, get every fourth recommendation. Further portfolio entries of
-    the installed models come last.
+    such as those of a new plugin, get every fourth recommendation if they are expected to need at
+    most a quarter of the time left. Further portfolio entries of the installed models come last.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ class KnowledgeStrategy(WarmStart):
                 return quick
         self._turn += 1
         if self._turn % _UNSEEN_MODEL_EVERY == 0 and len(self._unseen):
-            unseen = self._unseen.recommend(seconds)
+            unseen = self._unseen.recommend_within(_UNSEEN_SHARE * seconds)
             if unseen is not None:
                 return unseen
         for source in (self._propose, self._rest.recommend, self._unseen.recommend):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import zip_longest
 
 from metaauto.components.strategy import Recommendation, WarmStart
@@ -53,7 +53,13 @@ class DefaultPortfolio(WarmStart):
 
     def recommend(self, seconds: float) -> Recommendation | None:
         """Return the next configuration that is expected to finish in time, or None."""
-        fitting = [c for c in self._queue if self._runtime.least_seconds(c) <= seconds]
+        return self._next([c for c in self._queue if self._runtime.least_seconds(c) <= seconds])
+
+    def recommend_within(self, seconds: float) -> Recommendation | None:
+        """Return the next configuration that is expected to need at most so many seconds."""
+        return self._next([c for c in self._queue if self._seconds(c) <= seconds])
+
+    def _next(self, fitting: Sequence[Configuration]) -> Recommendation | None:
         if not fitting:
             return None
         defaults = [c for c in fitting if self._is_default(c)]

@@ -235,3 +235,25 @@ def test_rows_measured_at_the_size_of_this_table_decide():
     space = SearchSpace(space.registry, replace(TASK, n_rows=30_000, class_counts=(15_000,) * 2))
     found = KnowledgeStrategy(space, RuntimeModel(space, 3), known, 3)
     assert found.recommend(math.inf).configuration.model == "line"
+
+
+@pytest.mark.parametrize(("cost", "place"), [(0.01, 4), (1e6, None)])
+def test_an_unseen_model_comes_early_unless_it_needs_most_of_the_time(cost, place):
+    plugin = replace(model("plugin"), cost=cost)
+    space = builders.space_of(model("tree"), model("line"), plugin)
+    found = strategy(space)
+    seconds = 60.0
+    models = [found.recommend(seconds).configuration.model for _ in range(5)]
+    assert ("plugin" in models) == (place is not None)
+    if place is not None:
+        assert models.index("plugin") == place
+
+
+def test_an_expensive_unseen_model_comes_last_if_its_time_is_left():
+    plugin = replace(model("plugin"), cost=200.0)
+    space = builders.space_of(model("tree"), model("line"), plugin)
+    found = strategy(space)
+    expected = RuntimeModel(space, 3).expected_seconds(space.default("plugin"))
+    models = [r.configuration.model for r in drain(found, 2 * expected)]
+    assert models[-1] == "plugin"
+    assert models.count("plugin") == 1

@@ -61,7 +61,7 @@ def run(dataset: Any, config: Any) -> Any:
         probabilities_labels=[str(label) for label in model.classes_]
         if is_classification
         else None,
-        models_count=len(model.leaderboard),
+        models_count=len(model.leaderboard_rows),
         training_duration=training.duration,
         predict_duration=predicting.duration,
         inference_times=times,
