@@ -39,6 +39,7 @@ ENDINGS: Mapping[str, str] = {
 
 
 Caller = Literal["python", "estimator", "shell"]
+_NO_VALUE: Any = object()
 _caller: ContextVar[Caller] = ContextVar("caller", default="python")
 _OF_ESTIMATORS = {
     "cores": "n_jobs",
@@ -66,7 +67,7 @@ def caller(kind: Caller) -> Iterator[None]:
         _caller.reset(token)
 
 
-def argument(name: str, value: Any = None) -> str:
+def argument(name: str, value: Any = _NO_VALUE) -> str:
     """Return an option as the caller writes it: an argument in Python, an option in a shell.
 
     Parameters
@@ -90,7 +91,7 @@ def argument(name: str, value: Any = None) -> str:
     kind = _caller.get()
     if kind == "shell":
         option = f"--{_OF_SHELL.get(name, name).replace('_', '-')}"
-        if value is None:
+        if value is _NO_VALUE:
             return option
         if isinstance(value, Mapping):
             value = "=".join(str(part) for part in next(iter(value.items())))
@@ -99,7 +100,7 @@ def argument(name: str, value: Any = None) -> str:
         return "AutoRegressor" if value == "regression" else "AutoClassifier"
     names = _OF_PYTHON | (_OF_ESTIMATORS if kind == "estimator" else {})
     name = names.get(name, name)
-    text = name if value is None else f"{name}={value!r}"
+    text = name if value is _NO_VALUE else f"{name}={value!r}"
     return f"metaauto.fit({text})" if kind == "estimator" and name == "resume" else text
 
 

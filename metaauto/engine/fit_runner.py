@@ -117,7 +117,9 @@ def fit(
         for listener in listeners:
             listener(event)
 
-    return FitRunner(FitOptions(**options), listen).run(data, target, resume)
+    # Without a listener the log has the warnings.
+    runner = FitRunner(FitOptions(**options), listen if listeners else None)
+    return runner.run(data, target, resume)
 
 
 class FitRunner:

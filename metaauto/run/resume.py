@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,7 +37,7 @@ def settings_of(
         "metric_used": dataset.task.metric,
         "task_used": dataset.task.kind,
         "positive_used": dataset.task.scored_class,
-        "task_record": dataset.task.to_json(),
+        "task_record": json.loads(json.dumps(dataset.task.to_json(), default=str)),
     }
 
 
