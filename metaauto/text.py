@@ -176,7 +176,7 @@ def shortened(text: object, width: int) -> str:
     Examples
     --------
     >>> shortened("species number 17", 12), shortened("short", 12)
-    ('species…r 17', 'short')
+    ('species … 17', 'short')
     """
     line = " ".join(str(text).split())
     if len(line) <= width:
