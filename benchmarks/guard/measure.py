@@ -107,7 +107,11 @@ def fit_and_score(program: Program, folder: Path, task: str, seed: int) -> dict[
     proba = [] if task == "regression" else ["--proba"]
     program.output("predict", model, folder / "test.parquet", "-o", predicted, *proba)
     train, test = (pd.read_parquet(folder / f"{part}.parquet") for part in ("train", "test"))
-    loss = normalised_loss(task, train["target"], test["target"], pd.read_parquet(predicted))
+    found = pd.read_parquet(predicted)
+    if proba:
+        # Releases differ in whether the label stands beside the probabilities.
+        found = found.drop(columns="target", errors="ignore")
+    loss = normalised_loss(task, train["target"], test["target"], found)
     return {**figures, "loss": loss}
 
 
