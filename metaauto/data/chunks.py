@@ -12,7 +12,7 @@ import pandas as pd
 
 from metaauto.components import Reader
 from metaauto.data.cells import is_text, typed, typed_table
-from metaauto.data.parsing import EXACT_INTEGERS
+from metaauto.data.parsing import EXACT_INTEGERS, MISSING_WORDS
 from metaauto.data.read import table_parts
 
 __all__ = ["CHUNK_ROWS", "read_chunks"]
@@ -109,6 +109,8 @@ def _kind(cells: pd.Series) -> str:
     values = typed(cells)
     if values.isna().all():
         return "missing"
+    if is_text(values) and values.dropna().str.strip().str.lower().isin(MISSING_WORDS).all():
+        return "words for missing"
     if pd.api.types.is_bool_dtype(values.dtype) or _is_boolean_object(values):
         return "boolean"
     if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iuf":
@@ -125,15 +127,17 @@ def _is_boolean_object(values: pd.Series) -> bool:
 
 
 def _common(kinds: set[str]) -> str:
-    present = kinds - {"missing"}
+    present = kinds - {"missing", "words for missing"}
+    has_words = "words for missing" in kinds
     if "other" in kinds or not present:
-        return ""
+        # Words for missing values are such only beside numbers.
+        return "text" if has_words else ""
     if present <= {"integer", "long integer", "float"}:
-        if present <= {"integer", "long integer"} and "missing" not in kinds:
+        if "float" not in present and not has_words and "missing" not in kinds:
             return ""
         # With gaps the integers are floats, which would round the long ones.
         return "text" if "long integer" in present else "float"
-    return "text" if len(present) > 1 or "text" in present else ""
+    return "text" if has_words or len(present) > 1 or "text" in present else ""
 
 
 def _with_kinds(frame: pd.DataFrame, kinds: list[str]) -> pd.DataFrame:
@@ -141,6 +145,8 @@ def _with_kinds(frame: pd.DataFrame, kinds: list[str]) -> pd.DataFrame:
     for place, kind in enumerate(kinds):
         cells = frame.iloc[:, place]
         values = typed(cells, as_text=kind == "text")
+        if kind == "float" and is_text(values):
+            values = pd.Series(np.nan, index=values.index, name=values.name)
         columns.append(values.astype(np.float64) if kind == "float" else values)
     table = pd.concat(columns, axis=1)
     table.columns, table.attrs = frame.columns, frame.attrs

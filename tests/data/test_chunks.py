@@ -17,7 +17,21 @@ from metaauto.data.chunks import read_chunks
 from metaauto.errors import ReadError
 
 CELLS = st.sampled_from(
-    ["", "1", "2", "-3", "1.50", "007", "true", "False", "NA", " x ", "9007199254740993", "1e3"]
+    [
+        "",
+        "1",
+        "2",
+        "-3",
+        "1.50",
+        "007",
+        "true",
+        "False",
+        "NA",
+        " na",
+        " x ",
+        "9007199254740993",
+        "1e3",
+    ]
 )
 COLUMNS = st.lists(st.lists(CELLS, min_size=7, max_size=7), min_size=1, max_size=4)
 
