@@ -168,5 +168,7 @@ def test_onehot_with_columns_out_of_bounds_cannot_be_restored():
     encoder = build("categorical", "onehot").fit(X)
     state = encoder.__getstate__()
     encoder.__setstate__(state)
-    with pytest.raises(ValueError, match="out of bounds"):
-        encoder.__setstate__({**state, "tables_": [state["tables_"][0] + 10**6]})
+    kind, places, lengths = state["tables_"]
+    for forged in ((kind, places + 10**6, lengths), [table + 10**6 for table in encoder.tables_]):
+        with pytest.raises(ValueError, match="out of bounds"):
+            encoder.__setstate__({**state, "tables_": forged})

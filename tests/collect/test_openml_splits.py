@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from metaauto.collect import Source
 from metaauto.collect.openml_splits import official_folds
-from metaauto.collect.table import _subsampled
+from metaauto.collect.table import subsampled
 from metaauto.data import prepare
 from metaauto.errors import SettingError, SplitError
 
@@ -34,7 +34,7 @@ def positions(dataset, rows):
 def test_every_measured_row_is_on_the_side_that_the_fold_says(labels, rows, n_folds, seed):
     labels = ["a", "a", "b", "b", *labels]
     whole, total = dataset_of(labels)
-    dataset = _subsampled(whole, rows)
+    dataset = subsampled(whole, rows)
     parts = np.array_split(np.random.default_rng(seed).permutation(total), n_folds)
     pairs = [(np.setdiff1d(np.arange(total), test), test) for test in parts]
     try:

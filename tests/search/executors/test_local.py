@@ -221,7 +221,7 @@ def test_memory_is_watched_from_outside_too(setup):
         (outcome,) = run(unlimited, job("sleeps", 7))
     assert outcome.status is Status.MEMORY
     assert "the limit is 0 MiB per worker" in outcome.error
-    assert "--memory" in outcome.error
+    assert "raise memory" in outcome.error
 
 
 def test_what_a_model_prints_is_not_in_the_way(healthy, capfd):
