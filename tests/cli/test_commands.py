@@ -336,7 +336,7 @@ def test_nobody_reading_is_no_error(
     )
     assert process.stdout is not None
     assert process.stderr is not None
-    assert process.stdout.readline() == "no,yes\n"
+    assert process.stdout.readline() == "buys,no,yes\n"
     process.stdout.close()
     assert process.stderr.read() == ""
     process.stderr.close()
