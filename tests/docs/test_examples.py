@@ -37,6 +37,7 @@ def namespace() -> dict[str, object]:
         "X_train": problem.X[:60],
         "y_train": problem.y[:60],
         "X_test": problem.X[60:],
+        "y_test": problem.y[60:],
         "new_rows": frame.drop(columns="price").head(),
     }
 
