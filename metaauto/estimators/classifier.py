@@ -78,7 +78,7 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
         The final model; it can be saved, and predicts without this estimator.
     leaderboard_ : DataFrame
         The ensemble and every trial, as from ``leaderboard()``.
-    feature_importances_ : ndarray of shape (n_features_in_,)
+    feature_importances_ : ndarray of shape (features,)
         Permutation importance of each column of the training table, in its order: the worsening of
         the metric, on rows of the holdout if there is one, else on training rows.
     classes_ : ndarray of shape (n_classes,)
