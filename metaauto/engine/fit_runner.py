@@ -41,7 +41,6 @@ from metaauto.interrupts import stop_on_interrupt
 from metaauto.model import FinalModel, assemble_model
 from metaauto.model.build import START_SECONDS, Packing
 from metaauto.plugins.manager import pack_objects
-from metaauto.progress.listeners import show_progress
 from metaauto.progress.reporter import EventReporter
 from metaauto.progress.summary import summary_lines
 from metaauto.run import Recorder, RunDirectory
@@ -111,6 +110,9 @@ def fit(
     """
     listeners = [on_event] if on_event is not None else []
     if verbose:
+        # Commands show the progress themselves, and need not import this.
+        from metaauto.progress.listeners import show_progress
+
         listeners.append(show_progress(verbose))
 
     def listen(event: Event) -> None:
