@@ -18,7 +18,7 @@ import numpy as np
 from metaauto.budget import Budget
 from metaauto.collect import PredictedDataset, PredictionFile, Source
 from metaauto.collect.predictions import EXTRA_PART
-from metaauto.collect.table import METRICS, subsampled
+from metaauto.collect.table import METRICS, some_rows, subsampled
 from metaauto.components.strategy import WarmStart
 from metaauto.configuration import Configuration
 from metaauto.data import Dataset, plan_splits, prepare
@@ -241,7 +241,7 @@ def recorded_tables(
             for fold in range(parts.max() + 1)
         ]
         described = metafeatures[predicted.kind][predicted.fingerprint]
-        tables.append(RecordedTable(predicted, _rows(full, kept), folds, records, described))
+        tables.append(RecordedTable(predicted, some_rows(full, kept), folds, records, described))
     return tables
 
 
@@ -255,15 +255,6 @@ def _metafeatures(store: KnowledgeStore, kind: str) -> dict[str, Metafeatures]:
         )
         for fingerprint, values in zip(matrix.fingerprints, matrix.metafeatures, strict=True)
     }
-
-
-def _rows(dataset: Dataset, kept: np.ndarray) -> Dataset:
-    X, y = dataset.X.iloc[kept].reset_index(drop=True), dataset.y[kept]
-    counts = None
-    if dataset.task.is_classification:
-        counts = tuple(int(n) for n in np.bincount(y, minlength=dataset.task.n_classes))
-    task = replace(dataset.task, n_rows=len(kept), class_counts=counts)
-    return replace(dataset, task=task, X=X, y=y, rows=dataset.rows[kept])
 
 
 def simulated_fit(

@@ -36,7 +36,7 @@ from metaauto.plugins.manager import LoadedPlugins, pack_objects
 from metaauto.search import Executor, Inputs, Job, Outcome, Setup, Status, write_inputs
 from metaauto.space import SearchSpace
 
-__all__ = ["METRICS", "TableEvaluator", "is_small", "slow_models", "subsampled"]
+__all__ = ["METRICS", "TableEvaluator", "is_small", "slow_models", "some_rows", "subsampled"]
 
 METRICS = {
     "binary": ("roc_auc", "log_loss", "accuracy", "balanced_accuracy", "f1"),
@@ -335,13 +335,14 @@ def subsampled(dataset: Dataset, rows: int) -> Dataset:
     if len(dataset.y) <= rows:
         return dataset
     is_class = dataset.task.is_classification
-    kept = sample_rows(dataset.y, is_class, rows, np.random.default_rng(0))
-    counts = tuple(int(n) for n in np.bincount(dataset.y[kept])) if is_class else None
-    task = replace(dataset.task, n_rows=len(kept), class_counts=counts)
-    return replace(
-        dataset,
-        task=task,
-        X=dataset.X.iloc[kept].reset_index(drop=True),
-        y=dataset.y[kept],
-        rows=dataset.rows[kept],
-    )
+    return some_rows(dataset, sample_rows(dataset.y, is_class, rows, np.random.default_rng(0)))
+
+
+def some_rows(dataset: Dataset, kept: np.ndarray) -> Dataset:
+    """Return some rows of a dataset that has no weights, groups or times."""
+    X, y, task = dataset.X.iloc[kept].reset_index(drop=True), dataset.y[kept], dataset.task
+    counts = None
+    if task.is_classification:
+        counts = tuple(int(n) for n in np.bincount(y, minlength=task.n_classes))
+    task = replace(task, n_rows=len(kept), class_counts=counts)
+    return replace(dataset, task=task, X=X, y=y, rows=dataset.rows[kept])
