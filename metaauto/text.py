@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 __all__ = [
     "ENDINGS",
+    "FAILURES",
     "argument",
     "caller",
     "clock_time",
@@ -36,6 +37,9 @@ ENDINGS: Mapping[str, str] = {
     "stopped": "stopped",
 }
 """Display names of trial statuses."""
+
+FAILURES = ("failed", "crashed", "timeout", "memory")
+"""Statuses of trials that failed."""
 
 
 Caller = Literal["python", "estimator", "shell"]

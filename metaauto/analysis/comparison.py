@@ -16,12 +16,12 @@ from metaauto.model.json_types import from_json, type_problem
 from metaauto.model.manifest import scored_class_of
 from metaauto.model.save import read_manifest
 from metaauto.run import MARKER, RunRecord, read_run
+from metaauto.text import FAILURES
 
 __all__ = ["Compared", "differing_options", "of_run", "read_compared", "result"]
 
 _USED = ("metric_used", "task_used", "positive_used")
 _NO_OPTIONS = ("data", "target", "fingerprint", "task_record", "versions", *_USED)
-_FAILURES = ("failed", "crashed", "timeout", "memory")
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Compared:
     @property
     def failures(self) -> int:
         """Number of failed trials."""
-        return sum(count for status, count in self.trials.items() if status in _FAILURES)
+        return sum(count for status, count in self.trials.items() if status in FAILURES)
 
     def to_json(self) -> dict[str, Any]:
         """Return the fit as JSON-ready values."""

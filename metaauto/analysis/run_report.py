@@ -13,6 +13,7 @@ from metaauto.errors import RunError
 from metaauto.model.fit_record import FinishedTrial, FitRecord, ReportRecord
 from metaauto.run import RunRecord
 from metaauto.task import Task
+from metaauto.text import FAILURES
 
 __all__ = ["run_manifest"]
 
@@ -20,7 +21,6 @@ _UNFINISHED = (
     "The run is not finished: it is running, or was killed and can be resumed. It has no ensemble "
     "yet; the scores are those of single models."
 )
-_FAILURES = ("failed", "crashed", "timeout", "memory")
 
 
 def run_manifest(name: str, record: RunRecord) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _facts(run: Compared, record: RunRecord, task: Task) -> dict[str, Any]:
     )
     failures: dict[str, int] = {}
     for trial in record.trials:
-        if trial["status"] in _FAILURES:
+        if trial["status"] in FAILURES:
             cause = f"{trial['configuration'].get('model')} {trial['status']}: {trial['error']}"
             failures[cause] = failures.get(cause, 0) + 1
     options = run.options

@@ -8,17 +8,16 @@ import click
 
 from metaauto.cli.options import json_option, plugin_settings, plugins_option
 from metaauto.cli.terminal import print_json, print_line, print_table
+from metaauto.task import TASK_KINDS
 
 if TYPE_CHECKING:
     from metaauto.metrics import Metric
 
 __all__ = ["command"]
 
-_TASKS = ("binary", "multiclass", "regression")
-
 
 @click.command("metrics", short_help="List the metrics.")
-@click.option("--task", type=click.Choice(_TASKS), help="Only metrics of this task type.")
+@click.option("--task", type=click.Choice(TASK_KINDS), help="Only metrics of this task type.")
 @plugins_option()
 @json_option("the metrics, with their aliases and descriptions,")
 def command(task: str | None, plugin_folders: tuple[str, ...], as_json: bool) -> None:
@@ -42,7 +41,7 @@ def command(task: str | None, plugin_folders: tuple[str, ...], as_json: bool) ->
     sources: list[tuple[Metric, str]] = [(e.component, e.plugin.name) for e in entries]
     sources.append((quantile(0.9), "builtin"))
     sources = [(m, plugin) for m, plugin in sources if task is None or task in m.tasks]
-    sources.sort(key=lambda one: (_TASKS.index(one[0].tasks[0]), one[0].name))
+    sources.sort(key=lambda one: (TASK_KINDS.index(one[0].tasks[0]), one[0].name))
     if as_json:
         print_json([_record(metric, plugin, ALIASES) for metric, plugin in sources])
         return

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from metaauto.events import Event
-from metaauto.text import ENDINGS, clock_time, counted, format_score
+from metaauto.text import ENDINGS, FAILURES, clock_time, counted, format_score
 
 __all__ = ["Row", "FitStatus", "RunningTrial", "sparkline", "status_rows"]
 
@@ -19,7 +19,6 @@ _BAR_WIDTH = (10, 24)
 _SPARK_WIDTH = (8, 24)
 _MAX_RUNNING = 4
 _MAX_CAUSES = 2
-_FAILURES = ("failed", "crashed", "timeout", "memory")
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ class FitStatus:
         name, status = str(event.data.get("name", "")), str(event.data.get("status", ""))
         self.running.pop(event.data.get("number", -1), None)
         self.endings[status] += 1
-        if status in _FAILURES:
+        if status in FAILURES:
             error = " ".join(str(event.data.get("error") or "").split())
             model = name.rpartition("-")[0] or name
             self.causes[f"{model}: {error or ENDINGS.get(status, status)}"] += 1
