@@ -1,5 +1,7 @@
 """Install two folders of the repository inside the package, which pyproject.toml cannot express."""
 
+from pathlib import Path
+
 from setuptools import find_namespace_packages, setup
 
 EXAMPLE = "metaauto.cli.example_plugin"
@@ -13,6 +15,10 @@ setup(
         EXAMPLE,
         f"{EXAMPLE}.metaauto_example",
         f"{EXAMPLE}.tests",
+        *(
+            f"{EXAMPLE}.kinds.{kind.name}"
+            for kind in sorted(Path(__file__).with_name("plugins").glob("metaauto-example/kinds/*"))
+        ),
     ],
     package_dir={
         "metaauto.metaknowledge": "metaknowledge",

@@ -2,7 +2,7 @@
 
 Checked are the modules that define what `metaauto`, `metaauto.api` and `metaauto.testing` export,
 that no exported name has the type Any, the examples of the plugin guide with the settings of mypy
-that it gives, and the package that ``metaauto plugins new`` writes. Other modules have the settings
+that it gives, and the packages that ``metaauto plugins new`` writes. Other modules have the settings
 of pyproject.toml.
 """
 
@@ -62,11 +62,11 @@ def guide_files() -> dict[str, str]:
     return {**files, "pyproject.toml": settings}
 
 
-def new_package() -> dict[str, str]:
-    """Return the files that ``metaauto plugins new`` writes."""
-    from metaauto.cli.plugin_new import render
+def new_packages() -> dict[str, dict[str, str]]:
+    """Return the files that ``metaauto plugins new`` writes, by the kind of component."""
+    from metaauto.cli.plugin_new import KINDS, render
 
-    return render("fancy")
+    return {f"a new {kind}": render(f"fancy-{kind}", kind) for kind in KINDS}
 
 
 def check_files(files: Mapping[str, str], *settings: str) -> tuple[int, str]:
@@ -103,7 +103,7 @@ def main() -> int:
     for line in untyped:
         sys.stdout.write(f"{line}\n")
     status = status or revealed or int(bool(untyped))
-    for title, files in (("the plugin guide", guide_files()), ("a new package", new_package())):
+    for title, files in {"the plugin guide": guide_files(), **new_packages()}.items():
         failed, output = check_files(files)
         sys.stdout.write(f"{title}: {output}")
         status = status or failed

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from metaauto.cli import command
-from metaauto.cli.plugin_new import EXAMPLE_FILES, example_files, render
+from metaauto.cli.plugin_new import EXAMPLE_FILES, KINDS, example_files, render
 from metaauto.cli.terminal import run
 from metaauto.testing.check import find_target, plugins_of
 
@@ -155,29 +158,84 @@ class TestShow:
 
 class TestNew:
     def test_render_of_the_example_is_the_example(self):
-        paths = [path.relative_to(EXAMPLE) for path in EXAMPLE.rglob("*.*") if path.is_file()]
-        on_disk = {
-            path.as_posix(): (EXAMPLE / path).read_text("utf-8")
-            for path in paths
-            if path.suffix in (".py", ".toml", ".md", ".typed")
-            and path.parts[0] != "build"
-            and not path.parts[0].startswith(".")
-        }
-        assert sorted(on_disk) == list(EXAMPLE_FILES)
+        on_disk = {file: (EXAMPLE / file).read_text("utf-8") for file in EXAMPLE_FILES}
         assert example_files() == on_disk
         assert render("example") == on_disk
 
-    def test_new_writes_the_example_with_its_names_replaced(self, tmp_path, folder, capsys):
-        assert call(capsys, "new", "trees", "--dir", str(tmp_path))[0] == 0
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_new_writes_the_example_with_its_names_replaced(self, tmp_path, folder, capsys, kind):
+        assert call(capsys, "new", "trees", "--kind", kind, "--dir", str(tmp_path))[0] == 0
         place = tmp_path / "metaauto-trees"
         written = {
             path.relative_to(place).as_posix(): path.read_text("utf-8")
-            for path in place.rglob("*.*")
-            if path.is_file()
+            for path in place.rglob("*")
+            if path.is_file() and path.suffix != ".db"
         }
         assert written == {
-            renamed(file): renamed((EXAMPLE / file).read_text("utf-8")) for file in EXAMPLE_FILES
+            renamed(file): renamed(text) for file, text in render("example", kind).items()
         }
+
+    def test_every_kind_has_its_files(self):
+        kinds = EXAMPLE / "kinds"
+        found = {path.relative_to(kinds).as_posix() for path in kinds.glob("*/*.py")}
+        others = [kind for kind in KINDS if kind != "model"]
+        assert found == {f"{kind}/{file}.py" for kind in others for file in ("component", "checks")}
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_project_says_its_kind_and_needs(self, kind):
+        texts = render("trees", kind)
+        project = tomllib.loads(texts["pyproject.toml"])["project"]
+        assert project["description"].endswith(f"the {KINDS[kind].title} trees")
+        assert project["dependencies"] == ["metaauto>=0.1.0", *filter(None, [KINDS[kind].needs])]
+        assert KINDS[kind].usage.replace("example", "trees") in texts["README.md"]
+        assert project["license"] in texts["README.md"]
+        assert "the authors of metaauto-trees" in texts["LICENSE"]
+
+    @pytest.mark.parametrize("file", ["publish", "tests"])
+    def test_workflows_are_valid(self, file):
+        workflow = yaml.safe_load(render("trees")[f".github/workflows/{file}.yml"])
+        steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+        assert all(step.keys() & {"run", "uses"} for step in steps)
+        assert workflow["permissions"] == {"contents": "read"}
+        if file == "publish":
+            publish = workflow["jobs"]["publish"]
+            assert publish["permissions"] == {"id-token": "write"}
+            assert publish["steps"][-1]["uses"].startswith("pypa/gh-action-pypi-publish@")
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_project_is_built_typed_and_tested(self, tmp_path, kind, folder, capsys):
+        """What the workflows of a new project do: types, tests, `plugins check`, the wheel."""
+        pytest.importorskip("setuptools", minversion="77")
+        pytest.importorskip("mypy")
+        assert call(capsys, "new", "fresh", "--kind", kind, "--dir", str(tmp_path))[0] == 0
+        place = tmp_path / "metaauto-fresh"
+        build = f"from setuptools import build_meta; build_meta.build_wheel({str(tmp_path)!r})"
+        cache = str(REPOSITORY / ".mypy_cache" / "strict")
+        program = [sys.executable, "-m"]
+        commands = [
+            [*program, "mypy", "--follow-imports=silent", f"--cache-dir={cache}"],
+            [*program, "metaauto", "plugins", "check", "."],
+            [sys.executable, "-c", build],
+        ]
+        if kind in ("reader", "knowledge"):  # `plugins check` runs the tests of the other kinds.
+            commands.append([*program, "pytest", "-q", "-W", "error"])
+        paths = os.pathsep.join([str(place), str(REPOSITORY)])
+        environment = {**os.environ, "PYTHONPATH": paths, "MYPYPATH": str(REPOSITORY)}
+        for command_line in commands:
+            done = subprocess.run(
+                command_line,
+                cwd=place,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, f"{command_line}: {done.stdout}{done.stderr}"
+        (wheel,) = tmp_path.glob("*.whl")
+        names = {Path(name).name for name in zipfile.ZipFile(wheel).namelist()}
+        expected = {"__init__.py", "py.typed", "LICENSE", "entry_points.txt"}
+        assert expected | ({"knowledge.db"} if kind == "knowledge" else set()) <= names
 
     @pytest.mark.parametrize("kind", ["sdist", "wheel"])
     def test_a_distribution_contains_the_example(self, tmp_path, kind):
@@ -204,9 +262,9 @@ class TestNew:
             with tarfile.open(distribution) as archive:
                 names = set(archive.getnames())
             home = f"{distribution.name.removesuffix('.tar.gz')}/plugins/metaauto-example"
-        assert {
-            name for name in names if name.startswith(f"{home}/") and "." in name[len(home) :]
-        } == {f"{home}/{file}" for file in EXAMPLE_FILES}
+        own = [path.relative_to(EXAMPLE) for path in (EXAMPLE / "kinds").glob("*/*.py")]
+        files = {*EXAMPLE_FILES, *(path.as_posix() for path in own)}
+        assert {f"{home}/{file}" for file in files} <= names
 
     def test_the_model_has_about_forty_lines(self):
         lines = example_files()["metaauto_example/__init__.py"].splitlines()
@@ -215,6 +273,10 @@ class TestNew:
     def test_other_names_leave_nothing_of_the_example(self):
         files = render("fancy-trees")
         assert sorted(files) == [
+            ".github/workflows/publish.yml",
+            ".github/workflows/tests.yml",
+            ".gitignore",
+            "LICENSE",
             "README.md",
             "metaauto_fancy_trees/__init__.py",
             "metaauto_fancy_trees/py.typed",
@@ -242,9 +304,19 @@ class TestNew:
         assert "cannot be named" in err
         assert not (tmp_path / "n").exists()
 
-    @pytest.mark.parametrize("name", ["knn", "metaauto-fancy", "builtin"])
-    def test_names_that_are_taken(self, folder, tmp_path, capsys, name):
-        status, _, err = call(capsys, "new", name, "--dir", str(tmp_path))
+    @pytest.mark.parametrize(
+        ("name", "kind"),
+        [
+            ("knn", "model"),
+            ("metaauto-fancy", "model"),
+            ("builtin", "reader"),
+            ("rmse", "metric"),
+            ("standard", "preprocessor"),
+            ("random", "strategy"),
+        ],
+    )
+    def test_names_that_are_taken(self, folder, tmp_path, capsys, name, kind):
+        status, _, err = call(capsys, "new", name, "--kind", kind, "--dir", str(tmp_path))
         assert status == 1
         assert "already" in err
 

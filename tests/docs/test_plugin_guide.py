@@ -40,7 +40,7 @@ def test_everything_in_the_guide_works(tmp_path, imported):
                         assert status == 0, f"{part}: {output}"
                         assert "Warning: Plugin" not in output, f"{part}: {output}"
                         if part.startswith("metaauto plugins check"):
-                            assert re.search(r"^ +model:\w+ +passed: \d+ checks", output, re.M), (
+                            assert re.search(r"^ +\w+:[\w-]+ +passed: \d+ checks", output, re.M), (
                                 output
                             )
                         count += 1

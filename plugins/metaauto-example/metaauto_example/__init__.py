@@ -1,4 +1,9 @@
-"""A model for metaauto: bagging, trees on samples of the rows and columns."""
+"""A model for metaauto: bagging, trees on samples of the rows and columns.
+
+`SPACE` defines the hyperparameters that are searched; `build` returns an estimator with the
+interface of scikit-learn. `Tags` declare what the model accepts without preprocessing; metaauto
+prepares the rest.
+"""
 
 from __future__ import annotations
 
