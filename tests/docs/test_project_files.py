@@ -45,6 +45,26 @@ def test_lower_bounds_of_plugins_are_not_below_those_of_metaauto(file):
     assert shared == {name: own[name] for name in shared}
 
 
+PUBLISHED = [file for file in PROJECTS[1:] if file.parent.name != "metaauto-example"]
+
+
+@pytest.mark.parametrize("file", PUBLISHED, ids=lambda file: file.parent.name)
+def test_plugins_have_the_version_authors_licence_and_classifiers_of_metaauto(file):
+    own, plugin = project(PROJECTS[0]), project(file)
+    shared = ("authors", "license", "license-files", "classifiers", "requires-python")
+    assert {key: plugin[key] for key in shared} == {key: own[key] for key in shared}
+    assert plugin["version"] == metaauto.__version__
+    assert (file.parent / "LICENSE").read_text("utf-8") == (HOME / "LICENSE").read_text("utf-8")
+
+
+def test_extras_name_every_published_plugin():
+    extras = project(PROJECTS[0])["optional-dependencies"]
+    boosters = {line.partition(">=")[0] for line in extras["boosters"]}
+    assert boosters == {"metaauto-lightgbm", "metaauto-xgboost", "metaauto-catboost"}
+    named = {line.partition(">=")[0] for line in extras["all"]} - {"metaauto[boosters]"}
+    assert named | boosters == {file.parent.name for file in PUBLISHED}
+
+
 def test_citation_names_the_version():
     citation = yaml.safe_load((HOME / "CITATION.cff").read_text("utf-8"))
     assert str(citation["version"]) == metaauto.__version__
