@@ -1,12 +1,20 @@
-"""Install two folders of the repository inside the package, which pyproject.toml cannot express."""
+"""Set what pyproject.toml cannot express: two folders in the package, a readme without links."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_namespace_packages, setup
 
 EXAMPLE = "metaauto.cli.example_plugin"
 
+# A package index does not have the files that relative links and images lead to.
+readme = Path(__file__).with_name("README.md").read_text("utf-8")
+readme = re.sub(r"!\[[^]]*\]\((?!https?:)[^)]*\)\n+", "", readme)
+readme = re.sub(r"\[([^]]+)\]\((?!https?:)[^)]*\)", r"\1", readme)
+
 setup(
+    long_description=readme,
+    long_description_content_type="text/markdown",
     packages=[
         *find_namespace_packages(include=["metaauto*"]),
         "metaauto.metaknowledge",

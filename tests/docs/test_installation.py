@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -51,6 +53,12 @@ def test_extra_boosters_is_resolved_from_the_wheels(tmp_path):
     pip = ("-m", "pip", "install", "--dry-run", "--quiet", "--no-index", "--find-links", tmp_path)
     # By its path, for the metadata of an installed metaauto may be older.
     (wheel,) = tmp_path.glob("metaauto-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+        metadata = archive.read(name).decode()
+    assert "Description-Content-Type: text/markdown" in metadata
+    assert "## Install and fit" in metadata
+    assert not re.search(r"\]\((?!https?:)", metadata), "a relative link"
     done = call(*pip, "--report", "report.json", f"{wheel}[boosters]", place=tmp_path)
     assert "does not provide the extra" not in done.stderr
     report = json.loads((tmp_path / "report.json").read_text("utf-8"))
