@@ -28,6 +28,7 @@ COMMANDS = {
     "explain": "metaauto.cli.explain",
     "report": "metaauto.cli.report",
     "metrics": "metaauto.cli.metrics",
+    "export": "metaauto.cli.export",
     "suggest": "metaauto.cli.suggest",
     "metafeatures": "metaauto.cli.metafeatures",
     "knowledge": "metaauto.cli.knowledge",

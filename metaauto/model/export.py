@@ -1,4 +1,4 @@
-"""Export the final model as a scikit-learn estimator.
+"""Export the final model as a scikit-learn estimator, or to a file of another format.
 
 `to_sklearn` returns scikit-learn's own ``FrozenEstimator`` around a `BlendedClassifier` or
 `BlendedRegressor`, which hold the fold models (scikit-learn pipelines, each frozen), their
@@ -8,10 +8,14 @@ any other estimator.
 
 It requires metaauto (for the columns, and its transformers in the pipelines), numpy, pandas,
 scikit-learn, and the libraries of its models; no plugins are discovered.
+
+`exported` returns the content of a file, a Python script that trains the ensemble again.
 """
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,10 +23,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.frozen import FrozenEstimator
 
 from metaauto.ensemble.thresholds import Decision
+from metaauto.errors import SettingError
+from metaauto.files import replacing
 from metaauto.model.final import FinalModel, class_labels, predicted_chunks
 from metaauto.model.prediction import CHUNK_ROWS
 
-__all__ = ["BlendedClassifier", "BlendedRegressor", "to_sklearn"]
+__all__ = ["FORMATS", "BlendedClassifier", "BlendedRegressor", "export", "exported", "to_sklearn"]
+
+FORMATS = ("python",)
 
 
 class _Blended(BaseEstimator):
@@ -165,3 +173,42 @@ def to_sklearn(model: FinalModel) -> FrozenEstimator:
             )
         )
     return FrozenEstimator(BlendedRegressor(model.schema, members, model.fallback))
+
+
+def exported(model: FinalModel, to: str) -> bytes:
+    """Return a model in another format.
+
+    Parameters
+    ----------
+    model : FinalModel
+        The model.
+    to : {'python'}
+        A Python script in UTF-8 that trains the ensemble again.
+
+    Raises
+    ------
+    SettingError
+        The format is unknown.
+    Refused
+        A member or a column prevents the export.
+    """
+    if to == "python":
+        from metaauto.model.python_script import python_script
+
+        return python_script(model).encode("utf-8")
+    raise SettingError(f"Unknown export format {to!r}.", hint=f"Use one of {', '.join(FORMATS)}.")
+
+
+def export(model: FinalModel, path: str | Path, to: str) -> Path:
+    """Write a model in another format, atomically; see `FinalModel.export`."""
+    place = Path(path).expanduser()
+    content = exported(model, to)
+    try:
+        with replacing(Path(os.path.realpath(place))) as part:
+            part.write_bytes(content)
+    except OSError as error:
+        raise SettingError(
+            f"Cannot write {str(place)!r}: {error.strerror or error}.",
+            hint="Choose a file in an existing folder that you may write to.",
+        ) from error
+    return place

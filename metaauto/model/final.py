@@ -274,6 +274,25 @@ class FinalModel(ModelAnalyses):
 
         return to_sklearn(self)
 
+    def export(self, path: str | Path, to: str = "python") -> Path:
+        """Write the model in another format, atomically.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file; an existing one is replaced.
+        to : {'python'}, default='python'
+            A Python script that trains the ensemble again.
+
+        Examples
+        --------
+        >>> model.export("train.py")  # doctest: +SKIP
+        PosixPath('train.py')
+        """
+        from metaauto.model.export import export
+
+        return export(self, path, to)
+
     def save(self, path: str | Path, on_unsavable: str = "drop") -> Path:
         """Write the model to one file, atomically.
 
