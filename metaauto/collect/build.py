@@ -111,8 +111,8 @@ def build_knowledge(
         workers.start()
         passes = (True,) if plan.only_first else (True, False)
         for is_first, group in product(passes, _groups(waves)):
-            if 0 in group:
-                # Groups are disjoint, so one look-up at the start of a pass is enough.
+            if group.start <= 1:
+                # Later groups are disjoint; the first shows which models run on a dataset.
                 completed = CompletedEvaluations(store, plan)
             for source in sources:
                 if time.monotonic() - began > plan.seconds:

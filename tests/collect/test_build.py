@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import math
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -319,3 +321,21 @@ def test_killed_again_and_again_nothing_finished_is_lost_and_nothing_comes_twice
     found = keys(path)
     assert before <= set(found)
     assert len(found) == len(set(found)) == expected_count()
+
+
+def test_all_waves_of_a_model_new_to_the_store_are_evaluated(tables, tmp_path):
+    path, plan = tmp_path / "k.db", replace(PLAN, waves=3, only_first=True)
+    folder = shutil.copytree(tables, tmp_path / "tables")
+    kinds = {"table0": "binary", "table1": "binary", "table2": "regression"}
+    catalog = pd.DataFrame({"name": kinds.keys(), "task": kinds.values()})
+    # With the kinds of the tables known, finished tables are not loaded.
+    catalog.to_csv(folder / "catalog.csv", index=False)
+    counts = []
+    for names in (("lda", "naive_bayes"), ("knn",)):
+        plugins = replace(PLUGINS, registry=PLUGINS.registry.select(names, ()))
+        with KnowledgeStore.create(path, exist_ok=True) as store:
+            build_knowledge(folder_sources(folder), store, plugins, plan, here("build"))
+            models = {fact.key: fact.model for fact in store.configurations()}
+            counts.append(Counter(models[fact.configuration] for fact in store.evaluations()))
+    assert counts[1]["knn"] == PLAN.folds * len(kinds) * plan.waves
+    assert counts[1]["lda"] == counts[0]["lda"]
