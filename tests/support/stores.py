@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from metaauto.configuration import Configuration
@@ -52,6 +53,7 @@ def make_store(
     loss: Callable[[int, int], float] = usual_loss,
     seconds: Callable[[int, int], float] = usual_seconds,
     folds: int = 2,
+    further: Callable[[int], tuple[MetafeatureFact, ...]] = lambda table: (),
 ) -> Path:
     """Make a store with evaluations of all configurations on all tables; return its path."""
     facts = [ConfigurationFact(one, PROVENANCE.key) for one in configurations]
@@ -61,6 +63,8 @@ def make_store(
             store.add_configuration(fact)
         for number in range(tables):
             dataset = _table(kind, number)
+            known = (*dataset.metafeatures, *further(number))
+            dataset = replace(dataset, metafeatures=known)
             store.add_dataset(dataset)
             store.add_evaluations(
                 EvaluationFact(
