@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import errno
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -57,7 +59,7 @@ def report_html(manifest: Mapping[str, Any], examined: Mapping[str, Any] | None 
     Returns
     -------
     str
-        HTML without scripts and external resources.
+        HTML without external resources; its only script sorts tables and enlarges figures.
 
     Raises
     ------
@@ -111,9 +113,12 @@ def _context(manifest: Mapping[str, Any], examined: Mapping[str, Any] | None) ->
     task, metric = manifest["task"], metric_label_of(manifest)
     board = leaderboard_lines(manifest.get("leaderboard") or [])
     source = _best_source(record, examined)
-    target = str(task["target"])
+    target, script = str(task["target"]), _template("report.js")
     return {
         "css": Markup(_template("report.css")),
+        "script": Markup(script),
+        # The browser runs this script only.
+        "script_digest": _digest(script),
         "target": target,
         "metric": metric,
         "summary": summary(manifest, record, examined),
@@ -157,6 +162,11 @@ def _page() -> jinja2.Template:
 
 def _template(name: str) -> str:
     return (files("metaauto.report") / "templates" / name).read_text("utf-8")
+
+
+def _digest(script: str) -> str:
+    """Return the hash of a script as a source expression of a content security policy."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
 def _best_source(record: FitRecord, examined: Mapping[str, Any] | None) -> dict[str, Any] | None:
