@@ -12,7 +12,7 @@ from metaauto.ensemble import quick_decision
 from metaauto.metrics import Metric
 from metaauto.metrics.base import LabelRule
 
-__all__ = ["score_intervals"]
+__all__ = ["difference_intervals", "score_intervals"]
 
 _ROWS = 2_000
 _PILOT_ROWS = 400
@@ -104,6 +104,45 @@ def score_intervals(
             gain = sign * (drawn[known, 0] - drawn[known, place])
             beats[name] = float((np.mean(gain > 0) + np.mean(gain >= 0)) / 2)
     return {"intervals": found, "beats": beats}
+
+
+def difference_intervals(
+    score_of: Callable[[str, Any], float],
+    names: Sequence[str],
+    count: int,
+    *,
+    draws: int = 200,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """Return the differences of scores to the first, with paired bootstrap intervals.
+
+    Parameters
+    ----------
+    score_of : callable
+        ``score_of(name, rows) -> score``, NaN where it is undefined.
+    names : sequence of str
+        The first is compared with each other.
+    count : int
+        Number of rows; the same ones are drawn for all names, as in `score_intervals`.
+    draws, seed : int
+        Number of bootstrap samples, and the seed of the draws.
+
+    Returns
+    -------
+    dict of str to (float, float)
+        By name of each other, the difference of its score over all rows to that of the first, and
+        half the width of its 95 % interval; NaN if it is undefined.
+    """
+    drawn, size = _drawn(score_of, names, _Rows(count), draws, seed, _NO_LIMIT)
+    shrinkage = np.sqrt(size / max(count, 1))
+    complete = score_of(names[0], slice(None))
+    return {
+        name: (
+            score_of(name, slice(None)) - complete,
+            float(_half_width(drawn[:, place] - drawn[:, 0]) * shrinkage),
+        )
+        for place, name in enumerate(names[1:], start=1)
+    }
 
 
 def _few(count: int, random: np.random.Generator) -> Any:

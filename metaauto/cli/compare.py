@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from metaauto.cli.completers import complete_files
-from metaauto.cli.options import json_option
+from metaauto.cli.completers import complete_files, complete_metrics
+from metaauto.cli.options import (
+    json_option,
+    load_final_model,
+    plugin_settings,
+    plugins_option,
+    truth_option,
+)
 from metaauto.cli.terminal import print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from metaauto.analysis.comparison import Compared
+    from metaauto.analysis.paired_scores import PairedScores
     from metaauto.model.fit_record import Interval
 
 __all__ = ["command"]
@@ -22,29 +30,59 @@ _MEMBERS = 3
 
 @click.command("compare", short_help="Compare fits: scores, trials, time, options.")
 @click.argument("runs", metavar="RUN RUN ...", nargs=-1, shell_complete=complete_files)
+@click.option(
+    "--data",
+    metavar="TEST",
+    shell_complete=complete_files,
+    help="Score the models on these rows with the target, with paired intervals.",
+)
+@truth_option("--data")
+@click.option(
+    "--metric",
+    metavar="M",
+    shell_complete=complete_metrics,
+    help="With --data: metric of the scores.  [default: the metric of the first model]",
+)
+@plugins_option()
 @json_option("the complete comparison")
-def command(runs: tuple[str, ...], as_json: bool) -> None:
+def command(
+    runs: tuple[str, ...],
+    data: str | None,
+    target: str | None,
+    metric: str | None,
+    plugin_folders: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Compare the fits RUN: scores, ensembles, trials, time, and options that differ.
 
     \b
     metaauto compare monday.metaauto tuesday.metaauto
+    metaauto compare monday.metaauto tuesday.metaauto --data test.csv
     metaauto compare run-a run-b --json
 
     A RUN is a model file or a run directory (--run-dir), also of a running fit. Scores are
     out-of-fold; the 95 % intervals cover the sampling of rows. No model is loaded.
+
+    With --data, model files are loaded and scored on the same rows. The intervals of the
+    differences are then paired: much narrower than those of two scores.
     """
     if len(runs) < 2:
         raise click.UsageError("Give two or more model files or run directories.")
+    for name, value in (("--target", target), ("--metric", metric)):
+        if value is not None and data is None:
+            raise click.UsageError(f"{name} requires --data.")
     from metaauto.analysis.comparison import differing_options, read_compared, result
 
     fits = [read_compared(place) for place in runs]
     differing = differing_options(fits)
+    scored = None if data is None else _on_rows(runs, data, target, metric, plugin_folders)
     if as_json:
         print_json(
             {
                 "runs": [fit.to_json() for fit in fits],
                 "differing_options": differing,
-                "result": result(fits),
+                "result": result(fits) if scored is None else scored.result(),
+                **({} if scored is None else {"data": {"path": data, **_scored_json(scored)}}),
             }
         )
         return
@@ -56,7 +94,62 @@ def command(runs: tuple[str, ...], as_json: bool) -> None:
         for name, values in differing.items()
     ]
     print_table(shown, left=("", *keys))
-    print_line(result(fits))
+    if scored is None:
+        print_line(result(fits))
+        return
+    print_line("")
+    _print_scored(scored, str(data))
+
+
+def _on_rows(
+    runs: Sequence[str],
+    data: str,
+    target: str | None,
+    metric: str | None,
+    folders: tuple[str, ...],
+) -> PairedScores:
+    settings = plugin_settings(folders)
+    from metaauto.analysis.input_table import input_table
+    from metaauto.analysis.paired_scores import paired_scores
+    from metaauto.plugins.manager import load_plugins
+
+    registry = load_plugins(settings).registry
+    keys = _keys(runs)
+    models = {k: load_final_model(run, registry) for k, run in zip(keys, runs, strict=True)}
+    frames = {key: input_table(model, data, target, registry)[0] for key, model in models.items()}
+    return paired_scores(models, frames, target=target, metric=metric, registry=registry)
+
+
+def _scored_json(found: PairedScores) -> dict[str, Any]:
+    return {
+        "metric": found.metric.name,
+        "greater_is_better": found.metric.greater_is_better,
+        "rows": found.rows,
+        "dropped_rows": found.dropped_rows,
+        "scores": [asdict(line) for line in found.scores],
+    }
+
+
+def _print_scored(found: PairedScores, data: str) -> None:
+    from metaauto.text import counted, format_score
+
+    better = "higher" if found.metric.greater_is_better else "lower"
+    print_line(f"{found.metric.name}, {better} is better; {counted(found.rows, 'row')} of {data}")
+    print_table(
+        [
+            {
+                "model": line.name,
+                "score": format_score(line.score),
+                "difference": "-" if line.difference is None else f"{line.difference:+.3g}",
+                "95 % interval": "-"
+                if line.low is None
+                else f"{line.low:+.3g} to {line.high:+.3g}",
+            }
+            for line in found.scores
+        ],
+        left=("model",),
+    )
+    print_line(found.result())
 
 
 def _keys(runs: Sequence[str]) -> list[str]:

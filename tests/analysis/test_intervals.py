@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from metaauto.analysis.intervals import score_intervals
+from metaauto.analysis.intervals import difference_intervals, score_intervals
 from metaauto.components import Deadline
 from metaauto.metrics import METRICS
 from metaauto.metrics.base import Metric
@@ -117,3 +117,27 @@ def test_rows_of_a_group_are_drawn_together():
         ]
         is None
     )
+
+
+def test_the_true_difference_lies_in_most_paired_intervals():
+    inside = 0
+    for seed in range(40):
+        random = np.random.default_rng(seed)
+        # Two classifiers that are right on 80 % and 75 % of the rows, mostly on the same ones.
+        luck = random.random(400)
+        right = {"one": luck < 0.8, "two": np.where(luck < 0.7, luck >= 0, luck > 0.95)}
+
+        def score_of(name, rows, right=right):
+            return float(right[name][rows].mean())
+
+        [(difference, half)] = difference_intervals(score_of, list(right), 400, seed=seed).values()
+        assert difference == pytest.approx(right["two"].mean() - right["one"].mean())
+        inside += abs(difference + 0.05) <= half
+    assert 34 <= inside <= 40
+
+
+def test_a_difference_to_itself_has_no_width():
+    def score_of(name, rows):
+        return 0.5
+
+    assert difference_intervals(score_of, ["a", "b"], 100) == {"b": (0.0, 0.0)}

@@ -139,3 +139,34 @@ def test_a_run_directory_is_no_model(
         done = quick_cli(*command)
         assert (done.returncode, done.stdout) == (1, "")
         assert "'run' is a directory, not a model file. `metaauto fit --resume" in done.stderr
+
+
+def test_models_are_scored_on_the_same_rows(compare: Cli, tmp_path: Path) -> None:
+    test = tmp_path / "test.csv"
+    people(120, seed=9).to_csv(test, index=False)
+    done = compare("one.metaauto", "two.metaauto", "--data", str(test))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "120 rows of" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith(("one.metaauto", "two.metaauto"))
+    told = json.loads(compare("one.metaauto", "two.metaauto", "--data", str(test), "--json").stdout)
+    best, other = told["data"]["scores"]
+    assert best["score"] >= other["score"]
+    assert other["difference"] == pytest.approx(other["score"] - best["score"])
+    assert other["low"] <= other["difference"] <= other["high"]
+    assert told["result"] in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("one.metaauto", "two.metaauto", "--metric", "f1"), "--metric requires --data"),
+        (("one.metaauto", "run", "--data", "t.csv"), "run"),
+        (("one.metaauto", "two.metaauto", "--data", "nothing.csv"), "nothing.csv"),
+        (("one.metaauto", "two.metaauto", "--data", "t.csv", "--target", "no"), "'no'"),
+    ],
+)
+def test_rows_that_cannot_be_scored_are_refused(compare: Cli, words, message) -> None:
+    done = compare(*words)
+    assert done.returncode in (1, 2)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
