@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,11 +91,19 @@ def importance_of(
     *,
     seed: int = 0,
     deadline: Deadline | None = None,
+    on_first: Callable[[Importance], None] | None = None,
 ) -> Importance:
     """Compute permutation importance, by the model's metric if the target is known."""
     metric = metrics_for(model.task, registry=registry)[0] if rows.y is not None else None
-    limit = deadline or Deadline()
-    return column_importance(model, rows.typed, rows.y, metric, seed=seed, deadline=limit)
+    return column_importance(
+        model,
+        rows.typed,
+        rows.y,
+        metric,
+        seed=seed,
+        deadline=deadline or Deadline(),
+        on_first=on_first,
+    )
 
 
 def examine(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,11 @@ _MAX_COLUMNS = 40
 _SCREEN_ROWS = 150
 _BATCH_ROWS = 20_000
 _NORMAL = 1.96
+_FIRST_SECONDS = 2.0
+_MANY = 5
+_MIN_ROWS = 100
+_PASS_SHARE = 0.3
+_BATCH_SHARE = 0.1
 _NO_LIMIT = Deadline()
 
 
@@ -97,6 +103,7 @@ def column_importance(
     *,
     seed: int = 0,
     deadline: Deadline = _NO_LIMIT,
+    on_first: Callable[[Importance], None] | None = None,
 ) -> Importance:
     """Compute the permutation importance of the columns.
 
@@ -114,7 +121,10 @@ def column_importance(
     seed : int
         Seed of the sample and the permutations.
     deadline : Deadline
-        End of the computation; the result uses the permutations so far.
+        End of the computation; the result uses the permutations so far. Fewer rows are used if
+        one permutation of all columns would take more than a third of the time.
+    on_first : callable, optional
+        Called with a first estimate after about two seconds, if the computation takes longer.
 
     Returns
     -------
@@ -135,39 +145,120 @@ def column_importance(
         chosen = np.sort(random.choice(len(typed), IMPORTANCE_ROWS, replace=False))
         typed = typed.iloc[chosen].reset_index(drop=True)
         y = None if y is None else y[chosen]
-    names = [str(name) for name in typed.columns]
+    start = time.perf_counter()
     base = model.predict_typed(typed)
-    places, screened = _screened(model, typed, random, deadline)
-    moved: dict[int, list[np.ndarray]] = {}
-    repeats = 0
-    for _ in range(_REPEATS):
-        done = 0
-        for place, prediction in _permuted(model, typed, places, random):
-            moved.setdefault(place, []).append(prediction)
-            done += 1
+    pace = _Pace(time.perf_counter() - start, len(typed))
+    places, screened = _screened(model, typed, random, pace, deadline)
+    few = pace.rows(_FIRST_SECONDS, len(places))
+    is_slow = few * _REPEATS < len(typed) and deadline.remaining() > _MANY * _FIRST_SECONDS
+    if on_first is not None and is_slow:
+        # Its own generator: the result does not depend on the first estimate.
+        own = np.random.default_rng(seed)
+        tried = _Trial(model, *_some(few, typed, y, base, own), metric, places, screened)
+        tried.repeat(1, own, pace, deadline)
+        on_first(tried.result(own))
+    count = pace.rows(_PASS_SHARE * deadline.remaining(), len(places))
+    parts = _some(count, typed, y, base, random) if count < len(typed) else (typed, y, base)
+    trial = _Trial(model, *parts, metric, places, screened)
+    trial.repeat(_REPEATS, random, pace, deadline)
+    return trial.result(random)
+
+
+def _some(
+    count: int,
+    typed: pd.DataFrame,
+    y: np.ndarray | None,
+    base: np.ndarray,
+    random: np.random.Generator,
+) -> tuple[pd.DataFrame, np.ndarray | None, np.ndarray]:
+    """Return some of the rows, their targets and their predictions."""
+    chosen = np.sort(random.choice(len(typed), count, replace=False))
+    part = typed.iloc[chosen].reset_index(drop=True)
+    return part, None if y is None else y[chosen], base[chosen]
+
+
+class _Pace:
+    """The seconds that predictions take."""
+
+    def __init__(self, seconds: float, rows: int) -> None:
+        self._row = max(seconds, 1e-6) / max(rows, 1)
+
+    def rows(self, seconds: float, columns: int) -> int:
+        """Return the rows of which each column can be permuted once in so many seconds."""
+        count = seconds / (self._row * max(columns, 1))
+        return max(int(min(count, IMPORTANCE_ROWS)), _MIN_ROWS)
+
+    def batch(self, seconds: float) -> int:
+        """Return the rows to predict at a time, so that the deadline is kept."""
+        return int(min(_BATCH_SHARE * seconds / self._row, _BATCH_ROWS))
+
+
+class _Trial:
+    """Predictions of the same rows with permuted columns."""
+
+    def __init__(
+        self,
+        model: FinalModel,
+        typed: pd.DataFrame,
+        y: np.ndarray | None,
+        base: np.ndarray,
+        metric: Metric | None,
+        places: Sequence[int],
+        screened: Sequence[int],
+    ) -> None:
+        self._model, self._typed, self._base = model, typed, base
+        self._target = None if y is None or metric is None else (y, metric)
+        self._places, self._screened = places, screened
+        self._moved: dict[int, list[np.ndarray]] = {}
+        self._repeats = 0
+
+    def repeat(
+        self, count: int, random: np.random.Generator, pace: _Pace, deadline: Deadline
+    ) -> None:
+        """Permute each column so many times, or until the deadline."""
+        for _ in range(count):
+            done = 0
+            for place, prediction in _permuted(
+                self._model, self._typed, self._places, random, pace, deadline
+            ):
+                self._moved.setdefault(place, []).append(prediction)
+                done += 1
+            self._repeats += done == len(self._places)
             if deadline.passed():
-                break
-        repeats += done == len(places)
-        if deadline.passed():
-            break
-    effect = _Shift(base) if y is None or metric is None else _Loss(model, metric, y, base, random)
-    found = [
-        ColumnImportance(names[place], *effect(moved[place])) for place in places if place in moved
-    ]
-    found.sort(key=lambda column: -(column.importance or 0.0))
-    return Importance(
-        found,
-        "" if y is None or metric is None else metric.name,
-        len(typed),
-        repeats,
-        [names[place] for place in screened],
-        [names[place] for place in places if place not in moved],
-        None if y is None or metric is None else metric.positive_label(model.task.classes),
-    )
+                return
+
+    def result(self, random: np.random.Generator) -> Importance:
+        """Return the importance by the permutations so far."""
+        names = [str(name) for name in self._typed.columns]
+        effect: _Shift | _Loss = _Shift(self._base)
+        measure, positive = "", None
+        if self._target is not None:
+            y, metric = self._target
+            effect = _Loss(self._model, metric, y, self._base, random)
+            measure, positive = metric.name, metric.positive_label(self._model.task.classes)
+        found = [
+            ColumnImportance(names[place], *effect(self._moved[place]))
+            for place in self._places
+            if place in self._moved
+        ]
+        found.sort(key=lambda column: -(column.importance or 0.0))
+        return Importance(
+            found,
+            measure,
+            len(self._typed),
+            self._repeats,
+            [names[place] for place in self._screened],
+            [names[place] for place in self._places if place not in self._moved],
+            positive,
+        )
 
 
 def _screened(
-    model: FinalModel, typed: pd.DataFrame, random: np.random.Generator, deadline: Deadline
+    model: FinalModel,
+    typed: pd.DataFrame,
+    random: np.random.Generator,
+    pace: _Pace,
+    deadline: Deadline,
 ) -> tuple[list[int], list[int]]:
     """Return the positions of the columns to evaluate, and of the screened ones."""
     places = list(range(typed.shape[1]))
@@ -179,20 +270,23 @@ def _screened(
         few = typed.iloc[chosen].reset_index(drop=True)
     base = model.predict_typed(few)
     shifts = np.full(len(places), -1.0)
-    for place, prediction in _permuted(model, few, places, random):
+    for place, prediction in _permuted(model, few, places, random, pace, deadline):
         shifts[place] = _shift(base, prediction).mean()
-        if deadline.passed():
-            break
     order = [int(place) for place in np.argsort(-shifts, kind="stable")]
     return order[:_MAX_COLUMNS], sorted(order[_MAX_COLUMNS:])
 
 
 def _permuted(
-    model: FinalModel, typed: pd.DataFrame, places: Sequence[int], random: np.random.Generator
+    model: FinalModel,
+    typed: pd.DataFrame,
+    places: Sequence[int],
+    random: np.random.Generator,
+    pace: _Pace,
+    deadline: Deadline,
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield predictions with one column permuted at a time, predicted in batches."""
+    """Yield predictions with one column permuted at a time, in batches until the deadline."""
     rows = len(typed)
-    step = max(_BATCH_ROWS // max(rows, 1), 1)
+    step = max(pace.batch(deadline.remaining()) // max(rows, 1), 1)
     for start in range(0, len(places), step):
         batch = places[start : start + step]
         order = np.tile(np.arange(rows), len(batch))
@@ -205,6 +299,8 @@ def _permuted(
         predicted = model.predict_typed(stacked)
         for number, place in enumerate(batch):
             yield place, predicted[number * rows : (number + 1) * rows]
+        if deadline.passed():
+            return
 
 
 def _shift(base: np.ndarray, other: np.ndarray) -> np.ndarray:

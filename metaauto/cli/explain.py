@@ -20,7 +20,7 @@ from metaauto.cli.options import (
 )
 from metaauto.cli.output import STANDARD_OUTPUT, check_output, write_table
 from metaauto.cli.streams import model_file
-from metaauto.cli.terminal import print_json, print_line, print_table
+from metaauto.cli.terminal import print_json, print_line, print_table, say
 from metaauto.errors import SettingError
 from metaauto.text import counted, metric_label
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_FIRST = 5
 _SHOWN = 20
 _SHOWN_CELLS = 10
 _NAME_WIDTH = 48
@@ -156,7 +157,12 @@ def _columns(
 
     rows = known_rows(model, frame, given["target"])
     found = importance_of(
-        model, rows, registry, seed=given["seed"], deadline=Deadline.after(seconds)
+        model,
+        rows,
+        registry,
+        seed=given["seed"],
+        deadline=Deadline.after(seconds),
+        on_first=_say_first,
     )
     records = [dict(vars(column)) for column in found.columns]
     if output is not None:
@@ -173,6 +179,14 @@ def _columns(
         print_table([_column_row(record) for record in records[:_SHOWN]], left=("column",))
         for line in _more_columns(found):
             print_line(line)
+
+
+def _say_first(found: Importance) -> None:
+    """Say which columns seem most important, while the computation goes on."""
+    top = [column for column in found.columns if column.importance is not None][:_FIRST]
+    if top:
+        names = ", ".join(f"{_short(c.column, _NAME_WIDTH)} {c.importance:.2g}" for c in top)
+        say(f"First estimate, on {counted(found.rows, 'row')}: {names}. Computing on more rows.")
 
 
 def _about_columns(model: FinalModel, found: Importance) -> Iterator[str]:

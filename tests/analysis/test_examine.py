@@ -106,6 +106,45 @@ def test_of_many_columns_those_that_move_predictions_are_looked_at():
     assert len(found.screened) == 50
 
 
+def slow_model(seconds_per_row: float, rows: int = 1500, columns: int = 12):
+    """Return a model whose predictions take time, the rows and the targets."""
+
+    def slow(typed):
+        time.sleep(seconds_per_row * len(typed))
+        return typed["x3"].to_numpy()
+
+    numbers = np.random.default_rng(0).normal(size=(rows, columns))
+    frame = pd.DataFrame(numbers, columns=[f"x{i}" for i in range(columns)])
+    return fake_model(frame.assign(target=frame["x3"]), slow)
+
+
+def test_with_little_time_all_columns_are_evaluated_on_fewer_rows():
+    model, typed, y = slow_model(4e-4)
+    found = column_importance(model, typed, y, METRICS["rmse"], deadline=Deadline.after(3.0))
+    assert found.missed == []
+    assert found.repeats >= 1
+    assert 100 <= found.rows < len(typed)
+    assert names(found)[0] == "x3"
+
+
+def test_a_first_estimate_comes_before_a_long_computation(monkeypatch):
+    monkeypatch.setattr("metaauto.analysis.importance._FIRST_SECONDS", 0.05)
+    model, typed, y = slow_model(2e-5)
+    firsts = []
+    options = {"deadline": Deadline.after(600.0), "seed": 3}
+    found = column_importance(model, typed, y, METRICS["rmse"], on_first=firsts.append, **options)
+    [first] = firsts
+    assert names(first)[0] == "x3"
+    assert (first.repeats, found.repeats) == (1, 5)
+    assert first.rows < found.rows == len(typed)
+    assert column_importance(model, typed, y, METRICS["rmse"], seed=3) == found
+
+
+def test_there_is_no_first_estimate_of_a_short_computation():
+    model, typed, y = fake_model(table(), _value)
+    column_importance(model, typed, y, METRICS["rmse"], on_first=pytest.fail)
+
+
 def test_time_is_kept_and_what_was_missed_is_said():
     def slow(typed):
         time.sleep(0.05)
