@@ -32,11 +32,11 @@ from metaauto.space import SearchSpace
 from metaauto.task import TASK_KINDS, reference_task
 
 WANTED = {
-    "lightgbm": 60,
-    "mlp": 25,
+    "lightgbm": 50,
+    "mlp": 10,
     "network": 25,
-    "catboost": 30,
-    "xgboost": 13,
+    "catboost": 20,
+    "xgboost": 12,
     "hist_gradient_boosting": 12,
     "extra_trees": 10,
     "random_forest": 6,
@@ -50,7 +50,7 @@ WANTED = {
     "qda": 2,
     "naive_bayes": 1,
 }
-"""Configurations of each model; about 200 for each kind of task."""
+"""Configurations of each model; about 170 for each kind of task."""
 _MOST_DRAWS = 1000
 
 
