@@ -21,7 +21,7 @@ from metaauto.text import FAILURES
 __all__ = ["Compared", "differing_options", "of_run", "read_compared", "result"]
 
 _USED = ("metric_used", "task_used", "positive_used")
-_NO_OPTIONS = ("data", "target", "fingerprint", "task_record", "versions", *_USED)
+_NO_OPTIONS = ("data", "target", "fingerprint", "positional", "task_record", "versions", *_USED)
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Compared:
         Options of the fit.
     fingerprint : str
         Fingerprint of the table.
+    refit : str
+        What the scores of a refitted model are about; empty for other fits.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Compared:
     members: Mapping[str, float] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
+    refit: str = ""
 
     @property
     def failures(self) -> int:
@@ -131,6 +134,7 @@ def _of_model(name: str, manifest: Mapping[str, Any]) -> Compared:
         members={member["name"]: member["weight"] for member in manifest["members"]},
         options=record.options,
         fingerprint=record.fingerprint,
+        refit=record.refit_note,
         **_scores(record),
     )
 
@@ -158,6 +162,7 @@ class _Trial:
 @dataclass(frozen=True)
 class _Result(FitRecord):
     members: Mapping[str, float] = field(default_factory=dict)
+    rounds: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass

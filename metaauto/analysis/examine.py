@@ -208,7 +208,7 @@ def _constant(model: FinalModel, count: int) -> np.ndarray:
 
 def _is_training(model: FinalModel, rows: Rows, target: str | None) -> bool:
     """Return whether these are the training rows, by their fingerprint."""
-    known = model.record.fingerprint
+    known = (model.record.refit or model.record).fingerprint
     if rows.y is None or not known or model.task.n_rows != len(rows.y):
         return False
     name = model.task.target if target is None else target

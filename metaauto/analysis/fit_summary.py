@@ -159,6 +159,7 @@ def result_json(model: FinalModel) -> dict[str, Any]:
     return {
         **model.record.to_json(),
         "members": {member.name: member.weight for member in model.members},
+        "rounds": {m.name: m.rounds for m in model.members if m.rounds is not None},
         "calibrator": None if model.calibrator is None else model.calibrator.to_json(),
         "decision": None if model.decision is None else model.decision.to_json(),
     }

@@ -67,7 +67,7 @@ def run_manifest(name: str, record: RunRecord) -> dict[str, Any]:
         "task": task.to_json(),
         "metric": run.metric,
         "members": [
-            {"name": member, "weight": weight, "values": _values(configurations.get(member))}
+            {"name": member, "weight": weight, **_configuration(configurations.get(member))}
             for member, weight in run.members.items()
         ],
         "calibrator": record.result.get("calibrator"),
@@ -77,8 +77,9 @@ def run_manifest(name: str, record: RunRecord) -> dict[str, Any]:
     }
 
 
-def _values(configuration: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {} if configuration is None else dict(configuration.get("values") or {})
+def _configuration(found: Mapping[str, Any] | None) -> dict[str, Any]:
+    found = found or {}
+    return {"model": str(found.get("model") or ""), "values": dict(found.get("values") or {})}
 
 
 def _facts(run: Compared, record: RunRecord, task: Task) -> dict[str, Any]:

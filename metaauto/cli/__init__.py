@@ -29,6 +29,7 @@ COMMANDS = {
     "report": "metaauto.cli.report",
     "metrics": "metaauto.cli.metrics",
     "export": "metaauto.cli.export",
+    "refit": "metaauto.cli.refit",
     "suggest": "metaauto.cli.suggest",
     "metafeatures": "metaauto.cli.metafeatures",
     "knowledge": "metaauto.cli.knowledge",

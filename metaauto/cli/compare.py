@@ -94,6 +94,9 @@ def command(
         for name, values in differing.items()
     ]
     print_table(shown, left=("", *keys))
+    for fit in fits:
+        if fit.refit:
+            print_line(f"{fit.name}: {fit.refit}")
     if scored is None:
         print_line(result(fits))
         return

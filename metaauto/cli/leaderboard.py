@@ -147,7 +147,7 @@ def _of_model(model: str) -> dict[str, Any]:
         "metric": manifest["metric"],
         "positive": scored_class_of(manifest),
         "greater_is_better": record.greater_is_better,
-        "notes": list(record.notes),
+        "notes": [*([record.refit_note] if record.refit_note else []), *record.notes],
         "leaderboard": manifest.get("leaderboard") or [],
     }
 

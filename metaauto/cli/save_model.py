@@ -92,6 +92,7 @@ def save_and_summarize(
                 "positive": model.task.positive,
                 "members": {member.name: member.weight for member in model.members},
                 **{n: value for n, value in model.record.to_json().items() if n not in _PLOTS},
+                "refit_note": model.record.refit_note,
             }
         )
     if problem is not None:

@@ -87,6 +87,9 @@ class FitContext(BuildContext):
         Sample weights.
     deadline : Deadline
         Time by which fitting should stop and return a usable model.
+    rounds : int, optional
+        Number of training rounds of a model with `Model.rounds`, in a refit on all rows: what early
+        stopping found in the fold models, on average. There is no validation part then.
     """
 
     X_validation: Any = None
@@ -94,3 +97,4 @@ class FitContext(BuildContext):
     sample_weight: Any = None
     validation_weight: Any = None
     deadline: Deadline = Deadline()
+    rounds: int | None = None

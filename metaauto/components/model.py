@@ -95,6 +95,10 @@ class Model:
         Full names of classes in a saved model, except those of scikit-learn and numpy. A model
         with other classes cannot be saved. Their ``__setstate__`` gets what a file from anybody
         says: it raises ValueError for indices and sizes that compiled code would use unchecked.
+    rounds : str
+        Attribute of the fitted estimator with the number of training rounds that early stopping
+        found, such as ``"n_iter_"``. A refit on all rows then trains ``context.rounds`` rounds;
+        without it, a model that stops early is refitted with a validation part.
     """
 
     name: str
@@ -113,6 +117,7 @@ class Model:
     cost_factor: Callable[[Mapping[str, Any], BuildContext], float] | None = None
     requires: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
+    rounds: str = ""
 
     def __post_init__(self) -> None:
         check_component(self, "build")

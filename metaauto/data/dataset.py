@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,9 @@ from metaauto.errors import ColumnError, DataError, SplitError, TargetError, Unk
 from metaauto.task import Role, Task
 from metaauto.text import counted
 
-__all__ = ["Dataset", "as_series", "prepare"]
+__all__ = ["Dataset", "as_series", "prepare", "prepare_again"]
 
+_NAMED_CLASSES = 5
 _MAX_WHOLE = 2.0**53
 """Up to this size a float64 holds every whole number exactly."""
 
@@ -197,6 +198,82 @@ def prepare(
         fingerprint=fingerprint(features, read.y),
         openml_id=openml_id,
     )
+
+
+def prepare_again(
+    table: pd.DataFrame,
+    y: np.ndarray,
+    present: np.ndarray,
+    task: Task,
+    schema: TableSchema,
+    weights: Any = None,
+) -> Dataset:
+    """Prepare a table like an earlier one, whose roles and classes are kept.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With the columns of the earlier table.
+    y : ndarray
+        Targets of the rows that have one, encoded as for the earlier table.
+    present : ndarray of bool
+        Which rows have a target; the others are dropped.
+    task : Task
+        Task of the earlier table. Its columns of groups and times are read if the table has them.
+    schema : TableSchema
+        Columns of the earlier table.
+    weights : str or array of shape (rows,), optional
+        Column of sample weights, or the values.
+
+    Raises
+    ------
+    TargetError
+        A class of the earlier table has no row of positive weight.
+    SchemaMismatch, ColumnError
+        The columns or the weights cannot be used.
+    """
+    rows = np.flatnonzero(present)
+    table = table.set_axis([str(name) for name in table.columns], axis=1).reset_index(drop=True)
+    given = {"weights": _name_or_values(weights), "groups": task.groups, "time": task.time}
+    series = {
+        option: _column_or_array(table, option, value).iloc[rows]
+        for option, value in given.items()
+        if value is not None and (option == "weights" or value in table.columns)
+    }
+    values = _weights(series["weights"]) if "weights" in series else None
+    counts = None
+    if task.classes is not None:
+        counts = tuple(int(count) for count in np.bincount(y, minlength=task.n_classes))
+        _require_classes(task, y if values is None else y[values > 0])
+    others = {task.target, *(value for value in given.values() if isinstance(value, str))}
+    features = table.loc[rows, [name not in others for name in table.columns]]
+    return Dataset(
+        task=replace(task, n_rows=len(rows), class_counts=counts, weighted=values is not None),
+        schema=schema,
+        X=schema.encode(table.iloc[rows]),
+        y=y,
+        weights=values,
+        groups=_groups(series["groups"]) if "groups" in series else None,
+        times=_times(series["time"]) if "time" in series else None,
+        dropped_rows=len(table) - len(rows),
+        rows=rows,
+        fingerprint=fingerprint(features, y),
+    )
+
+
+def _require_classes(task: Task, y: np.ndarray) -> None:
+    """Raise `TargetError` unless there is a row of each class."""
+    absent = [repr(label) for code, label in enumerate(task.classes or ()) if code not in y]
+    if absent:
+        listed = ", ".join(absent[:_NAMED_CLASSES])
+        more = f" and {len(absent) - _NAMED_CLASSES} more" if len(absent) > _NAMED_CLASSES else ""
+        one = len(absent) == 1
+        raise TargetError(
+            f"{'Class' if one else 'Classes'} {listed}{more} of the model "
+            f"{'has' if one else 'have'} no row in the table.",
+            hint="Add rows of each class, or start a new fit.",
+            classes=absent,
+        )
 
 
 def _name_or_values(value: Any) -> Any:

@@ -122,6 +122,40 @@ class AutoEstimator(ModelAnalyses, BaseEstimator):
         self._importances: np.ndarray | None = None
         return self
 
+    def refit(
+        self, X: Any, y: Any, sample_weight: Any = None, budget: float | str | None = None
+    ) -> Any:
+        """Train the ensemble that `fit` found again on all rows, or on new ones.
+
+        Each member becomes one model instead of the fold models; see `FinalModel.refit`. The
+        leaderboard and the scores of ``model_.record`` remain those of the fit.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`: its table or new rows, with a row of each class.
+        budget : float or str, optional
+            Wall-clock seconds (``"5m"``); by default the time is not limited.
+
+        Returns
+        -------
+        self
+        """
+        table = self._table(X)
+        target = self._target(y, as_table(table[:1]).columns, len(table))
+        with caller("estimator"):
+            self.model_ = self.model_.refit(
+                table,
+                target,
+                weights=None if sample_weight is None else weights_of(sample_weight, len(target)),
+                budget=budget,
+                cores=cores_of(self.n_jobs),
+                memory=self.memory,
+                components=included_of(self.include)[1],
+            )
+        self._importance_rows, self._importances = self._sampled(table, target, None), None
+        return self
+
     def predict(self, X: Any) -> np.ndarray:
         """Predict labels or values.
 

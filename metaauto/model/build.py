@@ -311,4 +311,5 @@ def _member(trial: Trial, weight: float, models: PackedModels, registry: Registr
         distribution=plugin.distribution,
         version=plugin.version,
         trusted=types_trusted_for(trial.configuration.model, registry),
+        rounds=trial.rounds,
     )

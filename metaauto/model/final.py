@@ -18,6 +18,7 @@ from metaauto.errors import Refused, SettingError
 from metaauto.model.analyses import ModelAnalyses
 from metaauto.model.fit_record import FitRecord, Pruned
 from metaauto.model.prediction import CHUNK_ROWS, average, combine, encoded_chunks
+from metaauto.model.updates import ModelUpdates
 from metaauto.task import Task
 from metaauto.text import counted, metric_label, shortened
 
@@ -49,6 +50,9 @@ class Member:
     trusted : tuple of str, optional
         Types that plugins declare as trusted. A member with another type cannot be saved, since
         its file could not be loaded. By default any type can be saved.
+    rounds : int, optional
+        Mean training rounds of the fold models, for a refit; None for models without early
+        stopping, and those that need validation rows for it.
     """
 
     name: str
@@ -60,10 +64,11 @@ class Member:
     distribution: str = ""
     version: str = ""
     trusted: tuple[str, ...] | None = field(default=None, repr=False)
+    rounds: int | None = None
 
 
 @dataclass
-class FinalModel(ModelAnalyses):
+class FinalModel(ModelUpdates, ModelAnalyses):
     """The result of a fit: predict, evaluate, explain, report, save, load, export to scikit-learn.
 
     Parameters
@@ -438,7 +443,8 @@ def _as_line(model: FinalModel) -> str:
     target = repr(_short(model.task.target))
     score = _number(model.record.score)
     parts = [target, model.task.kind, f"{_short(model.metric_label)}={score}"]
-    return f"FinalModel({', '.join(parts)}, models={len(model.members)})"
+    refitted = ", refitted" if model.record.refit else ""
+    return f"FinalModel({', '.join(parts)}, models={len(model.members)}{refitted})"
 
 
 def _as_html(model: FinalModel) -> str:
@@ -463,6 +469,8 @@ def _lines(model: FinalModel) -> Iterator[tuple[str, str]]:
     yield "Score", f"{metric} {_number(record.score)} out-of-fold, {better} is better"
     if record.holdout_score is not None:
         yield "Holdout", f"{metric} {_number(record.holdout_score)}"
+    if record.refit_note:
+        yield "Refit", record.refit_note
     total = sum(member.weight for member in model.members)
     heaviest = sorted(model.members, key=lambda member: -member.weight)
     named = [f"{_short(m.name)} {m.weight / total:.0%}" for m in heaviest[:_MAX_MEMBERS]]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from metaauto.model.json_types import from_json, to_json
+from metaauto.text import counted
 
 __all__ = [
     "ClassRecall",
@@ -17,6 +18,7 @@ __all__ = [
     "GeneratedFeature",
     "Interval",
     "Pruned",
+    "Refitted",
     "ReportRecord",
     "RoleName",
     "Score",
@@ -241,6 +243,37 @@ class Pruned:
 
 
 @dataclass(frozen=True)
+class Refitted:
+    """How the members of a model were refitted.
+
+    Parameters
+    ----------
+    rows : int
+        Number of rows.
+    is_training : bool
+        Whether they are the rows of the fit.
+    fingerprint : str
+        Fingerprint of their table.
+    validated : tuple of str
+        Members that stopped early on a validation part of these rows.
+    dropped : tuple of str
+        Why members were left out.
+    seconds : float
+        Wall time.
+    created : str
+        Time of the refit, ISO 8601.
+    """
+
+    rows: int
+    is_training: bool
+    fingerprint: str = ""
+    validated: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    seconds: float = 0.0
+    created: str = ""
+
+
+@dataclass(frozen=True)
 class FitRecord:
     """What is known about a fit: scores, columns, time, options, warnings.
 
@@ -314,6 +347,8 @@ class FitRecord:
         Time of the fit, ISO 8601.
     pruned : Pruned, optional
         Set by `FinalModel.prune`.
+    refit : Refitted, optional
+        Set by `FinalModel.refit`; the scores are then those of the fold models.
     report : ReportRecord
         Data of the report.
 
@@ -364,7 +399,24 @@ class FitRecord:
     metafeatures: Mapping[str, Any] | None = None
     created: str = ""
     pruned: Pruned | None = None
+    refit: Refitted | None = None
     report: ReportRecord = field(default_factory=ReportRecord)
+
+    @property
+    def refit_note(self) -> str:
+        """What the scores of a refitted model are about; empty for other models."""
+        if self.refit is None:
+            return ""
+        rows = counted(self.refit.rows, "row")
+        if self.refit.is_training:
+            return (
+                f"Refitted on all {rows} of the fit. Out-of-fold and holdout scores are estimated "
+                "by the fold models; the refitted models were not scored."
+            )
+        return (
+            f"Refitted on {rows} of another table. Out-of-fold and holdout scores are those of the "
+            "fold models on the table of the fit; they are not estimated on these rows."
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON values, which a model file holds."""

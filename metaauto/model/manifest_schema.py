@@ -76,6 +76,7 @@ class _Member:
     version: str
     packages: dict[str, _Package]
     entries: list[_Entry]
+    rounds: int | None = None
 
 
 @dataclass

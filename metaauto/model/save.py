@@ -24,7 +24,7 @@ from metaauto.plugins.manager import SESSION, PluginSettings, load_plugins
 from metaauto.plugins.registry import Registry
 from metaauto.task import Task
 
-__all__ = ["describe", "load_model", "read_manifest", "save_model"]
+__all__ = ["describe", "load_model", "parts_of", "read_manifest", "read_parts", "save_model"]
 
 logger = logging.getLogger(__name__)
 
@@ -67,9 +67,13 @@ def read_parts(path: str | Path) -> dict[str, Any]:
     with ModelArchive(path) as archive:
         _check_manifest(archive, path)
         with archive.guard():
-            records = [_checked_member(member) for member in archive.manifest["members"]]
-            members = [_member(record, []) for record in records]
-            return {"members": members, **_read_parts(archive.manifest)}
+            return parts_of(archive.manifest)
+
+
+def parts_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `FinalModel` from a checked manifest, see `read_parts`."""
+    members = [_member(_checked_member(record), []) for record in manifest["members"]]
+    return {"members": members, **_read_parts(manifest)}
 
 
 def _check_manifest(archive: ModelArchive, path: str | Path) -> None:
@@ -135,6 +139,7 @@ def _record(member: Member, packages: Any, entries: list[dict[str, Any]]) -> dic
         "plugin": member.plugin,
         "distribution": member.distribution,
         "version": member.version,
+        "rounds": member.rounds,
         "packages": packages,
         "entries": entries,
     }
@@ -214,6 +219,7 @@ def _checked_member(record: Mapping[str, Any]) -> dict[str, Any]:
     checked: dict[str, Any] = {key: str(record[key]) for key in texts}
     checked["values"] = dict(record["values"])
     checked["weight"] = float(record["weight"])
+    checked["rounds"] = record.get("rounds")
     checked["packages"] = {
         str(module): {key: str(package[key]) for key in ("distribution", "version")}
         for module, package in dict(record["packages"]).items()
@@ -266,6 +272,7 @@ def _member(record: Mapping[str, Any], estimators: list[Any]) -> Member:
         plugin=record["plugin"],
         distribution=record["distribution"],
         version=record["version"],
+        rounds=record["rounds"],
     )
 
 

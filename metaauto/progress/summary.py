@@ -59,6 +59,8 @@ def _scores(
     best = f"  {singles[0]['name']}" if singles else ""
     yield "Best single", f"{metric} {format_score(record.single_score)}{best}"
     yield "Baseline", f"{metric} {format_score(record.baseline_score)}"
+    if record.refit_note:
+        yield "Refit", record.refit_note
 
 
 def _interval(interval: Interval | None, rows: str) -> str:

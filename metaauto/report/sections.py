@@ -70,6 +70,8 @@ def summary(manifest: Json, record: FitRecord, examined: Json | None) -> dict[st
     notes += record.dropped_members
     if record.pruned:
         notes.append("The model was pruned after these scores were computed.")
+    if record.refit_note:
+        notes.append(record.refit_note)
     direction = "higher" if record.greater_is_better else "lower"
     beats = {} if scored is None else scored.beats
     return {
@@ -298,6 +300,8 @@ def card(manifest: Json, record: FitRecord, examined: Json | None) -> dict[str, 
             "Evaluated on random splits of the training table: scores do not cover changes of the "
             "data over time."
         )
+    if record.refit_note:
+        limits.append(record.refit_note)
     limits.append("Unseen categories are treated as missing.")
     limits.append("Associations are not causes.")
     return {

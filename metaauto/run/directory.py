@@ -264,6 +264,7 @@ class RunDirectory:
                     "detail": str,
                     "check_seconds": float,
                     "build_seconds": float,
+                    "rounds": int,
                 },
                 ("trial", "fold"),
             ),

@@ -37,6 +37,7 @@ def settings_of(
         "metric_used": dataset.task.metric,
         "task_used": dataset.task.kind,
         "positive_used": dataset.task.scored_class,
+        "positional": dataset.schema.positional,
         "task_record": json.loads(json.dumps(dataset.task.to_json(), default=str)),
     }
 

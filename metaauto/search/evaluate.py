@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import time
 import warnings
@@ -28,6 +29,8 @@ from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status
 from metaauto.space import SearchSpace
 
 __all__ = ["Evaluator", "align_probabilities", "predict_fold", "queued_seconds"]
+
+logger = logging.getLogger(__name__)
 
 _CACHE_BYTES = 256 * 2**20
 # The squares of larger predictions overflow in the metrics.
@@ -62,6 +65,8 @@ class _Timing(NamedTuple):
 
 class Evaluator:
     """Runs jobs on one table; caches recently prepared rows, which many models share.
+
+    A fold without validation rows is a refit: the model is fitted without early stopping.
 
     Parameters
     ----------
@@ -103,6 +108,7 @@ class Evaluator:
         self.space = SearchSpace(registry, inputs.task)
         self._cache: OrderedDict[tuple[int, int, str], _Prepared] = OrderedDict()
         self._build_seconds = 0.0
+        self._rounds = 0
 
     def describe(self, job: DescribeJob) -> Description:
         """Compute the metafeatures of the table."""
@@ -136,19 +142,23 @@ class Evaluator:
             model=f"models/{job.stem}.pkl" if self.keeps_models else "",
             check_seconds=spent.check,
             build_seconds=spent.build,
+            rounds=self._rounds,
         )
 
     def _run(self, job: Job, deadline: Deadline) -> _Timing:
         started, queued = time.monotonic(), queued_seconds()
-        pipeline, X_validation = self.fit(job.configuration, job.fold, job.seed, deadline, job.rows)
+        pipeline, X_validation = self.fit(
+            job.configuration, job.fold, job.seed, deadline, job.rows, job.rounds
+        )
         fitted, queued = time.monotonic(), queued_seconds() - queued
-        final = pipeline.steps[-1][1]
-        prediction = predict_fold(final, X_validation, self.inputs.task)
+        final, parts = pipeline.steps[-1][1], []
+        if X_validation is not None:
+            parts.append(predict_fold(final, X_validation, self.inputs.task))
         predicted = time.monotonic()
         if self.inputs.extra is not None:
             extra = pipeline[:-1].transform(self.inputs.X.iloc[self.inputs.extra])
-            parts = (prediction, predict_fold(final, extra, self.inputs.task))
-            prediction = np.concatenate(parts)
+            parts.append(predict_fold(final, extra, self.inputs.task))
+        prediction = np.concatenate(parts)
         write_whole(self.folder / f"predictions/{job.stem}.npy", lambda f: np.save(f, prediction))
         check = 0.0
         if self.keeps_models:
@@ -190,6 +200,7 @@ class Evaluator:
         seed: int,
         deadline: Deadline,
         rows: int | None = None,
+        rounds: int | None = None,
     ) -> tuple[Any, Any]:
         """Fit on the training rows of a fold, or on a sample of some of them.
 
@@ -197,8 +208,8 @@ class Evaluator:
         -------
         pipeline : sklearn.pipeline.Pipeline
             Fitted pipeline for typed frames.
-        X_validation : matrix
-            Prepared validation rows, the input of the pipeline's last step.
+        X_validation : matrix or None
+            Prepared validation rows, the input of the pipeline's last step; None without any.
         """
         from sklearn.pipeline import Pipeline
 
@@ -212,6 +223,7 @@ class Evaluator:
         scaling = TargetScaling.of(inputs.y[train]) if is_values else TargetScaling()
         y_train = scaling.apply(inputs.y[train])
         prepared = self._prepare(plan, fold, train, y_train)
+        is_validated = prepared.X_validation is not None
         context = FitContext(
             kind=inputs.task.kind,
             n_rows=prepared.X_train.shape[0],
@@ -222,16 +234,20 @@ class Evaluator:
             categorical=prepared.categorical,
             metric=inputs.task.metric,
             X_validation=prepared.X_validation,
-            y_validation=scaling.apply(inputs.y[validation]),
+            y_validation=scaling.apply(inputs.y[validation]) if is_validated else None,
             sample_weight=None if weights is None else np.asarray(weights[train]),
-            validation_weight=None if weights is None else np.asarray(weights[validation]),
+            validation_weight=np.asarray(weights[validation])
+            if is_validated and weights is not None
+            else None,
             deadline=deadline,
+            rounds=rounds,
         )
         values = _model_values(model, configuration)
         started = time.monotonic()
         estimator = build_model(model, values, context)
         self._build_seconds = time.monotonic() - started
         estimator = fit_built(model, estimator, prepared.X_train, y_train, context)
+        self._rounds = training_rounds(model, estimator)
         steps = [*prepared.steps, ("model", scaling.restored(estimator))]
         return Pipeline(steps), prepared.X_validation
 
@@ -244,7 +260,9 @@ class Evaluator:
             return self._cache[key]
         started = time.monotonic()
         inputs = self.inputs
-        X_train, X_validation = inputs.X.iloc[train], inputs.X.iloc[inputs.folds[fold][1]]
+        validation = inputs.folds[fold][1]
+        X_train = inputs.X.iloc[train]
+        X_validation = inputs.X.iloc[validation] if len(validation) else None
         if plan.model.tags.accepts_dataframe:
             steps: list[tuple[str, Any]] = [("preprocess", "passthrough")]
             prepared = _Prepared(steps, X_train, X_validation, (), time.monotonic() - started)
@@ -272,14 +290,14 @@ class Evaluator:
         )
         preprocess = plan.build(self.space, context)
         train = preprocess.fit_transform(X_train, y)
-        validation = preprocess.transform(X_validation)
+        validation = None if X_validation is None else preprocess.transform(X_validation)
         steps = [("preprocess", preprocess)]
         codes = plan.steps.get("categorical")
         n_codes = _width(preprocess, "categorical") if plan.is_native and codes else 0
         reduction = plan.build_reduction(replace(context, n_features=train.shape[1]))
         if reduction is not None:
             train = reduction.fit_transform(train, y)
-            validation = reduction.transform(validation)
+            validation = None if validation is None else reduction.transform(validation)
             steps.append(("reduce", reduction))
         if train.shape[1] == 0:
             raise ComponentError(
@@ -315,6 +333,16 @@ def fit_built(model: Model, estimator: Any, X: Any, y: Any, context: FitContext)
     else:
         estimator.fit(X, y)
     return estimator
+
+
+def training_rounds(model: Model, estimator: Any) -> int:
+    """Return the training rounds of a fitted estimator, see `Model.rounds`; 0 if unknown."""
+    try:
+        return max(int(getattr(estimator, model.rounds)), 0) if model.rounds else 0
+    except Exception as error:
+        # A plugin's property may raise anything.
+        logger.debug("No rounds of %s: %s", type(estimator).__name__, error)
+        return 0
 
 
 def predict_fold(estimator: Any, X: Any, task: Any) -> np.ndarray:

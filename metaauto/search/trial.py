@@ -70,6 +70,8 @@ class Job:
         Whether the worker also checks that the fitted model can be loaded, and measures the time.
     rows : int or None
         Size of the sample of training rows; None for all rows.
+    rounds : int or None
+        Training rounds of a refit, see `FitContext`.
     """
 
     trial: int
@@ -81,6 +83,7 @@ class Job:
     verify: bool = False
     max_bytes: int = _MESSAGE_BYTES
     rows: int | None = None
+    rounds: int | None = None
 
     @property
     def stem(self) -> str:
@@ -223,6 +226,8 @@ class Outcome:
         Seconds to load the fold model, measured on one fold of a trial; 0 on the others.
     build_seconds : float
         Seconds to build the model before fitting: the first time in a process, mostly imports.
+    rounds : int
+        Training rounds of the model, see `Model.rounds`; 0 if unknown.
     """
 
     trial: int
@@ -239,6 +244,7 @@ class Outcome:
     detail: str = ""
     check_seconds: float = 0.0
     build_seconds: float = 0.0
+    rounds: int = 0
 
     @property
     def prediction_file(self) -> str:
@@ -323,6 +329,12 @@ class Trial:
     def build_seconds(self) -> float:
         """Return the longest time to build the model of a fold."""
         return max((outcome.build_seconds for outcome in self.outcomes.values()), default=0.0)
+
+    @property
+    def rounds(self) -> int | None:
+        """Return the mean training rounds of its folds, None if one is unknown."""
+        found = [outcome.rounds for outcome in self.outcomes.values()]
+        return round(sum(found) / len(found)) if found and all(found) else None
 
     @property
     def memory(self) -> float:

@@ -54,7 +54,11 @@ class Problem:
         return replace(self, X=change(self.X), X_validation=change(self.X_validation))
 
     def context(
-        self, seed: int = 0, seconds: float = float("inf"), validated: bool = True
+        self,
+        seed: int = 0,
+        seconds: float = float("inf"),
+        validated: bool = True,
+        rounds: int | None = None,
     ) -> FitContext:
         """Return the `FitContext` of a fit on this problem."""
         deadline = Deadline() if seconds == float("inf") else Deadline.after(seconds)
@@ -73,6 +77,7 @@ class Problem:
             sample_weight=weight,
             validation_weight=np.ones(len(self.y_validation)) if weight is not None else None,
             deadline=deadline,
+            rounds=rounds,
         )
 
 

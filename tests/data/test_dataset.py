@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metaauto.data import prepare
+from metaauto.data.dataset import prepare_again
 from metaauto.errors import ColumnError, DataError, SplitError, TargetError, UnknownName
 from metaauto.task import Role
 
@@ -253,3 +256,58 @@ def test_the_number_at_openml_is_kept():
     assert prepare(frame, "y").openml_id is None
     frame.attrs["openml_id"] = 31
     assert prepare(frame, "y").openml_id == 31
+
+
+TABLE = pd.DataFrame(
+    {
+        "size": [1.0, 2.0, None, 4.0, 5.0, 6.0],
+        "kind": ["a", "b", "a", None, "b", "a"],
+        "shop": ["x", "x", "y", "y", "z", "z"],
+        "day": ["2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04", "2020-01-05", "2020-01-06"],
+        "w": [1.0, 2.0, 1.0, 0.0, 1.0, 3.0],
+        "y": ["p", "q", "p", "q", None, "q"],
+    }
+)
+STEERED = {"weights": "w", "groups": "shop", "time": "day"}
+
+
+@given(st.sets(st.sampled_from(sorted(STEERED))), st.permutations(list(TABLE.columns)))
+def test_the_same_table_is_prepared_again_as_before(used, order):
+    first = prepare(TABLE, "y", **{option: STEERED[option] for option in used})
+    weights = "w" if "weights" in used else None
+    present = TABLE["y"].notna().to_numpy()
+    again = prepare_again(TABLE[order], first.y, present, first.task, first.schema, weights)
+    pd.testing.assert_frame_equal(again.X, first.X)
+    assert again.task == first.task
+    assert again.fingerprint == first.fingerprint
+    assert again.dropped_rows == first.dropped_rows == 1
+    for name in ("y", "rows", "weights", "groups", "times"):
+        expected, found = getattr(first, name), getattr(again, name)
+        assert (expected is None) == (found is None)
+        if expected is not None:
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_other_rows_keep_roles_and_classes():
+    first = prepare(TABLE, "y")
+    rows = TABLE.assign(size=["7"] * 6, kind=["c"] * 6, y=["q", "q", "q", "p", "p", "p"])
+    codes = np.array([1, 1, 1, 0, 0, 0])
+    again = prepare_again(rows, codes, np.ones(6, dtype=bool), first.task, first.schema)
+    assert again.task == replace(first.task, n_rows=6, class_counts=(3, 3))
+    assert again.X["size"].tolist() == [7.0] * 6
+    assert again.X["kind"].isna().all()
+    assert again.fingerprint != first.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("codes", "weights", "message"),
+    [
+        ([1, 1, 1, 1, 1, 1], None, "Class 'p' of the model has no row"),
+        ([0, 1, 1, 1, 1, 1], [0.0, 1, 1, 1, 1, 1], "Class 'p' of the model has no row"),
+    ],
+)
+def test_rows_without_a_class_are_refused(codes, weights, message):
+    first = prepare(TABLE, "y")
+    present = np.ones(6, dtype=bool)
+    with pytest.raises(TargetError, match=message):
+        prepare_again(TABLE, np.array(codes), present, first.task, first.schema, weights)

@@ -268,3 +268,34 @@ def test_loading_what_is_no_model_is_one_clear_error(tmp_path) -> None:
     with pytest.raises(Exception, match="damaged or not a metaauto model") as raised:
         load(tmp_path / "x.metaauto")
     assert not isinstance(raised.value, ReadError)
+
+
+def test_refit_trains_one_model_per_member(cancer: pd.DataFrame) -> None:
+    X, y = cancer.drop(columns="target"), cancer["target"]
+    estimator = AutoClassifier(include="logistic", **TINY).fit(X, y, sample_weight=np.ones(len(y)))
+    folds, score = estimator.model_, estimator.model_.record.score
+    importances = estimator.feature_importances_
+    assert estimator.refit(X, y, sample_weight=np.linspace(0.1, 2.0, len(y))) is estimator
+    assert [len(member.estimators) for member in estimator.model_.members] == [1] * len(
+        folds.members
+    )
+    assert estimator.model_.record.score == score
+    assert "the refitted models were not scored" in estimator.model_.record.refit_note
+    assert (estimator.predict(X) == y).mean() > 0.9
+    assert not np.array_equal(estimator.feature_importances_, importances)
+    with pytest.raises(SettingError, match="fitted with sample weights"):
+        estimator.refit(X, y)
+    with pytest.raises(NotFittedError):
+        AutoClassifier().refit(X, y)
+
+
+def test_refit_takes_the_components_of_the_fit(cancer: pd.DataFrame) -> None:
+    X, y = cancer.drop(columns="target"), cancer["target"]
+
+    def build(values, context):
+        return Ridge(alpha=values["alpha"])
+
+    own = Model("own", build, space={"alpha": Float(0.1, 10.0, 1.0)}, tasks=("regression",))
+    estimator = AutoRegressor(include=[own], **ONE).fit(X, y.astype(float) + X.iloc[:, 0])
+    estimator.refit(X.head(100), y.head(100).astype(float) + X.iloc[:100, 0])
+    assert "Refitted on 100 rows of another table" in estimator.model_.record.refit_note

@@ -528,3 +528,52 @@ def test_a_job_fits_on_a_sample_of_its_rows(evaluator):
         assert made.run(task).status is Status.SUCCESS
         pipeline, _ = made.fit(task.configuration, 0, 3, Deadline(), rows)
         assert abs(pipeline.steps[-1][1].n_samples_fit_ - expected) <= 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fold_without_validation_rows_is_a_refit(kind, make_inputs, registry, tmp_path):
+    seen = []
+
+    def build(values, context):
+        from sklearn.dummy import DummyClassifier, DummyRegressor
+
+        return DummyClassifier() if context.is_classification else DummyRegressor()
+
+    def fit(estimator, X, y, context):
+        seen.append(context)
+        estimator.fit(X, y)
+        estimator.rounds_ = context.rounds
+        return estimator
+
+    tags = Tags(accepts_sample_weight=True)
+    model = Model("recording", build, fit=fit, tags=tags, rounds="rounds_")
+    inputs = make_inputs(kind, ("numeric", "categorical"), weighted=True)
+    rows = np.arange(len(inputs.y))
+    refit = replace(inputs, folds=[(rows, rows[:0])], extra=rows[:5])
+    made = Evaluator(refit, with_models(registry, model), tmp_path)
+    outcome = made.run(default_job(made, "recording", rounds=13))
+    assert outcome.status is Status.SUCCESS, outcome.detail
+    assert outcome.rounds == 13
+    assert seen[0].n_rows == len(rows) == len(seen[0].sample_weight)
+    assert seen[0].X_validation is seen[0].y_validation is seen[0].validation_weight is None
+    assert len(np.load(tmp_path / outcome.prediction)) == 5
+
+
+def test_the_rounds_of_early_stopping_are_recorded(evaluator, tmp_path):
+    made = evaluator()
+    outcome = made.run(default_job(made, "hist_gradient_boosting"))
+    estimator = load_sealed(tmp_path / outcome.model).steps[-1][1]
+    assert outcome.rounds == estimator.n_iter_ >= 1
+    assert made.run(default_job(made, "logistic")).rounds == 0
+
+
+def test_unknown_rounds_fail_no_trial(evaluator):
+    def build(values, context):
+        from sklearn.dummy import DummyClassifier
+
+        return DummyClassifier()
+
+    for attribute in ("absent_", "classes_", "predict"):
+        made = evaluator(models=(Model("odd", build, rounds=attribute),))
+        outcome = made.run(default_job(made, "odd"))
+        assert (outcome.status, outcome.rounds) == (Status.SUCCESS, 0), outcome.detail

@@ -64,7 +64,7 @@ def _fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
     estimator.set_params(warm_start=True, categorical_features=_supported_categories(estimator, X))
     validation = validation_rows(y, context)
     if validation is None:
-        total = ROUNDS_WITHOUT_VALIDATION
+        total = context.rounds or ROUNDS_WITHOUT_VALIDATION
         stopping: Any = _FixedRounds()
     else:
         total = _max_rounds(context.n_classes)
@@ -178,6 +178,7 @@ HIST_GRADIENT_BOOSTING = Model(
     name="hist_gradient_boosting",
     build=_build,
     fit=_fit,
+    rounds="n_iter_",
     space=_space,
     tags=Tags(
         accepts_nan=True,

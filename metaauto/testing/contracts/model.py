@@ -334,6 +334,17 @@ class ModelContract(Contract):
         changed = self.fits(replace(problem, y_validation=shuffled), seconds=60.0)
         assert not np.array_equal(original, changed), "the validation part has no effect"
 
+    @only_if(lambda model: bool(model.rounds))
+    def test_refit_trains_the_rounds_of_early_stopping(self, kind: str) -> None:
+        """`Model.rounds` names the number of rounds, and a refit trains ``context.rounds``."""
+        problem = self.problem(kind)
+        found = int(getattr(self.fitted(problem), self.model.rounds))
+        assert found >= 1, f"{self.model.rounds} is {found} after early stopping"
+        for rounds in (found, found + 3):
+            context = {"validated": False, "rounds": rounds, "seconds": self.fit_seconds}
+            again = fit_on(self.model, problem, None, **context)
+            assert int(getattr(again, self.model.rounds)) == rounds
+
     # -- serialisation ------------------------------------------------------------------------
 
     def test_pickles(self, kind: str) -> None:

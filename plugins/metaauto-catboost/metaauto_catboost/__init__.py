@@ -85,6 +85,7 @@ def fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
         sample_weight=context.sample_weight,
         validation=validation,
         deadline=context.deadline,
+        rounds=context.rounds,
     )
 
 
@@ -107,6 +108,7 @@ def register_models(register: Register) -> None:
             ),
             cost=4.0,
             requires=("catboost",),
+            rounds="n_iter_",
             trusted=(
                 "metaauto_catboost.estimator.CatBoostClassifier",
                 "metaauto_catboost.estimator.CatBoostRegressor",

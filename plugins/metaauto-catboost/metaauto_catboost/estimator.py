@@ -60,13 +60,15 @@ class CatBoostEstimator(BaseEstimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def _boost(self, loss: str, train: Any, validation: Any, deadline: Any) -> None:
+    def _boost(
+        self, loss: str, train: Any, validation: Any, deadline: Any, rounds: int | None
+    ) -> None:
         """Boost until early stopping, or until the next round might exceed the deadline."""
         self.n_features_in_ = train[0].shape[1]
         values = {"learning_rate": 0.06, **(self.values or {})}
         rate = values["learning_rate"]
         n_classes = len(np.unique(train[1])) if loss == "MultiClass" else 1
-        rounds, stop_early = _rounds(15, rate, n_classes), {}
+        rounds, stop_early = rounds or _rounds(15, rate, n_classes), {}
         if validation is not None:
             rounds = _rounds(100, rate, n_classes)
             stop_early = {"early_stopping_rounds": max(20, round(2.5 / rate))}
@@ -87,6 +89,11 @@ class CatBoostEstimator(BaseEstimator):
         model.fit(data, eval_set=eval_set, callbacks=[Stopping(deadline)], **stop_early)
         # Reloading the model drops the training data and settings.
         self.booster_ = catboost.CatBoost().load_model(blob=model._serialize_model())
+
+    @property
+    def n_iter_(self) -> int:
+        """Number of rounds."""
+        return int(self.booster_.tree_count_)
 
     def _pool(self, X: Any, y: Any = None, weight: Any = None) -> Any:
         """Return a CatBoost pool; its categories must be text or integers."""
@@ -171,13 +178,14 @@ class CatBoostClassifier(ClassifierMixin, CatBoostEstimator):
         sample_weight: Any = None,
         validation: tuple[Any, Any, Any] | None = None,
         deadline: Deadline | None = None,
+        rounds: int | None = None,
     ) -> CatBoostClassifier:
-        """Fit; ``validation`` is (X, y, weights or None) for early stopping."""
+        """Fit; ``validation`` (X, y, weights or None) is for early stopping, else ``rounds``."""
         self.classes_, codes = np.unique(y, return_inverse=True)
         if validation is not None:
             validation = _with_training_classes(validation, self.classes_)
         loss = "Logloss" if len(self.classes_) == 2 else "MultiClass"
-        self._boost(loss, (X, codes, _scaled(sample_weight)), validation, deadline)
+        self._boost(loss, (X, codes, _scaled(sample_weight)), validation, deadline, rounds)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -202,14 +210,15 @@ class CatBoostRegressor(RegressorMixin, CatBoostEstimator):
         sample_weight: Any = None,
         validation: tuple[Any, Any, Any] | None = None,
         deadline: Deadline | None = None,
+        rounds: int | None = None,
     ) -> CatBoostRegressor:
-        """Fit; ``validation`` is (X, y, weights or None) for early stopping."""
+        """Fit; ``validation`` (X, y, weights or None) is for early stopping, else ``rounds``."""
         y = np.asarray(y, dtype=np.float64)
         self.center_, self.scale_ = float(y.mean()), float(y.std()) or 1.0
         if validation is not None:
             validation = (validation[0], self._standard(validation[1]), validation[2])
         train = (X, self._standard(y), _scaled(sample_weight))
-        self._boost("RMSE", train, validation, deadline)
+        self._boost("RMSE", train, validation, deadline, rounds)
         return self
 
     def _standard(self, y: Any) -> np.ndarray:

@@ -69,6 +69,7 @@ def fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
         sample_weight=context.sample_weight,
         validation=validation,
         deadline=context.deadline,
+        rounds=context.rounds,
     )
 
 
@@ -92,6 +93,7 @@ def register_models(register: Register) -> None:
             ),
             cost=1.0,
             requires=("lightgbm",),
+            rounds="n_iter_",
             trusted=(
                 "metaauto_lightgbm.estimator.LightGBMClassifier",
                 "metaauto_lightgbm.estimator.LightGBMRegressor",

@@ -68,14 +68,21 @@ class LightGBMEstimator(BaseEstimator):
             "force_col_wise": True,
         }
 
-    def _boost(self, params: dict[str, Any], train: Any, validation: Any, deadline: Any) -> None:
+    def _boost(
+        self,
+        params: dict[str, Any],
+        train: Any,
+        validation: Any,
+        deadline: Any,
+        rounds: int | None,
+    ) -> None:
         """Boost until early stopping, or until the next round might exceed the deadline."""
         X, y, weight = train
         self.n_features_in_ = X.shape[1]
         categorical = list(self.categorical)
         data = lightgbm.Dataset(X, y, weight=weight, categorical_feature=categorical, params=params)
         booster = lightgbm.Booster(params, data)
-        rounds, patience = _rounds(15, params), 0
+        rounds, patience = rounds or _rounds(15, params), 0
         if validation is not None:
             X, y, weight = validation
             booster.add_valid(data.create_valid(X, y, weight=weight), "validation")
@@ -97,6 +104,11 @@ class LightGBMEstimator(BaseEstimator):
         # Reloading the model drops the training data and the rounds after the best one.
         text = booster.model_to_string(num_iteration=best or -1)
         self.booster_ = lightgbm.Booster(model_str=text)
+
+    @property
+    def n_iter_(self) -> int:
+        """Number of rounds."""
+        return int(self.booster_.current_iteration())
 
     @property
     def feature_importances_(self) -> np.ndarray:
@@ -137,8 +149,9 @@ class LightGBMClassifier(ClassifierMixin, LightGBMEstimator):
         sample_weight: Any = None,
         validation: tuple[Any, Any, Any] | None = None,
         deadline: Deadline | None = None,
+        rounds: int | None = None,
     ) -> LightGBMClassifier:
-        """Fit; ``validation`` is (X, y, weights or None) for early stopping."""
+        """Fit; ``validation`` (X, y, weights or None) is for early stopping, else ``rounds``."""
         self.classes_, codes = np.unique(y, return_inverse=True)
         if validation is not None:
             validation = _with_training_classes(validation, self.classes_)
@@ -151,7 +164,7 @@ class LightGBMClassifier(ClassifierMixin, LightGBMEstimator):
                 "num_class": k,
             }
         train = (X, codes, _scaled(sample_weight))
-        self._boost(self._params(objective), train, validation, deadline)
+        self._boost(self._params(objective), train, validation, deadline, rounds)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -177,15 +190,16 @@ class LightGBMRegressor(RegressorMixin, LightGBMEstimator):
         sample_weight: Any = None,
         validation: tuple[Any, Any, Any] | None = None,
         deadline: Deadline | None = None,
+        rounds: int | None = None,
     ) -> LightGBMRegressor:
-        """Fit; ``validation`` is (X, y, weights or None) for early stopping."""
+        """Fit; ``validation`` (X, y, weights or None) is for early stopping, else ``rounds``."""
         y = np.asarray(y, dtype=np.float64)
         self.center_, self.scale_ = float(y.mean()), float(y.std()) or 1.0
         if validation is not None:
             validation = (validation[0], self._standard(validation[1]), validation[2])
         train = (X, self._standard(y), _scaled(sample_weight))
         params = self._params({"objective": "regression", "metric": "l2"})
-        self._boost(params, train, validation, deadline)
+        self._boost(params, train, validation, deadline, rounds)
         return self
 
     def _standard(self, y: Any) -> np.ndarray:

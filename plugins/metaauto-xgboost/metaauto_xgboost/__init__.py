@@ -75,6 +75,7 @@ def fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
         sample_weight=context.sample_weight,
         validation=validation,
         deadline=context.deadline,
+        rounds=context.rounds,
     )
 
 
@@ -98,6 +99,7 @@ def register_models(register: Register) -> None:
             ),
             cost=2.0,
             requires=("xgboost",),
+            rounds="n_iter_",
             trusted=(
                 "metaauto_xgboost.estimator.XGBoostClassifier",
                 "metaauto_xgboost.estimator.XGBoostRegressor",

@@ -69,7 +69,14 @@ class XGBoostEstimator(BaseEstimator):
             "verbosity": 0,
         }
 
-    def _boost(self, params: dict[str, Any], train: Any, validation: Any, deadline: Any) -> None:
+    def _boost(
+        self,
+        params: dict[str, Any],
+        train: Any,
+        validation: Any,
+        deadline: Any,
+        rounds: int | None,
+    ) -> None:
         """Boost until early stopping, or until the next round might exceed the deadline."""
         self.n_features_in_ = train[0].shape[1]
         data = self._matrix(xgboost.QuantileDMatrix, *train)
@@ -77,7 +84,7 @@ class XGBoostEstimator(BaseEstimator):
         stopping = Stopping(0, deadline)
         # Each round has one tree per class.
         share = min(1.0, _FULL_CLASSES / params.get("num_class", 1))
-        rounds = max(round(share * 15 / rate), 1)
+        rounds = rounds or max(round(share * 15 / rate), 1)
         if validation is not None:
             evals = [(self._matrix(xgboost.QuantileDMatrix, *validation, ref=data), "validation")]
             stopping = Stopping(max(20, round(2.5 / rate)), deadline)
@@ -87,6 +94,11 @@ class XGBoostEstimator(BaseEstimator):
         )
         self.booster_ = booster[: stopping.best + 1] if evals else booster
         self.booster_.set_param({"nthread": self.n_jobs})
+
+    @property
+    def n_iter_(self) -> int:
+        """Number of rounds."""
+        return int(self.booster_.num_boosted_rounds())
 
     def _matrix(self, kind: Any, X: Any, y: Any = None, weight: Any = None, **other: Any) -> Any:
         types = None
@@ -182,8 +194,9 @@ class XGBoostClassifier(ClassifierMixin, XGBoostEstimator):
         sample_weight: Any = None,
         validation: tuple[Any, Any, Any] | None = None,
         deadline: Deadline | None = None,
+        rounds: int | None = None,
     ) -> XGBoostClassifier:
-        """Fit; ``validation`` is (X, y, weights or None) for early stopping."""
+        """Fit; ``validation`` (X, y, weights or None) is for early stopping, else ``rounds``."""
         self.classes_, codes = np.unique(y, return_inverse=True)
         if validation is not None:
             validation = _with_training_classes(validation, self.classes_)
@@ -196,7 +209,7 @@ class XGBoostClassifier(ClassifierMixin, XGBoostEstimator):
                 "num_class": k,
             }
         train = (X, codes, _scaled(sample_weight))
-        self._boost(self._params(objective), train, validation, deadline)
+        self._boost(self._params(objective), train, validation, deadline, rounds)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -222,15 +235,16 @@ class XGBoostRegressor(RegressorMixin, XGBoostEstimator):
         sample_weight: Any = None,
         validation: tuple[Any, Any, Any] | None = None,
         deadline: Deadline | None = None,
+        rounds: int | None = None,
     ) -> XGBoostRegressor:
-        """Fit; ``validation`` is (X, y, weights or None) for early stopping."""
+        """Fit; ``validation`` (X, y, weights or None) is for early stopping, else ``rounds``."""
         y = np.asarray(y, dtype=np.float64)
         self.center_, self.scale_ = float(y.mean()), float(y.std()) or 1.0
         if validation is not None:
             validation = (validation[0], self._standard(validation[1]), validation[2])
         train = (X, self._standard(y), _scaled(sample_weight))
         params = self._params({"objective": "reg:squarederror", "eval_metric": "rmse"})
-        self._boost(params, train, validation, deadline)
+        self._boost(params, train, validation, deadline, rounds)
         return self
 
     def _standard(self, y: Any) -> np.ndarray:
