@@ -52,7 +52,7 @@ _OF_ESTIMATORS = {
     "weights": "sample_weight",
 }
 _OF_PYTHON = {"proba": "predict_proba"}
-_OF_SHELL = {"roles": "role"}
+_OF_SHELL = {"roles": "role", "start_from": "from"}
 
 
 @contextmanager

@@ -79,6 +79,9 @@ def _parts_of_run(folder: Path) -> dict[str, Any]:
     }
     manifest = _as_read(manifest)
     try:
+        unknown = [member["name"] for member in manifest["members"] if not member["model"]]
+        if unknown:
+            raise ValueError(f"there is no trial {unknown[0]!r}.")
         check_manifest(manifest, name)
         return parts_of(manifest)
     except (ModelFileError, LookupError, TypeError, ValueError, ArithmeticError) as error:

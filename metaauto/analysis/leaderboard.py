@@ -22,7 +22,8 @@ LEADERBOARD_COLUMNS: Mapping[str, str] = {
     "weight": "Weight in the ensemble; 0 for models that are not in it.",
     "status": "success, dropped (pruned on its first folds), failed, crashed, timeout, memory or "
     "stopped (the budget ended first).",
-    "source": "Source of the configuration: baseline, portfolio, knowledge, smac or random.",
+    "source": "Source of the configuration: baseline, earlier model, portfolio, knowledge, smac or "
+    "random.",
     "seconds": "Worker seconds of all its folds.",
     "fit_seconds": "Seconds of it for fitting, of preprocessing and model.",
     "predict_seconds": "Seconds of it for predicting the validation rows.",

@@ -237,6 +237,8 @@ def command_of(kept: Mapping[str, Any], source: Any, task: Task) -> str:
         words.append("--no-knowledge")
     elif isinstance(kept.get("knowledge"), str):
         words += ["--knowledge", kept["knowledge"]]
+    if isinstance(kept.get("start_from"), str):
+        words += ["--from", kept["start_from"]]
     words += ["--seed", str(kept.get("seed", 0))]
     return shlex.join(words)
 
@@ -253,8 +255,9 @@ def holdout_parts(holdout: np.ndarray | None, is_timed: bool) -> list[np.ndarray
 def shown_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options without paths and resources of this machine."""
     shown = {name: value for name, value in options.items() if name not in _LOCAL}
-    if isinstance(shown.get("knowledge"), str):
-        shown["knowledge"] = without_folders(shown["knowledge"])
+    for name in ("knowledge", "start_from"):
+        if isinstance(shown.get(name), str):
+            shown[name] = without_folders(shown[name])
     return shown
 
 

@@ -40,7 +40,7 @@ _GROUPS = {
     "Budget": ("budget", "trials", "cores", "memory"),
     "Evaluation": ("metric", "cv", "holdout", "groups", "time"),
     "Search": ("include", "exclude", "seed", "plugin_folders"),
-    "Warm start": ("knowledge", "no_knowledge", "strategy", "remember"),
+    "Warm start": ("start_from", "knowledge", "no_knowledge", "strategy", "remember"),
     "Output": ("out", "run_dir", "resume", "dry_run", "quiet", "as_json"),
 }
 
@@ -121,6 +121,14 @@ _GROUPS = {
     help="Word for missing values, besides empty cells. Repeatable.",
 )
 @click.option(
+    "--from",
+    "start_from",
+    metavar="MODEL",
+    shell_complete=complete_files,
+    help="Start from an earlier model: try the configurations of this model file or run directory "
+    "first, by weight.",
+)
+@click.option(
     "--knowledge",
     metavar="STORE",
     shell_complete=complete_files,
@@ -188,6 +196,7 @@ def command(
     metaauto fit shop.parquet --target churn --metric f1 --groups customer
     metaauto fit visits.csv --target visits --time day --run-dir run
     metaauto fit train.csv --target price --knowledge team.db --no-remember
+    metaauto fit this_year.csv --target price --from price.metaauto
     metaauto fit train.csv --target price --budget 1h --dry-run
 
     Prints column roles and the validation scheme, then every improvement. Ctrl-C ends the search
@@ -286,7 +295,12 @@ def _options(given: dict[str, Any]) -> FitOptions:
     if given["knowledge"] is not None:
         # An absolute path is valid when the run is resumed from another directory.
         knowledge = str(Path(given["knowledge"]).expanduser().absolute())
-    return FitOptions(**plain, cv=cv, roles=roles, knowledge=knowledge, plugins=settings)
+    earlier = given["start_from"]
+    if earlier is not None:
+        earlier = str(Path(earlier).expanduser().absolute())
+    return FitOptions(
+        **plain, cv=cv, roles=roles, knowledge=knowledge, plugins=settings, start_from=earlier
+    )
 
 
 def _roles(pairs: tuple[str, ...]) -> dict[str, str]:

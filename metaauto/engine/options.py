@@ -70,6 +70,9 @@ class FitOptions:
     strategy : str
         Name of the warm-start strategy: ``"knowledge"`` (results on other datasets),
         ``"portfolio"`` (defaults of the models), or that of a plugin.
+    start_from : str, Path or FinalModel, optional
+        An earlier model, its file or the directory of its run: the configurations of its ensemble
+        are tried first, by weight.
     remember : bool
         Whether to add this fit to the user's own store: metafeatures, configurations, losses and
         seconds, but no rows.
@@ -101,6 +104,7 @@ class FitOptions:
     ensemble_size: int = 50
     knowledge: bool | str | Path = True
     strategy: str = "knowledge"
+    start_from: Any = None
     remember: bool = True
     run_dir: str | Path | None = None
     plugins: PluginSettings | None = None
@@ -114,8 +118,9 @@ class FitOptions:
             object.__setattr__(self, name, _integer(name, getattr(self, name), minimum))
         if self.budget is not None:
             object.__setattr__(self, "budget", parse_seconds(self.budget))
-        if isinstance(self.knowledge, Path):
-            object.__setattr__(self, "knowledge", str(self.knowledge))
+        for name in ("knowledge", "start_from"):
+            if isinstance(getattr(self, name), Path):
+                object.__setattr__(self, name, str(getattr(self, name)))
         if self.memory is not None and not _is_positive(self.memory):
             raise SettingError(
                 f"{argument('memory')} must be a positive number of GiB (got {self.memory!r}).",
@@ -194,7 +199,7 @@ class FitOptions:
             A stored option has an invalid type.
         """
         kept = {name: stored[name] for name in _DEFINING if stored.get(name) is not None}
-        for name in ("metric", "positive", "groups", "time", "weights"):
+        for name in ("metric", "positive", "groups", "time", "weights", "start_from"):
             if getattr(self, name) is None and stored.get(name) is not None:
                 kept[name] = stored[name]
         if self.budget is None and self.trials is None:
@@ -229,6 +234,7 @@ _STORED_TYPES: dict[str, Any] = {
     "groups": _COLUMN,
     "time": _COLUMN,
     "weights": _COLUMN,
+    "start_from": str,
     "budget": (str, *_NUMBER),
     "trials": int,
 }

@@ -186,7 +186,7 @@ def _require_models(members: Sequence[Member], registry: Registry, is_weighted: 
             raise missing_plugin(vars(member))
         raise MissingPlugin(
             f"The model {member.model!r} of {member.name!r} is not installed.",
-            hint=f"Install its plugin, or pass the component with {argument('components')}.",
+            hint="Install its plugin, or pass the component again.",
         )
 
 

@@ -26,6 +26,7 @@ from metaauto.space import SearchSpace
 from metaauto.task import reference_task
 from metaauto.warmstart import task_metafeatures
 from metaauto.warmstart.candidates import repaired_configurations
+from metaauto.warmstart.earlier import EARLIER_MODEL
 
 __all__ = ["remember"]
 
@@ -92,7 +93,7 @@ def _useful_trials(trials: Sequence[Trial]) -> list[Trial]:
     searched = [t for t in trials if t.source in ("smac", "random") and t.status is Status.SUCCESS]
     searched.sort(key=lambda trial: (trial.loss, trial.number))
     kept = {trial.number for trial in searched[:_MAX_SEARCHED]}
-    warm_start = ("knowledge", "portfolio")
+    warm_start = (EARLIER_MODEL, "knowledge", "portfolio")
     return [t for t in trials if t.outcomes and (t.source in warm_start or t.number in kept)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from metaauto.analysis.earlier_model import read_earlier
 from metaauto.budget import Budget
+from metaauto.components.strategy import WarmStart
+from metaauto.configuration import Configuration
 from metaauto.data import (
     Dataset,
     Finding,
@@ -25,10 +28,11 @@ from metaauto.data.splits import check_split_options
 from metaauto.data.target import possible_kinds
 from metaauto.engine.options import FitOptions
 from metaauto.ensemble import AnytimeEnsemble, Selection
-from metaauto.errors import MetaautoError, Refused, RunError, TargetError
+from metaauto.errors import MetaautoError, Refused, RunError, SettingError, TargetError
 from metaauto.fit_state import PreparedFit
 from metaauto.metrics import Metric, check_metric, resolve_metric
 from metaauto.metrics.computable import error_on, near_zero_note, undefined_reason
+from metaauto.model import FinalModel
 from metaauto.model.manifest import installed_versions
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.plugins.registry import Registry
@@ -38,6 +42,7 @@ from metaauto.search import read_folds
 from metaauto.space import SearchSpace
 from metaauto.text import argument, counted
 from metaauto.warmstart import RuntimeModel
+from metaauto.warmstart.earlier import EarlierWarmStart
 from metaauto.warmstart.select import check_warm_start, knowledge_for_task, select_strategy
 
 if TYPE_CHECKING:
@@ -255,6 +260,7 @@ def prepare_fit(
             raise RunError("No data given.", hint="Give a table or its address.")
         registry = plugins.registry.select(options.include, options.exclude)
         check_options(options, registry)
+        earlier = _earlier_model(options.start_from, report, is_resumed=stored is not None)
         report("stage", "Reading the table")
         dataset, metric = read_dataset(data, target, options, registry)
         if stored is not None:
@@ -279,8 +285,50 @@ def prepare_fit(
             options.strategy,
             report.warn,
         )
+        if earlier is not None:
+            installed = plugins.registry.names("model")
+            strategy = _started_from(earlier, space, runtime, strategy, installed, report)
     report.warm_start(knowledge, strategy, options.strategy)
     return PreparedFit(plugins, dataset, metric, splits, space, runtime, knowledge, strategy)
+
+
+def _earlier_model(start_from: Any, report: EventReporter, is_resumed: bool) -> FinalModel | None:
+    """Return the model to start from; a resumed fit goes on without it if it is lost."""
+    if start_from is None or isinstance(start_from, FinalModel):
+        return start_from
+    if not isinstance(start_from, str):
+        raise SettingError(
+            f"Invalid {argument('start_from')}: expected a model, its file or the directory of a "
+            f"run, got {type(start_from).__name__}.",
+            hint="Pass a model, or the path of a model file.",
+        )
+    try:
+        return read_earlier(start_from)
+    except MetaautoError as error:
+        if not is_resumed:
+            raise
+        report.warn(f"The earlier model is not used: {error.message}")
+        return None
+
+
+def _started_from(
+    earlier: FinalModel,
+    space: SearchSpace,
+    runtime: RuntimeModel,
+    then: WarmStart,
+    installed: Collection[str],
+    report: EventReporter,
+) -> EarlierWarmStart:
+    """Return a warm start that begins with the members of an earlier model; note the others."""
+    members = [(Configuration(m.model, m.values), m.weight) for m in earlier.members]
+    strategy = EarlierWarmStart(members, space, runtime, then, installed)
+    count = counted(len(strategy), "configuration") if len(strategy) else "No configuration"
+    note = f"{count} of the earlier model will be tried first."
+    if strategy.unusable:
+        left_out = "; ".join(f"{model} {why}" for model, why in strategy.unusable.items())
+        note += f" Left out: {left_out}."
+    report("warning", note, code="earlier-model", column=None)
+    return strategy
 
 
 def lock_timeout(seconds: float) -> float:

@@ -65,6 +65,7 @@ class AutoEstimator(ModelAnalyses, BaseEstimator):
         holdout: float = 0.0,
         time: str | None = None,
         roles: Mapping[str, str] | None = None,
+        start_from: Any = None,
     ) -> None:
         self.budget = budget
         self.metric = metric
@@ -83,6 +84,7 @@ class AutoEstimator(ModelAnalyses, BaseEstimator):
         self.holdout = holdout
         self.time = time
         self.roles = roles
+        self.start_from = start_from
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Any:
         """Search for the best model within the budget.
@@ -231,6 +233,7 @@ class AutoEstimator(ModelAnalyses, BaseEstimator):
             ensemble_size=self.ensemble_size,
             knowledge=knowledge_of(self.knowledge),
             strategy=self.strategy,
+            start_from=self.start_from,
             remember=remembers(),
             run_dir=self.run_dir,
             components=components,

@@ -71,6 +71,9 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
     roles : mapping of str to str, optional
         Roles of columns that override the inferred ones: ``"numeric"``, ``"categorical"``,
         ``"boolean"``, ``"datetime"``, ``"text"``, or ``"identifier"`` to exclude a column.
+    start_from : str, Path or FinalModel, optional
+        An earlier model, its file or the directory of its run: the configurations of its ensemble
+        are tried first, by weight.
 
     Attributes
     ----------
@@ -133,6 +136,7 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
         holdout: float = 0.0,
         time: str | None = None,
         roles: Mapping[str, str] | None = None,
+        start_from: Any = None,
     ) -> None:
         super().__init__(
             budget=budget,
@@ -152,6 +156,7 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
             holdout=holdout,
             time=time,
             roles=roles,
+            start_from=start_from,
         )
         self.positive = positive
 

@@ -56,6 +56,9 @@ class AutoRegressor(RegressorMixin, AutoEstimator):
     roles : mapping of str to str, optional
         Roles of columns that override the inferred ones: ``"numeric"``, ``"categorical"``,
         ``"boolean"``, ``"datetime"``, ``"text"``, or ``"identifier"`` to exclude a column.
+    start_from : str, Path or FinalModel, optional
+        An earlier model, its file or the directory of its run: the configurations of its ensemble
+        are tried first, by weight.
 
     Attributes
     ----------

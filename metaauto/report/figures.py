@@ -12,10 +12,12 @@ from markupsafe import Markup
 from metaauto.model.fit_record import FinishedTrial
 from metaauto.report.svg import Chart
 from metaauto.text import counted, format_score, shortened
+from metaauto.warmstart.earlier import EARLIER_MODEL
 
 __all__ = ["Figure", "dependence_figure", "diagnosis_figures", "history_figure"]
 
-_SOURCES = ("knowledge", "portfolio", "smac", "random")
+# Series 4 is the final ensemble.
+_SOURCES = {"knowledge": 0, "portfolio": 1, "smac": 2, "random": 3, EARLIER_MODEL: 5}
 _QUIET = 9
 _NAME_WIDTH = 32
 _SLOWEST_SHARE = 0.75
@@ -62,7 +64,7 @@ def history_figure(
     if score is not None:
         chart.line([0.0, last], [score, score], 4, "dashed")
     legend = []
-    for series, source in enumerate(_SOURCES):
+    for source, series in _SOURCES.items():
         mine = [(t, value) for t, value in trials if t.source == source]
         for t, value in mine:
             title = f"{t.name}: {metric} {format_score(value)} after {t.at:.1f} s"
@@ -83,6 +85,7 @@ def _source_words(source: str) -> str:
         "portfolio": "warm start: model defaults",
         "smac": "SMAC",
         "random": "random and local search",
+        EARLIER_MODEL: EARLIER_MODEL,
     }[source]
 
 

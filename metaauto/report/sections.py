@@ -9,6 +9,7 @@ from typing import Any
 from metaauto.model.fit_record import FitRecord, ReportRecord, Score, ScoredRows
 from metaauto.model.manifest import metric_label_of
 from metaauto.text import counted, format_score, metric_label, shortened
+from metaauto.warmstart.earlier import EARLIER_MODEL
 
 __all__ = [
     "card",
@@ -108,6 +109,7 @@ def _about(manifest: Json, record: FitRecord) -> str:
 
 
 _UNUSED = ("identifier", "constant")
+_FIRST_SOURCES = (EARLIER_MODEL, "knowledge", "portfolio")
 
 
 def comparison(manifest: Json, record: FitRecord, examined: Json | None) -> list[dict[str, Any]]:
@@ -199,7 +201,7 @@ def warm_start(report: ReportRecord) -> dict[str, Any] | None:
     known = report.warm_start
     similar = () if known is None else known.similar
     largest = max([one.weight for one in similar], default=1.0) or 1.0
-    firsts = [t for t in report.history if t.source in ("knowledge", "portfolio") and t.why]
+    firsts = [t for t in report.history if t.source in _FIRST_SOURCES and t.why]
     return {
         "known": known,
         "similar": [{**vars(one), "share": one.weight / largest} for one in similar],

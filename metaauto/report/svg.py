@@ -239,8 +239,8 @@ def _cut(text: str, width: int) -> Markup:
 
 
 def _shape(series: int, x: float, y: float) -> str:
-    """Return the path of a disc, square, diamond, triangle or cross."""
-    kind = series % 5
+    """Return the path of a disc, square, diamond, triangle, cross or inverted triangle."""
+    kind = series % 6
     if kind == 0:
         return f"M{x - 3.5:.1f} {y:.1f}a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0"
     if kind == 1:
@@ -249,4 +249,6 @@ def _shape(series: int, x: float, y: float) -> str:
         return f"M{x:.1f} {y - 4.5:.1f}l4.5 4.5l-4.5 4.5l-4.5 -4.5z"
     if kind == 3:
         return f"M{x:.1f} {y - 4:.1f}l4 7h-8z"
+    if kind == 5:
+        return f"M{x:.1f} {y + 4:.1f}l4 -7h-8z"
     return f"M{x - 4:.1f} {y - 1:.1f}h3v-3h2v3h3v2h-3v3h-2v-3h-3z"

@@ -108,3 +108,24 @@ def test_errors_are_one_line_and_write_nothing(
         assert done.returncode == 1
         assert message in done.stderr
     assert not (tmp_path / "x.metaauto").exists()
+
+
+def test_a_fit_starts_from_a_model(quick_cli: Cli, trained: Path) -> None:
+    model, table = f"{trained}/buys.metaauto", f"{trained}/people.csv"
+    fit = ("fit", table, "--target", "buys", "--no-knowledge", *QUICK, "--from", model)
+    planned = json.loads(quick_cli(*fit, "--dry-run", "--json").stdout)["configurations"]
+    assert (planned[0]["model"], planned[0]["source"]) == ("logistic", "earlier model")
+    shown = quick_cli(*fit, "--dry-run").stdout
+    assert "in the earlier model" in next(line for line in shown.splitlines() if "logistic" in line)
+    done = quick_cli(*fit, "--include", "logistic,lda", "--out", "next.metaauto")
+    assert done.returncode == 0, done.stderr
+    assert "of the earlier model will be tried first" in done.stderr
+    board = json.loads(quick_cli("leaderboard", "next.metaauto", "--json").stdout)["leaderboard"]
+    sources = {row["name"]: row["source"] for row in board}
+    assert sources["logistic-1"] == "earlier model"
+    excluded = quick_cli(*fit, "--include", "lda", "--out", "other.metaauto")
+    assert "Left out: logistic is excluded." in excluded.stderr
+    for wrong, message in (("none", "not found:"), (table, "not a metaauto model")):
+        refused = quick_cli(*fit[:-1], wrong, "--out", "no.metaauto")
+        assert refused.returncode == 1
+        assert message in refused.stderr

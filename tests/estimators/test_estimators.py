@@ -299,3 +299,10 @@ def test_refit_takes_the_components_of_the_fit(cancer: pd.DataFrame) -> None:
     estimator = AutoRegressor(include=[own], **ONE).fit(X, y.astype(float) + X.iloc[:, 0])
     estimator.refit(X.head(100), y.head(100).astype(float) + X.iloc[:100, 0])
     assert "Refitted on 100 rows of another table" in estimator.model_.record.refit_note
+
+
+def test_start_from_an_earlier_model(classifier: AutoClassifier, cancer: pd.DataFrame) -> None:
+    X, y = cancer.drop(columns="target"), cancer["target"]
+    found = AutoClassifier(include=["logistic", "lda"], start_from=classifier.model_, **ONE)
+    sources = clone(found).fit(X, y).leaderboard_.set_index("name")["source"]
+    assert sources["logistic-1"] == "earlier model"
