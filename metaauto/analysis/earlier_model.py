@@ -26,6 +26,7 @@ class EarlierModel(FinalModel):
 
     def __post_init__(self) -> None:
         """Accept members without fold models."""
+        self._check_weights()
 
 
 def read_earlier(place: str | Path) -> EarlierModel:

@@ -65,8 +65,9 @@ def command(
     metaauto refit price.metaauto this_year.csv --budget 5m -o new.metaauto
 
     MODEL is a model file, - (the standard input), or the directory of a finished run (--run-dir).
-    A model file holds no rows: DATA is its training table or new rows with the same columns and
-    target. A run directory holds the training rows; they are used without DATA.
+    A model file holds no rows: DATA is its training table, or other rows with the same columns and
+    target, on which alone the models are then trained. A run directory holds the training rows;
+    they are used without DATA.
 
     Configurations, weights, calibration, decision rule, column roles and classes are kept. Models
     with early stopping train as many rounds as the fold models on average, or stop early on a

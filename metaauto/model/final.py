@@ -111,17 +111,20 @@ class FinalModel(ModelUpdates, ModelAnalyses):
     fallback: float | None = None
 
     def __post_init__(self) -> None:
+        self._check_weights()
+        for member in self.members:
+            if not member.estimators and member.weight > 0:
+                raise SettingError(
+                    f"Member {member.name!r} has no fold model.", hint="Remove the member."
+                )
+
+    def _check_weights(self) -> None:
         weights = [member.weight for member in self.members]
         if not all(np.isfinite(w) and w >= 0 for w in weights) or not sum(weights) > 0:
             raise SettingError(
                 f"Invalid ensemble weights {weights}: expected finite weights >= 0, one positive.",
                 hint="Use non-negative weights, at least one of them positive.",
             )
-        for member in self.members:
-            if not member.estimators and member.weight > 0:
-                raise SettingError(
-                    f"Member {member.name!r} has no fold model.", hint="Remove the member."
-                )
 
     def __repr__(self) -> str:
         return _as_line(self)

@@ -91,6 +91,8 @@ def read_inputs(folder: Path) -> Inputs:
     rest = feather.read_table(folder / "rest.feather", memory_map=True).to_pandas()
     columns = task.features
     others = [column.role for column, number in zip(columns, is_number, strict=True) if not number]
+    if others and len(numbers) != len(rest):
+        raise ValueError(f"{len(numbers)} rows of numbers and {len(rest)} of other columns")
     parts = [pd.DataFrame(numbers)]
     parts += [_restore_dtype(rest[name], role) for name, role in zip(rest, others, strict=True)]
     # One block of numbers is faster for wide tables; then the column order is restored.

@@ -314,3 +314,38 @@ def _recording(name: str = "recording", **settings) -> Model:
 
     tags = Tags(needs_scaling=True, uses_early_stopping=uses_early_stopping, deterministic=True)
     return Model(name, build, fit=fit, tags=tags)
+
+
+def test_a_refitted_model_can_be_refitted_and_is_recognised_by_the_report() -> None:
+    from metaauto.analysis.examine import examine
+
+    model = fitted(people(rows=300), ["hist_gradient_boosting"], plugins=NO_PLUGINS)
+    new = people(rows=200, seed=3)
+    again = refit(refit(model, people(rows=300), OPTIONS), new, OPTIONS)
+    assert [m.rounds for m in again.members] == [m.rounds for m in model.members]
+    assert again.record.refit is not None
+    assert again.record.refit.rows == 200
+    assert examine(again, new, seconds=1.0)["is_training"]
+    assert not examine(again, people(rows=300), seconds=1.0)["is_training"]
+
+
+def test_an_isolated_model_can_be_refitted(tmp_path: Path) -> None:
+    path = fitted(people(), ["naive_bayes"], plugins=NO_PLUGINS, trials=1).save(tmp_path / "m")
+    isolated = FinalModel.load(path, isolated=True)
+    try:
+        found = isolated.refit(people(), cores=1)
+    finally:
+        isolated.close()
+    assert type(found) is FinalModel
+    assert len(found.predict(people())) == 150
+
+
+def test_a_run_on_arrays_keeps_the_positions(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    X = random.normal(size=(120, 3))
+    y = (X[:, 0] > 0).astype(int)
+    settings = {"plugins": NO_PLUGINS, "trials": 1, "cores": 1, "memory": 2.0, "remember": False}
+    model = metaauto.fit(X, y, include=["logistic"], run_dir=tmp_path / "run", **settings)
+    stored = refit_stored(tmp_path / "run", None, OPTIONS)
+    assert stored.schema == model.schema
+    assert (stored.predict(pd.DataFrame(X, columns=["p", "q", "r"])) == y).mean() > 0.9
