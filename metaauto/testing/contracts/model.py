@@ -343,7 +343,8 @@ class ModelContract(Contract):
         for rounds in (found, found + 3):
             context = {"validated": False, "rounds": rounds, "seconds": self.fit_seconds}
             again = fit_on(self.model, problem, None, **context)
-            assert int(getattr(again, self.model.rounds)) == rounds
+            done = int(getattr(again, self.model.rounds))
+            assert done == rounds, f"It trained {done} rounds with context.rounds={rounds}."
 
     # -- serialisation ------------------------------------------------------------------------
 

@@ -53,6 +53,7 @@ def contract(build=bayes, fit=None, **settings):
                 *("test_sparse_rows_with_category_codes", "test_weights_matter"),
                 *("test_rows_of_weight_zero", "test_deadline_is_kept"),
                 *("test_deadline_that_has_passed", "test_validation_part_is_used"),
+                "test_refit_trains_the_rounds_of_early_stopping",
             },
         ),
         (
@@ -85,8 +86,10 @@ def contract(build=bayes, fit=None, **settings):
     ids=["no tags", "all tags", "typed frames"],
 )
 def test_checks_that_do_not_apply_are_left_out(tags, left_out):
+    rounds = "n_iter_" if tags.uses_early_stopping else ""
+
     class Checks(ModelContract):
-        model = Model("some", bayes, tasks=CLASSES, tags=tags)
+        model = Model("some", bayes, tasks=CLASSES, tags=tags, rounds=rounds)
 
     assert set(Checks.left_out) == left_out
     checks = {name for name in dir(Checks) if name.startswith("test_")}
@@ -119,6 +122,25 @@ def test_another_model_in_a_subclass_has_its_own_checks():
     assert Plain.test_weights_matter is not None
     assert Weighted.test_rows_of_weight_zero is ModelContract.test_rows_of_weight_zero
     assert Weighted.test_weights_matter is Plain.test_weights_matter
+
+
+@pytest.mark.parametrize(
+    ("found", "again", "message"),
+    [
+        (lambda context: 0, lambda context: context.rounds, "n_iter_ is 0 after early stopping"),
+        (lambda context: 7, lambda context: 7, "It trained 7 rounds with context.rounds=10"),
+    ],
+    ids=["no rounds", "other rounds than asked for"],
+)
+def test_wrong_rounds_are_found(found, again, message):
+    def fit(estimator, X, y, context):
+        estimator.fit(X, y)
+        estimator.n_iter_ = (again if context.X_validation is None else found)(context)
+        return estimator
+
+    checks = contract(fit=fit, rounds="n_iter_")
+    with pytest.raises(AssertionError, match=message):
+        checks.test_refit_trains_the_rounds_of_early_stopping("binary")
 
 
 def test_models_of_typed_frames_keep_the_contract():
