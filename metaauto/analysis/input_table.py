@@ -18,7 +18,11 @@ __all__ = ["input_table"]
 
 
 def input_table(
-    model: FinalModel, data: Any, target: Any = None, registry: Registry | None = None
+    model: FinalModel,
+    data: Any,
+    target: Any = None,
+    registry: Registry | None = None,
+    format: str | None = None,
 ) -> tuple[pd.DataFrame, str | None]:
     """Return a table for an analysis of a model, and the name of its target column.
 
@@ -32,6 +36,8 @@ def input_table(
         Name of the target column, or the target of each row.
     registry : Registry, optional
         Installed components, for the readers of addresses.
+    format : str, optional
+        Suffix by which a file is read instead of its own.
 
     Returns
     -------
@@ -48,7 +54,7 @@ def input_table(
     """
     if isinstance(data, (str, os.PathLike)):
         readers = () if registry is None else registry.readers()
-        frame = read_table(data, readers, columns=model.feature_names)
+        frame = read_table(data, readers, columns=model.feature_names, format=format)
     else:
         rows = as_rows(data, model.schema)
         rows = rows.toarray() if hasattr(rows, "toarray") else rows

@@ -42,7 +42,8 @@ _MAX_TRIALS = 1_000
 _REASONS = 20
 _SIMILAR = 8
 _ON_COMMAND_LINE = (
-    *("task", "metric", "budget", "trials", "cores", "cv", "holdout", "groups", "time", "weights"),
+    *("format", "task", "metric", "budget", "trials", "cores", "cv", "holdout"),
+    *("groups", "time", "weights"),
 )
 _PART_ROWS = 2_000
 

@@ -32,7 +32,8 @@ _SOURCE = "metaauto.defaults"
 # known to run no code, resume no run and overwrite no file.
 _NAMES = """
     append budget budget-per-dataset configurations cores cv dry-run exclude expected-seconds
-    explainer first-folds folder from groups holdout include json keep kind knowledge label memory
+    explainer first-folds folder format from groups holdout include json keep kind knowledge
+    label memory
     metafeatures-only metric missing name no-knowledge positive proba published quiet remember
     role row rows run-dir seconds seconds-per-fit seed source store strategy suite target task
     tasks time timeout to top trials waves weights

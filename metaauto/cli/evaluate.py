@@ -6,6 +6,7 @@ import click
 
 from metaauto.cli.completers import complete_files, complete_metrics
 from metaauto.cli.options import (
+    format_option,
     json_option,
     load_final_model,
     plugin_settings,
@@ -31,6 +32,7 @@ __all__ = ["command"]
     help="Metric to compute. Repeatable.  [default: the model's metric and common metrics]",
 )
 @truth_option()
+@format_option()
 @plugins_option()
 @json_option("the scores")
 def command(
@@ -38,6 +40,7 @@ def command(
     data: str,
     metrics: tuple[str, ...],
     target: str | None,
+    format: str | None,
     plugin_folders: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -59,7 +62,7 @@ def command(
     registry = load_plugins(settings).registry
     with model_file(model, data) as path:
         loaded = load_final_model(path, registry)
-    frame, target = input_table(loaded, data, target, registry)
+    frame, target = input_table(loaded, data, target, registry, format)
     found = evaluate(loaded, frame, target=target, metrics=metrics, registry=registry)
     if as_json:
         print_json(

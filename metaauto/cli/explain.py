@@ -10,6 +10,7 @@ import click
 from metaauto.cli.completers import complete_explainers, complete_files
 from metaauto.cli.options import (
     analysis_budget_option,
+    format_option,
     json_option,
     load_final_model,
     plugin_settings,
@@ -70,6 +71,7 @@ _VALUE_WIDTH = 32
     help="With --row or --rows: background rows, such as the training table.  [default: DATA]",
 )
 @truth_option()
+@format_option()
 @analysis_budget_option("feature importance")
 @seed_option()
 @click.option(
@@ -120,7 +122,7 @@ def command(
     registry = load_plugins(settings).registry
     with model_file(model, data, given["background"]) as path:
         loaded = load_final_model(path, registry)
-    frame, _ = input_table(loaded, data, None, registry)
+    frame, _ = input_table(loaded, data, None, registry, given["format"])
     if by_row:
         _rows(loaded, frame, registry, output, as_json, given)
     else:

@@ -13,6 +13,7 @@ from metaauto.cli.defaults import from_file, options_from_file
 from metaauto.cli.group import GroupedCommand
 from metaauto.cli.options import (
     exclude_option,
+    format_option,
     include_option,
     json_option,
     plugin_settings,
@@ -36,7 +37,7 @@ __all__ = ["command"]
 
 
 _GROUPS = {
-    "Data": ("target", "task", "positive", "roles", "missing", "weights"),
+    "Data": ("target", "format", "task", "positive", "roles", "missing", "weights"),
     "Budget": ("budget", "trials", "cores", "memory"),
     "Evaluation": ("metric", "cv", "holdout", "groups", "time"),
     "Search": ("include", "exclude", "seed", "plugin_folders"),
@@ -53,6 +54,7 @@ _GROUPS = {
 )
 @click.argument("data", required=False, shell_complete=complete_files)
 @target_option()
+@format_option()
 @task_option()
 @click.option(
     "--metric",
@@ -244,7 +246,13 @@ def command(
             signals.enter_context(stop_on_signal(runner, note))
             model = runner.run(data, target, resume)
         save_and_summarize(
-            model, place, data=data, plugin_folders=folders, quiet=quiet, as_json=as_json
+            model,
+            place,
+            data=data,
+            format=given["format"],
+            plugin_folders=folders,
+            quiet=quiet,
+            as_json=as_json,
         )
 
 
@@ -289,6 +297,7 @@ def _options(given: dict[str, Any]) -> FitOptions:
         ),
         *("time", "weights", "include", "exclude", "run_dir", "remember", "strategy"),
         "missing",
+        "format",
     )
     plain = {name: given[name] for name in names}
     knowledge: bool | str = not given["no_knowledge"]

@@ -9,6 +9,7 @@ import click
 
 from metaauto.cli.completers import complete_files
 from metaauto.cli.options import (
+    format_option,
     plugin_settings,
     plugins_option,
     target_option,
@@ -30,6 +31,7 @@ __all__ = ["command"]
     help="The table, in place of its fingerprint.",
 )
 @target_option()
+@format_option("--data")
 @task_option()
 @click.option("--groups", metavar="COL", help="As in the fit to delete.")
 @click.option("--time", metavar="COL", help="As in the fit to delete.")
@@ -57,8 +59,9 @@ def command(
     if (fingerprint is None) == (data is None):
         raise click.UsageError("Give either the FINGERPRINT of a dataset, or --data and --target.")
     if fingerprint is not None:
-        if target is not None:
-            raise click.UsageError("--target requires --data.")
+        for name, value in (("--target", target), ("--format", given["format"])):
+            if value is not None:
+                raise click.UsageError(f"{name} requires --data.")
         digest = fingerprint.strip().lower()
         if not re.fullmatch("[0-9a-f]{64}", digest):
             raise SettingError(

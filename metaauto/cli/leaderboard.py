@@ -10,6 +10,7 @@ import click
 
 from metaauto.cli.completers import complete_files, complete_metrics
 from metaauto.cli.options import (
+    format_option,
     json_option,
     load_final_model,
     plugin_settings,
@@ -34,6 +35,7 @@ _ERROR_WIDTH = 60
     help="Score the ensemble and each of its members on these rows with the target.",
 )
 @truth_option("--data")
+@format_option("--data")
 @click.option(
     "--metric",
     metavar="M",
@@ -49,6 +51,7 @@ def command(
     model: str,
     data: str | None,
     target: str | None,
+    format: str | None,
     metric: str | None,
     top: int | None,
     plugin_folders: tuple[str, ...],
@@ -70,11 +73,11 @@ def command(
     With --data: the scores of the ensemble and its members on these rows, and the seconds to
     predict them with all fold models.
     """
-    for name, value in (("--target", target), ("--metric", metric)):
+    for name, value in (("--target", target), ("--format", format), ("--metric", metric)):
         if value is not None and data is None:
             raise click.UsageError(f"{name} requires --data.")
     if data is not None:
-        shown = _on_rows(model, data, target, metric, plugin_folders)
+        shown = _on_rows(model, data, target, format, metric, plugin_folders)
     elif Path(model).expanduser().is_dir():
         shown = _of_run(model)
     else:
@@ -106,7 +109,12 @@ def _print(shown: Mapping[str, Any], hidden: int) -> None:
 
 
 def _on_rows(
-    model: str, data: str, target: str | None, metric: str | None, folders: tuple[str, ...]
+    model: str,
+    data: str,
+    target: str | None,
+    format: str | None,
+    metric: str | None,
+    folders: tuple[str, ...],
 ) -> dict[str, Any]:
     settings = plugin_settings(folders)
     from metaauto.analysis.input_table import input_table
@@ -116,7 +124,7 @@ def _on_rows(
     registry = load_plugins(settings).registry
     with model_file(model, data) as path:
         loaded = load_final_model(path, registry)
-    frame, target = input_table(loaded, data, target, registry)
+    frame, target = input_table(loaded, data, target, registry, format)
     found = member_scores(loaded, frame, target=target, metric=metric, registry=registry)
     dropped = found.dropped_rows
     return {

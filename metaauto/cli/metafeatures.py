@@ -9,6 +9,7 @@ import click
 
 from metaauto.cli.completers import complete_files
 from metaauto.cli.options import (
+    format_option,
     json_option,
     plugin_settings,
     plugins_option,
@@ -27,6 +28,7 @@ __all__ = ["command"]
 @click.command("metafeatures", short_help="Compute metafeatures.")
 @click.argument("data", shell_complete=complete_files)
 @target_option()
+@format_option()
 @task_option()
 @click.option(
     "--seconds",
@@ -41,6 +43,7 @@ __all__ = ["command"]
 def command(
     data: str,
     target: str | None,
+    format: str | None,
     task: str,
     seconds: float,
     plugin_folders: tuple[str, ...],
@@ -67,7 +70,7 @@ def command(
     from metaauto.plugins.manager import load_plugins
 
     registry = load_plugins(settings).registry
-    dataset, _ = read_dataset(data, target, FitOptions(task=task), registry)
+    dataset, _ = read_dataset(data, target, FitOptions(task=task, format=format), registry)
     found = describe(dataset, registry.metafeatures(), seconds=seconds)
     if as_json:
         about = dataset.task

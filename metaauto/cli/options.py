@@ -27,6 +27,7 @@ __all__ = [
     "TASKS",
     "check_writable",
     "exclude_option",
+    "format_option",
     "include_option",
     "json_option",
     "load_final_model",
@@ -80,6 +81,17 @@ def target_option() -> Decorator:
     """Return the option ``--target COL``."""
     return click.option(
         "--target", metavar="COL", help="Column to predict; optional if the source names it."
+    )
+
+
+def format_option(beside: str = "") -> Decorator:
+    """Return the option ``--format NAME``; `beside` as in `truth_option`."""
+    return click.option(
+        "--format",
+        metavar="NAME",
+        help=_beside(
+            beside, "format of a file with an unusual name, or of a pipe: csv, parquet, jsonl, ..."
+        ),
     )
 
 

@@ -8,6 +8,7 @@ import click
 
 from metaauto.cli.completers import complete_files
 from metaauto.cli.options import (
+    format_option,
     load_final_model,
     plugin_settings,
     plugins_option,
@@ -50,6 +51,7 @@ __all__ = ["command"]
     metavar="COL",
     help="Name of the column of the prediction.  [default: the name of the target]",
 )
+@format_option()
 @plugins_option()
 def command(
     model: str,
@@ -59,6 +61,7 @@ def command(
     keep: tuple[str, ...],
     append: bool,
     name: str | None,
+    format: str | None,
     plugin_folders: tuple[str, ...],
 ) -> None:
     """Predict each row of the table DATA with the saved MODEL; - is the standard input.
@@ -87,7 +90,7 @@ def command(
         loaded = load_final_model(path, registry)
     if proba and not loaded.task.is_classification:
         raise Refused("A regression model has no class probabilities.", hint="Remove --proba.")
-    chunks = read_chunks(data, registry.readers(), columns=loaded.feature_names)
+    chunks = read_chunks(data, registry.readers(), columns=loaded.feature_names, format=format)
     with table_writer(output) as write:
         for frame, typed in chunks:
             source = frame if copies_text(output) else typed

@@ -11,6 +11,7 @@ from metaauto.cli.completers import complete_files
 from metaauto.cli.options import (
     analysis_budget_option,
     check_writable,
+    format_option,
     load_final_model,
     plugin_settings,
     plugins_option,
@@ -43,6 +44,7 @@ _SUFFIX = ".html"
     "if it comes from the standard input]",
 )
 @truth_option("--data")
+@format_option("--data")
 @analysis_budget_option("feature importance and partial dependence", "--data")
 @seed_option()
 @plugins_option()
@@ -51,6 +53,7 @@ def command(
     data: str | None,
     output: str | None,
     target: str | None,
+    format: str | None,
     budget: str,
     seed: int,
     plugin_folders: tuple[str, ...],
@@ -69,8 +72,9 @@ def command(
     importance and error analysis require --data. Without it, only the manifest of the model file
     is read; no model is loaded.
     """
-    if target is not None and data is None:
-        raise click.UsageError("--target requires --data.")
+    for name, value in (("--target", target), ("--format", format)):
+        if value is not None and data is None:
+            raise click.UsageError(f"{name} requires --data.")
     is_run = Path(model).expanduser().is_dir()
     if is_run and data is not None:
         raise click.UsageError(
@@ -87,7 +91,7 @@ def command(
         with model_file(model, data) as file:
             manifest = read_manifest(file)
             if data is not None:
-                examined = _examined(file, data, target, budget, seed, plugin_folders)
+                examined = _examined(file, data, target, format, budget, seed, plugin_folders)
     from metaauto.report.html import report_file, report_html
 
     text = report_html(manifest, examined)
@@ -127,7 +131,13 @@ def _of_run(folder: str) -> dict[str, Any]:
 
 
 def _examined(
-    model: str, data: str, target: str | None, budget: str, seed: int, folders: tuple[str, ...]
+    model: str,
+    data: str,
+    target: str | None,
+    format: str | None,
+    budget: str,
+    seed: int,
+    folders: tuple[str, ...],
 ) -> dict[str, Any]:
     settings = plugin_settings(folders)
     from metaauto.analysis.examine import examine
@@ -138,5 +148,5 @@ def _examined(
     seconds = parse_seconds(budget)
     registry = load_plugins(settings).registry
     loaded = load_final_model(model, registry)
-    frame, target = input_table(loaded, data, target, registry)
+    frame, target = input_table(loaded, data, target, registry, format)
     return examine(loaded, frame, target=target, registry=registry, seconds=seconds, seed=seed)

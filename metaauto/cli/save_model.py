@@ -47,6 +47,7 @@ def save_and_summarize(
     place: str,
     *,
     data: str | None,
+    format: str | None,
     plugin_folders: tuple[str, ...],
     quiet: bool,
     as_json: bool,
@@ -61,6 +62,8 @@ def save_and_summarize(
         A file, or ``-`` for the standard output.
     data : str, optional
         Source of the table, for the printed commands.
+    format : str, optional
+        Format by which it was read.
     plugin_folders : tuple of str
         Plugin folders that these commands need.
     quiet, as_json : bool
@@ -80,7 +83,7 @@ def save_and_summarize(
             where = "the standard output" if place == STANDARD_STREAM else file
             replaced = ", replaced" if is_replaced and problem is None else ""
             say(f"Saved        {where} ({path.stat().st_size / 1e6:.1f} MB{replaced})")
-            for line in _commands(file, data, plugin_folders):
+            for line in _commands(file, data, format, plugin_folders):
                 say(f"  {line}")
     if as_json:
         print_json(
@@ -134,11 +137,15 @@ def _sum_up(model: FinalModel) -> None:
         say_wrapped(line, SUMMARY_INDENT)
 
 
-def _commands(file: str, data: str | None, folders: tuple[str, ...]) -> Iterator[str]:
+def _commands(
+    file: str, data: str | None, format: str | None, folders: tuple[str, ...]
+) -> Iterator[str]:
     """Yield the next commands to run."""
     from metaauto.cli import COMMANDS
 
     file, table = shlex.quote(file), "DATA" if data is None else shlex.quote(data)
+    if format is not None:
+        table += f" --format {shlex.quote(format)}"
     more = "".join(f" --plugins {shlex.quote(folder)}" for folder in folders)
     yield f"metaauto predict {file} NEW.csv -o predictions.csv{more}"
     yield f"metaauto evaluate {file} TEST.csv{more}"

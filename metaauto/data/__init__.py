@@ -4,9 +4,10 @@ from metaauto.data.checks import check_table
 from metaauto.data.cost import boosting_seconds
 from metaauto.data.dataset import Dataset, prepare
 from metaauto.data.findings import Finding
-from metaauto.data.read import as_table, lasting_address, read_table
+from metaauto.data.read import as_table, read_table
 from metaauto.data.roles import infer_columns
 from metaauto.data.schema import TableSchema
+from metaauto.data.sources import lasting_address
 from metaauto.data.splits import Splits, plan_splits
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,12 @@ import pandas as pd
 from metaauto.components import Reader
 from metaauto.data.cells import is_text, typed, typed_table
 from metaauto.data.parsing import EXACT_INTEGERS, MISSING_WORDS
-from metaauto.data.read import table_parts
+from metaauto.data.read import open_table
 
 __all__ = ["CHUNK_ROWS", "read_chunks"]
 
 CHUNK_ROWS = 100_000
 """Rows of a chunk."""
-
-Parts = Callable[[], Iterator[pd.DataFrame]]
 
 
 def read_chunks(
@@ -28,6 +26,7 @@ def read_chunks(
     readers: Iterable[Reader] = (),
     *,
     columns: Iterable[str] = (),
+    format: str | None = None,
     rows: int = CHUNK_ROWS,
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     """Read a table in chunks; together they are the table that `read_table` returns.
@@ -36,7 +35,7 @@ def read_chunks(
     ----------
     source : str or Path
         A file, or an address. Whether parts of it can be read depends on its reader.
-    readers, columns
+    readers, columns, format
         As of `read_table`.
     rows : int, default=100,000
         Rows of a chunk; the last one may have fewer.
@@ -60,23 +59,19 @@ def read_chunks(
     >>> [len(frame) for _, frame in read_chunks("t.own", [reader], rows=2)]
     [2, 1]
     """
-    readers, columns = tuple(readers), tuple(columns)
-
-    def parts() -> Iterator[pd.DataFrame]:
-        return table_parts(source, readers, columns, rows)
-
-    start = parts()
-    leading = list(islice(start, 2))
-    if len(leading) == 1:
-        first = leading[0]
-        table = typed_table(first)
-        for place in range(0, len(table), rows):
-            yield first.iloc[place : place + rows], table.iloc[place : place + rows]
-        return
-    kinds = _column_kinds(chain(leading, start))
-    leading.clear()
-    for frame in _of_size(parts(), rows):
-        yield frame, _with_kinds(frame, kinds)
+    with open_table(source, readers, columns=columns, format=format) as opened:
+        start = opened.parts(rows)
+        leading = list(islice(start, 2))
+        if len(leading) == 1:
+            first = leading[0]
+            table = typed_table(first)
+            for place in range(0, len(table), rows):
+                yield first.iloc[place : place + rows], table.iloc[place : place + rows]
+            return
+        kinds = _column_kinds(chain(leading, start))
+        leading.clear()
+        for frame in _of_size(opened.parts(rows), rows):
+            yield frame, _with_kinds(frame, kinds)
 
 
 def _of_size(parts: Iterable[pd.DataFrame], rows: int) -> Iterator[pd.DataFrame]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,17 +12,18 @@ import pandas as pd
 
 from metaauto.components import Reader
 from metaauto.data.cells import typed_table
-from metaauto.errors import MetaautoError, ReadError
+from metaauto.data.sources import TableFile, source_files
+from metaauto.errors import ReadError
 
-__all__ = ["as_table", "lasting_address", "read_table", "table_parts"]
-
-logger = logging.getLogger(__name__)
-
-_DATABASE = "sqlite:"
+__all__ = ["OpenTable", "as_table", "open_table", "read_table"]
 
 
 def read_table(
-    source: Any, readers: Iterable[Reader] = (), *, columns: Iterable[str] = ()
+    source: Any,
+    readers: Iterable[Reader] = (),
+    *,
+    columns: Iterable[str] = (),
+    format: str | None = None,
 ) -> pd.DataFrame:
     """Read a table as a pandas DataFrame.
 
@@ -38,6 +36,8 @@ def read_table(
         The readers, in order of precedence.
     columns : iterable of str, default=()
         Names of columns that the table is expected to have; they help to detect a header.
+    format : str, optional
+        Suffix by which a file or pipe is read, such as ``"csv"``, instead of its own.
 
     Returns
     -------
@@ -51,6 +51,8 @@ def read_table(
     ReadError
         No reader matches, or the source cannot be read; the message gives the reason and the
         remedy.
+    UnknownName
+        No reader reads the format.
 
     Examples
     --------
@@ -59,203 +61,84 @@ def read_table(
     """
     if not isinstance(source, (str, os.PathLike)):
         return as_table(source)
-    reader, address = _found_reader(source, readers)
-    with _errors_of(reader, address):
-        frame = reader.read(address, **_expected(reader, columns))
-    return typed_table(_checked(frame, reader, address))
-
-
-def table_parts(
-    source: str | Path, readers: Iterable[Reader], columns: Iterable[str], rows: int
-) -> Iterator[pd.DataFrame]:
-    """Yield a table as its reader gives it, in parts if the reader can read parts.
-
-    Parameters
-    ----------
-    source, readers, columns
-        As of `read_table`; a source in a file or at an address.
-    rows : int
-        Rows of a part, about.
-    """
-    reader, address = _found_reader(source, readers)
-    expected = _expected(reader, columns)
-    with _errors_of(reader, address):
-        if reader.read_chunks is None:
-            yield _checked(reader.read(address, **expected), reader, address)
-            return
-        for number, frame in enumerate(reader.read_chunks(address, rows, **expected)):
-            if number == 0 or len(frame):
-                yield _checked(frame, reader, address)
-
-
-def _found_reader(source: str | os.PathLike[str], readers: Iterable[Reader]) -> tuple[Reader, str]:
-    """Return the reader of a source, whose requirements are installed, and the address."""
-    address = _with_home(os.fsdecode(source))
-    reader = _reader_for(address, tuple(readers))
-    missing = [module for module in reader.requires if not _is_installed(module)]
-    if missing:
-        raise ReadError(
-            f"{address!r} requires {' and '.join(missing)}, which is not installed.",
-            hint=f"Run: pip install {' '.join(missing)}",
-            source=address,
-        )
-    return reader, address
-
-
-def _expected(reader: Reader, columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Return the names of the expected columns, if the reader uses them."""
-    return {"columns": tuple(columns)} if reader.accepts_columns else {}
-
-
-def _checked(frame: Any, reader: Reader, address: str) -> pd.DataFrame:
-    """Return a table with rows and columns."""
-    if not isinstance(frame, pd.DataFrame):
-        raise ReadError(
-            f"Reader {reader.name!r} returned a {type(frame).__name__} for {address!r}.",
-            hint="A reader must return a pandas.DataFrame.",
-        )
-    if frame.shape[1] == 0:
-        raise ReadError(f"{address!r} contains a table without columns.", hint="Check the file.")
-    if len(frame) == 0:
-        raise ReadError(
-            f"{address!r} contains only a header: {_listed(frame.columns)}.",
-            hint="Add at least one row of values.",
-        )
-    return frame
-
-
-def lasting_address(source: Any, readers: Iterable[Reader] = ()) -> str | None:
-    """Return an address of a table that is valid in any working directory.
-
-    Parameters
-    ----------
-    source : str, Path or any other argument of `read_table`
-        Source of the table.
-    readers : iterable of Reader, default=()
-        The readers that read it, in order of precedence.
-
-    Returns
-    -------
-    str or None
-        The absolute path for files, also after ``sqlite:``; other addresses, such as
-        ``"sklearn:iris"``, are unchanged. None for tables in memory.
-
-    Examples
-    --------
-    >>> lasting_address("openml:31"), lasting_address({"size": [1, 2]})
-    ('openml:31', None)
-    """
-    if not isinstance(source, (str, os.PathLike)):
-        return None
-    address = _with_home(os.fsdecode(source))
-    absolute = _absolute(address)
-    if absolute == address:
-        return address
-    readers = tuple(readers)
-    # A file may be named like an address: keep the address if another reader would read the path.
-    try:
-        same = _reader_for(absolute, readers) is _reader_for(address, readers)
-    except ReadError:
-        same = False
-    return absolute if same else address
-
-
-def _with_home(address: str) -> str:
-    """Replace ``~`` at the start of a path, also after ``sqlite:``."""
-    prefix = _DATABASE if address.startswith(_DATABASE) else ""
-    return prefix + os.path.expanduser(address.removeprefix(prefix))
-
-
-def _absolute(address: str) -> str:
-    """Make the path in an address absolute if the file exists."""
-    if os.path.exists(address):
-        return _from_root(address)
-    prefix = _DATABASE if address.startswith(_DATABASE) else ""
-    path, mark, options = address.removeprefix(prefix).partition("?")
-    absolute = _from_root(path)
-    if not os.path.isfile(path) or "?" in absolute:
-        return address
-    return f"{prefix}{absolute}{mark}{options}"
-
-
-def _from_root(path: str) -> str:
-    """Resolve the folders of a path; a link keeps its name, because readers match by suffix."""
-    folder, name = os.path.split(path)
-    return os.path.join(os.path.realpath(folder or os.curdir), name)
-
-
-def _is_installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # the parent package of a dotted name is missing
-        return False
-
-
-def _reader_for(address: str, readers: tuple[Reader, ...]) -> Reader:
-    for reader in readers:
-        try:
-            if reader.matches(address):
-                return reader
-        except Exception as error:
-            logger.warning("Reader %r is skipped: its matches() failed for %r: %r",
-                           reader.name, address, error)  # fmt: skip
-    path = Path(address)
-    if path.is_dir():
-        raise ReadError(f"{address!r} is a directory.", hint="Choose one file in it.")
-    known = "; ".join(f"{r.name}: {r.description}" if r.description else r.name for r in readers)
-    if "://" in address:
-        raise ReadError(
-            f"{address!r} is a URL; expected a path, or an address that a reader matches.",
-            hint="Download the file and pass its path.",
-            source=address,
-        )
-    if not path.exists() and ":" not in address:
-        raise ReadError(f"File not found: {address!r}.", hint=_near_file(path))
-    raise ReadError(
-        f"No reader matches {address!r}.",
-        hint=f"Available readers: {known}." if known else "No reader is installed.",
-        source=address,
-    )
+    with open_table(source, readers, columns=columns, format=format) as table:
+        return typed_table(table.read())
 
 
 @contextmanager
-def _errors_of(reader: Reader, address: str) -> Iterator[None]:
-    """Convert the errors of a reader to `ReadError`."""
-    try:
-        yield
-    except MetaautoError:
-        raise
-    except FileNotFoundError:
-        raise ReadError(
-            f"File not found: {address!r}.", hint=_near_file(Path(address)), source=address
-        ) from None
-    except IsADirectoryError:
-        raise ReadError(f"{address!r} is a directory.", hint="Choose one file in it.") from None
-    except PermissionError as error:
-        if Path(address).is_dir():  # Windows raises PermissionError for a directory
-            raise ReadError(f"{address!r} is a directory.", hint="Choose one file in it.") from None
-        raise ReadError(
-            f"{address!r} cannot be read: permission denied.",
-            hint="Change its permissions or copy it to a readable folder.",
-        ) from error
-    except Exception as error:
-        raise ReadError(
-            f"{address!r} cannot be read as {reader.name}: {str(error) or type(error).__name__}.",
-            hint="Check that the file is complete and matches its suffix.",
-            source=address,
-        ) from error
+def open_table(
+    source: str | os.PathLike[str],
+    readers: Iterable[Reader],
+    *,
+    columns: Iterable[str] = (),
+    format: str | None = None,
+) -> Iterator[OpenTable]:
+    """Yield a table at a path or an address, to be read as a whole or in parts.
+
+    Parameters
+    ----------
+    source, readers, columns, format
+        As of `read_table`.
+    """
+    with source_files(source, readers, format) as files:
+        yield OpenTable(files, tuple(columns))
 
 
-def _near_file(path: Path) -> str:
-    import difflib
+class OpenTable:
+    """A table in files, as their reader gives it.
 
-    folder = path.parent
-    try:
-        names = [entry.name for entry in folder.iterdir()][:1000]
-    except OSError:
-        return f"The folder {str(folder)!r} does not exist either."
-    near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.6)
-    return f"Did you mean {str(folder / near[0])!r}?" if near else "Check the path."
+    Parameters
+    ----------
+    files : list of TableFile
+        The files.
+    columns : tuple of str
+        Names of expected columns.
+    """
+
+    def __init__(self, files: list[TableFile], columns: tuple[str, ...]) -> None:
+        self._files = files
+        self._columns = columns
+
+    def read(self) -> pd.DataFrame:
+        """Read all rows."""
+        (file,) = self._files
+        with file.errors():
+            return _checked(file.reader.read(file.path, **self._expected(file)), file)
+
+    def parts(self, rows: int) -> Iterator[pd.DataFrame]:
+        """Yield parts of about this number of rows, if the reader can read parts."""
+        (file,) = self._files
+        if file.reader.read_chunks is None:
+            yield self.read()
+            return
+        with file.errors():
+            chunks = file.reader.read_chunks(file.path, rows, **self._expected(file))
+            for number, frame in enumerate(chunks):
+                if number == 0 or len(frame):
+                    yield _checked(frame, file)
+
+    def _expected(self, file: TableFile) -> dict[str, tuple[str, ...]]:
+        """Return the names of the expected columns, if the reader uses them."""
+        return {"columns": self._columns} if file.reader.accepts_columns else {}
+
+
+def _checked(frame: Any, file: TableFile) -> pd.DataFrame:
+    """Return a table with rows and columns."""
+    if not isinstance(frame, pd.DataFrame):
+        raise ReadError(
+            f"Reader {file.reader.name!r} returned a {type(frame).__name__} for {file.address!r}.",
+            hint="A reader must return a pandas.DataFrame.",
+        )
+    if frame.shape[1] == 0:
+        raise ReadError(
+            f"{file.address!r} contains a table without columns.", hint="Check the file."
+        )
+    if len(frame) == 0:
+        raise ReadError(
+            f"{file.address!r} contains only a header: {_listed(frame.columns)}.",
+            hint="Add at least one row of values.",
+        )
+    return frame
 
 
 def _listed(names: Iterable[Any]) -> str:

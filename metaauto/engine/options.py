@@ -62,6 +62,9 @@ class FitOptions:
         Column roles that override the inferred ones.
     missing : sequence of str
         Words for missing values, besides empty cells.
+    format : str, optional
+        Suffix by which the file or pipe of the table is read, such as ``"csv"``, instead of its
+        own.
     ensemble_size : int
         Steps of ensemble selection; 1 gives the best single model.
     knowledge : bool or path
@@ -101,6 +104,7 @@ class FitOptions:
     exclude: Sequence[str] = ()
     roles: Mapping[str, str] = field(default_factory=dict)
     missing: Sequence[str] = ()
+    format: str | None = None
     ensemble_size: int = 50
     knowledge: bool | str | Path = True
     strategy: str = "knowledge"
@@ -199,7 +203,7 @@ class FitOptions:
             A stored option has an invalid type.
         """
         kept = {name: stored[name] for name in _DEFINING if stored.get(name) is not None}
-        for name in ("metric", "positive", "groups", "time", "weights", "start_from"):
+        for name in ("metric", "positive", "format", "groups", "time", "weights", "start_from"):
             if getattr(self, name) is None and stored.get(name) is not None:
                 kept[name] = stored[name]
         if self.budget is None and self.trials is None:
@@ -230,6 +234,7 @@ _COLUMN = (str, *_NUMBER, list)
 _STORED_TYPES: dict[str, Any] = {
     **_DEFINING,
     "metric": str,
+    "format": str,
     "positive": (str, *_NUMBER),
     "groups": _COLUMN,
     "time": _COLUMN,

@@ -359,7 +359,8 @@ def read_dataset(
     data: Any, target: Any, options: FitOptions, registry: Registry
 ) -> tuple[Dataset, Metric]:
     """Read a table; return the dataset with its task, and the metric."""
-    frame = read_table(data, registry.readers(), columns=options.named_columns(target))
+    columns = options.named_columns(target)
+    frame = read_table(data, registry.readers(), columns=columns, format=options.format)
     target = frame.attrs.get("target") if target is None else target
     return prepare_task(frame, target, options, registry)
 
@@ -447,7 +448,7 @@ def new_run(
     data: Any, target: Any, dataset: Dataset, options: FitOptions, registry: Registry
 ) -> RunDirectory:
     """Create a run directory that stores the options and the address of the data."""
-    source = lasting_address(data, registry.readers())
+    source = lasting_address(data, registry.readers(), options.format)
     settings = settings_of(options.to_json(), source, target, dataset)
     settings["versions"] = installed_versions()
     return RunDirectory.create(options.run_dir, settings)

@@ -26,7 +26,12 @@ class ModelAnalyses:
         raise NotImplementedError
 
     def evaluate(
-        self, data: Any, target: Any = None, metrics: str | Sequence[Any] = ()
+        self,
+        data: Any,
+        target: Any = None,
+        metrics: str | Sequence[Any] = (),
+        *,
+        format: str | None = None,
     ) -> dict[str, float]:
         """Score the model on rows with the target.
 
@@ -39,6 +44,8 @@ class ModelAnalyses:
             Name of the target column, or the targets; by default the column of the training table.
         metrics : str, or sequence of str, scorer or callable, optional
             Metrics; by default the one that the fit optimised and the common ones of the task.
+        format : str, optional
+            Suffix by which a file is read, such as ``"csv"``, instead of its own.
 
         Returns
         -------
@@ -67,14 +74,20 @@ class ModelAnalyses:
         from metaauto.analysis.input_table import input_table
 
         model, registry = self._analyzed(), load_plugins().registry
-        frame, name = input_table(model, data, target, registry)
+        frame, name = input_table(model, data, target, registry, format)
         chosen = (metrics,) if isinstance(metrics, str) or callable(metrics) else metrics
         found = evaluate(model, frame, target=name, metrics=chosen, registry=registry)
         log_notes(found)
         return found.scores
 
     def importance(
-        self, data: Any, target: Any = None, *, budget: float | str = _BUDGET, seed: int = 0
+        self,
+        data: Any,
+        target: Any = None,
+        *,
+        budget: float | str = _BUDGET,
+        seed: int = 0,
+        format: str | None = None,
     ) -> pd.DataFrame:
         """Compute the permutation importance of the columns.
 
@@ -86,6 +99,8 @@ class ModelAnalyses:
             Wall time, in seconds or as ``"30s"``.
         seed : int, default=0
             Seed of the permutations, and of the sample of more than 2,000 rows.
+        format : str, optional
+            As in `evaluate`.
 
         Returns
         -------
@@ -112,7 +127,7 @@ class ModelAnalyses:
         from metaauto.components import Deadline
 
         model, registry, seconds = self._analyzed(), load_plugins().registry, parse_seconds(budget)
-        frame, name = input_table(model, data, target, registry)
+        frame, name = input_table(model, data, target, registry, format)
         rows = known_rows(model, frame, name)
         deadline = Deadline.after(seconds)
         return importance_of(model, rows, registry, seed=seed, deadline=deadline).to_frame()
@@ -124,6 +139,7 @@ class ModelAnalyses:
         *,
         metric: Any = None,
         top: int | None = None,
+        format: str | None = None,
     ) -> pd.DataFrame:
         """Return the leaderboard of the fit, or score each member of the ensemble on other rows.
 
@@ -136,6 +152,8 @@ class ModelAnalyses:
             With `data`: metric of the scores, by default that of the fit.
         top : int, optional
             Number of lines; all by default.
+        format : str, optional
+            As in `evaluate`.
 
         Returns
         -------
@@ -160,7 +178,7 @@ class ModelAnalyses:
         if data is None:
             return leaderboard_frame(model.leaderboard_rows, LEADERBOARD_COLUMNS, top)
         registry = load_plugins().registry
-        frame, name = input_table(model, data, target, registry)
+        frame, name = input_table(model, data, target, registry, format)
         found = member_scores(model, frame, target=name, metric=metric, registry=registry)
         return leaderboard_frame(found.lines, SCORED_COLUMNS, top)
 
@@ -172,6 +190,7 @@ class ModelAnalyses:
         *,
         budget: float | str = _BUDGET,
         seed: int = 0,
+        format: str | None = None,
     ) -> Path:
         """Write a report of the model as one HTML file without external resources.
 
@@ -186,6 +205,8 @@ class ModelAnalyses:
             Wall time for feature importance and partial dependence.
         seed : int, default=0
             Seed for everything random.
+        format : str, optional
+            As in `evaluate`.
 
         Returns
         -------
@@ -212,7 +233,7 @@ class ModelAnalyses:
         with report_file(path) as (place, part):
             if data is not None:
                 registry = load_plugins().registry
-                frame, name = input_table(model, data, target, registry)
+                frame, name = input_table(model, data, target, registry, format)
                 examined = examine(
                     model, frame, target=name, registry=registry, seconds=seconds, seed=seed
                 )

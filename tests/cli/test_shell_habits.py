@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import QUICK, Cli, environment, people
+from command_line import QUICK, Cli, command_line, environment, people
 from imported import ImportedProgram
 
 from metaauto.cli.exit_status import ExitStatus
@@ -174,3 +175,44 @@ def test_a_replaced_model_is_mentioned(tmp_path: Path, quick_cli: Cli) -> None:
     first, second = quick_cli(*arguments), quick_cli(*arguments)
     assert "MB)" in first.stderr
     assert "MB, replaced)" in second.stderr
+
+
+@pytest.mark.slow
+def test_a_pipe_is_read_by_its_format(trained: Path, tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.set_inheritable(read, True)
+    with open(write, "wb") as file:
+        file.write((trained / "new.csv").read_bytes())
+    model = str(trained / "buys.metaauto")
+    done = subprocess.run(
+        command_line("predict", model, f"/dev/fd/{read}", "--format", "csv"),
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+        pass_fds=[read],
+    )
+    os.close(read)
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = len((trained / "new.csv").read_text().splitlines())
+    assert len(done.stdout.splitlines()) == rows
+
+
+def test_format_requires_a_table(quick_cli: Cli) -> None:
+    for arguments in (("report", "m"), ("leaderboard", "m"), ("knowledge", "forget", "a")):
+        done = quick_cli(*arguments, "--format", "csv")
+        assert done.returncode == 2
+        assert done.stderr.startswith("Error: --format requires --data.")
+
+
+def test_a_fit_by_format_is_resumed_and_repeated(tmp_path: Path, quick_cli: Cli) -> None:
+    people().to_csv(tmp_path / "table", index=False)
+    arguments = ("--target", "buys", *QUICK, "--include", "lda", "--run-dir", "run")
+    done = quick_cli("fit", "table", "--format", "csv", *arguments, "--out", "a.metaauto")
+    assert done.returncode == 0, done.stderr
+    assert "metaauto explain a.metaauto table --format csv" in done.stderr
+    done = quick_cli("fit", "--resume", "run", "--trials", "3", "--out", "b.metaauto")
+    assert done.returncode == 0, done.stderr
+    done = quick_cli("evaluate", "b.metaauto", "table", "--format", "csv")
+    assert done.returncode == 0, done.stderr

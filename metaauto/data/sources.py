@@ -1,0 +1,260 @@
+"""Sources of tables: the files that an address names, and the reader of each."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from metaauto.components import Reader
+from metaauto.data.local_files import is_pipe, with_suffix
+from metaauto.errors import MetaautoError, ReadError, UnknownName
+from metaauto.text import argument
+
+__all__ = ["TableFile", "lasting_address", "source_files"]
+
+logger = logging.getLogger(__name__)
+
+_DATABASE = "sqlite:"
+_SUFFIXES = ("csv", "tsv", "parquet", "jsonl", "json", "feather", "arff")
+"""Suffixes to name in messages."""
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """One file of a table, or an address that its reader opens.
+
+    Parameters
+    ----------
+    address : str
+        The source as the user named it, for messages.
+    path : str
+        What the reader gets.
+    reader : Reader
+        Its reader.
+    """
+
+    address: str
+    path: str
+    reader: Reader
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Convert the errors of the reader to `ReadError`, with the address of the user."""
+        try:
+            yield
+        except MetaautoError as error:
+            if self.path != self.address:
+                error.message = self._shown(error.message)
+                error.hint = self._shown(error.hint)
+                error.args = (error.message,)
+            raise
+        except FileNotFoundError:
+            raise ReadError(
+                f"File not found: {self.address!r}.",
+                hint=_near_file(Path(self.address)),
+                source=self.address,
+            ) from None
+        except IsADirectoryError:
+            raise _directory(self.address) from None
+        except PermissionError as error:
+            if Path(self.address).is_dir():  # Windows raises PermissionError for a directory
+                raise _directory(self.address) from None
+            raise ReadError(
+                f"{self.address!r} cannot be read: permission denied.",
+                hint="Change its permissions or copy it to a readable folder.",
+            ) from error
+        except Exception as error:
+            text = self._shown(str(error)) or type(error).__name__
+            raise ReadError(
+                f"{self.address!r} cannot be read as {self.reader.name}: {text}.",
+                hint="Check that the file is complete and matches its suffix.",
+                source=self.address,
+            ) from error
+
+    def _shown(self, text: str) -> str:
+        """Replace the path of a temporary file by the address."""
+        return text.replace(repr(self.path)[1:-1], self.address).replace(self.path, self.address)
+
+
+@contextmanager
+def source_files(
+    source: str | os.PathLike[str], readers: Iterable[Reader], format: str | None = None
+) -> Iterator[list[TableFile]]:
+    """Yield the files of a table; temporary ones are removed at the end.
+
+    Parameters
+    ----------
+    source : str or Path
+        A path or an address.
+    readers : iterable of Reader
+        The readers, in order of precedence.
+    format : str, optional
+        Suffix that the file is read by, such as ``"csv"``, instead of its own.
+
+    Raises
+    ------
+    ReadError
+        No reader matches, or a module that it requires is not installed.
+    UnknownName
+        No reader reads the format.
+    """
+    address, readers = _with_home(os.fsdecode(source)), tuple(readers)
+    suffix = "" if format is None else _known_suffix(format, readers)
+    with with_suffix(address, suffix) if suffix else nullcontext(address) as path:
+        yield [TableFile(address, path, _usable_reader(address, path, readers))]
+
+
+def _known_suffix(format: str, readers: tuple[Reader, ...]) -> str:
+    """Return the suffix of a format, for which there is a reader."""
+    suffix = format.strip().lower().removeprefix(".")
+    is_plain = re.fullmatch(r"\w+(\.\w+)*", suffix) is not None
+    if is_plain and _matching(f"table.{suffix}", readers) is not None:
+        return suffix
+    raise UnknownName.among("format", format, _suffixes(readers))
+
+
+def _suffixes(readers: tuple[Reader, ...]) -> list[str]:
+    return [suffix for suffix in _SUFFIXES if _matching(f"table.{suffix}", readers) is not None]
+
+
+def _usable_reader(address: str, path: str, readers: tuple[Reader, ...]) -> Reader:
+    """Return the reader of a path; its requirements are installed."""
+    reader = _reader_for(address, path, readers)
+    missing = [module for module in reader.requires if not _is_installed(module)]
+    if missing:
+        raise ReadError(
+            f"{address!r} requires {' and '.join(missing)}, which is not installed.",
+            hint=f"Run: pip install {' '.join(missing)}",
+            source=address,
+        )
+    return reader
+
+
+def _matching(path: str, readers: tuple[Reader, ...]) -> Reader | None:
+    """Return the first reader that matches."""
+    for reader in readers:
+        try:
+            if reader.matches(path):
+                return reader
+        except Exception as error:
+            logger.warning("Reader %r is skipped: its matches() failed for %r: %r",
+                           reader.name, path, error)  # fmt: skip
+    return None
+
+
+def _reader_for(address: str, path: str, readers: tuple[Reader, ...]) -> Reader:
+    reader = _matching(path, readers)
+    if reader is not None:
+        return reader
+    if Path(path).is_dir():
+        raise _directory(address)
+    if "://" in address:
+        raise ReadError(
+            f"{address!r} is a URL; expected a path, or an address that a reader matches.",
+            hint="Download the file and pass its path.",
+            source=address,
+        )
+    if not Path(path).exists() and ":" not in address:
+        raise ReadError(f"File not found: {address!r}.", hint=_near_file(Path(address)))
+    known = _suffixes(readers)
+    raise ReadError(
+        f"No reader matches {address!r}.",
+        hint=f"Usual suffixes are {', '.join(f'.{name}' for name in known[:5])}; name the format "
+        f"of a file with another suffix, such as {argument('format', known[0])}."
+        if known
+        else "No reader of files is installed.",
+        source=address,
+    )
+
+
+def _directory(address: str) -> ReadError:
+    return ReadError(f"{address!r} is a directory.", hint="Choose one file in it.")
+
+
+def _near_file(path: Path) -> str:
+    import difflib
+
+    folder = path.parent
+    try:
+        names = [entry.name for entry in folder.iterdir()][:1000]
+    except OSError:
+        return f"The folder {str(folder)!r} does not exist either."
+    near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.6)
+    return f"Did you mean {str(folder / near[0])!r}?" if near else "Check the path."
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # the parent package of a dotted name is missing
+        return False
+
+
+def lasting_address(
+    source: object, readers: Iterable[Reader] = (), format: str | None = None
+) -> str | None:
+    """Return an address of a table that is valid in any working directory.
+
+    Parameters
+    ----------
+    source : str, Path or any other argument of `read_table`
+        Source of the table.
+    readers : iterable of Reader, default=()
+        The readers that read it, in order of precedence.
+    format : str, optional
+        As of `read_table`.
+
+    Returns
+    -------
+    str or None
+        The absolute path for files, also after ``sqlite:``; other addresses, such as
+        ``"sklearn:iris"``, are unchanged. None for tables in memory, and for pipes.
+
+    Examples
+    --------
+    >>> lasting_address("openml:31"), lasting_address({"size": [1, 2]})
+    ('openml:31', None)
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        return None
+    address = _with_home(os.fsdecode(source))
+    if is_pipe(address):
+        return None
+    absolute = _absolute(address)
+    if absolute == address or format is not None:
+        return absolute
+    # A file may be named like an address: keep the address if another reader would read the path.
+    readers = tuple(readers)
+    reader = _matching(absolute, readers)
+    is_same = reader is not None and reader is _matching(address, readers)
+    return absolute if is_same else address
+
+
+def _with_home(address: str) -> str:
+    """Replace ``~`` at the start of a path, also after ``sqlite:``."""
+    prefix = _DATABASE if address.startswith(_DATABASE) else ""
+    return prefix + os.path.expanduser(address.removeprefix(prefix))
+
+
+def _absolute(address: str) -> str:
+    """Make the path in an address absolute if the file exists."""
+    if os.path.exists(address):
+        return _from_root(address)
+    prefix = _DATABASE if address.startswith(_DATABASE) else ""
+    path, mark, options = address.removeprefix(prefix).partition("?")
+    absolute = _from_root(path)
+    if not os.path.isfile(path) or "?" in absolute:
+        return address
+    return f"{prefix}{absolute}{mark}{options}"
+
+
+def _from_root(path: str) -> str:
+    """Resolve the folders of a path; a link keeps its name, because readers match by suffix."""
+    folder, name = os.path.split(path)
+    return os.path.join(os.path.realpath(folder or os.curdir), name)
