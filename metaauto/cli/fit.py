@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -236,7 +237,8 @@ def command(
         from metaauto.search.executors.forkserver_pool import fork_from_server
 
         # A misspelt file name must not wait for the imports of the workers.
-        if data in (None, STANDARD_STREAM) or ":" in data or Path(data).exists():
+        is_many = data is not None and glob.has_magic(data)
+        if data in (None, STANDARD_STREAM) or is_many or ":" in data or Path(data).exists():
             fork_from_server()
     folders = given["plugin_folders"]
     with contextlib.ExitStack() as signals:

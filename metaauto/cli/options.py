@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import itertools
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -43,6 +45,7 @@ __all__ = [
     "truth_option",
 ]
 
+_MOST_FILES = 10_000
 TASKS = ("auto", "classification", "binary", "multiclass", "regression")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -220,8 +223,12 @@ def check_writable(path: Path, what: str) -> None:
 
 def refuse_replacing(output: str | Path, model: str, data: str | None) -> None:
     """Raise `SettingError` if the output would replace one of its inputs."""
-    for source, what in ((model, "model"), (data, "table")):
-        if source is not None and same_file(output, source):
+    sources = [(model, "model")]
+    if data is not None and os.path.exists(output):
+        files = itertools.islice(glob.iglob(data), _MOST_FILES)
+        sources += [(name, "table") for name in (data, *files)]
+    for source, what in sources:
+        if same_file(output, source):
             raise SettingError(
                 f"-o {str(output)!r} would replace the {what}.", hint="Choose another file."
             )

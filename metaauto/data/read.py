@@ -12,6 +12,7 @@ import pandas as pd
 
 from metaauto.components import Reader
 from metaauto.data.cells import typed_table
+from metaauto.data.file_sets import Alignment
 from metaauto.data.sources import TableFile, source_files
 from metaauto.errors import ReadError
 
@@ -31,7 +32,8 @@ def read_table(
     ----------
     source : str, Path, DataFrame, Series, array of shape (rows, columns), or dict of columns
         Paths and addresses such as ``"data.csv"`` or ``"sklearn:iris"`` are read by the first
-        reader that matches; ``~`` is the home folder.
+        reader that matches; ``~`` is the home folder. The files of a pattern
+        (``"data/*.parquet"``), and the Parquet files of a folder, are one table.
     readers : iterable of Reader, default=()
         The readers, in order of precedence.
     columns : iterable of str, default=()
@@ -81,49 +83,75 @@ def open_table(
         As of `read_table`.
     """
     with source_files(source, readers, format) as files:
-        yield OpenTable(files, tuple(columns))
+        yield OpenTable(files, os.fsdecode(source), tuple(columns))
 
 
 class OpenTable:
-    """A table in files, as their reader gives it.
+    """A table in one or several files, as their readers give it.
 
     Parameters
     ----------
     files : list of TableFile
         The files.
+    address : str
+        What the user named, for messages.
     columns : tuple of str
         Names of expected columns.
     """
 
-    def __init__(self, files: list[TableFile], columns: tuple[str, ...]) -> None:
+    def __init__(self, files: list[TableFile], address: str, columns: tuple[str, ...]) -> None:
         self._files = files
+        self._address = address
         self._columns = columns
 
     def read(self) -> pd.DataFrame:
         """Read all rows."""
-        (file,) = self._files
-        with file.errors():
-            return _checked(file.reader.read(file.path, **self._expected(file)), file)
+        frames = list(self._frames(None))
+        if len(frames) == 1:
+            return frames[0]
+        table = pd.concat(frames, ignore_index=True)
+        table.attrs = frames[0].attrs
+        return table
 
     def parts(self, rows: int) -> Iterator[pd.DataFrame]:
         """Yield parts of about this number of rows, if the reader can read parts."""
-        (file,) = self._files
-        if file.reader.read_chunks is None:
-            yield self.read()
-            return
-        with file.errors():
-            chunks = file.reader.read_chunks(file.path, rows, **self._expected(file))
-            for number, frame in enumerate(chunks):
-                if number == 0 or len(frame):
-                    yield _checked(frame, file)
+        return self._frames(rows)
 
-    def _expected(self, file: TableFile) -> dict[str, tuple[str, ...]]:
-        """Return the names of the expected columns, if the reader uses them."""
-        return {"columns": self._columns} if file.reader.accepts_columns else {}
+    def _frames(self, rows: int | None) -> Iterator[pd.DataFrame]:
+        """Yield the rows of each file; those of several files have the same columns."""
+        alignment, header, has_rows = Alignment(), [], False
+        for file in self._files:
+            columns = tuple(alignment.names) or self._columns
+            with file.errors():
+                for frame in _read(file, rows, columns):
+                    if not len(frame):
+                        header = list(frame.columns)
+                        continue
+                    others = {k: v for k, v in file.partition.items() if k not in frame.columns}
+                    frame = frame.assign(**others) if others else frame
+                    if len(self._files) > 1:
+                        frame = alignment.aligned(frame, file.address)
+                    has_rows = True
+                    yield frame
+        if not has_rows:
+            raise ReadError(
+                f"{self._address!r} contains only a header: {_listed(header)}.",
+                hint="Add at least one row of values.",
+            )
+
+
+def _read(file: TableFile, rows: int | None, columns: tuple[str, ...]) -> Iterator[pd.DataFrame]:
+    """Yield the rows of a file, in parts of about this number if its reader can read parts."""
+    expected = {"columns": columns} if file.reader.accepts_columns else {}
+    if rows is None or file.reader.read_chunks is None:
+        yield _checked(file.reader.read(file.path, **expected), file)
+        return
+    for frame in file.reader.read_chunks(file.path, rows, **expected):
+        yield _checked(frame, file)
 
 
 def _checked(frame: Any, file: TableFile) -> pd.DataFrame:
-    """Return a table with rows and columns."""
+    """Return a table with columns."""
     if not isinstance(frame, pd.DataFrame):
         raise ReadError(
             f"Reader {file.reader.name!r} returned a {type(frame).__name__} for {file.address!r}.",
@@ -132,11 +160,6 @@ def _checked(frame: Any, file: TableFile) -> pd.DataFrame:
     if frame.shape[1] == 0:
         raise ReadError(
             f"{file.address!r} contains a table without columns.", hint="Check the file."
-        )
-    if len(frame) == 0:
-        raise ReadError(
-            f"{file.address!r} contains only a header: {_listed(frame.columns)}.",
-            hint="Add at least one row of values.",
         )
     return frame
 

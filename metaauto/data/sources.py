@@ -6,12 +6,19 @@ import importlib.util
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from metaauto.components import Reader
+from metaauto.data.file_sets import (
+    PARQUET,
+    files_in_folder,
+    is_pattern,
+    matched_files,
+    partition_of,
+)
 from metaauto.data.local_files import is_pipe, with_suffix
 from metaauto.errors import MetaautoError, ReadError, UnknownName
 from metaauto.text import argument
@@ -37,11 +44,14 @@ class TableFile:
         What the reader gets.
     reader : Reader
         Its reader.
+    partition : mapping of str to str
+        Columns that the names of its folders give.
     """
 
     address: str
     path: str
     reader: Reader
+    partition: Mapping[str, str | None] = field(default_factory=dict)
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -91,7 +101,7 @@ def source_files(
     Parameters
     ----------
     source : str or Path
-        A path or an address.
+        A path, a pattern of paths, a folder of Parquet files, or an address.
     readers : iterable of Reader
         The readers, in order of precedence.
     format : str, optional
@@ -100,14 +110,33 @@ def source_files(
     Raises
     ------
     ReadError
-        No reader matches, or a module that it requires is not installed.
+        No reader matches, a module that it requires is not installed, or there is no file, or too
+        many.
     UnknownName
         No reader reads the format.
     """
     address, readers = _with_home(os.fsdecode(source)), tuple(readers)
     suffix = "" if format is None else _known_suffix(format, readers)
-    with with_suffix(address, suffix) if suffix else nullcontext(address) as path:
-        yield [TableFile(address, path, _usable_reader(address, path, readers))]
+    with ExitStack() as temporary:
+
+        def table_file(name: str, folder: str | None = None) -> TableFile:
+            path = temporary.enter_context(with_suffix(name, suffix)) if suffix else name
+            partition = {} if folder is None else partition_of(name, folder)
+            return TableFile(name, path, _usable_reader(name, path, readers), partition)
+
+        if is_pattern(address):
+            yield [table_file(name) for name in matched_files(address)]
+        elif not suffix and _is_parquet_folder(address, readers):
+            yield [table_file(name, address) for name in files_in_folder(address)]
+        else:
+            yield [table_file(address)]
+
+
+def _is_parquet_folder(address: str, readers: tuple[Reader, ...]) -> bool:
+    """Return whether it is a folder that no reader reads as such."""
+    if not os.path.isdir(address):
+        return False
+    return address.lower().endswith(PARQUET) or _matching(address, readers) is None
 
 
 def _known_suffix(format: str, readers: tuple[Reader, ...]) -> str:
@@ -152,8 +181,6 @@ def _reader_for(address: str, path: str, readers: tuple[Reader, ...]) -> Reader:
     reader = _matching(path, readers)
     if reader is not None:
         return reader
-    if Path(path).is_dir():
-        raise _directory(address)
     if "://" in address:
         raise ReadError(
             f"{address!r} is a URL; expected a path, or an address that a reader matches.",
@@ -213,8 +240,8 @@ def lasting_address(
     Returns
     -------
     str or None
-        The absolute path for files, also after ``sqlite:``; other addresses, such as
-        ``"sklearn:iris"``, are unchanged. None for tables in memory, and for pipes.
+        The absolute path for files, folders and patterns, also after ``sqlite:``; other addresses,
+        such as ``"sklearn:iris"``, are unchanged. None for tables in memory, and for pipes.
 
     Examples
     --------
@@ -226,8 +253,8 @@ def lasting_address(
     address = _with_home(os.fsdecode(source))
     if is_pipe(address):
         return None
-    absolute = _absolute(address)
-    if absolute == address or format is not None:
+    absolute = os.path.abspath(address) if is_pattern(address) else _absolute(address)
+    if absolute == address or format is not None or os.path.isdir(address) or is_pattern(address):
         return absolute
     # A file may be named like an address: keep the address if another reader would read the path.
     readers = tuple(readers)

@@ -143,3 +143,15 @@ def test_a_large_table_is_predicted_in_chunks_like_in_one_piece(
         pd.testing.assert_frame_equal(pd.read_parquet(other), pd.read_parquet(one))
     else:
         assert other.read_text() == one.read_text()
+
+
+def test_a_pattern_is_predicted_in_order_and_not_replaced(
+    buys: str, new: pd.DataFrame, tmp_path: Path, quick_cli: Cli
+) -> None:
+    for number, part in enumerate((new.iloc[:10], new.iloc[10:])):
+        part.to_csv(tmp_path / f"part-{number}.csv", index=False)
+    done = quick_cli("predict", buys, "part-*.csv", "--keep", "id")
+    assert output(done, "id", "buys")["id"].tolist() == new["id"].tolist()
+    done = quick_cli("predict", buys, "part-*.csv", "-o", "part-1.csv")
+    assert done.returncode == 1
+    assert "would replace the table" in done.stderr

@@ -152,7 +152,7 @@ def _parsed(body: str, names: list[str], layout: Layout, source: str) -> Any:
         rf'(?:^|{re.escape(layout.delimiter)})[ \t]+"', body, re.MULTILINE
     )
     slow = layout.delimiter == " " or not layout.delimiter.isascii() or blanks
-    if not layout.single and (not body or body.isspace()):
+    if not body or (body.isspace() and not layout.single):
         return pd.DataFrame({name: pd.Series(dtype=object) for name in names})
     try:
         if layout.delimiter != " " and len(names) > max(_WIDE, body.count("\n")):
