@@ -79,8 +79,8 @@ _VALUE_WIDTH = 32
     "--output",
     metavar="FILE",
     shell_complete=complete_files,
-    help="Write all rows of the result: .csv, .tsv, .parquet or .jsonl; - is csv on the standard "
-    "output.",
+    help="Write all rows of the result: .csv, .tsv, .parquet, .xlsx or .jsonl; - is csv on the "
+    "standard output.",
 )
 @plugins_option()
 @json_option("the complete result")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
+import importlib.util
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -79,6 +82,69 @@ def _parquet(place: Path) -> Iterator[WriteRows]:
         yield write
 
 
+@contextlib.contextmanager
+def _excel(place: Path) -> Iterator[WriteRows]:
+    """Write a workbook with one sheet."""
+    import openpyxl
+
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("predictions")
+    rows = 0
+
+    def write(frame: pd.DataFrame) -> None:
+        nonlocal rows
+        if not rows:
+            sheet.append([_excel_cell(sheet, name) for name in map(str, frame.columns)])
+        rows += len(frame)
+        if rows >= _EXCEL_ROWS:
+            raise SettingError(
+                f"An Excel sheet has at most {_EXCEL_ROWS:,} rows.", hint="Write .csv or .parquet."
+            )
+        for row in frame.itertuples(index=False, name=None):
+            sheet.append([_excel_cell(sheet, value) for value in row])
+
+    try:
+        yield write
+    except BaseException:
+        sheet.close()
+        raise
+    book.save(place)
+
+
+def _excel_cell(sheet: Any, value: Any) -> Any:
+    """Return a value for a cell, as text if Excel would change it."""
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+    if not isinstance(value, str):
+        value = value.item() if hasattr(value, "item") else value
+        if isinstance(value, int) and abs(value) < 2**53:
+            return value
+        if isinstance(value, float) and math.isfinite(value):
+            return value
+        if isinstance(value, datetime.datetime) and value.tzinfo is None and value.year >= 1900:
+            return value
+        if _is_missing(value):
+            return None
+    text = ILLEGAL_CHARACTERS_RE.sub("", str(value))
+    if len(text) > _EXCEL_LENGTH:
+        raise SettingError(
+            f"A cell of Excel has at most {_EXCEL_LENGTH:,} characters (got {len(text):,}).",
+            hint="Write .csv or .parquet.",
+        )
+    if not text.startswith(("=", "#")):
+        return text
+    cell = WriteOnlyCell(sheet, text)
+    cell.data_type = "s"  # neither a formula nor an error
+    return cell
+
+
+def _is_missing(value: Any) -> bool:
+    import pandas as pd
+
+    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
+
+
 def _without_null(schema: Any) -> Any:
     """Return the schema with text for columns without values, since later rows may have some."""
     import pyarrow as pa
@@ -93,10 +159,12 @@ _WRITERS: dict[str, Callable[[Path], contextlib.AbstractContextManager[WriteRows
     ".csv": _delimited,
     ".tsv": partial(_delimited, delimiter="\t"),
     ".parquet": _parquet,
+    ".xlsx": _excel,
     ".pq": _parquet,
     ".jsonl": _json_lines,
     ".ndjson": _json_lines,
 }
+_EXCEL_ROWS, _EXCEL_LENGTH = 1_048_576, 32_767
 _OF_TEXT = (".csv", ".tsv")
 
 
@@ -115,6 +183,11 @@ def check_output(place: str) -> None:
             f"Unsupported output format {path.suffix or path.name!r}.",
             hint=f"Use a file name that ends with one of {', '.join(_WRITERS)}, or - for csv on "
             "the standard output.",
+        )
+    if path.suffix.lower() == ".xlsx" and importlib.util.find_spec("openpyxl") is None:
+        raise SettingError(
+            f"{place!r} requires openpyxl, which is not installed.",
+            hint="Run: pip install 'metaauto[excel]'",
         )
     check_writable(path, "the predictions")
 

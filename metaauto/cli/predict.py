@@ -36,7 +36,7 @@ __all__ = ["command"]
     default=STANDARD_OUTPUT,
     shell_complete=complete_files,
     show_default=True,
-    help="Where to write: .csv, .tsv, .parquet or .jsonl; - is csv on the standard output.",
+    help="Where to write: .csv, .tsv, .parquet, .xlsx or .jsonl; - is csv on the standard output.",
 )
 @click.option("--proba", is_flag=True, help="Add the class probabilities, one column per class.")
 @click.option(

@@ -28,8 +28,10 @@ __all__ = ["TableFile", "lasting_address", "source_files"]
 logger = logging.getLogger(__name__)
 
 _DATABASE = "sqlite:"
-_SUFFIXES = ("csv", "tsv", "parquet", "jsonl", "json", "feather", "arff")
+_SUFFIXES = ("csv", "tsv", "parquet", "xlsx", "jsonl", "json", "feather", "arff")
 """Suffixes to name in messages."""
+_EXTRAS = {"openpyxl": "excel"}
+"""Extras of metaauto that install a module."""
 
 
 @dataclass(frozen=True)
@@ -157,9 +159,10 @@ def _usable_reader(address: str, path: str, readers: tuple[Reader, ...]) -> Read
     reader = _reader_for(address, path, readers)
     missing = [module for module in reader.requires if not _is_installed(module)]
     if missing:
+        extras = [f"'metaauto[{_EXTRAS[name]}]'" if name in _EXTRAS else name for name in missing]
         raise ReadError(
             f"{address!r} requires {' and '.join(missing)}, which is not installed.",
-            hint=f"Run: pip install {' '.join(missing)}",
+            hint=f"Run: pip install {' '.join(extras)}",
             source=address,
         )
     return reader

@@ -155,3 +155,38 @@ def test_a_pattern_is_predicted_in_order_and_not_replaced(
     done = quick_cli("predict", buys, "part-*.csv", "-o", "part-1.csv")
     assert done.returncode == 1
     assert "would replace the table" in done.stderr
+
+
+def test_excel_in_and_out(
+    buys: str, new: pd.DataFrame, tmp_path: Path, quick_cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    new["note"] = ["=1+1", "#N/A", "bell\a"] * 10
+    new["day"] = pd.Timestamp("2024-03-31")
+    new.to_parquet(tmp_path / "new.parquet")
+    done = quick_cli("predict", buys, "new.parquet", "--append", "-o", "all.xlsx")
+    assert (done.returncode, done.stderr) == (0, "")
+    sheet = openpyxl.load_workbook(tmp_path / "all.xlsx").active
+    header, first, second, third = [[c.value for c in row] for row in sheet.iter_rows(max_row=4)]
+    assert header == [*new.columns, "buys"]
+    assert first[header.index("id")] == "000"
+    assert sheet.cell(2, header.index("note") + 1).data_type == "s"
+    assert [row[header.index("note")] for row in (first, second, third)] == ["=1+1", "#N/A", "bell"]
+    assert first[header.index("day")] == pd.Timestamp("2024-03-31").to_pydatetime()
+    assert isinstance(first[header.index("age")], (int, float))
+    again = quick_cli("predict", buys, "all.xlsx", "--keep", "id", "--name", "again")
+    assert output(again, "id", "again")["again"].tolist() == [
+        row[-1] for row in sheet.iter_rows(min_row=2, values_only=True)
+    ]
+    monkeypatch.setattr("metaauto.cli.output._EXCEL_ROWS", 30)
+    done = quick_cli("predict", buys, "new.parquet", "-o", "many.xlsx")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Error: An Excel sheet has at most 30 rows. Write .csv or .parquet.\n",
+    )
+    assert not (tmp_path / "many.xlsx").exists()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    done = quick_cli("predict", buys, "new.parquet", "-o", "none.xlsx")
+    assert "requires openpyxl, which is not installed. Run: pip install 'metaauto[excel]'" in (
+        done.stderr
+    )

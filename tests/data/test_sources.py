@@ -79,7 +79,7 @@ def test_no_reader_names_suffixes_and_the_option(tmp_path):
     with pytest.raises(ReadError) as caught:
         read(tmp_path / "table")
     assert caught.value.hint == (
-        "Usual suffixes are .csv, .tsv, .parquet, .jsonl, .json; name the format of a file with "
+        "Usual suffixes are .csv, .tsv, .parquet, .xlsx, .jsonl; name the format of a file with "
         "another suffix, such as format='csv'."
     )
     with caller("shell"), pytest.raises(ReadError, match="--format csv"):

@@ -1,4 +1,4 @@
-"""Readers: delimited text, parquet, feather, JSON, ARFF, SQLite, scikit-learn datasets, OpenML."""
+"""Readers of files, SQLite databases, scikit-learn datasets and OpenML."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from metaauto.api import Reader, ReadError
 from metaauto.builtin.readers.arff import parse_arff
 from metaauto.builtin.readers.delimited import read_delimited
 from metaauto.builtin.readers.delimited_chunks import read_delimited_chunks
-from metaauto.builtin.readers.text import read_text
+from metaauto.builtin.readers.excel import read_excel
+from metaauto.builtin.readers.text import first_line, read_text
 
 __all__ = ["READERS"]
 
@@ -90,7 +91,7 @@ def read_parquet_chunks(source: str, rows: int) -> Iterator[Any]:
 
 def _no_parquet(source: str, error: Exception) -> ReadError:
     return ReadError(
-        f"{source!r} is not a valid parquet file: {_first_line(error)}.",
+        f"{source!r} is not a valid parquet file: {first_line(error)}.",
         hint="Write or copy the file again.",
     )
 
@@ -107,7 +108,7 @@ def read_feather(source: str) -> Any:
         return _with_index(pd.read_feather(source))
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise ReadError(
-            f"{source!r} is not a valid feather file: {_first_line(error)}.",
+            f"{source!r} is not a valid feather file: {first_line(error)}.",
             hint="Write or copy the file again.",
         ) from error
 
@@ -126,10 +127,6 @@ def _with_index(frame: Any) -> Any:
     """Return a table with the named levels of its index as its first columns."""
     names = [name for name in frame.index.names if name is not None and name not in frame.columns]
     return frame.reset_index(names) if names else frame
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def read_json_lines(source: str) -> Any:
@@ -215,6 +212,10 @@ def _is_delimited(source: str) -> bool:
     # The content of a compressed file is taken as text if no other suffix is given.
     inner = os.path.splitext(os.path.splitext(source)[0])[1]
     return source == "-" or is_text or (not inner and _has_suffix(*COMPRESSED)(source))
+
+
+def _is_excel(source: str) -> bool:
+    return _has_suffix(".xlsx", ".xlsm")(source.partition("?")[0])
 
 
 def _is_sqlite(source: str) -> bool:
@@ -331,12 +332,12 @@ def read_openml(source: str) -> Any:
         frame: Any = dataset.get_data(dataset_format="dataframe")[0]
     except openml.exceptions.OpenMLServerException as error:
         raise ReadError(
-            f"OpenML refused dataset {key!r}: {_first_line(error)}.",
+            f"OpenML refused dataset {key!r}: {first_line(error)}.",
             hint="Check the id or name at https://www.openml.org/search?type=data.",
         ) from error
     except (openml.exceptions.PyOpenMLError, OSError) as error:
         raise ReadError(
-            f"OpenML dataset {key!r} cannot be downloaded: {_first_line(error)}.",
+            f"OpenML dataset {key!r} cannot be downloaded: {first_line(error)}.",
             hint="Check the network, or download the table and pass the file.",
         ) from error
     target = dataset.default_target_attribute
@@ -359,6 +360,9 @@ READERS = (
            read_chunks=read_parquet_chunks),
     Reader("feather", _has_suffix(".feather", ".arrow"), read_feather,
            "a feather file, such as data.feather", ("pyarrow",)),
+    Reader("excel", _is_excel, read_excel,
+           "a sheet of an Excel workbook, such as data.xlsx or data.xlsx?sheet=Orders",
+           ("openpyxl",), accepts_columns=True),
     Reader("json-lines", _has_suffix(".jsonl", ".ndjson", compressed=True), read_json_lines,
            "one JSON object per line, such as data.jsonl"),
     Reader("json", _has_suffix(".json", compressed=True), read_json,

@@ -22,7 +22,7 @@ from metaauto.builtin.readers.delimiter import (
 )
 from metaauto.builtin.readers.text import read_text
 
-__all__ = ["header_of", "read_delimited", "rows_as_table", "sniff"]
+__all__ = ["header_of", "read_delimited", "rows_as_table", "sniff", "table_of_text"]
 
 logger = logging.getLogger(__name__)
 
@@ -83,8 +83,15 @@ def read_delimited(source: str, columns: Sequence[str] = ()) -> Any:
         The columns are named ``x0``, ``x1``, ... if the file has no header.
     """
     text = read_text(source)
+    return table_of_text(text, source, columns, is_checked=len(text) <= CHECKED_BYTES)
+
+
+def table_of_text(
+    text: str, source: str, columns: Sequence[str], *, is_checked: bool = False
+) -> Any:
+    """Return delimited text as a table; optionally check the number of fields of every line."""
     layout = sniff(text, source, columns)
-    if len(text) <= CHECKED_BYTES:
+    if is_checked:
         _check_widths(text, layout, source)
     names, start = header_of(text, layout, source, columns)
     body = text[start:]

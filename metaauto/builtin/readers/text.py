@@ -15,7 +15,7 @@ import psutil
 
 from metaauto.api import ReadError
 
-__all__ = ["read_bytes", "read_text"]
+__all__ = ["first_line", "read_bytes", "read_text", "size_limit", "too_large"]
 
 logger = logging.getLogger(__name__)
 
@@ -49,15 +49,30 @@ def read_bytes(source: str) -> bytes:
 
 def _decompressed(file: IO[bytes], source: str) -> bytes:
     """Read a compressed file; raise an error if its content is too large for the memory."""
-    limit = int(_MEMORY_SHARE * psutil.virtual_memory().available)
+    limit = size_limit()
     data = file.read(limit + 1)
     if len(data) > limit:
-        raise ReadError(
-            f"{source!r} is too large when decompressed: expected at most {limit / 1e6:,.0f} MB, "
-            f"{_MEMORY_SHARE:.0%} of the free memory.",
-            hint="Free memory, or extract the file and pass a part of its rows.",
-        )
+        raise too_large(source, limit)
     return data
+
+
+def size_limit() -> int:
+    """Return the most bytes that a decompressed file may have."""
+    return int(_MEMORY_SHARE * psutil.virtual_memory().available)
+
+
+def too_large(source: str, limit: int) -> ReadError:
+    """Return the error for decompressed content above a limit."""
+    return ReadError(
+        f"{source!r} is too large when decompressed: expected at most {limit / 1e6:,.0f} MB, "
+        f"{_MEMORY_SHARE:.0%} of the free memory.",
+        hint="Free memory, or extract the file and pass a part of its rows.",
+    )
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of the message of an error, or its type."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _unzipped(source: str) -> bytes:
