@@ -20,12 +20,16 @@ __all__ = [
     "listed_counts",
     "metric_label",
     "printable",
+    "shown_address",
     "shortened",
 ]
 
 # C0, DEL, C1, and the separators of lines and paragraphs.
 # The last two ranges change the direction of the text around them.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+_ADDRESS = re.compile(r"((?!sqlite:)[A-Za-z][\w+.-]*://)([^/?#]*)([^?#]*)(.*)", re.DOTALL)
+_HOST = re.compile(r"[^:]*(:\d*)?|\[.*\](:\d*)?")
 
 ENDINGS: Mapping[str, str] = {
     "success": "successful",
@@ -145,6 +149,27 @@ def listed_counts(words: Mapping[str, int], shown: int = 3) -> str:
     """
     listed = ", ".join(f"{word!r:.40} ({n:,})" for word, n in list(words.items())[:shown])
     return f"{listed} and {len(words) - shown:,} more" if len(words) > shown else listed
+
+
+def shown_address(address: str) -> str:
+    """Return an address without the user, password and query, which may hold credentials.
+
+    Examples
+    --------
+    >>> shown_address("https://me:secret@example.org/x.csv?sig=4f2a"), shown_address("a@b?c.csv")
+    ('https://example.org/x.csv?...', 'a@b?c.csv')
+    """
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        return address
+    scheme, host, path, rest = found.groups()
+    user, _, host = host.rpartition("@")
+    if not _HOST.fullmatch(host) and "@" in path + rest:
+        # A password with a slash, which should have been written as %2F.
+        return f"{scheme}{(path + rest).rpartition('@')[2].partition('?')[0]}"
+    if scheme.lower().startswith("abfs") and user and ":" not in user:
+        host = f"{user}@{host}"  # a container
+    return f"{scheme}{host}{path}{'?...' if rest else ''}"
 
 
 def printable(text: str) -> str:

@@ -109,6 +109,7 @@ def test_every_named_argument_is_an_option_of_its_caller() -> None:
         "estimator": {
             *inspect.signature(metaauto.AutoClassifier).parameters,
             *inspect.signature(metaauto.AutoClassifier.fit).parameters,
+            *inspect.signature(metaauto.AutoClassifier.evaluate).parameters,
             *("AutoClassifier", "predict_proba", "metaauto.fit(resume)", "plugins"),
         },
         "shell": options | {"--proba"},

@@ -19,7 +19,7 @@ from metaauto.cli.options import (
 )
 from metaauto.cli.streams import model_file
 from metaauto.cli.terminal import print_json, print_line, print_table
-from metaauto.text import counted, format_score
+from metaauto.text import counted, format_score, shown_address
 
 __all__ = ["command"]
 
@@ -133,7 +133,7 @@ def _on_rows(
         "metric": found.metric.name,
         "positive": found.metric.positive_label(loaded.task.classes),
         "greater_is_better": found.metric.greater_is_better,
-        "data": data,
+        "data": shown_address(data),
         "rows": found.rows,
         "dropped_rows": dropped,
         "notes": [f"{counted(dropped, 'row')} without a target dropped."] if dropped else [],

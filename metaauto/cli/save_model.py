@@ -13,6 +13,7 @@ from metaauto.cli.options import check_writable, same_file
 from metaauto.cli.streams import STANDARD_STREAM, refuse_terminal, to_standard_output
 from metaauto.cli.terminal import print_json, say, say_wrapped
 from metaauto.errors import MetaautoError, SettingError
+from metaauto.text import shown_address
 
 if TYPE_CHECKING:
     from metaauto.model import FinalModel
@@ -143,7 +144,7 @@ def _commands(
     """Yield the next commands to run."""
     from metaauto.cli import COMMANDS
 
-    file, table = shlex.quote(file), "DATA" if data is None else shlex.quote(data)
+    file, table = shlex.quote(file), "DATA" if data is None else shlex.quote(shown_address(data))
     if format is not None:
         table += f" --format {shlex.quote(format)}"
     more = "".join(f" --plugins {shlex.quote(folder)}" for folder in folders)

@@ -15,6 +15,7 @@ from metaauto.data.cells import typed_table
 from metaauto.data.file_sets import Alignment
 from metaauto.data.sources import TableFile, source_files
 from metaauto.errors import ReadError
+from metaauto.text import shown_address
 
 __all__ = ["OpenTable", "as_table", "open_table", "read_table"]
 
@@ -83,7 +84,7 @@ def open_table(
         As of `read_table`.
     """
     with source_files(source, readers, format) as files:
-        yield OpenTable(files, os.fsdecode(source), tuple(columns))
+        yield OpenTable(files, shown_address(os.fsdecode(source)), tuple(columns))
 
 
 class OpenTable:

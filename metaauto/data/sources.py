@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from metaauto.components import Reader
+from metaauto.data.download import check_address, downloaded, file_name
 from metaauto.data.file_sets import (
     PARQUET,
     files_in_folder,
@@ -21,7 +22,7 @@ from metaauto.data.file_sets import (
 )
 from metaauto.data.local_files import is_pipe, with_suffix
 from metaauto.errors import MetaautoError, ReadError, UnknownName
-from metaauto.text import argument
+from metaauto.text import argument, shown_address
 
 __all__ = ["TableFile", "lasting_address", "source_files"]
 
@@ -87,7 +88,7 @@ class TableFile:
                 f"{self.address!r} cannot be read as {self.reader.name}: {text}.",
                 hint="Check that the file is complete and matches its suffix.",
                 source=self.address,
-            ) from error
+            ) from (None if self.path != self.address else error)
 
     def _shown(self, text: str) -> str:
         """Replace the path of a temporary file by the address."""
@@ -124,14 +125,28 @@ def source_files(
         def table_file(name: str, folder: str | None = None) -> TableFile:
             path = temporary.enter_context(with_suffix(name, suffix)) if suffix else name
             partition = {} if folder is None else partition_of(name, folder)
-            return TableFile(name, path, _usable_reader(name, path, readers), partition)
+            reader = _usable_reader(shown_address(name), path, readers)
+            return TableFile(shown_address(name), path, reader, partition)
 
-        if is_pattern(address):
+        if "://" in address and _matching(address, readers) is None:
+            yield [temporary.enter_context(_remote_file(address, suffix, readers))]
+        elif is_pattern(address):
             yield [table_file(name) for name in matched_files(address)]
         elif not suffix and _is_parquet_folder(address, readers):
             yield [table_file(name, address) for name in files_in_folder(address)]
         else:
             yield [table_file(address)]
+
+
+@contextmanager
+def _remote_file(address: str, suffix: str, readers: tuple[Reader, ...]) -> Iterator[TableFile]:
+    """Download a file, if there is a reader for it."""
+    check_address(address)
+    name = f"{file_name(address)}.{suffix}" if suffix else file_name(address)
+    shown = shown_address(address)
+    reader = _usable_reader(shown, name, readers)
+    with downloaded(address, name) as path:
+        yield TableFile(shown, path, reader)
 
 
 def _is_parquet_folder(address: str, readers: tuple[Reader, ...]) -> bool:
@@ -176,7 +191,7 @@ def _matching(path: str, readers: tuple[Reader, ...]) -> Reader | None:
                 return reader
         except Exception as error:
             logger.warning("Reader %r is skipped: its matches() failed for %r: %r",
-                           reader.name, path, error)  # fmt: skip
+                           reader.name, shown_address(path), error)  # fmt: skip
     return None
 
 
@@ -184,12 +199,6 @@ def _reader_for(address: str, path: str, readers: tuple[Reader, ...]) -> Reader:
     reader = _matching(path, readers)
     if reader is not None:
         return reader
-    if "://" in address:
-        raise ReadError(
-            f"{address!r} is a URL; expected a path, or an address that a reader matches.",
-            hint="Download the file and pass its path.",
-            source=address,
-        )
     if not Path(path).exists() and ":" not in address:
         raise ReadError(f"File not found: {address!r}.", hint=_near_file(Path(address)))
     known = _suffixes(readers)
@@ -244,7 +253,8 @@ def lasting_address(
     -------
     str or None
         The absolute path for files, folders and patterns, also after ``sqlite:``; other addresses,
-        such as ``"sklearn:iris"``, are unchanged. None for tables in memory, and for pipes.
+        such as ``"sklearn:iris"``, are unchanged. None for tables in memory, for pipes, and for
+        addresses that may hold credentials.
 
     Examples
     --------
@@ -254,7 +264,7 @@ def lasting_address(
     if not isinstance(source, (str, os.PathLike)):
         return None
     address = _with_home(os.fsdecode(source))
-    if is_pipe(address):
+    if is_pipe(address) or shown_address(address) != address:
         return None
     absolute = os.path.abspath(address) if is_pattern(address) else _absolute(address)
     if absolute == address or format is not None or os.path.isdir(address) or is_pattern(address):

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from command_line import QUICK, Cli, command_line, environment, people
@@ -197,6 +201,41 @@ def test_a_pipe_is_read_by_its_format(trained: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     rows = len((trained / "new.csv").read_text().splitlines())
     assert len(done.stdout.splitlines()) == rows
+
+
+def test_credentials_of_an_address_are_not_stored(
+    tmp_path: Path, quick_cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people().to_csv(tmp_path / "t.csv", index=False)
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Log nothing."""
+
+    monkeypatch.setenv("NO_PROXY", "*")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://me:topsecret@127.0.0.1:{server.server_port}/t.csv?key=topsecret"
+        arguments = ("--target", "buys", *QUICK, "--include", "lda", "--run-dir", "run", "--json")
+        fitted = quick_cli("fit", address, *arguments, "--out", "a.metaauto")
+        assert fitted.returncode == 0, fitted.stderr
+        evaluated = quick_cli("leaderboard", "a.metaauto", "--data", address)
+        resumed = quick_cli(
+            "fit", address, "--resume", "run", "--trials", "3", "--out", "b.metaauto"
+        )
+        server.shutdown()
+    assert (evaluated.returncode, resumed.returncode) == (0, 0)
+    report = quick_cli("report", "a.metaauto", "-o", "a.html")
+    assert report.returncode == 0, report.stderr
+    (tmp_path / "t.csv").unlink()
+    for done in (fitted, evaluated, resumed, quick_cli("fit", address, "--out", "c.metaauto")):
+        assert "topsecret" not in done.stdout + done.stderr
+        assert "127.0.0.1" in done.stderr + done.stdout
+    with zipfile.ZipFile(tmp_path / "a.metaauto") as archive:
+        archive.extractall(tmp_path / "unpacked")
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert {"run.db", "a.html", "a.metaauto"} <= {file.name for file in files}
+    assert not [file.name for file in files if b"topsecret" in file.read_bytes()]
 
 
 def test_format_requires_a_table(quick_cli: Cli) -> None:
