@@ -12,7 +12,14 @@ import pandas as pd
 from metaauto.data.cells import without_words
 from metaauto.data.checks import check_table, column_findings, find_leaks
 from metaauto.data.dates import as_date_list, date_format
-from metaauto.data.dtypes import arrow_cells, arrow_table, date_cells, float_cells, storage_of
+from metaauto.data.dtypes import (
+    arrow_cells,
+    arrow_table,
+    as_pandas,
+    date_cells,
+    float_cells,
+    storage_of,
+)
 from metaauto.data.findings import Finding
 from metaauto.data.fingerprint import fingerprint
 from metaauto.data.parsing import distinct, number_format, numbers_of
@@ -300,7 +307,7 @@ def _target_values(table: pd.DataFrame, target: Any) -> pd.Series:
 def as_series(value: Any, option: str, rows: int, error: type[DataError]) -> pd.Series:
     """Return one value per row as a Series with a new index; raise `error` for other shapes."""
     if hasattr(value, "to_pandas"):
-        value = value.to_pandas()
+        value = as_pandas(value)
     if isinstance(value, pd.DataFrame):
         value = value.iloc[:, 0] if value.shape[1] == 1 else value.to_numpy()
     if not isinstance(value, pd.Series):

@@ -2,14 +2,52 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from metaauto.data.dates import as_date_list, to_nanoseconds
-from metaauto.data.parsing import dense, distinct, numbers_of
+from metaauto.data.parsing import EXACT_INTEGERS, dense, distinct, numbers_of
 from metaauto.errors import ColumnError
 
-__all__ = ["arrow_cells", "arrow_table", "date_cells", "float_cells", "plain_block", "storage_of"]
+__all__ = [
+    "arrow_cells",
+    "arrow_table",
+    "as_pandas",
+    "date_cells",
+    "float_cells",
+    "plain_block",
+    "storage_of",
+]
+
+
+def as_pandas(source: Any) -> Any:
+    """Convert a frame or a series of polars, Arrow or another library that has ``to_pandas``.
+
+    Integers beside missing cells become floats as in pandas, unless that would round them.
+    """
+    library = type(source).__module__.partition(".")[0]
+    if library == "polars" and hasattr(source, "to_frame"):  # a series
+        return as_pandas(source.to_frame()).iloc[:, 0]
+    if library not in ("polars", "pyarrow") or not hasattr(source, "columns"):
+        return source.to_pandas()
+    import pyarrow as pa
+
+    kinds = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}
+    frame = source.to_pandas(types_mapper=kinds.get)
+    columns = [_plain_integers(frame.iloc[:, place]) for place in range(frame.shape[1])]
+    return pd.concat(columns, axis=1) if columns else frame
+
+
+def _plain_integers(cells: pd.Series) -> pd.Series:
+    """Return nullable integers as a type of numpy, if it holds them exactly."""
+    if not pd.api.types.is_extension_array_dtype(cells.dtype) or cells.dtype.kind not in "iu":
+        return cells
+    if not cells.hasnans:
+        return cells.astype(cells.dtype.name.lower())
+    is_exact = not (cells.abs() >= EXACT_INTEGERS).any()
+    return cells.astype(np.float64) if is_exact else cells
 
 
 def arrow_cells(series: pd.Series) -> pd.Series:

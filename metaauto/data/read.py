@@ -12,6 +12,7 @@ import pandas as pd
 
 from metaauto.components import Reader
 from metaauto.data.cells import typed_table
+from metaauto.data.dtypes import as_pandas
 from metaauto.data.file_sets import Alignment
 from metaauto.data.sources import TableFile, source_files
 from metaauto.errors import ReadError
@@ -32,6 +33,7 @@ def read_table(
     Parameters
     ----------
     source : str, Path, DataFrame, Series, array of shape (rows, columns), or dict of columns
+        DataFrames may be those of pandas, polars or Arrow, among others with ``to_pandas``.
         Paths and addresses such as ``"data.csv"`` or ``"sklearn:iris"`` are read by the first
         reader that matches; ``~`` is the home folder. The files of a pattern
         (``"data/*.parquet"``), and the Parquet files of a folder, are one table.
@@ -185,7 +187,7 @@ def as_table(source: Any) -> pd.DataFrame:
                 hint="Pass the same number of values for every column.",
             ) from error
     if hasattr(source, "to_pandas"):
-        return as_table(source.to_pandas())
+        return as_table(as_pandas(source))
     if hasattr(source, "toarray"):
         source = source.toarray()
     if isinstance(source, (list, tuple)) and source and isinstance(source[0], Mapping):

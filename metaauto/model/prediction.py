@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from metaauto.data.chunks import CHUNK_ROWS
+from metaauto.data.dtypes import as_pandas
 from metaauto.data.schema import TableSchema
 from metaauto.errors import ComponentError, MetaautoError, SchemaMismatch
 from metaauto.model.fold_pipeline import last_step
@@ -209,7 +210,7 @@ def as_rows(X: Any, schema: TableSchema) -> Any:
         names = [column.name for column in schema.columns] if not X else None
         return pd.DataFrame(list(X), columns=names)
     if hasattr(X, "to_pandas"):
-        return as_rows(X.to_pandas(), schema)
+        return as_rows(as_pandas(X), schema)
     if hasattr(X, "tocsr"):
         return X.tocsr()
     try:
