@@ -164,9 +164,11 @@ def shown_address(address: str) -> str:
         return address
     scheme, host, path, rest = found.groups()
     user, _, host = host.rpartition("@")
-    if not _HOST.fullmatch(host) and "@" in path + rest:
-        # A password with a slash, which should have been written as %2F.
-        return f"{scheme}{(path + rest).rpartition('@')[2].partition('?')[0]}"
+    if not _HOST.fullmatch(host):
+        # A password with a slash, which should have been written as %2F, or without a host.
+        if "@" in path + rest:
+            return f"{scheme}{(path + rest).rpartition('@')[2].partition('?')[0]}"
+        host = host.partition(":")[0]
     if scheme.lower().startswith("abfs") and user and ":" not in user:
         host = f"{user}@{host}"  # a container
     return f"{scheme}{host}{path}{'?...' if rest else ''}"

@@ -52,7 +52,9 @@ REFUSED = {
     "output": _WRITES,
     "plugins": "plugins run code",
     "predictions": _WRITES,
+    "query": _READS_TABLE,
     "resume": "the models of a run directory can run code",
+    "table": _READS_TABLE,
 }
 
 

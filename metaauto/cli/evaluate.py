@@ -6,11 +6,11 @@ import click
 
 from metaauto.cli.completers import complete_files, complete_metrics
 from metaauto.cli.options import (
-    format_option,
     json_option,
     load_final_model,
     plugin_settings,
     plugins_option,
+    source_options,
     truth_option,
 )
 from metaauto.cli.streams import model_file
@@ -32,7 +32,7 @@ __all__ = ["command"]
     help="Metric to compute. Repeatable.  [default: the model's metric and common metrics]",
 )
 @truth_option()
-@format_option()
+@source_options()
 @plugins_option()
 @json_option("the scores")
 def command(

@@ -10,13 +10,13 @@ import click
 from metaauto.cli.completers import complete_explainers, complete_files
 from metaauto.cli.options import (
     analysis_budget_option,
-    format_option,
     json_option,
     load_final_model,
     plugin_settings,
     plugins_option,
     refuse_replacing,
     seed_option,
+    source_options,
     truth_option,
 )
 from metaauto.cli.output import STANDARD_OUTPUT, check_output, write_table
@@ -71,7 +71,7 @@ _VALUE_WIDTH = 32
     help="With --row or --rows: background rows, such as the training table.  [default: DATA]",
 )
 @truth_option()
-@format_option()
+@source_options()
 @analysis_budget_option("feature importance")
 @seed_option()
 @click.option(

@@ -14,12 +14,12 @@ from metaauto.cli.defaults import from_file, options_from_file
 from metaauto.cli.group import GroupedCommand
 from metaauto.cli.options import (
     exclude_option,
-    format_option,
     include_option,
     json_option,
     plugin_settings,
     plugins_option,
     seed_option,
+    source_options,
     strategy_option,
     target_option,
     task_option,
@@ -38,7 +38,17 @@ __all__ = ["command"]
 
 
 _GROUPS = {
-    "Data": ("target", "format", "task", "positive", "roles", "missing", "weights"),
+    "Data": (
+        "target",
+        "format",
+        "table",
+        "query",
+        "task",
+        "positive",
+        "roles",
+        "missing",
+        "weights",
+    ),
     "Budget": ("budget", "trials", "cores", "memory"),
     "Evaluation": ("metric", "cv", "holdout", "groups", "time"),
     "Search": ("include", "exclude", "seed", "plugin_folders"),
@@ -55,7 +65,7 @@ _GROUPS = {
 )
 @click.argument("data", required=False, shell_complete=complete_files)
 @target_option()
-@format_option()
+@source_options()
 @task_option()
 @click.option(
     "--metric",

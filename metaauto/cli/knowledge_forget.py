@@ -9,9 +9,9 @@ import click
 
 from metaauto.cli.completers import complete_files
 from metaauto.cli.options import (
-    format_option,
     plugin_settings,
     plugins_option,
+    source_options,
     target_option,
     task_option,
 )
@@ -31,7 +31,7 @@ __all__ = ["command"]
     help="The table, in place of its fingerprint.",
 )
 @target_option()
-@format_option("--data")
+@source_options("--data")
 @task_option()
 @click.option("--groups", metavar="COL", help="As in the fit to delete.")
 @click.option("--time", metavar="COL", help="As in the fit to delete.")

@@ -10,11 +10,11 @@ import click
 
 from metaauto.cli.completers import complete_files, complete_metrics
 from metaauto.cli.options import (
-    format_option,
     json_option,
     load_final_model,
     plugin_settings,
     plugins_option,
+    source_options,
     truth_option,
 )
 from metaauto.cli.streams import model_file
@@ -35,7 +35,7 @@ _ERROR_WIDTH = 60
     help="Score the ensemble and each of its members on these rows with the target.",
 )
 @truth_option("--data")
-@format_option("--data")
+@source_options("--data")
 @click.option(
     "--metric",
     metavar="M",

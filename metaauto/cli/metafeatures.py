@@ -9,10 +9,10 @@ import click
 
 from metaauto.cli.completers import complete_files
 from metaauto.cli.options import (
-    format_option,
     json_option,
     plugin_settings,
     plugins_option,
+    source_options,
     target_option,
     task_option,
 )
@@ -28,7 +28,7 @@ __all__ = ["command"]
 @click.command("metafeatures", short_help="Compute metafeatures.")
 @click.argument("data", shell_complete=complete_files)
 @target_option()
-@format_option()
+@source_options()
 @task_option()
 @click.option(
     "--seconds",

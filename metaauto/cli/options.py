@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import itertools
 import os
@@ -9,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
@@ -29,7 +31,6 @@ __all__ = [
     "TASKS",
     "check_writable",
     "exclude_option",
-    "format_option",
     "include_option",
     "json_option",
     "load_final_model",
@@ -39,6 +40,7 @@ __all__ = [
     "refuse_replacing",
     "same_file",
     "seed_option",
+    "source_options",
     "strategy_option",
     "target_option",
     "task_option",
@@ -87,15 +89,59 @@ def target_option() -> Decorator:
     )
 
 
-def format_option(beside: str = "") -> Decorator:
-    """Return the option ``--format NAME``; `beside` as in `truth_option`."""
-    return click.option(
-        "--format",
-        metavar="NAME",
-        help=_beside(
-            beside, "format of a file with an unusual name, or of a pipe: csv, parquet, jsonl, ..."
+def source_options(beside: str = "") -> Decorator:
+    """Return the options ``--format``, ``--table`` and ``--query``; `beside` as in `truth_option`.
+
+    The last two are added to the argument `data`, the address of a database.
+    """
+    options = (
+        click.option(
+            "--format",
+            metavar="NAME",
+            help=_beside(
+                beside,
+                "format of a file with an unusual name, or of a pipe: csv, parquet, jsonl, ...",
+            ),
+        ),
+        click.option(
+            "--table", metavar="NAME", help=_beside(beside, "table of a database to read.")
+        ),
+        click.option(
+            "--query",
+            metavar="SQL",
+            help=_beside(beside, "SELECT statement whose rows are read from a database."),
         ),
     )
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def call(*args: Any, table: str | None, query: str | None, **given: Any) -> Any:
+            given["data"] = _with_query(given["data"], table, query)
+            return command(*args, **given)
+
+        for option in reversed(options):
+            option(call)
+        return call
+
+    return decorate
+
+
+def _with_query(data: str | None, table: str | None, query: str | None) -> str | None:
+    """Return the address of a table in a database."""
+    if table is None and query is None:
+        return data
+    name, value = ("--table", table) if query is None else ("--query", query)
+    if table is not None and query is not None:
+        raise click.UsageError("--table and --query are mutually exclusive.")
+    if data is None or not (data.startswith("sqlite:") or "://" in data or _is_database(data)):
+        raise click.UsageError(
+            f"{name} requires a database, such as sqlite:shop.db or postgresql://host/shop."
+        )
+    return f"{data}{'&' if '?' in data else '?'}{name[2:]}={quote(str(value), safe='')}"
+
+
+def _is_database(path: str) -> bool:
+    return path.lower().endswith((".db", ".sqlite", ".sqlite3"))
 
 
 def truth_option(beside: str = "") -> Decorator:

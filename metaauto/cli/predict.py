@@ -8,11 +8,11 @@ import click
 
 from metaauto.cli.completers import complete_files
 from metaauto.cli.options import (
-    format_option,
     load_final_model,
     plugin_settings,
     plugins_option,
     refuse_replacing,
+    source_options,
 )
 from metaauto.cli.output import STANDARD_OUTPUT, check_output, copies_text, table_writer
 from metaauto.cli.streams import model_file
@@ -51,7 +51,7 @@ __all__ = ["command"]
     metavar="COL",
     help="Name of the column of the prediction.  [default: the name of the target]",
 )
-@format_option()
+@source_options()
 @plugins_option()
 def command(
     model: str,

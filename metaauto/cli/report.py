@@ -11,12 +11,12 @@ from metaauto.cli.completers import complete_files
 from metaauto.cli.options import (
     analysis_budget_option,
     check_writable,
-    format_option,
     load_final_model,
     plugin_settings,
     plugins_option,
     refuse_replacing,
     seed_option,
+    source_options,
     truth_option,
 )
 from metaauto.cli.streams import STANDARD_STREAM, model_file
@@ -44,7 +44,7 @@ _SUFFIX = ".html"
     "if it comes from the standard input]",
 )
 @truth_option("--data")
-@format_option("--data")
+@source_options("--data")
 @analysis_budget_option("feature importance and partial dependence", "--data")
 @seed_option()
 @plugins_option()

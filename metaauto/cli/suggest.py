@@ -10,11 +10,11 @@ import click
 from metaauto.cli.completers import complete_files, complete_metrics
 from metaauto.cli.options import (
     exclude_option,
-    format_option,
     include_option,
     json_option,
     plugin_settings,
     plugins_option,
+    source_options,
     strategy_option,
     target_option,
     task_option,
@@ -35,7 +35,7 @@ _LABEL = 17
 @click.command("suggest", short_help="Rank configurations for a table, with reasons.")
 @click.argument("data", shell_complete=complete_files)
 @target_option()
-@format_option()
+@source_options()
 @task_option()
 @click.option(
     "--metric",

@@ -62,8 +62,8 @@ def check_address(address: str) -> None:
         )
     if shown != address:
         raise ReadError(
-            f"{shown!r}: credentials in such an address are not supported.",
-            hint="Set them in the environment, as the tools of the storage service expect.",
+            f"{shown!r}: expected a bucket and a path alone.",
+            hint="Set credentials in the environment, as the tools of the storage service expect.",
         )
     if "*" in address:
         raise ReadError(

@@ -31,7 +31,8 @@ logger = logging.getLogger(__name__)
 _DATABASE = "sqlite:"
 _SUFFIXES = ("csv", "tsv", "parquet", "xlsx", "jsonl", "json", "feather", "arff")
 """Suffixes to name in messages."""
-_EXTRAS = {"openpyxl": "excel"}
+_URL = re.compile(r"[A-Za-z][\w+.-]*://[^\s'\"]+")
+_EXTRAS = {"openpyxl": "excel", "sqlalchemy": "sql"}
 """Extras of metaauto that install a module."""
 
 
@@ -91,8 +92,11 @@ class TableFile:
             ) from (None if self.path != self.address else error)
 
     def _shown(self, text: str) -> str:
-        """Replace the path of a temporary file by the address."""
-        return text.replace(repr(self.path)[1:-1], self.address).replace(self.path, self.address)
+        """Replace the path of a temporary file, and credentials in addresses."""
+        text = text.replace(repr(self.path)[1:-1], self.address).replace(self.path, self.address)
+        if self.path != self.address and "://" in self.path:
+            text = _URL.sub(lambda found: shown_address(found[0]), text)
+        return text
 
 
 @contextmanager
@@ -277,7 +281,8 @@ def lasting_address(
 
 
 def _with_home(address: str) -> str:
-    """Replace ``~`` at the start of a path, also after ``sqlite:``."""
+    """Replace ``~`` at the start of a path, also after ``sqlite:`` or ``sqlite:///``."""
+    address = re.sub(f"^{_DATABASE}///", _DATABASE, address)
     prefix = _DATABASE if address.startswith(_DATABASE) else ""
     return prefix + os.path.expanduser(address.removeprefix(prefix))
 

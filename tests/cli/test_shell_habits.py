@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -255,3 +258,24 @@ def test_a_fit_by_format_is_resumed_and_repeated(tmp_path: Path, quick_cli: Cli)
     assert done.returncode == 0, done.stderr
     done = quick_cli("evaluate", "b.metaauto", "table", "--format", "csv")
     assert done.returncode == 0, done.stderr
+
+
+def test_tables_and_queries_of_a_database(tmp_path: Path, quick_cli: Cli) -> None:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as connection:
+        people().to_sql("people", connection, index=False)
+        people(40).to_sql("other", connection, index=False)
+    arguments = ("--target", "buys", "--json", "--seconds", "0.1")
+    for source in ("shop.db", "sqlite:shop.db", "sqlite:///shop.db"):
+        done = quick_cli("metafeatures", source, "--table", "other", *arguments)
+        assert json.loads(done.stdout)["rows"] == 40, done.stderr
+    query = "SELECT age AS 'a & b', buys FROM people WHERE city LIKE '%m'"
+    done = quick_cli("metafeatures", "shop.db", "--query", query, *arguments)
+    assert json.loads(done.stdout)["columns"] == 1, done.stderr
+    for options, words in (
+        (("shop.db", "--table", "a", "--query", "SELECT 1"), "are mutually exclusive"),
+        (("t.csv", "--table", "a"), "--table requires a database, such as sqlite:shop.db"),
+        (("t.csv", "--query", "SELECT 1"), "--query requires a database"),
+    ):
+        done = quick_cli("metafeatures", *options)
+        assert done.returncode == 2
+        assert words in done.stderr

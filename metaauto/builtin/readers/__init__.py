@@ -1,4 +1,4 @@
-"""Readers of files, SQLite databases, scikit-learn datasets and OpenML."""
+"""Readers of files, databases, scikit-learn datasets and OpenML."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from metaauto.builtin.readers.arff import parse_arff
 from metaauto.builtin.readers.delimited import read_delimited
 from metaauto.builtin.readers.delimited_chunks import read_delimited_chunks
 from metaauto.builtin.readers.excel import read_excel
+from metaauto.builtin.readers.sql import is_sql, read_sql
 from metaauto.builtin.readers.text import first_line, read_text
 
 __all__ = ["READERS"]
@@ -355,6 +356,8 @@ READERS = (
            "an OpenML dataset by id or name, such as openml:31", ("openml",)),
     Reader("sqlite", _is_sqlite, read_sqlite,
            "a table of an SQLite database, such as sqlite:shop.db?table=orders"),
+    Reader("sql", is_sql, read_sql,
+           "a table of a database, such as postgresql://host/shop?table=orders", ("sqlalchemy",)),
     Reader("parquet", _has_suffix(".parquet", ".pq"), read_parquet,
            "a parquet file, such as data.parquet", ("pyarrow",),
            read_chunks=read_parquet_chunks),
