@@ -14,9 +14,11 @@ from metaauto.cli.options import (
     load_final_model,
     plugin_settings,
     plugins_option,
+    source_options,
     truth_option,
 )
 from metaauto.cli.terminal import print_json, print_line, print_table
+from metaauto.text import shown_address
 
 if TYPE_CHECKING:
     from metaauto.analysis.comparison import Compared
@@ -37,6 +39,7 @@ _MEMBERS = 3
     help="Score the models on these rows with the target, with paired intervals.",
 )
 @truth_option("--data")
+@source_options("--data")
 @click.option(
     "--metric",
     metavar="M",
@@ -49,6 +52,7 @@ def command(
     runs: tuple[str, ...],
     data: str | None,
     target: str | None,
+    format: str | None,
     metric: str | None,
     plugin_folders: tuple[str, ...],
     as_json: bool,
@@ -68,14 +72,17 @@ def command(
     """
     if len(runs) < 2:
         raise click.UsageError("Give two or more model files or run directories.")
-    for name, value in (("--target", target), ("--metric", metric)):
+    for name, value in (("--target", target), ("--format", format), ("--metric", metric)):
         if value is not None and data is None:
             raise click.UsageError(f"{name} requires --data.")
     from metaauto.analysis.comparison import differing_options, read_compared, result
 
     fits = [read_compared(place) for place in runs]
     differing = differing_options(fits)
-    scored = None if data is None else _on_rows(runs, data, target, metric, plugin_folders)
+    scored = None
+    if data is not None:
+        scored = _on_rows(runs, data, target, format, metric, plugin_folders)
+        data = shown_address(data)
     if as_json:
         print_json(
             {
@@ -108,6 +115,7 @@ def _on_rows(
     runs: Sequence[str],
     data: str,
     target: str | None,
+    format: str | None,
     metric: str | None,
     folders: tuple[str, ...],
 ) -> PairedScores:
@@ -119,8 +127,11 @@ def _on_rows(
     registry = load_plugins(settings).registry
     keys = _keys(runs)
     models = {k: load_final_model(run, registry) for k, run in zip(keys, runs, strict=True)}
-    frames = {key: input_table(model, data, target, registry)[0] for key, model in models.items()}
-    return paired_scores(models, frames, target=target, metric=metric, registry=registry)
+    # A pipe can be read once.
+    frame, _ = input_table(next(iter(models.values())), data, target, registry, format)
+    return paired_scores(
+        models, dict.fromkeys(models, frame), target=target, metric=metric, registry=registry
+    )
 
 
 def _scored_json(found: PairedScores) -> dict[str, Any]:

@@ -223,15 +223,22 @@ def test_credentials_of_an_address_are_not_stored(
         fitted = quick_cli("fit", address, *arguments, "--out", "a.metaauto")
         assert fitted.returncode == 0, fitted.stderr
         evaluated = quick_cli("leaderboard", "a.metaauto", "--data", address)
+        compared = quick_cli("compare", "a.metaauto", "a.metaauto", "--data", address)
         resumed = quick_cli(
             "fit", address, "--resume", "run", "--trials", "3", "--out", "b.metaauto"
         )
         server.shutdown()
-    assert (evaluated.returncode, resumed.returncode) == (0, 0)
+    assert (evaluated.returncode, compared.returncode, resumed.returncode) == (0, 0, 0)
     report = quick_cli("report", "a.metaauto", "-o", "a.html")
     assert report.returncode == 0, report.stderr
     (tmp_path / "t.csv").unlink()
-    for done in (fitted, evaluated, resumed, quick_cli("fit", address, "--out", "c.metaauto")):
+    for done in (
+        fitted,
+        evaluated,
+        compared,
+        resumed,
+        quick_cli("fit", address, "--out", "c.metaauto"),
+    ):
         assert "topsecret" not in done.stdout + done.stderr
         assert "127.0.0.1" in done.stderr + done.stdout
     with zipfile.ZipFile(tmp_path / "a.metaauto") as archive:
