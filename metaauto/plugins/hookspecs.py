@@ -105,7 +105,9 @@ def register_readers(register: Register) -> None:
     """Register readers of tables: ``register.reader(Reader(...))``.
 
     Called once in the parent process. The first reader whose ``matches`` returns True reads the
-    source. Readers of plugins come before metaauto's own, each sorted by name.
+    source. Readers of plugins come before metaauto's own, each sorted by name. Remote files that
+    no reader matches by their address, pipes and files with another format are read from temporary
+    files with the suffix of the format; the files of a pattern are read one by one.
 
     Examples
     --------
