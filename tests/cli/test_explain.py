@@ -94,7 +94,7 @@ def test_importance_becomes_a_table(quick_cli, given, tmp_path):
         (["--row", "1", "--label", "yess"], "yess"),
         (["--row", "1", "--explainer", "shapp"], "shapp"),
         (["--json", "-o", "-"], "standard output"),
-        (["-o", "why.xlsx"], "xlsx"),
+        (["-o", "why.xls"], "xls"),
         (["--target", "absent"], "Target column not found: 'absent'"),
     ],
 )

@@ -83,7 +83,7 @@ MODELS = [
     (
         "an unknown kind of output",
         lambda f: None,
-        ("predict", "buys.metaauto", "new.csv", "-o", "p.xlsx"),
+        ("predict", "buys.metaauto", "new.csv", "-o", "p.xls"),
         1,
         ".parquet",
     ),

@@ -13,6 +13,7 @@ from command_line import Cli, people
 import metaauto
 from metaauto.builtin.readers import delimited_chunks
 from metaauto.data import chunks
+from metaauto.data.read import OpenTable
 
 
 @pytest.fixture
@@ -126,15 +127,16 @@ def test_a_large_table_is_predicted_in_chunks_like_in_one_piece(
     call = ("predict", buys, f"large.{suffix}", "--append", "--proba", "-o")
     assert quick_cli(*call, f"whole.{kind}").returncode == 0
     monkeypatch.setattr(delimited_chunks, "CHECKED_BYTES", 1000)
-    read, sizes = chunks.table_parts, []
+    read, sizes = OpenTable.parts, []
 
-    def recorded(*arguments):
-        for part in read(*arguments[:-1], 64):
+    def recorded(opened, rows):
+        for part in read(opened, rows):
             sizes.append(len(part))
             yield part
 
-    monkeypatch.setattr(chunks, "table_parts", recorded)
-    monkeypatch.setattr(chunks.read_chunks, "__kwdefaults__", {"columns": (), "rows": 64})
+    monkeypatch.setattr(OpenTable, "parts", recorded)
+    defaults = {"columns": (), "format": None, "rows": 64}
+    monkeypatch.setattr(chunks.read_chunks, "__kwdefaults__", defaults)
     assert quick_cli(*call, f"chunks.{kind}").returncode == 0
     assert len(sizes) == 16
     assert max(sizes) == 64
