@@ -17,13 +17,13 @@ from pages import PAGES, script, text_of, use, write_tables
 from metaauto.testing import make_problem
 
 EXAMPLES = script("examples")
-WITH_EXAMPLES = ["README.md", "api.md", "cluster.md", "comparison.md", "events.md", "faq.md", "how.md",
-                 "index.md", "knowledge.md", "python.md", "scores.md", "shell.md",
+WITH_EXAMPLES = ["README.md", "api.md", "cluster.md", "comparison.md", "events.md", "examples.md", "faq.md",
+                 "how.md", "index.md", "knowledge.md", "python.md", "scores.md", "shell.md",
                  "tutorial.md"]  # fmt: skip
 TESTED_ELSEWHERE = ["plugins.md"]
 PLAIN = "README.md"
 """The page whose commands import everything themselves; it has every command."""
-LEFT_OUT = 17
+LEFT_OUT = 18
 LABEL = re.compile(r"^([A-Z][a-z]+(?: [a-z]+)?)(?: {2,}|:| by)")
 """What begins a line of output that people look for: ``Best single  roc_auc 0.99``."""
 
@@ -62,7 +62,9 @@ def test_the_examples_of_a_page_work(name, tmp_path, monkeypatch, capsys, import
             continue
         code = EXAMPLES.shorter(block.text)
         if "file" in block.options:
-            Path(block.options["file"]).write_text(code, "utf-8")
+            file = Path(block.options["file"])
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(code, "utf-8")
         elif block.language == "python":
             line = text.count("\n", 0, block.start) + 1
             exec(compile(code, f"{name}, from line {line} on", "exec"), variables)
