@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from multiprocessing.connection import Client
 
 import pytest
@@ -68,7 +68,9 @@ def test_a_process_that_does_not_know_the_key_is_not_accepted(listener):
 def test_a_process_that_sends_something_else_is_not_accepted(listener):
     with Client(address(listener)) as other:
         other.send_bytes(b"#CHALLENGE#" + bytes(20))
-        other.send_bytes(b"nonsense")
+        # The listener may have closed the connection after the first message.
+        with suppress(OSError):
+            other.send_bytes(b"nonsense")
     child = connect_to_parent(listener.connect_info("token"))
     assert accepted(listener, "token") is not None
     child.close()
