@@ -14,6 +14,7 @@ from metaauto.cli.options import (
     load_final_model,
     plugin_settings,
     plugins_option,
+    require_data,
     source_options,
     truth_option,
 )
@@ -73,9 +74,7 @@ def command(
     With --data: the scores of the ensemble and its members on these rows, and the seconds to
     predict them with all fold models.
     """
-    for name, value in (("--target", target), ("--format", format), ("--metric", metric)):
-        if value is not None and data is None:
-            raise click.UsageError(f"{name} requires --data.")
+    require_data(data, target=target, format=format, metric=metric)
     if data is not None:
         shown = _on_rows(model, data, target, format, metric, plugin_folders)
     elif Path(model).expanduser().is_dir():

@@ -38,6 +38,7 @@ __all__ = [
     "plugin_settings",
     "plugins_option",
     "refuse_replacing",
+    "require_data",
     "same_file",
     "seed_option",
     "source_options",
@@ -157,6 +158,13 @@ def truth_option(beside: str = "") -> Decorator:
         metavar="COL",
         help=_beside(beside, "target column.  [default: as in the training table]"),
     )
+
+
+def require_data(data: str | None, **given: str | None) -> None:
+    """Raise a usage error for a given option that requires ``--data``."""
+    for name, value in given.items():
+        if value is not None and data is None:
+            raise click.UsageError(f"--{name} requires --data.")
 
 
 def analysis_budget_option(what: str, beside: str = "") -> Decorator:

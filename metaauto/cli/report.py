@@ -15,6 +15,7 @@ from metaauto.cli.options import (
     plugin_settings,
     plugins_option,
     refuse_replacing,
+    require_data,
     seed_option,
     source_options,
     truth_option,
@@ -72,9 +73,7 @@ def command(
     importance and error analysis require --data. Without it, only the manifest of the model file
     is read; no model is loaded.
     """
-    for name, value in (("--target", target), ("--format", format)):
-        if value is not None and data is None:
-            raise click.UsageError(f"{name} requires --data.")
+    require_data(data, target=target, format=format)
     is_run = Path(model).expanduser().is_dir()
     if is_run and data is not None:
         raise click.UsageError(
