@@ -12,7 +12,7 @@ from metaauto.analysis.run_report import run_manifest
 from metaauto.data import Dataset
 from metaauto.errors import ModelFileError, ReadError, RunError
 from metaauto.model import FinalModel
-from metaauto.model.manifest import FORMAT, FORMAT_VERSION
+from metaauto.model.manifest import FORMAT, FORMAT_VERSION, as_json
 from metaauto.model.manifest_schema import check_manifest
 from metaauto.model.save import parts_of, read_parts
 from metaauto.run import MARKER, read_run
@@ -78,7 +78,8 @@ def _parts_of_run(folder: Path) -> dict[str, Any]:
             "missing": record.settings.get("missing") or [],
         },
     }
-    manifest = _as_read(manifest)
+    # A file holds JSON types: lists in place of tuples.
+    manifest = as_json(manifest)
     try:
         unknown = [member["name"] for member in manifest["members"] if not member["model"]]
         if unknown:
@@ -90,14 +91,6 @@ def _parts_of_run(folder: Path) -> dict[str, Any]:
             f"The record of the run in {name!r} is damaged: {error}",
             hint="Restore a copy of the run directory, or give a model file.",
         ) from error
-
-
-def _as_read(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Return a manifest as it is read from a file, with lists for tuples."""
-    import json
-
-    found: dict[str, Any] = json.loads(json.dumps(manifest, default=str))
-    return found
 
 
 def stored_rows(folder: str | Path, model: FinalModel) -> tuple[Dataset, Inputs]:

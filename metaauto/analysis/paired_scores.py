@@ -71,7 +71,7 @@ class PairedScores:
     def result(self) -> str:
         """Return in one sentence which model is best on the rows."""
         best, *others = self.scores
-        if best.score != best.score or not others:
+        if best.score != best.score:
             return "The score is undefined on these rows."
         level = [other.name for other in others if other.is_level]
         if not level:
@@ -84,7 +84,7 @@ class PairedScores:
 
 def paired_scores(
     models: Mapping[str, FinalModel],
-    frames: Mapping[str, pd.DataFrame],
+    frame: pd.DataFrame,
     *,
     target: str | None = None,
     metric: Any = None,
@@ -99,8 +99,8 @@ def paired_scores(
     ----------
     models : mapping of str to FinalModel
         By name, for the same target.
-    frames : mapping of str to pandas.DataFrame
-        By name, the table with the columns of the model and the target; the rows are the same.
+    frame : pandas.DataFrame of shape (rows, columns)
+        The columns of the training tables and the target; rows without a target are dropped.
     target : str, optional
         Column of the target; by default the one of the training tables.
     metric : str, scorer or callable, optional
@@ -120,11 +120,11 @@ def paired_scores(
     found: dict[str, tuple[Metric, np.ndarray, np.ndarray, FinalModel]] = {}
     rows = dropped = 0
     for name, model in models.items():
-        frame = without_words(frames[name], model.schema.missing)
-        present, y = known_targets(frame, model.task, target)
+        table = without_words(frame, model.schema.missing)
+        present, y = known_targets(table, model.task, target)
         wanted = first.metric_name if metric is None else metric
         own = metrics_for(model.task, (wanted,), registry)[0]
-        found[name] = own, y, model.predict_raw(frame.loc[present]), model
+        found[name] = own, y, model.predict_raw(table.loc[present]), model
         rows, dropped = int(present.sum()), int((~present).sum())
     chosen = found[next(iter(models))][0]
 

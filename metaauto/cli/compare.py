@@ -14,6 +14,7 @@ from metaauto.cli.options import (
     load_final_model,
     plugin_settings,
     plugins_option,
+    require_data,
     source_options,
     truth_option,
 )
@@ -72,9 +73,7 @@ def command(
     """
     if len(runs) < 2:
         raise click.UsageError("Give two or more model files or run directories.")
-    for name, value in (("--target", target), ("--format", format), ("--metric", metric)):
-        if value is not None and data is None:
-            raise click.UsageError(f"{name} requires --data.")
+    require_data(data, target=target, format=format, metric=metric)
     from metaauto.analysis.comparison import differing_options, read_compared, result
 
     fits = [read_compared(place) for place in runs]
@@ -129,9 +128,7 @@ def _on_rows(
     models = {k: load_final_model(run, registry) for k, run in zip(keys, runs, strict=True)}
     # A pipe can be read once.
     frame, _ = input_table(next(iter(models.values())), data, target, registry, format)
-    return paired_scores(
-        models, dict.fromkeys(models, frame), target=target, metric=metric, registry=registry
-    )
+    return paired_scores(models, frame, target=target, metric=metric, registry=registry)
 
 
 def _scored_json(found: PairedScores) -> dict[str, Any]:

@@ -192,7 +192,8 @@ def _say_first(found: Importance) -> None:
 
 
 def _about_columns(model: FinalModel, found: Importance) -> Iterator[str]:
-    repeats = f"each column permuted {found.repeats or 'up to 5'} times"
+    times = counted(found.repeats, "time") if found.repeats else "up to 5 times"
+    repeats = f"each column permuted {times}"
     if found.measure:
         metric = metric_label(found.measure, found.positive)
         yield f"Worsening of {metric} on {counted(found.rows, 'row')}, {repeats}"

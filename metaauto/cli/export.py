@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from metaauto.cli.options import (
     plugins_option,
     refuse_replacing,
 )
-from metaauto.cli.output import atomic_write
 from metaauto.cli.streams import STANDARD_STREAM, model_file
 from metaauto.cli.terminal import say
 
@@ -61,14 +59,12 @@ def command(model: str, to: str, output: str | None, plugin_folders: tuple[str, 
     registry = load_plugins(settings).registry
     with model_file(model) as path:
         loaded = load_final_model(path, registry)
-    content = exported(loaded, to)
     if place is None:
-        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.write(exported(loaded, to))
         sys.stdout.buffer.flush()
         return
-    with atomic_write(place, os.path.realpath(place), "export") as part:
-        part.write_bytes(content)
-    say(f"Saved {place} ({len(content) / 1e3:.0f} kB)")
+    loaded.export(place, to)
+    say(f"Saved {place} ({place.stat().st_size / 1e3:.0f} kB)")
 
 
 def _place(model: str, to: str, output: str | None) -> Path | None:

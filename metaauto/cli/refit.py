@@ -98,13 +98,7 @@ def command(
                     path, data, options, target=target, weights=weights, on_event=listener
                 )
     save_and_summarize(
-        found,
-        place,
-        data=data,
-        format=None,
-        plugin_folders=plugin_folders,
-        quiet=quiet,
-        as_json=as_json,
+        found, place, data=data, plugin_folders=plugin_folders, quiet=quiet, as_json=as_json
     )
 
 

@@ -48,7 +48,7 @@ def save_and_summarize(
     place: str,
     *,
     data: str | None,
-    format: str | None,
+    format: str | None = None,
     plugin_folders: tuple[str, ...],
     quiet: bool,
     as_json: bool,

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from metaauto.builtin.models.neural import MAX_EPOCHS, MIN_UPDATES, PATIENCE
 from metaauto.model.final import Member
 from metaauto.task import Task
 
 __all__ = ["template"]
 
-_MLP_UPDATES, _MLP_EPOCHS, _MLP_PATIENCE = 2_000, 120, 12
 _LOGISTIC_ITERATIONS = 1_000
 _SAME_AS_PARENT = "metaauto.builtin.models.compact_trees"
 
@@ -110,11 +110,11 @@ def _changes(kind: str, folds: list[Any], task: Task, notes: list[str]) -> dict[
             "metaauto's."
         )
         updates = max(math.ceil(task.n_rows / first.batch_size), 1)
-        epochs = max(_MLP_EPOCHS, math.ceil(_MLP_UPDATES / updates))
+        epochs = max(MAX_EPOCHS, math.ceil(MIN_UPDATES / updates))
         return {
             "shuffle": True,
             "early_stopping": True,
-            "n_iter_no_change": _MLP_PATIENCE,
+            "n_iter_no_change": PATIENCE,
             "max_iter": epochs,
         }
     if hasattr(first, "booster_"):

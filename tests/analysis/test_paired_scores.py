@@ -27,7 +27,7 @@ def models():
 
 def compared(models, rows: int = 300, **options):
     table = people(rows, seed=3)
-    return paired_scores(models, dict.fromkeys(models, table), **options)
+    return paired_scores(models, table, **options)
 
 
 @pytest.mark.parametrize("metric", [None, "log_loss", "accuracy"])
@@ -61,13 +61,13 @@ def test_other_targets_tasks_and_classes_are_refused(models) -> None:
 def test_rows_without_a_target_are_dropped(models) -> None:
     table = people(100, seed=3)
     table.loc[:9, "buys"] = None
-    found = paired_scores(models, dict.fromkeys(models, table))
+    found = paired_scores(models, table)
     assert (found.rows, found.dropped_rows) == (90, 10)
 
 
 def test_a_metric_that_is_undefined_on_the_rows_gives_no_result(models) -> None:
     table = people(100, seed=3)
     alone = table[table["buys"] == "no"]
-    found = paired_scores(models, dict.fromkeys(models, alone), metric="roc_auc")
+    found = paired_scores(models, alone, metric="roc_auc")
     assert all(line.score != line.score and line.difference is None for line in found.scores)
     assert found.result() == "The score is undefined on these rows."
