@@ -27,7 +27,7 @@ class Reader:
     description : str
         Supported sources, one line, with an example.
     requires : tuple of str
-        Modules that must be importable.
+        Modules that must be importable when it reads a table; the error names a missing one.
     accepts_columns : bool
         Whether ``read`` also accepts ``columns``, a tuple of names of columns that the caller
         expects. They help to tell a header from values.

@@ -206,6 +206,9 @@ class Register:
 
 def _check_usable(component: Any) -> None:
     """Raise if a component cannot be used in this environment."""
+    if isinstance(component, Reader):
+        # Its modules are looked up when it reads a table: most tables need none of them.
+        return
     for module in getattr(component, "requires", ()):
         try:
             found = importlib.util.find_spec(module) is not None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import random
 import re
 
@@ -297,6 +298,24 @@ class TestRegister:
         assert register.entries == []
         assert "'no_such_module'" in plugin.errors[0]
         assert "'no_such.module'" in plugin.errors[1]
+
+    def test_readers_are_registered_without_their_modules(self):
+        plugin = fresh("p")
+        register = Register(plugin)
+        register.reader(Reader("r", str.isalpha, print, requires=("no_such_module",)))
+        assert [entry.name for entry in register.entries] == ["r"]
+        assert plugin.errors == []
+
+    def test_metaauto_has_no_errors_without_the_modules_of_its_extras(self, monkeypatch):
+        find_spec = importlib.util.find_spec
+
+        def without_extras(name, package=None):
+            return None if name in ("openpyxl", "sqlalchemy") else find_spec(name, package)
+
+        monkeypatch.setattr("importlib.util.find_spec", without_extras)
+        loaded = load_plugins(PluginSettings(only=()))
+        assert [error for plugin in loaded.plugins for error in plugin.errors] == []
+        assert {"excel", "sql"} <= set(loaded.registry.names("reader"))
 
     @pytest.mark.parametrize(
         ("entry", "word"),
