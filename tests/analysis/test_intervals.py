@@ -141,3 +141,15 @@ def test_a_difference_to_itself_has_no_width():
         return 0.5
 
     assert difference_intervals(score_of, ["a", "b"], 100) == {"b": (0.0, 0.0)}
+
+
+def test_the_intervals_of_nearly_equal_predictions_are_narrow():
+    luck = np.random.default_rng(0).random(400)
+    right = {"one": luck < 0.8, "two": luck < 0.78}
+
+    def score_of(name, rows):
+        return float(right[name][rows].mean())
+
+    [(_, half)] = difference_intervals(score_of, list(right), 400).values()
+    apart = (luck >= 0.78) & (luck < 0.8)
+    assert half == pytest.approx(1.96 * apart.std() / np.sqrt(400), rel=0.35)
