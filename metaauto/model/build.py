@@ -19,10 +19,17 @@ from metaauto.ensemble import (
     fit_calibrator,
     fit_decision,
 )
+from metaauto.errors import RunError
 from metaauto.metrics import Metric
 from metaauto.model.final import FinalModel, Member
 from metaauto.model.fit_record import GeneratedFeature
-from metaauto.model.packing import PackedModels, PackedTrial, pack_trial, types_trusted_for
+from metaauto.model.packing import (
+    CheckedTrial,
+    PackedModels,
+    check_trial,
+    read_packed,
+    types_trusted_for,
+)
 from metaauto.plugins.registry import Registry
 from metaauto.search import Executor, Trial
 from metaauto.search.evaluate import Evaluator
@@ -44,7 +51,6 @@ _LEAST_BYTES_PER_SECOND = 1e6
 _LARGEST_SHARE = 0.5
 _HOLDOUT_SHARE = 0.6
 _MESSAGE_BYTES = 64 * 2**20
-_MAX_GROWTH = 4
 _MAX_GENERATED = 40
 
 
@@ -126,7 +132,7 @@ class Packing:
     ----------
     members : dict of int to Member
         By trial number.
-    holdout : dict of int to PackedTrial
+    holdout : dict of int to CheckedTrial
         Predictions of the holdout and generated features, by trial number.
     failures : dict of int to str
         Causes of members that cannot be loaded; members for which there was no time are neither
@@ -134,7 +140,7 @@ class Packing:
     """
 
     members: dict[int, Member] = field(default_factory=dict)
-    holdout: dict[int, PackedTrial] = field(default_factory=dict)
+    holdout: dict[int, CheckedTrial] = field(default_factory=dict)
     failures: dict[int, str] = field(default_factory=dict)
 
     def update(self, other: Packing) -> None:
@@ -189,11 +195,10 @@ def pack_here(
 ) -> Packing:
     """Pack a trial of metaauto's own models in this process."""
     model, folder = trial.configuration.model, evaluator.folder
-    packed = pack_trial(
-        evaluator, model=model, files=trial.files(folder, "model"), row=row, parts=parts
-    )
-    member = _member(trial, 1.0, packed.models, evaluator.registry)
-    return Packing({trial.number: member}, {trial.number: packed})
+    files = trial.files(folder, "model")
+    checked = check_trial(evaluator, model=model, files=files, row=row, parts=parts)
+    member = _member(trial, 1.0, read_packed(files), evaluator.registry)
+    return Packing({trial.number: member}, {trial.number: checked})
 
 
 def pack_members(
@@ -251,14 +256,17 @@ def pack_members(
             if not isinstance(result, CallResult):
                 continue
             running.discard(result.trial)
-            if isinstance(result.value, PackedTrial):
-                weight = selection.weights[result.trial]
-                models = result.value.models
-                member = _member(trials[result.trial], weight, models, registry)
-                packing.members[result.trial] = member
-                packing.holdout[result.trial] = result.value
-            else:
-                packing.failures[result.trial] = result.error or "The worker returned no models."
+            if not isinstance(result.value, CheckedTrial):
+                packing.failures[result.trial] = result.error or "The worker returned no result."
+                continue
+            trial, weight = trials[result.trial], selection.weights[result.trial]
+            try:
+                models = read_packed(trial.files(folder, "model"))
+            except (OSError, RunError) as error:
+                packing.failures[trial.number] = str(error)
+                continue
+            packing.members[trial.number] = _member(trial, weight, models, registry)
+            packing.holdout[trial.number] = result.value
     return packing
 
 
@@ -283,7 +291,7 @@ def _pack_job(
     # While other members wait, none may take all the time.
     room = seconds if share == 1.0 else max(_LARGEST_SHARE * seconds, 2 * trial.check_seconds)
     call = partial(
-        pack_trial,
+        check_trial,
         model=trial.configuration.model,
         files=files,
         row=row,
@@ -291,7 +299,7 @@ def _pack_job(
         seconds=_HOLDOUT_SHARE * share * max(deadline.remaining(), 0.0),
     )
     cells = sum(len(rows) for rows in parts) * (n_outputs + 1)
-    max_bytes = _MESSAGE_BYTES + _MAX_GROWTH * size + 8 * cells
+    max_bytes = _MESSAGE_BYTES + 8 * cells
     return CallJob(trial.number, call, max(min(needed, room, seconds), 0.01), max_bytes)
 
 

@@ -1,8 +1,8 @@
 """Check the fold models of a trial in a worker, and convert them to the format of model files.
 
-Loading a fold model runs code of plugins, which may hang or crash. The process of the fit therefore
-handles only the bytes that a worker has loaded and asked for a prediction; they are loaded when the
-model predicts or is saved.
+Loading a fold model runs code of plugins, which may hang or crash. A worker therefore loads it and
+asks it for a prediction; the process of the fit then reads the bytes of the same file, and loads
+them when the model predicts or is saved.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import functools
 import logging
 import pickle
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, overload
@@ -37,14 +37,15 @@ from metaauto.search.sealing import read_sealed
 from metaauto.task import Role
 
 __all__ = [
+    "CheckedTrial",
     "PackedModel",
     "PackedModels",
-    "PackedTrial",
     "SavedModel",
     "generated_features",
+    "check_trial",
     "missing_row",
     "pack_estimators",
-    "pack_trial",
+    "read_packed",
     "types_trusted_for",
     "verify_model",
 ]
@@ -116,13 +117,11 @@ class PackedModels(Sequence[Any]):
 
 
 @dataclass
-class PackedTrial:
-    """What a worker returns of a trial.
+class CheckedTrial:
+    """What a worker returns of a trial whose fold models it has loaded.
 
     Parameters
     ----------
-    models : PackedModels
-        The fold models.
     parts : int
         Number of parts of the holdout that were predicted in time.
     value, known : ndarray
@@ -132,7 +131,6 @@ class PackedTrial:
         model has no importances.
     """
 
-    models: PackedModels
     parts: int = 0
     value: np.ndarray = field(default_factory=lambda: np.zeros(0))
     known: np.ndarray = field(default_factory=lambda: np.zeros(0))
@@ -171,13 +169,24 @@ def verify_model(path: Path, row: pd.DataFrame, folds: int) -> float:
         Number of fold models of the trial: all are loaded at the end, and one predicts.
     """
     started = time.monotonic()
-    estimator = _loaded(path)[1]
+    estimator = _loaded(path)
     loaded = time.monotonic()
     _predicted(estimator, row)
     return loaded - started + (time.monotonic() - loaded) / folds
 
 
-def pack_trial(
+def read_packed(files: Sequence[Path]) -> PackedModels:
+    """Return the fold models of a trial without loading them.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        Pickled fold models, which `check_trial` has loaded in a worker.
+    """
+    return PackedModels([PackedModel(read_sealed(path)) for path in files])
+
+
+def check_trial(
     evaluator: Any,
     *,
     model: str,
@@ -185,7 +194,7 @@ def pack_trial(
     row: pd.DataFrame,
     parts: Sequence[np.ndarray] = (),
     seconds: float = float("inf"),
-) -> PackedTrial:
+) -> CheckedTrial:
     """Load and check the fold models of a trial; predict the holdout with them.
 
     Parameters
@@ -204,28 +213,34 @@ def pack_trial(
         No further part is predicted after this time.
     """
     deadline = Deadline.after(seconds)
-    models, estimators = [], []
-    for path in files:
-        data, estimator = _loaded(path)
-        models.append(PackedModel(data))
-        estimators.append(estimator)
-    # The folds differ in what they learned, not in their code.
-    _predicted(estimators[0], row)
-    packed, generated = PackedModels(models), generated_features(estimators)
-    if not parts:
-        return PackedTrial(packed, generated=generated)
+    checked = _checked(files, row)
+    # Without a holdout only one fold model is in memory at a time: forests are large.
+    estimators = list(checked) if parts else checked
+    generated = generated_features(estimators, len(files))
     found: list[tuple[np.ndarray, np.ndarray]] = []
     for rows in parts:
         if found and deadline.passed():
             break
         frame = evaluator.inputs.X.iloc[rows]
         found.append(mean_of_folds(model, estimators, frame, evaluator.inputs.task.n_classes))
+    if not found:
+        return CheckedTrial(generated=generated)
     value, known = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-    return PackedTrial(packed, len(found), value, known, generated)
+    return CheckedTrial(len(found), value, known, generated)
 
 
-def generated_features(estimators: Sequence[Any]) -> dict[str, float | None]:
-    """Return the generated features of fold models with their mean share of the importance."""
+def _checked(files: Sequence[Path], row: pd.DataFrame) -> Iterator[Any]:
+    """Yield the fold models; ask the first one for a prediction."""
+    for number, path in enumerate(files):
+        estimator = _loaded(path)
+        # The folds differ in what they learned, not in their code.
+        if number == 0:
+            _predicted(estimator, row)
+        yield estimator
+
+
+def generated_features(estimators: Iterable[Any], count: int) -> dict[str, float | None]:
+    """Return the generated features of `count` fold models with their mean share of importance."""
     found: dict[str, float | None] = {}
     for estimator in estimators:
         steps: Sequence[Any] = getattr(estimator, "steps", ())
@@ -237,7 +252,7 @@ def generated_features(estimators: Sequence[Any]) -> dict[str, float | None]:
         for place, name in enumerate(names):
             if name.startswith(f"{_GENERATED}__"):
                 name = name.removeprefix(f"{_GENERATED}__")
-                share = None if shares is None else float(shares[place]) / len(estimators)
+                share = None if shares is None else float(shares[place]) / count
                 found[name] = None if share is None else (found.get(name) or 0.0) + share
     return found
 
@@ -257,11 +272,11 @@ def _importance_shares(model: Any, count: int) -> np.ndarray | None:
     return shares
 
 
-def _loaded(path: Path) -> tuple[bytes, Any]:
-    """Return the pickle of a fold model, and the model."""
-    data = bytes(read_sealed(path))
+def _loaded(path: Path) -> Any:
+    """Return the fold model of a file."""
+    data = read_sealed(path)
     try:
-        return data, pickle.loads(data)
+        return pickle.loads(data)
     except MemoryError:
         raise
     except Exception as error:

@@ -129,7 +129,7 @@ def load_sealed(path: Path) -> Any:
     return pickle.loads(read_sealed(path))
 
 
-def read_sealed(path: Path) -> memoryview:
+def read_sealed(path: Path) -> bytes:
     """Return the pickle in a file of `dump_sealed`.
 
     Raises
@@ -161,13 +161,12 @@ def is_sealed(path: Path) -> bool:
     return path.is_file() and _verified(path) is not None
 
 
-def _verified(path: Path) -> memoryview | None:
+def _verified(path: Path) -> bytes | None:
     """Return the pickle in a file, or None if its seal is invalid."""
     # Read at once: a file could change between the check and the unpickling.
-    data = memoryview(path.read_bytes())
-    start = len(_MAGIC) + _SEAL_BYTES
+    with path.open("rb") as file:
+        magic, given, data = file.read(len(_MAGIC)), file.read(_SEAL_BYTES), file.read()
     seal = _new_seal()
-    seal.update(data[start:])
-    is_valid = bytes(data[: len(_MAGIC)]) == _MAGIC
-    is_valid &= hmac.compare_digest(bytes(data[len(_MAGIC) : start]), seal.digest())
-    return data[start:] if is_valid else None
+    seal.update(data)
+    is_valid = magic == _MAGIC and hmac.compare_digest(given, seal.digest())
+    return data if is_valid else None

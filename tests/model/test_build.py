@@ -14,11 +14,11 @@ from metaauto.configuration import Configuration
 from metaauto.ensemble import Selection
 from metaauto.model import pack_members
 from metaauto.model.build import Packing
-from metaauto.model.packing import PackedModel, PackedModels, PackedTrial
+from metaauto.model.packing import CheckedTrial
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.search import LocalExecutor, Trial
 from metaauto.search.dataset_io import read_inputs
-from metaauto.search.trial import CallJob, CallResult, Status
+from metaauto.search.trial import CallJob, CallResult, Outcome, Status
 
 SELECTION = Selection({4: 0.2, 7: 0.5, 9: 0.3}, 0.1, 0.2)
 REGISTRY = load_plugins(PluginSettings(only=(), modules=("metaauto.testing.faults",))).registry
@@ -39,7 +39,7 @@ class Fake:
     def submit(self, given: CallJob) -> None:
         self.jobs.append(given)
         seconds = self.seconds.get(given.trial, 0.0)
-        result = CallResult(given.trial, PackedTrial(PackedModels([PackedModel(b"")])))
+        result = CallResult(given.trial, CheckedTrial())
         if seconds > given.hard_seconds:
             seconds, result = given.hard_seconds, CallResult(given.trial, error="too late")
         self._running.append((time.monotonic() + seconds, result))
@@ -91,6 +91,14 @@ def test_a_member_that_hangs_costs_itself_and_not_the_deadline(hanging, workers)
     assert found.failures == {hanging: "too late"}
     assert hanging not in found.members
     assert found.members
+
+
+def test_a_member_whose_file_vanishes_after_its_check_costs_itself(tmp_path):
+    trials = trials_of({7: 0.2})
+    trials[4].outcomes[0] = Outcome(4, 0, Status.SUCCESS, model="models/gone.pkl")
+    found = pack_members(trials, SELECTION, REGISTRY, tmp_path, Fake(), None, Deadline())
+    assert sorted(found.members) == [7, 9]
+    assert "gone.pkl" in found.failures[4]
 
 
 def test_the_time_of_a_job_is_limited_also_far_from_the_deadline():

@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 from metaauto.model import FinalModel, packing
-from metaauto.model.packing import PackedModel, PackedModels, verify_model
+from metaauto.model.packing import (
+    PackedModel,
+    PackedModels,
+    check_trial,
+    read_packed,
+    verify_model,
+)
 from metaauto.search.sealing import dump_sealed
 
 
@@ -76,3 +82,36 @@ def test_verify_model_counts_the_prediction_of_one_fold(folds, expected, tmp_pat
     with (tmp_path / "fold").open("w+b") as file:
         dump_sealed(file, lambda part: pickle.dump(Slow(), part))
     assert verify_model(tmp_path / "fold", np.zeros((1, 2)), folds) == expected
+
+
+class Large:
+    """A fold model of one MiB; counts how many are in memory."""
+
+    alive = 0
+
+    def __init__(self) -> None:
+        self.values = np.arange(2**17, dtype=np.float64)
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        Large.alive += 1
+        assert Large.alive <= 2, "the next fold model is loaded while the previous one is in use"
+
+    def __del__(self):
+        Large.alive -= "values" in self.__dict__
+
+    def predict(self, X):
+        return np.zeros(len(X))
+
+
+def test_a_check_returns_no_model_and_has_few_in_memory(tmp_path, monkeypatch):
+    files = [tmp_path / f"{fold}.pkl" for fold in range(5)]
+    for path in files:
+        with path.open("w+b") as file:
+            dump_sealed(file, lambda part: pickle.dump(Large(), part, 5))
+    monkeypatch.setattr(Large, "alive", 0)
+    checked = check_trial(None, model="large", files=files, row=np.zeros((1, 2)))
+    assert len(pickle.dumps(checked)) < 10_000
+    models = read_packed(files)
+    assert [len(fold.data) > 2**20 for fold in models.folds] == [True] * 5
+    np.testing.assert_array_equal(models[4].values, np.arange(2**17))
