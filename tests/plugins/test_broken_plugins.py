@@ -170,6 +170,7 @@ def test_the_fit_names_each_plugin_that_could_not_be_loaded(fitted):
         assert any(name in line and fault in line for line in warnings), name
 
 
+@pytest.mark.slow
 def test_the_fit_names_each_plugin_whose_model_failed(fitted):
     done, _, _ = fitted
     warnings = [line for line in done.stderr.splitlines() if line.startswith("Warning:")]
@@ -179,6 +180,7 @@ def test_the_fit_names_each_plugin_whose_model_failed(fitted):
         assert fault in named[0]
 
 
+@pytest.mark.slow
 def test_the_leaderboard_names_each_model_that_failed_and_why(fitted, call):
     _, model, _ = fitted
     rows = metaauto.load(model).leaderboard_rows
