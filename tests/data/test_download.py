@@ -272,25 +272,33 @@ def test_unknown_errors_show_their_type_alone(memory, monkeypatch):
     assert caught.value.__cause__ is None
 
 
-def test_s3(monkeypatch):
+@pytest.fixture(scope="module")
+def s3():
+    """An S3 service on loopback, with one bucket."""
     moto = pytest.importorskip("moto.server", reason="moto is not installed")
     s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed")
     server = moto.ThreadedMotoServer(port=0)
     server.start()
     host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "a",
-        "AWS_SECRET_ACCESS_KEY": "b",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-    }.items():
-        monkeypatch.setenv(name, value)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "a")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "topsecret")
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
         system = s3fs.S3FileSystem(skip_instance_cache=True)
         system.mkdir("bucket")
-        system.pipe_file("bucket/t.csv", CSV)
-        assert read("s3://bucket/t.csv").shape == (2, 2)
-    finally:
-        server.stop()
+        yield system
+        s3fs.S3FileSystem.clear_instance_cache()
+    server.stop()
+
+
+@pytest.mark.slow
+def test_s3(s3):
+    s3.pipe_file("bucket/t.csv", CSV)
+    assert read("s3://bucket/t.csv").shape == (2, 2)
+    for address in ("s3://bucket/none.csv", "s3://none/t.csv"):
+        with pytest.raises(ReadError, match="there is no such file") as caught:
+            read(address)
+        assert "topsecret" not in str(caught.value)
 
 
 def test_readers_of_plugins_come_first():
