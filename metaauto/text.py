@@ -22,13 +22,16 @@ __all__ = [
     "printable",
     "shown_address",
     "shortened",
+    "with_shown_addresses",
 ]
 
 # C0, DEL, C1, and the separators of lines and paragraphs.
 # The last two ranges change the direction of the text around them.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
-_ADDRESS = re.compile(r"((?!sqlite:)[A-Za-z][\w+.-]*://)([^/?#]*)([^?#]*)(.*)", re.DOTALL)
+_SCHEME = r"[A-Za-z][\w+.-]*://"
+_ADDRESS = re.compile(rf"((?!sqlite:){_SCHEME})([^/?#]*)([^?#]*)(.*)", re.DOTALL)
+_ADDRESS_IN_TEXT = re.compile(rf"{_SCHEME}[^\s'\"]+")
 _HOST = re.compile(r"[^:]*(:\d*)?|\[.*\](:\d*)?")
 
 ENDINGS: Mapping[str, str] = {
@@ -172,6 +175,17 @@ def shown_address(address: str) -> str:
     if scheme.lower().startswith("abfs") and user and ":" not in user:
         host = f"{user}@{host}"  # a container
     return f"{scheme}{host}{path}{'?...' if rest else ''}"
+
+
+def with_shown_addresses(text: str) -> str:
+    """Replace each address in a text, as `shown_address` does.
+
+    Examples
+    --------
+    >>> with_shown_addresses("no answer from 'https://me:secret@example.org/x.csv'")
+    "no answer from 'https://example.org/x.csv'"
+    """
+    return _ADDRESS_IN_TEXT.sub(lambda found: shown_address(found[0]), text)
 
 
 def printable(text: str) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import glob
-import itertools
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -48,7 +46,6 @@ __all__ = [
     "truth_option",
 ]
 
-_MOST_FILES = 10_000
 TASKS = ("auto", "classification", "binary", "multiclass", "regression")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -277,10 +274,12 @@ def check_writable(path: Path, what: str) -> None:
 
 def refuse_replacing(output: str | Path, model: str, data: str | None) -> None:
     """Raise `SettingError` if the output would replace one of its inputs."""
+    from metaauto.data.file_sets import is_pattern, matched_files
+
     sources = [(model, "model")]
     if data is not None and os.path.exists(output):
-        files = itertools.islice(glob.iglob(data), _MOST_FILES)
-        sources += [(name, "table") for name in (data, *files)]
+        files = matched_files(data) if is_pattern(data) else [data]
+        sources += [(name, "table") for name in files]
     for source, what in sources:
         if same_file(output, source):
             raise SettingError(

@@ -6,15 +6,17 @@ import importlib.util
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeVar
 from urllib.parse import unquote, urljoin
 
+from metaauto.data.file_sets import limited
 from metaauto.data.local_files import copy_limited, temporary_path
 from metaauto.errors import ReadError
 from metaauto.text import shown_address
 
-__all__ = ["check_address", "downloaded", "file_name"]
+__all__ = ["check_address", "downloaded", "file_name", "is_remote_pattern", "matched_addresses"]
 
 _WEB = ("http", "https")
 _CLOUDS = {
@@ -28,23 +30,41 @@ _CLOUDS = {
 """Packages that read the schemes of object storage through fsspec."""
 _CONNECT_SECONDS, _READ_SECONDS = 10.0, 30.0
 _START_SECONDS, _SLOWEST = 60.0, 10_000
-"""A download may take a minute, and a second more for each of these bytes."""
+"""A download may take a minute, and a second more for each file and for so many bytes."""
 _REDIRECTS = 10
 _BLOCK = 2**16
 _PAGE = (b"<!doctype html", b"<html")
 
 Read = Callable[[int], bytes]
-Opener = Callable[[], AbstractContextManager[Read]]
+T = TypeVar("T")
 
 
 class _Stopped(Exception):
     """The download is given up."""
 
 
+class _Transfer:
+    """A download or listing in a thread: its state, and the address of the current file."""
+
+    def __init__(self, address: str) -> None:
+        self.current = address
+        self.files = self.size = 0
+        self.is_stopped = False
+
+    def seconds(self) -> float:
+        """Return how long it may take."""
+        return _START_SECONDS + self.files + self.size / _SLOWEST
+
+
 def check_address(address: str) -> None:
     """Raise `ReadError` if files at such an address cannot be downloaded."""
     scheme, shown = _scheme(address), shown_address(address)
     if scheme in _WEB:
+        if "*" in address.partition("?")[0]:
+            raise ReadError(
+                f"{shown!r} is a pattern, but web servers do not list their files.",
+                hint="Pass the address of one file; a * in its name is written as %2A.",
+            )
         return
     if scheme == "file":
         raise ReadError(f"{shown!r} is a URL of a file.", hint="Pass the path of the file.")
@@ -65,10 +85,38 @@ def check_address(address: str) -> None:
             f"{shown!r}: expected a bucket and a path alone.",
             hint="Set credentials in the environment, as the tools of the storage service expect.",
         )
-    if "*" in address:
-        raise ReadError(
-            f"{shown!r}: patterns of remote files are not supported.", hint="Name one file."
-        )
+    if "*" in _bucket(address):
+        raise ReadError(f"{shown!r} is a pattern of buckets.", hint="Name one bucket.")
+
+
+def is_remote_pattern(address: str) -> bool:
+    """Return whether an address that `check_address` accepts is a pattern of files."""
+    return "*" in address and _scheme(address) not in _WEB
+
+
+def matched_addresses(pattern: str) -> list[str]:
+    """Return the addresses of the files that match a pattern, in the order of their names.
+
+    Raises
+    ------
+    ReadError
+        The files cannot be listed in time, there is none, or there are too many.
+    """
+    transfer = _Transfer(pattern)
+
+    def listed() -> list[str]:
+        system, path = _file_system(pattern)
+        found = system.glob(path, detail=True)
+        return [name for name, entry in found.items() if entry["type"] == "file"]
+
+    names = sorted(_in_time(listed, transfer, pattern))
+    # The names begin with the bucket or container, but have no account.
+    addresses = [f"{_bucket(pattern)}/{name.lstrip('/').partition('/')[2]}" for name in names]
+    shown = shown_address(pattern)
+    addresses = limited(iter(addresses), shown, f"No file matches {shown!r}.", "Check the pattern.")
+    for address in addresses:
+        check_address(address)
+    return addresses
 
 
 def file_name(address: str) -> str:
@@ -87,15 +135,15 @@ def file_name(address: str) -> str:
 
 
 @contextmanager
-def downloaded(address: str, name: str) -> Iterator[str]:
-    """Yield the path of a temporary file with the content at an address.
+def downloaded(files: Sequence[tuple[str, str]], table: str) -> Iterator[list[str]]:
+    """Yield the paths of temporary files with the content at addresses.
 
     Parameters
     ----------
-    address : str
-        An address that `check_address` accepts.
-    name : str
-        Name of the temporary file.
+    files : sequence of (str, str)
+        Addresses that `check_address` accepts, and names of the temporary files.
+    table : str
+        What the user named, for messages.
 
     Raises
     ------
@@ -103,65 +151,87 @@ def downloaded(address: str, name: str) -> Iterator[str]:
         The content cannot be read, is too large or comes too slowly. The message does not show
         the credentials of the address.
     """
+    transfer = _Transfer(table)
+    with ExitStack() as temporary:
+        paths = [temporary.enter_context(temporary_path(name)) for _, name in files]
+
+        def copy_all() -> None:
+            for (address, _), path in zip(files, paths, strict=True):
+                transfer.current = address
+                _copy(address, path, transfer, shown_address(table))
+                transfer.files += 1
+
+        _in_time(copy_all, transfer, table)
+        for (address, _), path in zip(files, paths, strict=True):
+            _check_content(path, shown_address(address))
+        yield paths
+
+
+def _copy(address: str, path: str, transfer: _Transfer, shown: str) -> None:
     opener = _web_file if _scheme(address) in _WEB else _cloud_file
-    shown = shown_address(address)
-    with temporary_path(name) as path:
-        _copy_in_time(lambda: opener(address), path, shown)
-        with open(path, "rb") as file:
-            if file.read(200).lstrip().lower().startswith(_PAGE):
-                raise ReadError(
-                    f"{shown!r} is a web page, not a table.",
-                    hint="Use the address of the file itself, such as that of its raw content.",
-                )
-        yield path
+    before = transfer.size
+    with opener(address) as read:
+
+        def block(_: int) -> bytes:
+            if transfer.is_stopped:
+                raise _Stopped
+            data = read(_BLOCK)
+            transfer.size += len(data)
+            return data
+
+        copy_limited(block, path, shown, before)
+
+
+def _check_content(path: str, shown: str) -> None:
+    with open(path, "rb") as file:
+        if file.read(200).lstrip().lower().startswith(_PAGE):
+            raise ReadError(
+                f"{shown!r} is a web page, not a table.",
+                hint="Use the address of the file itself, such as that of its raw content.",
+            )
 
 
 def _scheme(address: str) -> str:
     return address.partition("://")[0].lower()
 
 
-def _copy_in_time(
-    opener: Callable[[], AbstractContextManager[Read]], path: str, shown: str
-) -> None:
-    """Copy a remote file in a thread, since libraries limit neither time nor speed."""
+def _bucket(address: str) -> str:
+    """Return the part of an address before the path."""
+    scheme, mark, rest = address.partition("://")
+    return f"{scheme}{mark}{rest.partition('/')[0]}"
+
+
+def _in_time(work: Callable[[], T], transfer: _Transfer, table: str) -> T:
+    """Call a function in a thread, since libraries limit neither time nor speed."""
+    results: list[T] = []
     errors: list[BaseException] = []
-    stopped, size = threading.Event(), 0
 
-    def copy() -> None:
+    def run() -> None:
         try:
-            with opener() as read:
-
-                def block(_: int) -> bytes:
-                    nonlocal size
-                    if stopped.is_set():
-                        raise _Stopped
-                    data = read(_BLOCK)
-                    size += len(data)
-                    return data
-
-                copy_limited(block, path, shown)
+            results.append(work())
         except BaseException as error:
             errors.append(error)
 
-    thread = threading.Thread(target=copy, name="metaauto-download", daemon=True)
+    thread = threading.Thread(target=run, name="metaauto-download", daemon=True)
     start = time.monotonic()
     thread.start()
     try:
         while thread.is_alive():
             thread.join(0.2)
-            if time.monotonic() - start > _START_SECONDS + size / _SLOWEST and thread.is_alive():
+            if time.monotonic() - start > transfer.seconds() and thread.is_alive():
                 raise ReadError(
-                    f"{shown!r} is downloaded too slowly: {size / 1e6:,.1f} MB in "
-                    f"{time.monotonic() - start:,.0f} s.",
+                    f"{shown_address(table)!r} is downloaded too slowly: "
+                    f"{transfer.size / 1e6:,.1f} MB in {time.monotonic() - start:,.0f} s.",
                     hint="Download the file and pass its path.",
                 )
     finally:
-        stopped.set()
+        transfer.is_stopped = True
     if not errors:
-        return
+        return results[0]
     if isinstance(errors[0], ReadError) or not isinstance(errors[0], Exception):
         raise errors[0]
     # The messages of libraries show the address with its credentials.
+    shown = shown_address(transfer.current)
     raise ReadError(f"{shown!r} cannot be downloaded: {_problem(errors[0])}.", hint=_HINT) from None
 
 
@@ -217,13 +287,18 @@ def _web_file(address: str) -> Iterator[Read]:
 @contextmanager
 def _cloud_file(address: str) -> Iterator[Read]:
     """Open a file of an object storage, with the credentials of the environment."""
+    system, path = _file_system(address)
+    with system.open(path, "rb") as file:
+        yield file.read
+
+
+def _file_system(address: str) -> tuple[Any, str]:
+    """Return the file system of an address, and its path there."""
     import fsspec
 
     # Not `fsspec.open`, which would also open chains of addresses such as s3://x::file://y.
     kind = fsspec.get_filesystem_class(_scheme(address))
-    system = kind(**kind._get_kwargs_from_urls(address))
-    with system.open(kind._strip_protocol(address), "rb") as file:
-        yield file.read
+    return kind(**kind._get_kwargs_from_urls(address)), kind._strip_protocol(address)
 
 
 def _problem(error: Exception) -> str:

@@ -15,7 +15,15 @@ import pandas as pd
 from metaauto.data.cells import is_text
 from metaauto.errors import ReadError
 
-__all__ = ["PARQUET", "Alignment", "files_in_folder", "is_pattern", "matched_files", "partition_of"]
+__all__ = [
+    "PARQUET",
+    "Alignment",
+    "files_in_folder",
+    "is_pattern",
+    "limited",
+    "matched_files",
+    "partition_of",
+]
 
 PARQUET = (".parquet", ".pq")
 _PREFIX = re.compile(r"[A-Za-z][\w+.-]+:")
@@ -43,7 +51,7 @@ def matched_files(pattern: str) -> list[str]:
         There is none, or there are too many.
     """
     files = (name for name in glob.iglob(pattern) if os.path.isfile(name))
-    return sorted(_some(files, pattern, f"No file matches {pattern!r}.", "Check the pattern."))
+    return sorted(limited(files, pattern, f"No file matches {pattern!r}.", "Check the pattern."))
 
 
 def files_in_folder(folder: str) -> list[str]:
@@ -63,7 +71,7 @@ def files_in_folder(folder: str) -> list[str]:
                 hint="Export the table, for example as one Parquet file.",
             )
     return sorted(
-        _some(
+        limited(
             _walk(folder),
             folder,
             f"{folder!r} is a directory without Parquet files.",
@@ -87,7 +95,14 @@ def _walk(folder: str) -> Iterator[str]:
                 yield os.path.join(place, name)
 
 
-def _some(files: Iterator[str], address: str, problem: str, hint: str) -> list[str]:
+def limited(files: Iterator[str], address: str, problem: str, hint: str) -> list[str]:
+    """Return the files of a table.
+
+    Raises
+    ------
+    ReadError
+        There is none, or there are too many.
+    """
     found = list(islice(files, _MOST_FILES + 1))
     if not found:
         raise ReadError(problem, hint=hint, source=address)

@@ -50,7 +50,7 @@ def temporary_path(name: str) -> Iterator[str]:
         yield os.path.join(folder, name)
 
 
-def copy_limited(read: Callable[[int], bytes], path: str, address: str) -> None:
+def copy_limited(read: Callable[[int], bytes], path: str, address: str, before: int = 0) -> None:
     """Copy all bytes to a new file.
 
     Parameters
@@ -61,14 +61,16 @@ def copy_limited(read: Callable[[int], bytes], path: str, address: str) -> None:
         The file.
     address : str
         The source of the bytes, for messages.
+    before : int, default=0
+        Bytes of other files of the same table, which count as well.
 
     Raises
     ------
     ReadError
         They are more than the free memory, or half of the free disk.
     """
-    disk = shutil.disk_usage(os.path.dirname(path)).free // 2
-    limit, size = min(disk, psutil.virtual_memory().available), 0
+    disk = (shutil.disk_usage(os.path.dirname(path)).free + before) // 2
+    limit, size = min(disk, psutil.virtual_memory().available), before
     with open(path, "wb") as file:
         while block := read(_BLOCK):
             size += len(block)

@@ -12,7 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from metaauto.components import Reader
-from metaauto.data.download import check_address, downloaded, file_name
+from metaauto.data.download import (
+    check_address,
+    downloaded,
+    file_name,
+    is_remote_pattern,
+    matched_addresses,
+)
 from metaauto.data.file_sets import (
     PARQUET,
     files_in_folder,
@@ -22,7 +28,7 @@ from metaauto.data.file_sets import (
 )
 from metaauto.data.local_files import is_pipe, with_suffix
 from metaauto.errors import MetaautoError, ReadError, UnknownName
-from metaauto.text import argument, shown_address
+from metaauto.text import argument, shown_address, with_shown_addresses
 
 __all__ = ["TableFile", "lasting_address", "source_files"]
 
@@ -31,7 +37,6 @@ logger = logging.getLogger(__name__)
 _DATABASE = "sqlite:"
 _SUFFIXES = ("csv", "tsv", "parquet", "xlsx", "jsonl", "json", "feather", "arff")
 """Suffixes to name in messages."""
-_URL = re.compile(r"[A-Za-z][\w+.-]*://[^\s'\"]+")
 _EXTRAS = {"openpyxl": "excel", "sqlalchemy": "sql"}
 """Extras of metaauto that install a module."""
 
@@ -95,7 +100,7 @@ class TableFile:
         """Replace the path of a temporary file, and credentials in addresses."""
         text = text.replace(repr(self.path)[1:-1], self.address).replace(self.path, self.address)
         if self.path != self.address and "://" in self.path:
-            text = _URL.sub(lambda found: shown_address(found[0]), text)
+            text = with_shown_addresses(text)
         return text
 
 
@@ -108,7 +113,7 @@ def source_files(
     Parameters
     ----------
     source : str or Path
-        A path, a pattern of paths, a folder of Parquet files, or an address.
+        A path, a folder of Parquet files, an address, or a pattern of paths or of object storage.
     readers : iterable of Reader
         The readers, in order of precedence.
     format : str, optional
@@ -133,7 +138,7 @@ def source_files(
             return TableFile(shown_address(name), path, reader, partition)
 
         if "://" in address and _matching(address, readers) is None:
-            yield [temporary.enter_context(_remote_file(address, suffix, readers))]
+            yield temporary.enter_context(_remote_files(address, suffix, readers))
         elif is_pattern(address):
             yield [table_file(name) for name in matched_files(address)]
         elif not suffix and _is_parquet_folder(address, readers):
@@ -143,14 +148,17 @@ def source_files(
 
 
 @contextmanager
-def _remote_file(address: str, suffix: str, readers: tuple[Reader, ...]) -> Iterator[TableFile]:
-    """Download a file, if there is a reader for it."""
+def _remote_files(
+    address: str, suffix: str, readers: tuple[Reader, ...]
+) -> Iterator[list[TableFile]]:
+    """Download a file or those that match a pattern, if there are readers for them."""
     check_address(address)
-    name = f"{file_name(address)}.{suffix}" if suffix else file_name(address)
-    shown = shown_address(address)
-    reader = _usable_reader(shown, name, readers)
-    with downloaded(address, name) as path:
-        yield TableFile(shown, path, reader)
+    addresses = matched_addresses(address) if is_remote_pattern(address) else [address]
+    names = [f"{file_name(one)}.{suffix}" if suffix else file_name(one) for one in addresses]
+    shown = [shown_address(one) for one in addresses]
+    used = [_usable_reader(*one, readers) for one in zip(shown, names, strict=True)]
+    with downloaded(list(zip(addresses, names, strict=True)), address) as paths:
+        yield [TableFile(*one) for one in zip(shown, paths, used, strict=True)]
 
 
 def _is_parquet_folder(address: str, readers: tuple[Reader, ...]) -> bool:

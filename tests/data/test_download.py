@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from metaauto.builtin.readers import READERS
 from metaauto.components import Reader
-from metaauto.data import download, lasting_address, read_table
+from metaauto.data import download, file_sets, lasting_address, read_table
 from metaauto.data.chunks import read_chunks
 from metaauto.data.download import file_name
 from metaauto.errors import ReadError
@@ -252,11 +252,67 @@ def test_files_of_object_storage(memory):
     pd.testing.assert_frame_equal(read("memory://bucket/t.csv"), FRAME, check_dtype=False)
     for address, words in (
         ("memory://bucket/none.csv", "there is no such file"),
-        ("memory://bucket/*.csv", "patterns of remote files are not supported"),
         ("memory://me:topsecret@bucket/t.csv", "expected a bucket and a path alone"),
         ("memory://x::file:///etc/x.csv", "expected a bucket and a path alone"),
     ):
         with pytest.raises(ReadError, match=words) as caught:
+            read(address)
+        assert "topsecret" not in str(caught.value)
+
+
+def test_patterns_of_object_storage(memory):
+    """Files are read in the order of their names; folders and other names do not match."""
+    for name, value in (("part-b", 2), ("part-a", 1), ("part-a/part-c", 3), ("other", 4)):
+        memory.pipe_file(f"/bucket/in/{name}.csv", f"a\n{value}\n".encode())
+    memory.pipe_file("/bucket/in/part-d.csv/x.csv", b"a\n5\n")
+    assert read("memory://bucket/in/part-*.csv")["a"].tolist() == [1, 2]
+    assert read("memory://bucket/*/*/part-[a-c].csv")["a"].tolist() == [3]
+    chunks = read_chunks("memory://bucket/in/part-*.csv", READERS, rows=1)
+    assert [frame["a"].tolist() for frame, _ in chunks] == [["1"], ["2"]]
+    assert lasting_address("memory://bucket/in/part-*.csv") == "memory://bucket/in/part-*.csv"
+
+
+def test_patterns_of_object_storage_are_checked(memory, monkeypatch):
+    memory.pipe_file("/bucket/u.csv", b"a,c\n1,2\n")
+    memory.pipe_file("/bucket/x?key=topsecret.tsv", CSV)
+    memory.pipe_file("/bucket/v.txt", b"<html>")
+    for address, words in (
+        ("memory://bucket/none-*.csv", "No file matches 'memory://bucket/none-"),
+        ("memory://none/*.csv", "No file matches"),
+        ("memory://*/t.csv", "is a pattern of buckets"),
+        ("memory://bucket/*.csv", "'memory://bucket/u.csv' has no column 'b'"),
+        ("memory://bucket/*.tsv", "expected a bucket and a path alone"),
+        ("memory://bucket/*.txt", "'memory://bucket/v.txt' is a web page"),
+        ("memory://bucket/*", "No reader matches|expected a bucket"),
+        ("memory://me:topsecret@bucket/*.csv", "expected a bucket and a path alone"),
+    ):
+        with pytest.raises(ReadError, match=words) as caught:
+            read(address)
+        assert "topsecret" not in str(caught.value)
+    monkeypatch.setattr(file_sets, "_MOST_FILES", 1)
+    with pytest.raises(ReadError, match=r"/\*.csv' matches more than 1 files"):
+        read("memory://bucket/*.csv")
+
+
+def test_files_of_a_pattern_share_the_limit_of_size(memory, monkeypatch):
+    memory.pipe_file("/bucket/u.csv", CSV)
+    free = psutil.virtual_memory()._replace(available=2 * len(CSV) - 1)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+    assert read("memory://bucket/u.csv").shape == (2, 2)
+    with pytest.raises(ReadError, match=r"'memory://bucket/\*.csv' is too large"):
+        read("memory://bucket/*.csv")
+
+
+def test_a_listing_must_end(memory, monkeypatch):
+    monkeypatch.setattr(download, "_START_SECONDS", 0.1)
+    monkeypatch.setattr(type(memory), "glob", lambda *_, **__: threading.Event().wait(3))
+    with pytest.raises(ReadError, match=r"/\*.csv' is downloaded too slowly"):
+        read("memory://bucket/*.csv")
+
+
+def test_patterns_of_web_addresses_are_refused():
+    for address in ("https://a.org/part-*.csv", "http://me:topsecret@a.org/*/t.csv?x=1"):
+        with pytest.raises(ReadError, match="web servers do not list their files") as caught:
             read(address)
         assert "topsecret" not in str(caught.value)
 
@@ -295,6 +351,14 @@ def s3():
 def test_s3(s3):
     s3.pipe_file("bucket/t.csv", CSV)
     assert read("s3://bucket/t.csv").shape == (2, 2)
+    for number in (2, 1):
+        file = io.BytesIO()
+        pd.DataFrame({"n": [number]}).to_parquet(file)
+        s3.pipe_file(f"bucket/in/part-{number}.parquet", file.getvalue())
+    assert read("s3://bucket/in/part-*.parquet")["n"].tolist() == [1, 2]
+    for pattern in ("s3://bucket/in/*.csv", "s3://none/*.csv"):
+        with pytest.raises(ReadError, match="No file matches"):
+            read(pattern)
     for address in ("s3://bucket/none.csv", "s3://none/t.csv"):
         with pytest.raises(ReadError, match="there is no such file") as caught:
             read(address)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sqlite3
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -23,7 +22,6 @@ from metaauto.builtin.readers.text import first_line, read_text
 __all__ = ["READERS"]
 
 COMPRESSED = (".gz", ".zip", ".bz2", ".xz")
-_URL = re.compile(r"(?!sqlite:)[A-Za-z][\w+.-]*://")
 PREFIXES = ("openml:", "sklearn:", "sqlite:")
 DATABASES = (".sqlite", ".sqlite3", ".db")
 SKLEARN = {
@@ -45,7 +43,7 @@ def _has_suffix(*suffixes: str, compressed: bool = False) -> Callable[[str], boo
     return lambda source: (
         source.lower().endswith(accepted)
         and not source.startswith(PREFIXES)
-        and _URL.match(source) is None
+        and "://" not in source
     )
 
 
