@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeVar
 
 from metaauto.budget import Budget, available_cores, available_memory, parse_seconds
+from metaauto.components import Model
 from metaauto.errors import RunError, SettingError
 from metaauto.plugins.hookspecs import hooks_of
 from metaauto.plugins.manager import Bundle, PluginSettings
 from metaauto.plugins.registry import COMPONENT_TYPES
 from metaauto.text import argument
 
-__all__ = ["FitOptions", "with_named_options"]
+__all__ = ["FitOptions", "included_of", "with_named_options"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -56,8 +57,11 @@ class FitOptions:
         Share of rows for an unbiased final score; they are not used in the search.
     groups, time, weights : str or array, optional
         Columns or values: groups of rows that are not split, order of the rows, sample weights.
-    include, exclude : sequence of str
-        Models or plugins to use exclusively, or to exclude.
+    include : sequence of str or component
+        Names of models or plugins to use exclusively; a component, such as a `Model` of
+        `metaauto.api`, is added and used.
+    exclude : sequence of str
+        Models or plugins to exclude.
     roles : mapping of str to str
         Column roles that override the inferred ones.
     missing : sequence of str
@@ -100,7 +104,7 @@ class FitOptions:
     groups: Any = None
     time: Any = None
     weights: Any = None
-    include: Sequence[str] = ()
+    include: Sequence[Any] = ()
     exclude: Sequence[str] = ()
     roles: Mapping[str, str] = field(default_factory=dict)
     missing: Sequence[str] = ()
@@ -130,7 +134,10 @@ class FitOptions:
                 f"{argument('memory')} must be a positive number of GiB (got {self.memory!r}).",
                 hint="Give GiB for all workers together, such as 8.",
             )
-        for name in ("include", "exclude", "missing"):
+        names, objects = included_of(self.include)
+        object.__setattr__(self, "include", names)
+        object.__setattr__(self, "components", (*self.components, *objects))
+        for name in ("exclude", "missing"):
             value = getattr(self, name)
             if isinstance(value, str):
                 object.__setattr__(self, name, (value,))
@@ -252,6 +259,16 @@ def _is_of_type(value: Any, kind: Any) -> bool:
         return isinstance(value, kind) and all(isinstance(item, str) for item in inner)
     is_huge = isinstance(value, int) and abs(value) >= 2**63
     return isinstance(value, kind) and not is_huge
+
+
+def included_of(include: Any) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+    """Return the names to select, and the components that were given as objects."""
+    # An estimator may have a length and yet not be a collection.
+    if include is None or isinstance(include, str) or not isinstance(include, Collection):
+        include = () if include is None else (include,)
+    names = [item.name if isinstance(item, Model) else item for item in include]
+    objects = tuple(item for item in include if not isinstance(item, str))
+    return tuple(name for name in names if isinstance(name, str)), objects
 
 
 def _plain(value: Any) -> Any:

@@ -9,11 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_list_like
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-from metaauto.components import Model
 from metaauto.errors import DataError, SettingError
 from metaauto.text import counted
 
@@ -22,7 +19,6 @@ __all__ = [
     "budget_of",
     "cores_of",
     "dense",
-    "included_of",
     "knowledge_of",
     "one_per_row",
     "remembers",
@@ -45,17 +41,6 @@ def budget_of(budget: Any) -> tuple[float | str | None, int | None]:
     if isinstance(budget, np.generic):
         budget = budget.item()
     return budget, None
-
-
-def included_of(include: Any) -> tuple[tuple[str, ...], tuple[Any, ...]]:
-    """Return the names to select, and the components that were given as objects."""
-    if include is None:
-        return (), ()
-    if isinstance(include, (str, Model, BaseEstimator)) or not is_list_like(include):
-        include = (include,)
-    objects = tuple(item for item in include if not isinstance(item, str))
-    names = [item.name if isinstance(item, Model) else item for item in include]
-    return tuple(name for name in names if isinstance(name, str)), objects
 
 
 def knowledge_of(knowledge: Any) -> bool | str:

@@ -18,13 +18,12 @@ from metaauto.data import as_table
 from metaauto.data.checks import check_names
 from metaauto.data.dataset import as_series
 from metaauto.engine.fit_runner import FitRunner
-from metaauto.engine.options import FitOptions
+from metaauto.engine.options import FitOptions, included_of
 from metaauto.errors import TargetError
 from metaauto.estimators.arguments import (
     budget_of,
     cores_of,
     dense,
-    included_of,
     knowledge_of,
     one_per_row,
     remembers,
@@ -212,7 +211,6 @@ class AutoEstimator(ModelAnalyses, BaseEstimator):
 
     def _options(self, sample_weight: Any, groups: Any, rows: int) -> FitOptions:
         budget, trials = budget_of(self.budget)
-        names, components = included_of(self.include)
         return FitOptions(
             task=self._task,
             metric=self.metric,
@@ -228,7 +226,7 @@ class AutoEstimator(ModelAnalyses, BaseEstimator):
             cv=self.cv,
             groups=None if groups is None else one_per_row(groups, "groups", rows),
             weights=None if sample_weight is None else weights_of(sample_weight, rows),
-            include=names,
+            include=() if self.include is None else self.include,
             exclude=tuple(self.exclude or ()),
             ensemble_size=self.ensemble_size,
             knowledge=knowledge_of(self.knowledge),
@@ -236,7 +234,6 @@ class AutoEstimator(ModelAnalyses, BaseEstimator):
             start_from=self.start_from,
             remember=remembers(),
             run_dir=self.run_dir,
-            components=components,
         )
 
     def _analyzed(self) -> FinalModel:

@@ -17,9 +17,9 @@ from pages import PAGES, script, text_of, use, write_tables
 from metaauto.testing import make_problem
 
 EXAMPLES = script("examples")
-WITH_EXAMPLES = ["README.md", "api.md", "cluster.md", "comparison.md", "events.md", "examples.md", "faq.md",
-                 "how.md", "index.md", "knowledge.md", "python.md", "scores.md", "shell.md",
-                 "tutorial.md"]  # fmt: skip
+WITH_EXAMPLES = ["README.md", "api.md", "cluster.md", "coming-from.md", "comparison.md",
+                 "events.md", "examples.md", "faq.md", "how.md", "index.md", "knowledge.md",
+                 "python.md", "scores.md", "shell.md", "tutorial.md"]  # fmt: skip
 TESTED_ELSEWHERE = ["plugins.md"]
 PLAIN = "README.md"
 """The page whose commands import everything themselves; it has every command."""

@@ -3,20 +3,21 @@ from __future__ import annotations
 import inspect
 import json
 import math
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 
 import numpy as np
 import pytest
 from builders import builtin_registry
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import Ridge
 
 import metaauto
 from metaauto.api import hookimpl
 from metaauto.budget import available_cores
 from metaauto.components import Model, Reader
-from metaauto.engine.options import FitOptions
+from metaauto.engine.options import FitOptions, included_of
 from metaauto.engine.setup import check_options
 from metaauto.errors import MetaautoError, SettingError
 from metaauto.plugins.manager import PluginSettings
@@ -47,6 +48,23 @@ def test_an_object_without_hooks_is_refused_by_its_type(item):
     with pytest.raises(SettingError, match=type(item).__name__) as caught:
         options.plugin_objects  # noqa: B018
     assert "Model(" in caught.value.hint
+
+
+def test_included_of_single_objects() -> None:
+    model = GradientBoostingClassifier()  # unfitted ensembles have a length and raise an error
+    assert included_of(model) == ((), (model,))
+    assert included_of(3) == ((), (3,))
+    assert included_of({"lda"}) == (("lda",), ())
+    assert included_of(None) == ((), ())
+
+
+def test_components_may_be_included():
+    mine, hooks = Model("mine", lambda values, context: None), Hooks()
+    options = FitOptions(include=[mine, "lda"], components=[hooks])
+    assert (options.include, options.components) == (("mine", "lda"), (hooks, mine))
+    assert replace(options, seed=1).components == options.components
+    with pytest.raises(SettingError, match="GradientBoostingClassifier object is not a component"):
+        FitOptions(include=GradientBoostingClassifier()).plugin_objects  # noqa: B018
 
 
 def test_bare_components_become_one_plugin_beside_the_others():

@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from command_line import people
-from sklearn.ensemble import GradientBoostingClassifier
 from stores import make_store, neighbours
 
 from metaauto import AutoClassifier, AutoRegressor
 from metaauto.errors import SettingError
-from metaauto.estimators.arguments import included_of, knowledge_of, remembers, target_name
+from metaauto.estimators.arguments import knowledge_of, remembers, target_name
 from metaauto.knowledge import KnowledgeStore, own_store
 
 TINY = {"budget": "2 trials", "n_jobs": 1, "random_state": 0, "cv": 2, "memory": 2}
@@ -25,13 +24,6 @@ def test_knowledge_is_a_switch_or_a_path(tmp_path) -> None:
     for wrong in (None, 1, "", ["k.db"]):
         with pytest.raises(SettingError, match="expected True, False or a path"):
             knowledge_of(wrong)
-
-
-def test_included_of_single_objects() -> None:
-    model = GradientBoostingClassifier()  # unfitted ensembles have a length and raise an error
-    assert included_of(model) == ((), (model,))
-    assert included_of(3) == ((), (3,))
-    assert included_of({"lda"}) == (("lda",), ())
 
 
 @pytest.mark.parametrize(("said", "meant"), [("0", False), ("No", False), ("1", True), ("", True)])
