@@ -23,7 +23,8 @@ COMPONENTS = (
     "EvaluationFact", "Task", "Column", "Register", "KnowledgeStore", "load_plugins", "own_store",
     "writable_store", "values_out_of_range",
 )  # fmt: skip
-TYPES = """\
+ROLES = textwrap.fill(", ".join(f'`"{role}"`' for role in api.Role), 96, subsequent_indent="  ")
+TYPES = f"""\
 # Types and constants
 
 - **`Scalar`**: a hyperparameter value, `str | int | float | bool | None`.
@@ -33,7 +34,8 @@ TYPES = """\
 - **`METRICS`**: the built-in metrics by name, a mapping of `Metric`.
 - **`SLOTS`**: the names of the preprocessing slots, as in the reference of `Preprocessor`.
 - **`TASK_KINDS`**: `"binary"`, `"multiclass"` and `"regression"`.
-- **`Role`**: the roles of columns, such as `Role.NUMERIC`, which equals `"numeric"`.
+- **`Role`**: the role of a column; `Role.NUMERIC` equals `"numeric"`. The roles are
+  {ROLES}.
 - **`Registry`**: the loaded components, `load_plugins(...).registry`;
   `registry.entry(kind, name).component` is one of them.
 
