@@ -129,8 +129,9 @@ def command() -> None:
     metaauto predict model.metaauto new.csv -o predictions.csv
     metaauto evaluate model.metaauto test.csv
 
-    A table is a file (csv, tsv, parquet, feather, json lines, arff), or an
-    address such as sqlite:shop.db?table=orders, openml:31 or sklearn:iris.
+    A table is a file (csv, tsv, parquet, feather, json lines, arff, xlsx), or
+    an address such as https://example.org/train.csv, s3://bucket/train.parquet,
+    sqlite:shop.db?table=orders, openml:31 or sklearn:iris.
     Where a file is read or written, - means the standard input or output.
     `metaauto COMMAND --help` explains each command. Plugins can add commands; `metaauto plugins`
     lists them.

@@ -13,6 +13,7 @@ from metaauto.cli.completers import complete_folders
 from metaauto.cli.options import json_option
 from metaauto.cli.terminal import print_json, print_line
 from metaauto.errors import SettingError
+from metaauto.text import counted
 
 if TYPE_CHECKING:
     from metaauto.testing.check import CheckResult
@@ -86,11 +87,11 @@ def _lines(result: CheckResult) -> Iterator[str]:
     if result.remark:
         yield f"  {result.component}  not checked: {result.remark}"
         return
-    count = result.passed + len(result.failures)
+    count = counted(result.passed + len(result.failures), "check")
     skipped = f", {result.skipped} skipped (not claimed)" if result.skipped else ""
     if result.is_good:
-        yield f"  {result.component}  passed: {count} checks{skipped}"
+        yield f"  {result.component}  passed: {count}{skipped}"
         return
-    yield f"  {result.component}  FAILED {len(result.failures)} of {count} checks{skipped}"
+    yield f"  {result.component}  FAILED {len(result.failures)} of {count}{skipped}"
     for failure in result.failures:
         yield f"    {failure.check}: {failure.message}"

@@ -131,5 +131,5 @@ def plan_fit(
         seed=options.seed,
     )
     holdout = 0 if fit.splits.holdout is None else len(fit.splits.holdout)
-    source = source_of_first(fit.strategy.summary(), options.strategy)
+    source = source_of_first(fit.strategy.summary(), options.strategy, options.knowledge)
     return Plan(fit.dataset, suggestion, holdout, clock, source)

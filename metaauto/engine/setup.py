@@ -288,7 +288,7 @@ def prepare_fit(
         if earlier is not None:
             installed = plugins.registry.names("model")
             strategy = _started_from(earlier, space, runtime, strategy, installed, report)
-    report.warm_start(knowledge, strategy, options.strategy)
+    report.warm_start(knowledge, strategy, options.strategy, options.knowledge)
     return PreparedFit(plugins, dataset, metric, splits, space, runtime, knowledge, strategy)
 
 

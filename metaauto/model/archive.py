@@ -171,7 +171,12 @@ class ModelArchive:
             raise ModelFileError(
                 f"Model file not found: {str(self.path)!r}.", hint="Check the path."
             ) from error
-        except (PermissionError, IsADirectoryError) as error:
+        except IsADirectoryError as error:
+            raise ModelFileError(
+                f"{str(self.path)!r} is a directory, not a model file.",
+                hint="`metaauto fit --resume DIR --out FILE` saves the model of a run directory.",
+            ) from error
+        except PermissionError as error:
             raise ModelFileError(
                 f"{str(self.path)!r} cannot be read: {error.strerror}.",
                 hint="Choose a readable model file.",

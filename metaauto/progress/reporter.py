@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from metaauto.analysis.fit_summary import plugin_failure
@@ -61,12 +62,18 @@ class EventReporter:
         for finding in dataset.findings:
             self("warning", str(finding), code=finding.code, column=finding.column)
 
-    def warm_start(self, loaded: LoadedKnowledge, strategy: WarmStart, name: str) -> None:
+    def warm_start(
+        self,
+        loaded: LoadedKnowledge,
+        strategy: WarmStart,
+        name: str,
+        knowledge: bool | str | Path = True,
+    ) -> None:
         """Emit the loaded knowledge, and a warning for each unusable store."""
         for problem in loaded.problems:
             self.warn(f"{problem} This store is ignored.")
         known, stores = strategy.summary(), dict(loaded.used)
-        message = source_of_first(known, name)
+        message = source_of_first(known, name, knowledge)
         if known.configurations:
             similar = [{"dataset": name, "weight": w} for name, w in known.similar[:_SIMILAR]]
             about = {**asdict(known), "similar": similar}

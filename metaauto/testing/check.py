@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from metaauto.errors import PluginLoadError, SettingError, UnknownName
+from metaauto.errors import KnowledgeError, PluginLoadError, SettingError, UnknownName
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.plugins.registry import Plugin
 from metaauto.testing.pytest_plugin import CONTRACTS, REQUEST, TEST_MODULE, request_for
@@ -24,7 +24,6 @@ __all__ = ["CheckFailure", "CheckResult", "Target", "check_component", "find_tar
 TIMEOUT = 600.0
 _REMARKS = {
     "reader": "Readers require a source: subclass metaauto.testing.ReaderContract in a test file.",
-    "knowledge": "Knowledge stores are checked when they are opened.",
     "command": "There is no contract for commands.",
 }
 
@@ -161,7 +160,7 @@ def _on_path(folders: tuple[str, ...]) -> Iterator[None]:
 
 
 def check_component(target: Target, component: str, timeout: float = TIMEOUT) -> CheckResult:
-    """Run the contract of one component in a separate process.
+    """Run the contract of one component in a separate process, or check a knowledge store.
 
     Parameters
     ----------
@@ -177,7 +176,9 @@ def check_component(target: Target, component: str, timeout: float = TIMEOUT) ->
     SettingError
         pytest is not installed.
     """
-    kind = component.partition(":")[0]
+    kind, _, name = component.partition(":")
+    if kind == "knowledge":
+        return _checked_store(component, name)
     if kind not in CONTRACTS:
         remark = _REMARKS.get(kind, f"There is no contract for components of kind {kind}.")
         return CheckResult(component, remark=remark)
@@ -201,6 +202,19 @@ def check_component(target: Target, component: str, timeout: float = TIMEOUT) ->
         problem, output = _run(command, folder, environment, timeout)
         lines = results.read_text("utf-8").splitlines() if results.exists() else []
     return _result(component, [json.loads(line) for line in lines], problem, output)
+
+
+def _checked_store(component: str, path: str) -> CheckResult:
+    """Check the integrity of a store."""
+    from metaauto.knowledge import KnowledgeStore, check
+
+    try:
+        with KnowledgeStore.open(path) as store:
+            problems = check(store)
+    except KnowledgeError as error:
+        problems = [str(error)]
+    failures = [CheckFailure("integrity", problem) for problem in problems]
+    return CheckResult(component, passed=int(not problems), failures=failures)
 
 
 def _absolute(settings: PluginSettings) -> PluginSettings:

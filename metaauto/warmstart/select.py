@@ -82,7 +82,7 @@ def check_warm_start(knowledge: bool | str | Path, strategy: str, registry: Regi
         registry.entry("strategy", strategy)
 
 
-def source_of_first(known: WarmStartSummary, name: str) -> str:
+def source_of_first(known: WarmStartSummary, name: str, knowledge: bool | str | Path = True) -> str:
     """Return where the first configurations of a fit come from, as a phrase for the user.
 
     Parameters
@@ -91,11 +91,15 @@ def source_of_first(known: WarmStartSummary, name: str) -> str:
         What the warm start knows of other datasets.
     name : str
         Name of the strategy.
+    knowledge : bool or path, default=True
+        False if no store was read.
     """
     if known.configurations:
         configurations = counted(known.configurations, "configuration")
         return f"{configurations} evaluated on {counted(known.datasets, 'dataset')}"
     if name == KNOWLEDGE:
+        if knowledge is False:
+            return "Knowledge is not used; starting with model defaults."
         return "No knowledge for this task type; starting with model defaults."
     return f"The first configurations come from the strategy {name!r}."
 

@@ -135,6 +135,7 @@ def test_a_run_directory_is_no_model(
         ("predict", "run", "t.csv"),
         ("explain", "run", "t.csv"),
         ("evaluate", "run", "t.csv"),
+        ("compare", "one.metaauto", "run", "--data", "t.csv"),
     ):
         done = quick_cli(*command)
         assert (done.returncode, done.stdout) == (1, "")

@@ -5,6 +5,7 @@ import textwrap
 import pytest
 
 from metaauto.errors import PluginLoadError, UnknownName
+from metaauto.knowledge import KnowledgeStore
 from metaauto.testing.check import check_component, find_target, plugins_of
 
 PLUGIN = """
@@ -29,6 +30,15 @@ def register_metrics(register):
 @hookimpl
 def register_readers(register):
     register.reader(Reader("nothing", lambda source: False, print))
+"""
+
+
+STORE = """
+from metaauto.api import hookimpl
+
+@hookimpl
+def register_knowledge(register):
+    register.knowledge({path!r})
 """
 
 
@@ -122,6 +132,19 @@ class TestCheckComponent:
         assert result.is_good
         assert result.passed == 0
         assert "ReaderContract" in result.remark
+
+
+def test_a_knowledge_store_is_checked(tmp_path):
+    store = tmp_path / "team.db"
+    KnowledgeStore.create(store).close()
+    (tmp_path / "pack.py").write_text(STORE.format(path=str(store)))
+    target = find_target(str(tmp_path / "pack.py"))
+    (component,) = (c for plugin in plugins_of(target) for c in plugin.components)
+    assert (check_component(target, component).passed, component) == (1, f"knowledge:{store}")
+    store.write_bytes(b"damaged")
+    result = check_component(target, component)
+    assert not result.is_good
+    assert "team.db" in failures(result)["integrity"]
 
 
 def test_without_pytest_there_is_one_clear_error(write, monkeypatch):

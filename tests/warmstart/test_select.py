@@ -14,7 +14,7 @@ from metaauto.plugins.manager import Bundle, PluginSettings, load_plugins
 from metaauto.space import SearchSpace
 from metaauto.task import reference_task
 from metaauto.warmstart import RuntimeModel
-from metaauto.warmstart.select import check_warm_start, select_strategy
+from metaauto.warmstart.select import check_warm_start, select_strategy, source_of_first
 
 RIDGE = Configuration("logistic", {"C": 0.5})
 NOTHING = LoadedKnowledge(None)
@@ -186,3 +186,11 @@ def test_the_fallback_receives_what_came_before_the_error(results):
 def test_a_store_that_cannot_exist_is_named(name):
     with pytest.raises(KnowledgeError, match="There is no knowledge store"):
         check_warm_start(name, "knowledge", load_plugins(PluginSettings(only=())).registry)
+
+
+def test_the_source_of_the_first_configurations():
+    nothing, some = WarmStartSummary(), WarmStartSummary(configurations=1, datasets=2)
+    assert source_of_first(some, "knowledge") == "1 configuration evaluated on 2 datasets"
+    assert source_of_first(nothing, "knowledge").startswith("No knowledge for this task type;")
+    assert source_of_first(nothing, "knowledge", False).startswith("Knowledge is not used;")
+    assert "strategy 'portfolio'" in source_of_first(nothing, "portfolio", False)
