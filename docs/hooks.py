@@ -15,9 +15,9 @@ from metaauto.plugins import hookspecs
 PAGE = Path(__file__).with_name("hooks.md")
 COMPONENTS = (
     "Model", "Tags", "Preprocessor", "MetafeatureExtractor", "Metric", "Reader", "Explainer",
-    "Strategy", "BuildContext", "FitContext", "Deadline", "MetafeatureInput", "ExplainerInput",
-    "StrategyInput", "ConfigurationSpace", "RepairedConfiguration", "RuntimePrediction",
-    "WarmStart", "WarmStartSummary", "Recommendation", "Observation", "Metafeatures",
+    "Strategy", "BuildContext", "FitContext", "Deadline", "DecisionTrees", "MetafeatureInput",
+    "ExplainerInput", "StrategyInput", "ConfigurationSpace", "RepairedConfiguration",
+    "RuntimePrediction", "WarmStart", "WarmStartSummary", "Recommendation", "Observation", "Metafeatures",
     "KnowledgeMatrix", "Configuration", "Float", "Int", "Choice",
     "PluginSettings", "ProvenanceFact", "DatasetFact", "MetafeatureFact", "ConfigurationFact",
     "EvaluationFact", "Task", "Column", "Register", "KnowledgeStore", "load_plugins", "own_store",

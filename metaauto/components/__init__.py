@@ -1,6 +1,7 @@
 """Component types that plugins register: models, preprocessors, readers, metafeatures."""
 
 from metaauto.components.context import BuildContext, Deadline, FitContext
+from metaauto.components.decision_trees import DecisionTrees
 from metaauto.components.metafeatures import MetafeatureExtractor, MetafeatureInput
 from metaauto.components.model import Model, Tags
 from metaauto.components.preprocessor import SLOTS, Preprocessor
@@ -10,6 +11,7 @@ __all__ = [
     "SLOTS",
     "BuildContext",
     "Deadline",
+    "DecisionTrees",
     "FitContext",
     "MetafeatureExtractor",
     "MetafeatureInput",

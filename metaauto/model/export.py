@@ -9,7 +9,8 @@ any other estimator.
 It requires metaauto (for the columns, and its transformers in the pipelines), numpy, pandas,
 scikit-learn, and the libraries of its models; no plugins are discovered.
 
-`exported` returns the content of a file, a Python script that trains the ensemble again.
+`exported` returns the content of a file: a Python script that trains the ensemble again, or a model
+of ONNX.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from metaauto.model.prediction import CHUNK_ROWS
 
 __all__ = ["FORMATS", "BlendedClassifier", "BlendedRegressor", "export", "exported", "to_sklearn"]
 
-FORMATS = ("python",)
+FORMATS = ("python", "onnx")
 
 
 class _Blended(BaseEstimator):
@@ -175,34 +176,43 @@ def to_sklearn(model: FinalModel) -> FrozenEstimator:
     return FrozenEstimator(BlendedRegressor(model.schema, members, model.fallback))
 
 
-def exported(model: FinalModel, to: str) -> bytes:
+def exported(model: FinalModel, to: str, data: Any = None) -> bytes:
     """Return a model in another format.
 
     Parameters
     ----------
     model : FinalModel
         The model.
-    to : {'python'}
-        A Python script in UTF-8 that trains the ensemble again.
+    to : {'python', 'onnx'}
+        A Python script in UTF-8 that trains the ensemble again, or a model of ONNX that predicts.
+    data : DataFrame, optional
+        With 'onnx': rows for the comparison with the model; by default they are made from the
+        columns.
 
     Raises
     ------
     SettingError
-        The format is unknown.
+        The format is unknown, or a library is not installed.
     Refused
-        A member or a column prevents the export.
+        A member or a column prevents the export, or the predictions of the file differ.
     """
+    if data is not None and to != "onnx":
+        raise SettingError("data requires to='onnx'.", hint="Remove data.")
     if to == "python":
         from metaauto.model.python_script import python_script
 
         return python_script(model).encode("utf-8")
+    if to == "onnx":
+        from metaauto.model.onnx import onnx_model
+
+        return onnx_model(model, data)
     raise SettingError(f"Unknown export format {to!r}.", hint=f"Use one of {', '.join(FORMATS)}.")
 
 
-def export(model: FinalModel, path: str | Path, to: str) -> Path:
+def export(model: FinalModel, path: str | Path, to: str, data: Any = None) -> Path:
     """Write a model in another format, atomically; see `FinalModel.export`."""
     place = Path(path).expanduser()
-    content = exported(model, to)
+    content = exported(model, to, data)
     try:
         with replacing(Path(os.path.realpath(place))) as part:
             part.write_bytes(content)

@@ -282,24 +282,37 @@ class FinalModel(ModelUpdates, ModelAnalyses):
 
         return to_sklearn(self)
 
-    def export(self, path: str | Path, to: str = "python") -> Path:
+    def export(self, path: str | Path, to: str = "python", data: Any = None) -> Path:
         """Write the model in another format, atomically.
 
         Parameters
         ----------
         path : str or Path
             The file; an existing one is replaced.
-        to : {'python'}, default='python'
-            A Python script that trains the ensemble again.
+        to : {'python', 'onnx'}, default='python'
+            A Python script that trains the ensemble again; or a model of ONNX that predicts
+            (extra ``onnx``), which is compared with this model before it is written.
+        data : DataFrame, optional
+            With 'onnx': rows for the comparison, at most 10,000 are used; by default rows are made
+            from the columns.
+
+        Raises
+        ------
+        SettingError
+            The file cannot be written, or a library is not installed.
+        Refused
+            A member or a column prevents the export, or the predictions of the file differ.
 
         Examples
         --------
         >>> model.export("train.py")  # doctest: +SKIP
         PosixPath('train.py')
+        >>> model.export("model.onnx", to="onnx", data=table)  # doctest: +SKIP
+        PosixPath('model.onnx')
         """
         from metaauto.model.export import export
 
-        return export(self, path, to)
+        return export(self, path, to, data)
 
     def save(self, path: str | Path, on_unsavable: str = "drop") -> Path:
         """Write the model to one file, atomically.

@@ -29,6 +29,26 @@ def test_the_script_runs(quick_cli: Cli, trained: Path, tmp_path: Path, target: 
         assert (found == expected).mean() > 0.9
 
 
+def test_the_onnx_model_predicts(quick_cli: Cli, trained: Path, tmp_path: Path) -> None:
+    for library in ("onnx", "skl2onnx", "onnxruntime"):
+        runtime = pytest.importorskip(library, reason="requires metaauto[onnx]")
+    model, table = f"{trained}/buys.metaauto", f"{trained}/new.csv"
+    done = quick_cli("export", model, "--to", "onnx", "-o", "buys.onnx", "--data", table)
+    assert done.returncode == 0, done.stderr
+    assert "Saved buys.onnx" in done.stderr
+    session = runtime.InferenceSession(tmp_path / "buys.onnx", providers=["CPUExecutionProvider"])
+    rows = pd.read_csv(table)
+    feeds = {}
+    for given in session.get_inputs():
+        cells = rows[given.name]
+        text = given.type == "tensor(string)"
+        array = cells.fillna("").astype(str) if text else cells.astype(float)
+        feeds[given.name] = array.to_numpy(dtype=object if text else float)[:, None]
+    labels = session.run(["label"], feeds)[0]
+    (tmp_path / "expected.csv").write_text(quick_cli("predict", model, table).stdout)
+    assert list(labels) == list(pd.read_csv(tmp_path / "expected.csv")["buys"])
+
+
 def test_the_script_is_named_after_the_model(quick_cli: Cli, trained: Path, tmp_path: Path) -> None:
     (tmp_path / "m.metaauto").write_bytes((trained / "buys.metaauto").read_bytes())
     assert quick_cli("export", "m.metaauto", "--to", "python").returncode == 0
@@ -51,6 +71,8 @@ def test_errors_are_one_line_and_change_nothing(
         (("none.metaauto", "--to", "python"), "none.metaauto"),
         ((model, "--to", "python", "-o", "none/x.py"), "The directory 'none'"),
         (("copy.metaauto", "--to", "python", "-o", "copy.metaauto"), "would replace the model"),
+        ((model, "--to", "python", "--data", "new.csv"), "--data requires --to onnx"),
+        ((model, "--to", "onnx", "--format", "csv"), "--format requires --data"),
     ):
         done = quick_cli("export", *arguments)
         assert done.returncode != 0

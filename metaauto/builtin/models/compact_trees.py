@@ -22,6 +22,8 @@ from sklearn.ensemble import (
 from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.tree._tree import Tree
 
+from metaauto.api import DecisionTrees
+
 __all__ = [
     "CompactBoostingClassifier",
     "CompactBoostingRegressor",
@@ -34,6 +36,16 @@ __all__ = [
 
 class _CompactForest:
     """Mixin that pickles ``estimators_`` as arrays."""
+
+    def decision_trees(self) -> DecisionTrees:
+        """Return the trees; their sums are values, or probabilities of the classes."""
+        trees: list[Any] = self.estimators_  # type: ignore[attr-defined]
+        n_classes = len(getattr(self, "classes_", ()))
+        parts = [_forest_tree(tree.tree_, n_classes, len(trees)) for tree in trees]
+        outputs = n_classes if n_classes != 2 else 1
+        return DecisionTrees.joined(
+            parts, outputs=max(outputs, 1), offset=np.zeros(max(outputs, 1)), single_precision=True
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())  # type: ignore[call-overload]
@@ -52,6 +64,20 @@ class _CompactForest:
 
 class _CompactBoosting:
     """Mixin that pickles the predictors of all rounds as arrays."""
+
+    def decision_trees(self) -> DecisionTrees:
+        """Return the trees; their sums are raw scores."""
+        rounds: list[list[Any]] = self._predictors  # type: ignore[attr-defined]
+        baseline = np.ravel(self._baseline_prediction)  # type: ignore[attr-defined]
+        n_classes = len(getattr(self, "classes_", ()))
+        trees = [tree for group in rounds for tree in group]
+        return DecisionTrees.joined(
+            (_boosted_tree(tree, *_encoding(self)) for tree in trees),
+            outputs=len(baseline),
+            offset=baseline.astype(np.float64),
+            output=np.arange(len(trees)) % len(baseline),
+            link={0: "identity", 2: "sigmoid"}.get(n_classes, "softmax"),
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())  # type: ignore[call-overload]
@@ -159,3 +185,66 @@ def _rounds_from_arrays(arrays: dict[str, Any]) -> list[list[Any]]:
         )
     width = arrays["width"]
     return [trees[start : start + width] for start in range(0, len(trees), width)]
+
+
+def _forest_tree(tree: Any, n_classes: int, n_trees: int) -> dict[str, Any]:
+    """Return the arrays of a tree of a forest; its share of the mean is in the values."""
+    value = tree.value[:, 0, :]
+    if n_classes:
+        # Older releases of scikit-learn store weights instead of shares.
+        value = value / value.sum(axis=1, keepdims=True)
+        value = value[:, 1:] if n_classes == 2 else value
+    is_leaf = tree.children_left < 0
+    return {
+        "feature": np.where(is_leaf, -1, tree.feature),
+        "threshold": tree.threshold,
+        "left": np.where(is_leaf, 0, tree.children_left),
+        "right": np.where(is_leaf, 0, tree.children_right),
+        "missing_left": tree.missing_go_to_left,
+        "value": value / n_trees,
+    }
+
+
+def _encoding(model: Any) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the column of each feature of the trees, and the codes of the first ones.
+
+    scikit-learn moves category columns to the front and numbers their codes.
+    """
+    is_category = model.is_categorical_
+    if is_category is None:
+        return np.arange(model.n_features_in_), []
+    columns = np.concatenate([np.flatnonzero(is_category), np.flatnonzero(~is_category)])
+    encoder = model._preprocessor.named_transformers_["encoder"]
+    known = [np.asarray(codes, dtype=np.float64) for codes in encoder.categories_]
+    return columns, [codes[~np.isnan(codes)] for codes in known]
+
+
+def _boosted_tree(tree: Any, columns: np.ndarray, codes: list[np.ndarray]) -> dict[str, Any]:
+    """Return the arrays of a tree; see `_encoding`."""
+    nodes = tree.nodes
+    left, right = nodes["left"].copy(), nodes["right"].copy()
+    missing_left = nodes["missing_go_to_left"].astype(bool)
+    categories = {}
+    for node in np.flatnonzero(nodes["is_categorical"] & (nodes["is_leaf"] == 0)):
+        known = codes[nodes["feature_idx"][node]]
+        listed = _bits(tree.raw_left_cat_bitsets[nodes["bitset_idx"][node]])[: len(known)]
+        if missing_left[node]:
+            # Unknown codes are treated as missing: list those that go right, and exchange both.
+            listed = ~listed
+            left[node], right[node], missing_left[node] = right[node], left[node], False
+        categories[int(node)] = tuple(map(int, known[listed]))
+    feature = columns[nodes["feature_idx"].astype(np.int64)]
+    return {
+        "feature": np.where(nodes["is_leaf"], -1, feature),
+        "threshold": nodes["num_threshold"],
+        "left": left,
+        "right": right,
+        "missing_left": missing_left,
+        "value": nodes["value"],
+        "categories": categories,
+    }
+
+
+def _bits(words: np.ndarray) -> np.ndarray:
+    """Return the bits of 32-bit words, the lowest first."""
+    return ((np.asarray(words)[:, None] >> np.arange(32)) & 1).astype(bool).ravel()

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-from metaauto.api import Deadline
+from metaauto.api import Deadline, DecisionTrees
+from metaauto_catboost.trees import decision_trees
 
 MISSING = -2
 _FULL_CLASSES = 10
@@ -94,6 +95,11 @@ class CatBoostEstimator(BaseEstimator):
     def n_iter_(self) -> int:
         """Number of rounds."""
         return int(self.booster_.tree_count_)
+
+    def decision_trees(self) -> DecisionTrees:
+        """Return the trees with the output scale of the estimator."""
+        trees = decision_trees(self.booster_, len(getattr(self, "classes_", ())))
+        return trees.scaled(getattr(self, "scale_", 1.0), getattr(self, "center_", 0.0))
 
     def _pool(self, X: Any, y: Any = None, weight: Any = None) -> Any:
         """Return a CatBoost pool; its categories must be text or integers."""

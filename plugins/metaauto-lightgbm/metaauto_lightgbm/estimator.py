@@ -13,8 +13,9 @@ import lightgbm
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-from metaauto.api import Deadline
+from metaauto.api import Deadline, DecisionTrees
 from metaauto_lightgbm.checks import check_model_text
+from metaauto_lightgbm.trees import decision_trees
 
 QUIET: dict[str, Any] = {"verbosity": -1}
 _FULL_CLASSES = 10
@@ -114,6 +115,11 @@ class LightGBMEstimator(BaseEstimator):
     def feature_importances_(self) -> np.ndarray:
         """Total gain of the splits on each feature, of shape (features,)."""
         return np.asarray(self.booster_.feature_importance("gain"))
+
+    def decision_trees(self) -> DecisionTrees:
+        """Return the trees with the output scale of the estimator."""
+        trees = decision_trees(self.booster_)
+        return trees.scaled(getattr(self, "scale_", 1.0), getattr(self, "center_", 0.0))
 
     def _raw(self, X: Any) -> np.ndarray:
         return np.asarray(self.booster_.predict(X, num_threads=self.n_jobs, **QUIET))

@@ -14,8 +14,9 @@ import xgboost
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-from metaauto.api import Deadline
+from metaauto.api import Deadline, DecisionTrees
 from metaauto_xgboost.checks import check_model
+from metaauto_xgboost.trees import decision_trees
 
 _FULL_CLASSES = 10
 """Most classes with the full number of rounds."""
@@ -99,6 +100,11 @@ class XGBoostEstimator(BaseEstimator):
     def n_iter_(self) -> int:
         """Number of rounds."""
         return int(self.booster_.num_boosted_rounds())
+
+    def decision_trees(self) -> DecisionTrees:
+        """Return the trees with the output scale of the estimator."""
+        trees = decision_trees(self.booster_)
+        return trees.scaled(getattr(self, "scale_", 1.0), getattr(self, "center_", 0.0))
 
     def _matrix(self, kind: Any, X: Any, y: Any = None, weight: Any = None, **other: Any) -> Any:
         types = None
