@@ -71,8 +71,9 @@ class _CompactBoosting:
         baseline = np.ravel(self._baseline_prediction)  # type: ignore[attr-defined]
         n_classes = len(getattr(self, "classes_", ()))
         trees = [tree for group in rounds for tree in group]
+        columns, codes = _encoding(self)
         return DecisionTrees.joined(
-            (_boosted_tree(tree, *_encoding(self)) for tree in trees),
+            (_boosted_tree(tree, columns, codes) for tree in trees),
             outputs=len(baseline),
             offset=baseline.astype(np.float64),
             output=np.arange(len(trees)) % len(baseline),

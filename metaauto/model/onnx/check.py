@@ -147,6 +147,8 @@ def _typical_numbers(model: FinalModel) -> dict[int, np.ndarray]:
         if not member.weight > 0:
             continue
         steps = [step for _, step in member.estimators[0].steps]
+        if not hasattr(steps[0], "transformers_"):  # a constant model
+            continue
         for title, branch, chosen in steps[0].transformers_:
             if title != "numeric" or isinstance(branch, str):
                 continue

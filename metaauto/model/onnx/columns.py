@@ -43,6 +43,8 @@ class InputColumns:
         self.columns = schema.features
         self._typed: dict[int, str] = {}
         self._joined: dict[tuple[str, tuple[int, ...]], str] = {}
+        if not self.columns:
+            raise NotConvertible("the models use none")
         for column in self.columns:
             if column.role is Role.TEXT:
                 raise NotConvertible(f"{column.name!r} is a text column")
@@ -68,6 +70,12 @@ class InputColumns:
         """Return numeric and Boolean columns, float64 of shape (rows, positions)."""
         places = tuple(map(int, positions))
         return self._joint("numbers", places)
+
+    def first(self) -> str:
+        """Return the first column as float64, for models that use the number of rows alone."""
+        if self.columns[0].role in (Role.NUMERIC, Role.BOOLEAN):
+            return self.numbers([0])
+        return self.graph.cast(self._column(0), np.float64)
 
     def codes(self, positions: Iterable[int]) -> str:
         """Return category codes, int64 of shape (rows, positions).

@@ -56,15 +56,35 @@ def predicted(graph: Graph, estimator: Any, rows: str, sparse: bool, n_classes: 
 
 
 def _own(graph: Graph, estimator: Any, rows: str, sparse: bool) -> str:
+    from sklearn.compose import TransformedTargetRegressor
+
+    from metaauto.search.rescaled_regressor import RescaledRegressor
+
     if hasattr(estimator, "decision_trees"):
         return _trees(graph, estimator, rows, sparse)
     module = type(estimator).__module__
+    if type(estimator) in (RescaledRegressor, TransformedTargetRegressor):
+        inner, scale, center = _target_scale(estimator)
+        product = graph.add("Mul", _own(graph, inner, rows, sparse), scale)
+        return graph.add("Add", product, center)
     convert = _CONVERTERS.get(type(estimator).__name__)
     if convert is not None and module.startswith(("sklearn.", "metaauto.builtin.")):
         return convert(graph, estimator, rows)
     if module.startswith("sklearn."):
         return _by_skl2onnx(graph, estimator, rows)
     raise NotConvertible(f"{type(estimator).__name__} is not supported")
+
+
+def _target_scale(estimator: Any) -> tuple[Any, np.float64, np.float64]:
+    """Return the regressor of a scaled target, the scale and the centre."""
+    from sklearn.preprocessing import StandardScaler
+
+    if not hasattr(estimator, "transformer_"):
+        return estimator.estimator, np.float64(estimator.scale), np.float64(estimator.center)
+    scaler = estimator.transformer_
+    if type(scaler) is not StandardScaler:
+        raise NotConvertible(f"its target is transformed by {type(scaler).__name__}")
+    return estimator.regressor_, np.float64(scaler.scale_[0]), np.float64(scaler.mean_[0])
 
 
 def _trees(graph: Graph, estimator: Any, rows: str, sparse: bool) -> str:

@@ -93,7 +93,7 @@ def _excluded(models: list[str]) -> str:
 
 
 def _serialized(model: FinalModel) -> bytes:
-    import onnx
+    from google.protobuf.message import EncodeError
     from onnx import TensorProto, helper
 
     names = {column.name for column in model.schema.features}
@@ -134,9 +134,8 @@ def _serialized(model: FinalModel) -> bytes:
     )
     helper.set_model_props(made, _properties(model))
     try:
-        onnx.checker.check_model(made)
         return bytes(made.SerializeToString())
-    except ValueError as error:  # above the 2 GiB of protocol buffers
+    except (ValueError, EncodeError) as error:  # above the 2 GiB of protocol buffers
         raise Refused(
             "The model is too large for a file of ONNX, whose limit is 2 GiB.",
             hint="Make it smaller with metaauto refit or model.prune, and export it again.",
@@ -168,6 +167,7 @@ def _members(
 
 
 def _fold(graph: Graph, columns: InputColumns, estimator: Any, model: FinalModel) -> str:
+    from sklearn.dummy import DummyClassifier, DummyRegressor
     from sklearn.frozen import FrozenEstimator
     from sklearn.pipeline import Pipeline
 
@@ -176,7 +176,9 @@ def _fold(graph: Graph, columns: InputColumns, estimator: Any, model: FinalModel
     if type(estimator) is not Pipeline:
         raise NotConvertible("it is not a pipeline")
     steps = [step for _, step in estimator.steps]
-    rows = prepared_rows(columns, steps[:-1])
+    # A constant model has no preprocessing.
+    is_constant = type(steps[-1]) in (DummyClassifier, DummyRegressor)
+    rows = columns.first() if is_constant else prepared_rows(columns, steps[:-1])
     sparse = bool(getattr(steps[0], "sparse_output_", False))
     return predicted(graph, steps[-1], rows, sparse, model.task.n_classes)
 
