@@ -293,20 +293,15 @@ class FinalModel(ModelUpdates, ModelAnalyses):
             A Python script that trains the ensemble again; or a model of ONNX that predicts
             (extra ``onnx``), which is compared with this model before it is written.
         data : DataFrame, optional
-            With 'onnx': rows for the comparison, at most 10,000 are used; by default rows are made
-            from the columns.
+            With 'onnx': rows for the comparison, by default made from the columns.
 
         Raises
         ------
-        SettingError
-            The file cannot be written, or a library is not installed.
-        Refused
-            A member or a column prevents the export, or the predictions of the file differ.
+        SettingError, Refused
+            A library is not installed; a member or a column prevents the export; predictions differ.
 
         Examples
         --------
-        >>> model.export("train.py")  # doctest: +SKIP
-        PosixPath('train.py')
         >>> model.export("model.onnx", to="onnx", data=table)  # doctest: +SKIP
         PosixPath('model.onnx')
         """

@@ -140,7 +140,7 @@ def _linear_classifier(graph: Graph, estimator: Any, rows: str) -> str:
 
 
 def _perceptron(graph: Graph, estimator: Any, rows: str) -> str:
-    kinds = {"relu": "Relu", "tanh": "Tanh", "logistic": "Sigmoid", "softmax": "Softmax"}
+    kinds = {"relu": "Relu", "tanh": "Tanh", "logistic": "Sigmoid"}
     last = len(estimator.coefs_) - 1
     for layer, (weights, bias) in enumerate(
         zip(estimator.coefs_, estimator.intercepts_, strict=True)
@@ -148,8 +148,10 @@ def _perceptron(graph: Graph, estimator: Any, rows: str) -> str:
         product = graph.add("MatMul", rows, np.asarray(weights, dtype=np.float64))
         rows = graph.add("Add", product, np.asarray(bias, dtype=np.float64))
         kind = estimator.out_activation_ if layer == last else estimator.activation
-        if kind != "identity":
-            rows = graph.add(kinds[kind], rows, **({"axis": 1} if kind == "softmax" else {}))
+        if kind == "softmax":
+            rows = graph.add("Softmax", rows, axis=1)
+        elif kind != "identity":
+            rows = graph.add(kinds[kind], rows)
     is_binary = hasattr(estimator, "classes_") and len(estimator.classes_) == 2
     return _both(graph, rows) if is_binary else rows
 
@@ -186,12 +188,33 @@ def _log_proba(graph: Graph, estimator: Any, rows: str) -> str:
     return graph.add("LogSoftmax", graph.joined(parts), axis=1)
 
 
+def _support_vectors(graph: Graph, estimator: Any, rows: str) -> str:
+    """Add a regression with a kernel; onnxruntime has no SVMRegressor of float64."""
+    vectors = np.asarray(estimator.support_vectors_, dtype=np.float64)
+    found = graph.add("MatMul", rows, vectors.T.copy())
+    if estimator.kernel == "rbf":
+        lengths = graph.summed(graph.add("Mul", rows, rows))
+        distance = graph.add("Add", lengths, (vectors**2).sum(axis=1))
+        distance = graph.add("Sub", distance, graph.add("Mul", found, np.float64(2.0)))
+        found = graph.add("Exp", graph.add("Mul", distance, np.float64(-estimator._gamma)))
+    elif estimator.kernel == "poly":
+        scaled = graph.add("Mul", found, np.float64(estimator._gamma))
+        shifted = graph.add("Add", scaled, np.float64(estimator.coef0))
+        found = graph.add("Pow", shifted, np.float64(estimator.degree))
+    elif estimator.kernel != "linear":
+        raise NotConvertible(f"its kernel {estimator.kernel!r} is not supported")
+    product = graph.add("MatMul", found, estimator.dual_coef_.T.astype(np.float64))
+    return graph.add("Add", product, np.asarray(estimator.intercept_, dtype=np.float64))
+
+
 def _by_skl2onnx(graph: Graph, estimator: Any, rows: str) -> str:
     """Convert an estimator of scikit-learn in float64."""
     from skl2onnx import to_onnx
     from skl2onnx.common.data_types import DoubleTensorType
 
     is_classifier = hasattr(estimator, "classes_")
+    if type(estimator).__name__ == "GaussianProcessClassifier":
+        raise NotConvertible("onnxruntime has no operator for GaussianProcessClassifier")
     try:
         made = to_onnx(
             estimator,
@@ -214,6 +237,7 @@ _CONVERTERS: dict[str, Callable[[Graph, Any, str], str]] = {
     "DummyClassifier": _dummy_classifier,
     "DummyRegressor": _dummy_regressor,
     "Ridge": _scores,
+    "SVR": _support_vectors,
     "ElasticNet": _scores,
     "LogisticRegression": _linear_classifier,
     "LinearDiscriminantAnalysis": _linear_classifier,

@@ -42,7 +42,10 @@ def summed_trees(graph: Graph, rows: str, trees: DecisionTrees) -> str:
     alone = is_leaf[trees.roots]
     for root, place in zip(trees.roots[alone], output[alone], strict=True):
         # The operator has no trees without a split.
-        offset[slice(None) if width > 1 else place] += trees.value[root]
+        if width > 1:
+            offset += trees.value[root]
+        else:
+            offset[place] += trees.value[root, 0]
     roots = trees.roots[~alone]
     if not len(roots):
         zero = graph.add(
@@ -84,7 +87,7 @@ def _ensemble(
     for node in sorted(trees.categories):
         modes[node] = _MEMBER
         members.append(np.append(np.array(trees.categories[node], dtype=np.float64), np.nan))
-    node = graph.add("TreeEnsemble", rows, domain="ai.onnx.ml", n_targets=n_targets)
+    sums = graph.add("TreeEnsemble", rows, domain="ai.onnx.ml", n_targets=n_targets)
     arrays = {
         "tree_roots": place[roots],
         "nodes_featureids": trees.feature[inner],
@@ -110,4 +113,4 @@ def _ensemble(
             # helper.make_node would check each of the numbers.
             attribute.type = attribute.INTS
             attribute.ints.extend(array.astype(np.int64).tolist())
-    return node
+    return sums

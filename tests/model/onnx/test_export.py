@@ -82,12 +82,19 @@ def test_multiclass_with_class_factors(runtime, maker, rows):
         makers.member("random_forest", 2.0),
         makers.member("knn", 1.0),
         makers.member("qda", 0.5),
-        makers.member("mlp", 0.5),
-        makers.member("network", 0.5),
+        makers.member("mlp", 0.5, width=16),
+        makers.member("network", 0.5, width=32, members=1),
         calibrator=Calibrator("temperature", (1.7,)),
         decision=Decision("multipliers", (1.0, 2.0, 0.7)),
     )
     assert_equal_predictions(runtime, model, rows)
+
+
+def test_classification_by_a_kernel(runtime, maker, rows):
+    makers = maker("binary")
+    assert_equal_predictions(runtime, makers.model(makers.member("svm")), rows)
+    with pytest.raises(Refused, match="no operator for GaussianProcessClassifier"):
+        onnx_model(makers.model(makers.member("gaussian_process")))
 
 
 def test_regression(runtime, maker, rows):
