@@ -298,7 +298,7 @@ class FinalModel(ModelUpdates, ModelAnalyses):
         Raises
         ------
         SettingError, Refused
-            A library is not installed; a member or a column prevents the export; predictions differ.
+            A library is not installed; a member or column prevents the export; predictions differ.
 
         Examples
         --------

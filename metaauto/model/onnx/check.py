@@ -48,7 +48,13 @@ def difference(model: FinalModel, content: bytes, typed: pd.DataFrame) -> tuple[
     options.log_severity_level = 3
     try:
         session = InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        outputs = session.run(None, feeds(model, typed))
+        given = feeds(model, typed)
+        # Neighbours take the memory of the rows times those of the training table.
+        parts = [
+            session.run(None, {name: array[start : start + 500] for name, array in given.items()})
+            for start in range(0, max(len(typed), 1), 500)
+        ]
+        outputs = [np.concatenate(output) for output in zip(*parts, strict=True)]
     except Exception as error:  # onnxruntime raises many types
         why = " ".join(str(error).split())[:200]
         raise Refused(

@@ -9,6 +9,7 @@ import numpy as np
 
 from metaauto.errors import Refused
 from metaauto.model.onnx.graph import OPSETS, Graph, NotConvertible
+from metaauto.model.onnx.neighbours import nearest_neighbours
 from metaauto.model.onnx.networks import network_outputs
 from metaauto.model.onnx.trees import summed_trees
 
@@ -238,6 +239,8 @@ _CONVERTERS: dict[str, Callable[[Graph, Any, str], str]] = {
     "DummyRegressor": _dummy_regressor,
     "Ridge": _scores,
     "SVR": _support_vectors,
+    "KNeighborsClassifier": nearest_neighbours,
+    "KNeighborsRegressor": nearest_neighbours,
     "ElasticNet": _scores,
     "LogisticRegression": _linear_classifier,
     "LinearDiscriminantAnalysis": _linear_classifier,

@@ -80,7 +80,7 @@ def test_multiclass_with_class_factors(runtime, maker, rows):
     makers = maker("multiclass")
     model = makers.model(
         makers.member("random_forest", 2.0),
-        makers.member("knn", 1.0),
+        makers.member("knn", 1.0, p=2),
         makers.member("qda", 0.5),
         makers.member("mlp", 0.5, width=16),
         makers.member("network", 0.5, width=32, members=1),
@@ -103,6 +103,7 @@ def test_regression(runtime, maker, rows):
         makers.member("random_forest", 2.0),
         makers.member("network", 1.0, activation="selu", encoding="periodic"),
         makers.member("svm", 1.0),
+        makers.member("knn", 1.0),
     )
     assert_equal_predictions(runtime, model, rows)
 
