@@ -49,7 +49,7 @@ _GROUPS = {
         "missing",
         "weights",
     ),
-    "Budget": ("budget", "trials", "cores", "memory"),
+    "Budget": ("budget", "trials", "cores", "memory", "dask"),
     "Evaluation": ("metric", "cv", "holdout", "groups", "time"),
     "Search": ("include", "exclude", "seed", "plugin_folders"),
     "Warm start": ("start_from", "knowledge", "no_knowledge", "strategy", "remember"),
@@ -96,6 +96,13 @@ _GROUPS = {
     metavar="GB",
     type=float,
     help="Memory of all workers together.  [default: most of the free memory]",
+)
+@click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Run the trials on the workers of a Dask cluster: the address of its scheduler, such as "
+    "tcp://host:8786. --cores then limits the trials' jobs at the same time.  [default: this "
+    "machine]",
 )
 @seed_option()
 @click.option(
@@ -210,6 +217,7 @@ def command(
     metaauto fit visits.csv --target visits --time day --run-dir run
     metaauto fit train.csv --target price --knowledge team.db --no-remember
     metaauto fit this_year.csv --target price --from price.metaauto
+    metaauto fit train.csv --target price --dask tcp://scheduler:8786 --budget 1h
     metaauto fit train.csv --target price --budget 1h --dry-run
 
     Prints column roles and the validation scheme, then every improvement. Ctrl-C ends the search
@@ -283,6 +291,8 @@ def _resolve_conflicts(
         raise click.UsageError("--resume and --run-dir are mutually exclusive.")
     if resume is not None and ctx.params["dry_run"]:
         raise click.UsageError("--resume and --dry-run are mutually exclusive.")
+    if given["dask"] is not None and ctx.params["dry_run"]:
+        raise click.UsageError("--dry-run runs on this machine; leave out --dask.")
     if given["knowledge"] is not None and given["no_knowledge"]:
         raise click.UsageError("--knowledge and --no-knowledge are mutually exclusive.")
 
@@ -303,6 +313,7 @@ def _options(given: dict[str, Any]) -> FitOptions:
             "trials",
             "cores",
             "memory",
+            "dask",
             "seed",
             "holdout",
             "groups",

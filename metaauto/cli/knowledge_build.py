@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import signal
-import statistics
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from metaauto.text import counted
 
 if TYPE_CHECKING:
     from metaauto.collect import BuildPlan, Progress, Source
+    from metaauto.plugins.manager import PluginSettings
     from metaauto.search import Executor
 
 __all__ = ["command"]
@@ -199,7 +199,7 @@ def command(
             with ExitStack() as stack:
                 opened = stack.enter_context(writable_store(path))
                 kept = stack.enter_context(PredictionFile(predictions)) if predictions else None
-                executor, speed = _executor(dask, plan)
+                executor, speed = _executor(dask, plan, plugins.settings, lines.warn)
                 said = here("build", libraries=_LIBRARIES, cores=1, speed=speed)
                 tell = (lines.progress, lines.left_out)
                 fresh = build_knowledge(sources, opened, plugins, plan, said, *tell, executor, kept)
@@ -222,20 +222,23 @@ def command(
     )
 
 
-def _executor(dask: str | None, plan: BuildPlan) -> tuple[Executor | None, float]:
+def _executor(
+    dask: str | None, plan: BuildPlan, plugins: PluginSettings, warn: Callable[[str], None]
+) -> tuple[Executor | None, float | None]:
     """Return the executor (None for this machine) and the speed of its machines."""
-    from metaauto.knowledge.provenance import calibrate
-
     if dask is None:
+        from metaauto.knowledge.provenance import calibrate
+
         return None, calibrate()
     from metaauto.search import DaskExecutor
 
-    executor = DaskExecutor(dask, memory=plan.memory)
+    executor = DaskExecutor(dask, memory=plan.memory, plugins=plugins, warn=warn)
     try:
-        return executor, statistics.median(executor.ask(calibrate))
+        executor.wait_for_workers()
     except BaseException:
         executor.close()
         raise
+    return executor, executor.speed
 
 
 def _plan(given: dict[str, Any]) -> BuildPlan:
@@ -336,6 +339,10 @@ class _Lines:
     def left_out(self, message: str) -> None:
         """Write that a dataset cannot be used."""
         self.unusable.append(message)
+        self.warn(message)
+
+    def warn(self, message: str) -> None:
+        """Write a warning as one line."""
         say(f"Warning: {' '.join(message.split())}")
 
     def _is_time(self) -> bool:

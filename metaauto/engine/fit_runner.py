@@ -33,6 +33,7 @@ from metaauto.engine.setup import (
     prepare_workers,
     worker_setup,
 )
+from metaauto.engine.workers import FitWorkers
 from metaauto.ensemble import AnytimeEnsemble, Selection, blend
 from metaauto.errors import KnowledgeError, MetaautoError, NoModelFitted, RunError, WorkerError
 from metaauto.events import Event
@@ -145,7 +146,7 @@ class FitRunner:
     ) -> None:
         self.options = options
         self._packed = Packing()
-        self._setup_seconds: Callable[[], float] = lambda: 0.0
+        self._workers: FitWorkers | None = None
         self._problem: MetaautoError | OSError | None = None
         self._recorder: Recorder | None = None
         self.clock = options.clock()
@@ -161,17 +162,17 @@ class FitRunner:
         self.clock.start()
         # The workers use all cores; further threads of this process would compete with them.
         with ExitStack() as interrupts:
-            with threadpool_limits(limits=1), self.start_workers() as executor:
+            with threadpool_limits(limits=1), closing(self.start_workers()) as workers:
                 state = self.prepare(data, target, resume)
                 plugins, self.holdout_rows = state.plugins, state.splits.holdout
                 # The workers must stop before their directory is removed.
-                with state.run, closing(executor):
-                    search = self.prepare_search(state, executor)
+                with state.run, closing(workers):
+                    search = self.prepare_search(state, workers)
                     # From here on there is a model to return.
                     interrupts.enter_context(stop_on_interrupt(self.interrupt))
                     self.run_trials(search, state)
-                    model = self.assemble(search, state, executor)
-                    executor.close()
+                    model = self.assemble(search, state, workers.members)
+                    workers.close()
                     self.remember(search, state)
             plugins.notify("fit_finished", model=model)
             score, lines = model.record.score, summary_lines(model)
@@ -194,15 +195,10 @@ class FitRunner:
         """The best ensemble selection so far; the baseline until a model is better."""
         return None if self.ensemble is None else self.ensemble.current
 
-    def start_workers(self) -> LocalExecutor:
-        """Start the worker processes; they import libraries while the table is read."""
-        executor = LocalExecutor(self.clock.cores, threads=1, memory=self._worker_memory)
-        executor.start()
-        return executor
-
-    @property
-    def _worker_memory(self) -> float:
-        return self.clock.memory / self.clock.cores
+    def start_workers(self) -> FitWorkers:
+        """Start the workers; they import libraries while the table is read."""
+        self._workers = FitWorkers.start(self.options, self.clock, self.report)
+        return self._workers
 
     def prepare(self, data: Any, target: Any, resume: Any) -> FitState:
         """Prepare the fit, and open its run directory."""
@@ -227,23 +223,22 @@ class FitRunner:
             stored.settings.get("target") if target is None else target,
         )
 
-    def prepare_search(self, state: FitState, executor: Executor) -> Search:
+    def prepare_search(self, state: FitState, workers: FitWorkers) -> Search:
         """Prepare the workers and the search; restore the trials of an interrupted run."""
-        self._setup_seconds = lambda: executor.setup_seconds
         with self.clock.stage("prepare"):
-            prepare_workers(state, executor, pack_objects(self.options.plugin_objects))
+            prepare_workers(state, workers, pack_objects(self.options.plugin_objects))
             self.ensemble = new_ensemble(state, self.options, self.clock)
             on_start = self.report.trial_started
             search = new_search(
                 state,
                 self.options,
                 self.clock,
-                executor,
+                workers.trials,
                 on_start,
                 self.ensemble,
                 self.recorder(state),
             )
-            self.restore_trials(search, state)
+            self.restore_trials(search, state, workers)
             if not search.trials:
                 baseline = baseline_trial(state.inputs, state.registry, state.run.path, 0)
                 search.add_finished(baseline)
@@ -253,7 +248,7 @@ class FitRunner:
             search.stop()
         return search
 
-    def restore_trials(self, search: Search, state: FitState) -> None:
+    def restore_trials(self, search: Search, state: FitState, workers: FitWorkers) -> None:
         """Restore the trials of an interrupted run, and subtract its seconds from the budget.
 
         A damaged or foreign fold model costs its member; a run without any other is refused.
@@ -274,8 +269,8 @@ class FitRunner:
                 is_usable = True
         if problem is not None and not is_usable:
             raise problem
-        needed = end_seconds(self.selection, search.trials, state, START_SECONDS, self.clock.cores)
-        self.clock.keep(needed)
+        left = (search.trials, state, START_SECONDS, workers.members.workers)
+        self.clock.keep(end_seconds(self.selection, *left))
         if self.clock.is_timed:
             # The steps after the search run again, also if the budget was used up.
             self.clock.use_up(min(stored.seconds, max(self.clock.for_search(), 0.0)))
@@ -345,8 +340,9 @@ class FitRunner:
         self.report.trial_finished(trial, state, best)
         self.recorder(state).record_status("running", self.clock.elapsed())
         state.plugins.notify("trial_finished", trial=trial)
-        if self.search is not None:
-            left = (self.search.trials, state, self._setup_seconds(), self.clock.cores)
+        workers = self._workers
+        if self.search is not None and workers is not None:
+            left = (self.search.trials, state, workers.setup_seconds, workers.members.workers)
             self.clock.keep(end_seconds(current, *left))
         needed = self.ensemble.keys if self.ensemble is not None else frozenset()
         # A resumed run continues a stopped trial with its finished folds.
@@ -386,7 +382,8 @@ class FitRunner:
             if executor is not None and not isinstance(self._problem, WorkerError):
                 return packed.select(selection, executor)
             if executor is None:
-                executor = stack.enter_context(LocalExecutor(1, memory=self._worker_memory))
+                memory = float("inf") if self._workers is None else self._workers.members.memory
+                executor = stack.enter_context(LocalExecutor(1, memory=memory))
             else:
                 executor.close()
             setup = worker_setup(state, pack_objects(self.options.plugin_objects))
@@ -444,6 +441,7 @@ class FitRunner:
                 if self.clock.is_timed and self.clock.remaining() < -_MAX_OVERRUN:
                     raise KnowledgeError("time limit reached.")
                 timeout = lock_timeout(self.clock.remaining() + _MAX_OVERRUN)
-                remember(state, search, timeout=timeout)
+                speed = None if self._workers is None else self._workers.speed
+                remember(state, search, timeout=timeout, speed=speed)
             except (KnowledgeError, OSError) as error:
                 self.report.warn(f"This fit is not added to the knowledge store: {error}")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from metaauto.budget import Budget, available_cores, available_memory, parse_seconds
 from metaauto.components import Model
-from metaauto.errors import RunError, SettingError
+from metaauto.errors import Refused, RunError, SettingError
 from metaauto.plugins.hookspecs import hooks_of
 from metaauto.plugins.manager import Bundle, PluginSettings
 from metaauto.plugins.registry import COMPONENT_TYPES
@@ -49,6 +49,11 @@ class FitOptions:
         Worker processes; by default all cores.
     memory : float, optional
         GiB for all workers; by default 85 % of the available memory.
+    dask : str, Client or cluster, optional
+        Address of a Dask scheduler (``"tcp://host:8786"``), or a client or cluster of Dask: its
+        workers run the trials. `cores` then limits the jobs at the same time, by default one for
+        each thread of the workers, and `memory` cannot be given, since each job has its share of
+        the memory limit of its Dask worker.
     seed : int
         Random seed.
     cv : int, float, str, splitter or iterable
@@ -98,6 +103,7 @@ class FitOptions:
     trials: int | None = None
     cores: int | None = None
     memory: float | None = None
+    dask: Any = None
     seed: int = 0
     cv: Any = "auto"
     holdout: float = 0.0
@@ -133,6 +139,12 @@ class FitOptions:
             raise SettingError(
                 f"{argument('memory')} must be a positive number of GiB (got {self.memory!r}).",
                 hint="Give GiB for all workers together, such as 8.",
+            )
+        if self.dask is not None and self.memory is not None:
+            raise Refused(
+                f"{argument('dask')} and {argument('memory')} are mutually exclusive.",
+                hint="Set the memory of jobs with the memory limit and the threads of the Dask "
+                "workers.",
             )
         names, objects = included_of(self.include)
         object.__setattr__(self, "include", names)
@@ -198,7 +210,9 @@ class FitOptions:
                 )
             if value is None or isinstance(value, (str, int, float, bool, list, dict)):
                 plain[item.name] = value
-        plain.pop("components", None)
+        # Another machine may not reach the same cluster.
+        for name in ("components", "dask"):
+            plain.pop(name, None)
         return plain
 
     def resumed_from(self, stored: Mapping[str, Any]) -> FitOptions:

@@ -35,7 +35,12 @@ _LIBRARIES = ("numpy", "scikit-learn", "lightgbm", "xgboost", "xgboost-cpu", "ca
 
 
 def remember(
-    state: FitState, search: Search, store: str | Path | None = None, *, timeout: float = 30.0
+    state: FitState,
+    search: Search,
+    store: str | Path | None = None,
+    *,
+    timeout: float = 30.0,
+    speed: float | None = None,
 ) -> int:
     """Add a fit to the user's own store: metafeatures, configurations, losses, seconds.
 
@@ -52,6 +57,8 @@ def remember(
         Path of the store; by default the user's own store.
     timeout : float, default=30.0
         Seconds to wait for another writing process.
+    speed : float, optional
+        Speed of the machines that ran the trials, see `calibrate`; by default it is measured here.
 
     Returns
     -------
@@ -71,7 +78,9 @@ def remember(
         return 0
     path = Path(store) if store is not None else own_store()
     path.parent.mkdir(parents=True, exist_ok=True)
-    provenance_fact = here("fit", libraries=_LIBRARIES, cores=1, speed=calibrate(1))
+    provenance_fact = here(
+        "fit", libraries=_LIBRARIES, cores=1, speed=calibrate(1) if speed is None else speed
+    )
     originals = _originals(state)
     with KnowledgeStore.create(path, exist_ok=True, timeout=timeout) as own, own.transaction():
         provenance = own.add_provenance(provenance_fact)

@@ -46,6 +46,7 @@ from metaauto.warmstart.earlier import EarlierWarmStart
 from metaauto.warmstart.select import check_warm_start, knowledge_for_task, select_strategy
 
 if TYPE_CHECKING:
+    from metaauto.engine.workers import FitWorkers
     from metaauto.fit_state import FitState
     from metaauto.search import Executor, Search, Setup, Trial
 
@@ -83,13 +84,13 @@ def prediction_shapes(state: FitState) -> list[tuple[int, ...]]:
     return [(len(validation), *columns) for _, validation in state.splits.folds]
 
 
-def prepare_workers(state: FitState, executor: Executor, packed: bytes) -> None:
+def prepare_workers(state: FitState, workers: FitWorkers, packed: bytes) -> None:
     """Write the dataset for the workers and send them the components of this process."""
     # Commands that only prepare a task do not load the search.
     from metaauto.search import write_inputs
 
     write_inputs(state.run.path / "data", state.inputs)
-    executor.set_up(worker_setup(state, packed))
+    workers.set_up(worker_setup(state, packed))
 
 
 def worker_setup(state: FitState, packed: bytes) -> Setup:
@@ -155,6 +156,8 @@ def new_search(
         describe_seconds=_describe_seconds(clock),
         on_start=on_start,
         sampling=sampling,
+        # The number of Dask workers changes during a fit, and results must not depend on it.
+        window=clock.cores if options.dask is None else options.cores,
         # In regression most of the error is irreducible, so relative gains are not informative.
         gain=ensemble.relative_gain
         if options.for_ensemble and state.dataset.task.is_classification

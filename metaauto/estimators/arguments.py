@@ -61,8 +61,11 @@ def remembers() -> bool:
     return value not in ("0", "false", "f", "no", "n", "off")
 
 
-def cores_of(n_jobs: Any) -> int:
-    """Return the number of worker processes for ``n_jobs``, as joblib defines it."""
+def cores_of(n_jobs: Any, dask: Any = None) -> int | None:
+    """Return the number of worker processes for ``n_jobs``, as joblib defines it.
+
+    On a Dask cluster only a positive number limits the workers.
+    """
     from joblib import effective_n_jobs
 
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, (int, np.integer, type(None))):
@@ -74,6 +77,8 @@ def cores_of(n_jobs: Any) -> int:
             "Invalid n_jobs=0: expected a non-zero integer.",
             hint="Use 1 or more, or -1 for all cores.",
         )
+    if dask is not None:
+        return int(n_jobs) if n_jobs is not None and n_jobs > 0 else None
     return int(effective_n_jobs(n_jobs))
 
 

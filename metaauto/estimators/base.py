@@ -65,6 +65,7 @@ class AutoEstimator(ModelAnalyses, BaseEstimator):
         time: str | None = None,
         roles: Mapping[str, str] | None = None,
         start_from: Any = None,
+        dask: Any = None,
     ) -> None:
         self.budget = budget
         self.metric = metric
@@ -84,6 +85,7 @@ class AutoEstimator(ModelAnalyses, BaseEstimator):
         self.time = time
         self.roles = roles
         self.start_from = start_from
+        self.dask = dask
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Any:
         """Search for the best model within the budget.
@@ -216,8 +218,9 @@ class AutoEstimator(ModelAnalyses, BaseEstimator):
             metric=self.metric,
             budget=budget,
             trials=trials,
-            cores=cores_of(self.n_jobs),
+            cores=cores_of(self.n_jobs, self.dask),
             memory=self.memory,
+            dask=self.dask,
             missing=self.missing or (),
             holdout=self.holdout,
             time=self.time,

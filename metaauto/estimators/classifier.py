@@ -74,6 +74,10 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
     start_from : str, Path or FinalModel, optional
         An earlier model, its file or the directory of its run: the configurations of its ensemble
         are tried first, by weight.
+    dask : str, Client or cluster, optional
+        Address of a Dask scheduler (``"tcp://host:8786"``), or a client or cluster of Dask, whose
+        workers run the trials; `n_jobs` then limits the jobs at the same time, and `memory` cannot
+        be given. To clone the estimator, as cross-validation does, pass an address.
 
     Attributes
     ----------
@@ -137,6 +141,7 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
         time: str | None = None,
         roles: Mapping[str, str] | None = None,
         start_from: Any = None,
+        dask: Any = None,
     ) -> None:
         super().__init__(
             budget=budget,
@@ -157,6 +162,7 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
             time=time,
             roles=roles,
             start_from=start_from,
+            dask=dask,
         )
         self.positive = positive
 

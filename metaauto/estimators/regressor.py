@@ -59,6 +59,10 @@ class AutoRegressor(RegressorMixin, AutoEstimator):
     start_from : str, Path or FinalModel, optional
         An earlier model, its file or the directory of its run: the configurations of its ensemble
         are tried first, by weight.
+    dask : str, Client or cluster, optional
+        Address of a Dask scheduler (``"tcp://host:8786"``), or a client or cluster of Dask, whose
+        workers run the trials; `n_jobs` then limits the jobs at the same time, and `memory` cannot
+        be given. To clone the estimator, as cross-validation does, pass an address.
 
     Attributes
     ----------

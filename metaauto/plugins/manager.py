@@ -81,6 +81,11 @@ class PluginSettings:
         }
         return cls(**{**values, **overrides})
 
+    def selects(self, *names: str) -> bool:
+        """Return whether an installed plugin with one of these names is loaded."""
+        is_named = self.only is None or not {*names}.isdisjoint(self.only)
+        return is_named and {*names}.isdisjoint(self.disabled)
+
 
 class Bundle:
     """A plugin that consists of component objects, such as models defined in a notebook.
@@ -232,8 +237,7 @@ def _discover(settings: PluginSettings, objects: Sequence[Any]) -> Iterable[tupl
             continue
         distribution, version = _origin(point)
         plugin = Plugin(point.name, version, distribution, f"entry point {point.value}")
-        selected = settings.only is None or {plugin.name, distribution} & set(settings.only)
-        plugin.disabled = not selected
+        plugin.disabled = not settings.selects(plugin.name, distribution)
         yield plugin, point.load
     for module in settings.modules:
         yield Plugin(module, source="module"), lambda m=module: importlib.import_module(m)

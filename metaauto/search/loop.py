@@ -92,6 +92,8 @@ class Search:
         ``gain(positions, prediction) -> float``: relative reduction of the current ensemble's loss
         on some of the evaluated rows if a trial with this prediction were added. Without it, trials
         are pruned by racing only.
+    window : int, optional
+        Trials that a reproducible search runs at once, at least 6.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class Search:
         on_start: Callable[[Trial], None] = lambda trial: None,
         gain: Callable[[np.ndarray, np.ndarray], float] | None = None,
         sampling: RowSampling | None = None,
+        window: int | None = None,
     ) -> None:
         self.trials: list[Trial] = []
         self.description: Description | None = None
@@ -128,7 +131,7 @@ class Search:
         self._gain = gain
         self._sampling = sampling
         self._stop = threading.Event()
-        self._window = max(_WINDOW, executor.workers)
+        self._window = max(_WINDOW, window or 0)
         self._seen: set[int] = set()
         self._soft_limits: dict[tuple[int, int], float] = {}
         self._is_exhausted = False

@@ -7,47 +7,31 @@ and memory limits as on one machine and a crash does not end the Dask worker.
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import io
+import platform
 import shutil
 import tarfile
 import tempfile
 import threading
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from metaauto.plugins.manager import GROUP, PluginSettings
 from metaauto.search.executors.local import LocalExecutor
 from metaauto.search.executors.worker import Setup
 from metaauto.search.trial import Outcome, Result, WorkerJob
 
-__all__ = ["RemoteJob", "RemoteResult", "cancel", "close", "pack_folder", "run", "version"]
+__all__ = ["RemoteResult", "Table", "differences", "pack_folder", "run", "survey", "versions"]
 
-_POLL = 0.5
-
-
-@dataclass(frozen=True)
-class RemoteJob:
-    """A job with the search and the table it belongs to.
-
-    Parameters
-    ----------
-    search : str
-        Unique name of the executor that sends it.
-    table : int
-        Number of the setup; each new table gets a new number.
-    setup : Setup
-        Setup of the process; its folder is replaced by one on this machine.
-    job : Job, DescribeJob or CallJob
-        The job.
-    memory : float
-        MiB that the process may use.
-    """
-
-    search: str
-    table: int
-    setup: Setup
-    job: WorkerJob
-    memory: float
+_POLL_SECONDS = 0.2
+_MEMORY_SHARE = 0.85
+_PACKAGES = ("metaauto", "scikit-learn", "numpy", "pandas", "scipy", "pyarrow", "cloudpickle")
+_ALL_PLUGINS = PluginSettings()
+_ADVICE = "give the Dask workers more memory or fewer threads"
 
 
 @dataclass(frozen=True)
@@ -58,77 +42,177 @@ class RemoteResult:
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
-class _WorkerProcess:
-    """The worker process of one thread, and the table it is set up for."""
+class Table:
+    """A table on one machine, and the worker processes that are set up for it.
 
-    def __init__(self, memory: float) -> None:
-        self.executor = LocalExecutor(1, threads=1, memory=memory)
-        self.table = -1
-        self.is_closed = False
-
-    def prepare(self, number: int, setup: Setup) -> None:
-        """Set the process up for a table and wait until it is ready."""
-        if self.table != number:
-            self.executor.set_up(setup)
-            self.table = number
-        while not self.executor.free() and not self.is_closed:
-            self.executor.wait(_POLL)
-
-    def close(self) -> None:
-        """End the process and release the thread that waits for it."""
-        self.is_closed = True
-        self.executor.close()
-
-
-_lock = threading.Lock()
-_processes: dict[tuple[str, int], _WorkerProcess] = {}
-_tables: dict[tuple[str, int], Path] = {}
-_cancelled: dict[str, set[int]] = {}
-
-
-def run(remote: RemoteJob, data: bytes) -> RemoteResult | None:
-    """Run a job; return None if it is cancelled or its search is closed meanwhile.
+    It is sent once to each Dask worker. When the Dask worker forgets it, because the search has
+    closed or lost its connection, the processes end and the files are deleted.
 
     Parameters
     ----------
-    remote : RemoteJob
-        The job.
-    data : bytes
+    packed : bytes
         The table, from `pack_folder`.
+    setup : Setup
+        Setup of the processes; its folder is replaced by one on this machine.
+    memory : float, optional
+        MiB that each job may use; by default the memory limit of the Dask worker, divided by its
+        threads.
     """
-    folder = _unpack_table(remote, data)
-    process = _process_for(remote)
-    process.prepare(remote.table, replace(remote.setup, folder=str(folder)))
-    if not process.is_closed:
-        process.executor.submit(remote.job)
-    while not process.is_closed:
-        for outcome in process.executor.wait(_POLL):
-            return RemoteResult(outcome, _read_files(folder, outcome))
-        if remote.job.trial in _cancelled.get(remote.search, ()):
-            process.executor.cancel(remote.job.trial)
-            break
+
+    def __init__(self, packed: bytes, setup: Setup, memory: float | None = None) -> None:
+        self._sent = (packed, setup, memory)
+        self._resources = _Resources()
+        weakref.finalize(self, _release, self._resources)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Table, self._sent
+
+    @property
+    def folder(self) -> Path:
+        """The run directory on this machine, unpacked on first access."""
+        return self._resources.unpacked(self._sent[0])
+
+    @contextlib.contextmanager
+    def process(self, limit: float) -> Iterator[LocalExecutor]:
+        """Lend a process that runs one job at a time; it is set up on first use.
+
+        Parameters
+        ----------
+        limit : float
+            MiB that a job may use by the memory limit of the Dask worker.
+        """
+        _, setup, memory = self._sent
+        setup = replace(setup, folder=str(self.folder))
+        with self._resources.process(setup, limit if memory is None else memory) as lent:
+            yield lent
+
+
+class _Resources:
+    """The folder and the idle processes of a table; released when the table is forgotten."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._folder: Path | None = None
+        self._idle: list[LocalExecutor] = []
+
+    def unpacked(self, packed: bytes) -> Path:
+        with self._lock:
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="metaauto-table-"))
+                _unpack(packed, self._folder / "data")
+            return self._folder
+
+    @contextlib.contextmanager
+    def process(self, setup: Setup, memory: float) -> Iterator[LocalExecutor]:
+        with self._lock:
+            executor = self._idle.pop() if self._idle else None
+        if executor is None:
+            executor = LocalExecutor(1, threads=1, memory=memory, memory_advice=_ADVICE)
+            executor.set_up(setup)
+        try:
+            yield executor
+        except BaseException:
+            executor.close()
+            raise
+        with self._lock:
+            self._idle.append(executor)
+
+    def close(self) -> None:
+        for executor in self._idle:
+            executor.close()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _release(resources: _Resources) -> None:
+    """Close the resources of a table, without blocking the event loop of the Dask worker."""
+    try:
+        threading.Thread(target=resources.close, name="metaauto-release").start()
+    except RuntimeError:
+        # The interpreter is ending.
+        resources.close()
+
+
+def run(job: WorkerJob, table: Table) -> RemoteResult | None:
+    """Run a job in a process; return None if the search does not want its result any more."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    is_wanted = _wanted(worker)
+    with table.process(_memory_limit(worker)) as process:
+        while not process.free():
+            process.wait(_POLL_SECONDS)
+            if not is_wanted():
+                return None
+        process.submit(job)
+        while is_wanted():
+            for outcome in process.wait(_POLL_SECONDS):
+                return RemoteResult(outcome, _read_files(table.folder, outcome))
+        process.cancel(job.trial)
     return None
 
 
-def cancel(search: str, trial: int) -> None:
-    """Stop the jobs of a trial."""
-    _cancelled.setdefault(search, set()).add(trial)
+def _wanted(worker: Any) -> Callable[[], bool]:
+    """Return a function that returns False when the task of this thread is cancelled.
+
+    Dask leaves a cancelled task running, also if its client is lost.
+    """
+    key, tasks = worker.get_current_task(), worker.state.tasks
+
+    def is_wanted() -> bool:
+        task = tasks.get(key)
+        return task is not None and task.state in ("executing", "long-running")
+
+    return is_wanted
 
 
-def close(search: str) -> None:
-    """Stop the processes of a search and delete its tables."""
-    with _lock:
-        for key in [key for key in _processes if key[0] == search]:
-            _processes.pop(key).close()
-        _delete_tables(search)
-    _cancelled.pop(search, None)
+def _memory_limit(worker: Any) -> float:
+    """Return the MiB that a job may use on a Dask worker; infinite if it has no limit."""
+    limit = worker.memory_manager.memory_limit
+    return _MEMORY_SHARE * limit / worker.state.nthreads / 2**20 if limit else float("inf")
 
 
-def version() -> str:
-    """Return the version of metaauto on this machine."""
-    from metaauto import __version__
+def survey() -> tuple[dict[str, str], float]:
+    """Return the versions on this machine and its speed, see `calibrate`."""
+    from metaauto.knowledge.provenance import calibrate
 
-    return __version__
+    return versions(), calibrate()
+
+
+def versions(settings: PluginSettings = _ALL_PLUGINS) -> dict[str, str]:
+    """Return the versions of Python, of the packages that models depend on, and of plugins.
+
+    Parameters
+    ----------
+    settings : PluginSettings
+        Which of the installed plugins to include; all by default.
+    """
+    found = {"Python": ".".join(platform.python_version_tuple()[:2])}
+    points = importlib.metadata.entry_points(group=GROUP)
+    plugins = {(point.name, point.dist.name) for point in points if point.dist is not None}
+    names = {distribution for name, distribution in plugins if settings.selects(name, distribution)}
+    for name in [*_PACKAGES, *sorted(names - set(_PACKAGES))]:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+def differences(own: Mapping[str, str], found: Mapping[str, str]) -> str:
+    """Return what another machine lacks or has in another version; empty if it has all.
+
+    Examples
+    --------
+    >>> differences({"numpy": "2.0", "metaauto-shap": "1.0"}, {"numpy": "1.9"})
+    'has numpy 1.9, expected 2.0; lacks metaauto-shap 1.0'
+    """
+    parts = [
+        f"has {name} {found[name]}, expected {version}"
+        if name in found
+        else f"lacks {name} {version}"
+        for name, version in own.items()
+        if found.get(name) != version
+    ]
+    return "; ".join(parts)
 
 
 def pack_folder(folder: Path) -> bytes:
@@ -140,37 +224,13 @@ def pack_folder(folder: Path) -> bytes:
     return buffer.getvalue()
 
 
-def _unpack_table(remote: RemoteJob, data: bytes) -> Path:
-    """Return the folder of the table on this machine; delete earlier tables of the search."""
-    key = (remote.search, remote.table)
-    with _lock:
-        if key in _tables:
-            return _tables[key]
-        _delete_tables(remote.search, remote.table)
-        _cancelled.pop(remote.search, None)
-        folder = _tables[key] = Path(tempfile.mkdtemp(prefix="metaauto-table-"))
-        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-            for member in archive:
-                content = archive.extractfile(member)
-                if content is not None:
-                    path = folder / "data" / Path(member.name).name
-                    path.parent.mkdir(exist_ok=True)
-                    path.write_bytes(content.read())
-        return folder
-
-
-def _delete_tables(search: str, before: float = float("inf")) -> None:
-    for key in [key for key in _tables if key[0] == search and key[1] < before]:
-        shutil.rmtree(_tables.pop(key), ignore_errors=True)
-
-
-def _process_for(remote: RemoteJob) -> _WorkerProcess:
-    key = (remote.search, threading.get_ident())
-    with _lock:
-        process = _processes.get(key)
-        if process is None:
-            process = _processes[key] = _WorkerProcess(remote.memory)
-    return process
+def _unpack(packed: bytes, folder: Path) -> None:
+    folder.mkdir()
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        for member in archive:
+            content = archive.extractfile(member)
+            if content is not None:
+                (folder / Path(member.name).name).write_bytes(content.read())
 
 
 def _read_files(folder: Path, outcome: Result) -> dict[str, bytes]:

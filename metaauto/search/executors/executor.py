@@ -13,9 +13,12 @@ __all__ = ["Executor"]
 class Executor(Protocol):
     """Runs jobs somewhere, each within hard limits of time and memory."""
 
-    workers: int
     setup_seconds: float
     """Seconds that the last worker needed to become ready for jobs."""
+
+    @property
+    def workers(self) -> int:
+        """Number of jobs that can run at the same time."""
 
     def start(self) -> None:
         """Start the worker processes; may be called before the table is read."""

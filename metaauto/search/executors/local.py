@@ -55,6 +55,8 @@ class LocalExecutor:
         MiB that each process may use in addition to its memory at start; infinite for no limit.
     fork : bool, optional
         Fork workers from a fork server; by default on Linux.
+    memory_advice : str, optional
+        What to do when a job exceeds the memory limit.
     """
 
     def __init__(
@@ -63,11 +65,13 @@ class LocalExecutor:
         threads: int = 1,
         memory: float = float("inf"),
         fork: bool | None = None,
+        memory_advice: str = "",
     ) -> None:
         self.workers = workers
         self.threads = threads
         self.memory = memory
         self.setup_seconds = 0.0
+        self._memory_advice = memory_advice
         self._fork = sys.platform.startswith("linux") if fork is None else fork
         self._numbers = itertools.count()
         self._pool: list[_Worker] = []
@@ -363,9 +367,10 @@ class LocalExecutor:
                 outcomes.append(self._failed_outcome(worker, Status.TIMEOUT, cause))
                 self._replace(worker)
             elif check_memory and (used := _resident(worker.pid) - worker.memory) > self.memory:
+                advice = f"raise {argument('memory')} or lower {argument('cores')}"
                 cause = (
                     f"It used {used:.0f} MiB; the limit is {self.memory:.0f} MiB per worker "
-                    f"(raise {argument('memory')} or lower {argument('cores')})."
+                    f"({self._memory_advice or advice})."
                 )
                 outcomes.append(self._failed_outcome(worker, Status.MEMORY, cause))
                 self._replace(worker)
