@@ -283,6 +283,8 @@ def _resolve_conflicts(
     for one, other in (("knowledge", "no_knowledge"), ("no_knowledge", "knowledge")):
         if from_file(ctx, one) and given[other] and not from_file(ctx, other):
             given[one] = None
+    if given["dask"] is not None and from_file(ctx, "memory"):
+        given["memory"] = None
     if resume is not None and from_file(ctx, "run_dir"):
         given["run_dir"] = None
     if data is None and resume is None:

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from search_jobs import POSIX, TIMEOUT, await_free, job, outcomes_of, run, write_table
 
-from metaauto.errors import WorkerError
+from metaauto.errors import SettingError, WorkerError
 from metaauto.search.executors import DaskExecutor, LocalExecutor, cluster, dask_worker
 from metaauto.search.trial import DescribeJob, Description, Status
 
@@ -184,3 +184,34 @@ def test_nobody_at_the_address(monkeypatch):
         DaskExecutor("nonsense://x").start()
 
 
+def test_another_version_of_metaauto_on_the_workers(dask, monkeypatch):
+    monkeypatch.setattr(dask_worker, "versions", lambda settings: {"metaauto": "9.9", "x": "1"})
+    with pytest.raises(WorkerError, match=r"has metaauto 0\S+, expected 9.9; lacks x 1\."):
+        DaskExecutor(dask.scheduler_address).start()
+
+
+def test_a_cluster_without_workers_is_reported_once_and_new_workers_are_used(setup):
+    said: list[str] = []
+    with (
+        distributed.LocalCluster(n_workers=0, dashboard_address=":0", silence_logs=50) as made,
+        DaskExecutor(made, warn=said.append) as pool,
+    ):
+        pool.set_up(setup)
+        assert (pool.free(), pool.workers, pool.speed) == (0, 0, None)
+        assert pool.wait(1.0) == []
+        assert len(said) == 1
+        assert "has no usable worker; waiting for one to join" in said[0]
+        made.scale(1)
+        (outcome,) = run(pool, job("naive_bayes", 30))
+        assert outcome.status is Status.SUCCESS, outcome.detail
+        assert pool.speed is not None
+
+
+def test_cores_limit_the_jobs_at_once(dask, setup):
+    with DaskExecutor(dask.scheduler_address, cores=1) as pool:
+        assert pool.workers == 1
+
+
+def test_a_cluster_is_an_address_a_client_or_a_cluster():
+    with pytest.raises(SettingError, match="Invalid dask: expected the address .* got int"):
+        DaskExecutor(7)
