@@ -46,10 +46,19 @@ class _Attempt:
     """A submission of a job to a worker; a lost job is submitted again."""
 
     future: Any
+    fetching: Future[None]
     worker: str
     job: WorkerJob
     number: int
     started: float
+
+    def drop(self) -> None:
+        """Release the task without waiting; its worker sees it, and stops the process of the job.
+
+        Cancelling it would wait for the scheduler.
+        """
+        self.fetching.cancel()
+        self.future.release()
 
 
 class DaskExecutor:
@@ -106,6 +115,8 @@ class DaskExecutor:
         self._running: dict[str, _Attempt] = {}
         self._waiting: list[tuple[WorkerJob, int]] = []
         self._ended: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self._failures: list[Result] = []
+        self._watching: list[Future[None]] = []
         self._errors = 0
         self._has_warned_of_outage = False
         # The event loop of the client sets what follows.
@@ -148,8 +159,9 @@ class DaskExecutor:
             self._client.sync(self._survey_workers, callback_timeout=_SURVEY_SECONDS)
             if not self._problems.empty():
                 raise WorkerError(self._problems.get(), hint=_HINT)
-            for forever in (self._watch_workers, self._admit_workers):
-                self._stack.callback(self._in_loop(forever()).cancel)
+            self._watching = [
+                self._in_loop(forever()) for forever in (self._watch_workers, self._admit_workers)
+            ]
         except (OSError, TimeoutError, ValueError, ImportError) as error:
             self.close()
             raise WorkerError(
@@ -165,9 +177,8 @@ class DaskExecutor:
         self.start()
         self._setup = setup
         packed = dask_worker.pack_folder(Path(setup.folder) / "data")
-        self._ready, self._data = {}, None
-        self._table = dask_worker.Table(packed, setup, self._memory)
-        self._client.loop.asyncio_loop.call_soon_threadsafe(self._has_new_table.set)
+        self._drop_jobs()
+        self._client.sync(self._replace_table, dask_worker.Table(packed, setup, self._memory))
 
     def free(self) -> int:
         """Return the number of jobs that can start now."""
@@ -185,7 +196,9 @@ class DaskExecutor:
         outcomes: list[Result] = []
         end = time.monotonic() + max(seconds, 0.0)
         while True:
-            outcomes += self._update()
+            self._update()
+            outcomes += self._failures
+            self._failures = []
             left = end - time.monotonic()
             if outcomes or left <= 0:
                 return outcomes
@@ -197,11 +210,8 @@ class DaskExecutor:
     def cancel(self, trial: int) -> None:
         """Stop the jobs of a trial; they give no outcome."""
         self._waiting = [(job, n) for job, n in self._waiting if job.trial != trial]
-        for key, attempt in list(self._running.items()):
-            if attempt.job.trial == trial:
-                del self._running[key]
-                # The worker sees that its task is cancelled, and stops the process of the job.
-                attempt.future.cancel()
+        for key in [key for key, attempt in self._running.items() if attempt.job.trial == trial]:
+            self._running.pop(key).drop()
 
     def wait_for_workers(self) -> None:
         """Wait until there is a worker, however long it takes."""
@@ -213,10 +223,11 @@ class DaskExecutor:
     def close(self) -> None:
         """Stop all jobs of this search; the cluster keeps running."""
         client, self._client = self._client, None
-        for attempt in self._running.values():
-            attempt.future.cancel()
+        for watching in self._watching:
+            watching.cancel()
+        self._drop_jobs()
         # Workers release a table that no client holds.
-        self._running, self._waiting, self._ready, self._data = {}, [], {}, None
+        self._ready, self._data = {}, None
         with self._stack:
             if client is not None:
                 # A scheduler that is lost has nothing to stop.
@@ -234,6 +245,10 @@ class DaskExecutor:
 
     def _in_loop(self, coroutine: Coroutine[Any, Any, None]) -> Future[None]:
         return asyncio.run_coroutine_threadsafe(coroutine, self._client.loop.asyncio_loop)
+
+    async def _replace_table(self, table: dask_worker.Table) -> None:
+        self._ready, self._data, self._table = {}, None, table
+        self._has_new_table.set()
 
     async def _watch_workers(self) -> None:
         """Remove lost workers; a call that fails is repeated until `_update` notices it."""
@@ -300,7 +315,8 @@ class DaskExecutor:
         if missing:
             await self._client.replicate([data], workers=missing)
         if table is self._table:
-            self._ready = {**self._ready, **{a: self._threads[a] for a in missing}}
+            found = {a: n for a, n in self._threads.items() if a in missing}
+            self._ready = {**self._ready, **found}
 
     async def _fetch(self, future: Any) -> None:
         """Queue the result of a task, or its error, when it has ended."""
@@ -312,8 +328,8 @@ class DaskExecutor:
 
     # The thread of the search.
 
-    def _update(self) -> list[Result]:
-        """React to what changed on the cluster; return the failures of jobs that were lost."""
+    def _update(self) -> None:
+        """React to what changed on the cluster, and repeat jobs that were lost."""
         client = self._client
         silent = time.monotonic() - self._last_answer
         if client is None or client.status != "running" or silent > _SILENT_SECONDS:
@@ -327,16 +343,18 @@ class DaskExecutor:
             self._warn(
                 f"The Dask cluster {self.address} has no usable worker; waiting for one to join."
             )
-        outcomes: list[Result] = []
         for key, attempt in list(self._running.items()):
             if attempt.worker not in self._ready:
-                attempt.future.cancel()
                 del self._running[key]
-                outcomes += self._repeat(attempt, "it was lost")
+                self._failures += self._repeat(attempt, "it was lost")
         waiting, self._waiting = self._waiting, []
         for job, number in waiting:
             self._send(job, number)
-        return outcomes
+
+    def _drop_jobs(self) -> None:
+        for attempt in self._running.values():
+            attempt.drop()
+        self._running, self._waiting = {}, []
 
     def _send(self, job: WorkerJob, number: int) -> None:
         """Submit a job to the worker with the most free threads, or keep it until there is one."""
@@ -350,8 +368,8 @@ class DaskExecutor:
         future = self._client.submit(
             dask_worker.run, job, self._data, key=key, workers=[worker], pure=False, retries=0
         )
-        self._running[key] = _Attempt(future, worker, job, number, time.monotonic())
-        self._in_loop(self._fetch(future))
+        fetching = self._in_loop(self._fetch(future))
+        self._running[key] = _Attempt(future, fetching, worker, job, number, time.monotonic())
 
     def _outcome(self, key: str, result: Any) -> list[Result]:
         """Write the files of a finished job and return its outcome; empty if cancelled."""
@@ -359,6 +377,7 @@ class DaskExecutor:
         if attempt is None or self._setup is None:
             return []
         if isinstance(result, dask_worker.RemoteResult):
+            attempt.drop()
             self._errors = 0
             for name, content in result.files.items():
                 write_whole(Path(self._setup.folder) / name, partial(_write_bytes, content))
@@ -380,6 +399,7 @@ class DaskExecutor:
 
     def _repeat(self, attempt: _Attempt, cause: str) -> list[Result]:
         """Submit a job again, or return its failure after several attempts."""
+        attempt.drop()
         if attempt.number < _MAX_ATTEMPTS:
             self._send(attempt.job, attempt.number + 1)
             return []

@@ -10,9 +10,7 @@ import contextlib
 import importlib.metadata
 import io
 import platform
-import shutil
 import tarfile
-import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from metaauto.files import PREFIX, TemporaryFolder, remove_abandoned
 from metaauto.plugins.manager import GROUP, PluginSettings
 from metaauto.search.executors.local import LocalExecutor
 from metaauto.search.executors.worker import Setup
@@ -92,15 +91,17 @@ class _Resources:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._folder: Path | None = None
+        self._folder: TemporaryFolder | None = None
         self._idle: list[LocalExecutor] = []
 
     def unpacked(self, packed: bytes) -> Path:
         with self._lock:
             if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="metaauto-table-"))
-                _unpack(packed, self._folder / "data")
-            return self._folder
+                # Those of Dask workers that were killed.
+                remove_abandoned()
+                self._folder = TemporaryFolder(f"{PREFIX}table-")
+                _unpack(packed, Path(self._folder.name) / "data")
+            return Path(self._folder.name)
 
     @contextlib.contextmanager
     def process(self, setup: Setup, memory: float) -> Iterator[LocalExecutor]:
@@ -121,7 +122,7 @@ class _Resources:
         for executor in self._idle:
             executor.close()
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.cleanup()
 
 
 def _release(resources: _Resources) -> None:
