@@ -156,7 +156,10 @@ class DaskExecutor:
                 timeout=_CONNECT_SECONDS,
                 set_as_default=False,
             )
-            self._client.sync(self._survey_workers, callback_timeout=_SURVEY_SECONDS)
+            self._last_answer = time.monotonic()
+            # Workers that do not answer yet are asked again.
+            with contextlib.suppress(TimeoutError):
+                self._client.sync(self._survey_workers, callback_timeout=_CONNECT_SECONDS)
             if not self._problems.empty():
                 raise WorkerError(self._problems.get(), hint=_HINT)
             self._watching = [
