@@ -16,9 +16,12 @@ PAGE = Path(__file__).with_name("hooks.md")
 COMPONENTS = (
     "Model", "Tags", "Preprocessor", "MetafeatureExtractor", "Metric", "Reader", "Explainer",
     "Strategy", "BuildContext", "FitContext", "Deadline", "DecisionTrees", "MetafeatureInput",
-    "ExplainerInput", "StrategyInput", "ConfigurationSpace", "RepairedConfiguration",
-    "RuntimePrediction", "WarmStart", "WarmStartSummary", "Recommendation", "Observation",
-    "Metafeatures", "KnowledgeMatrix", "Configuration", "Float", "Int", "Choice",
+    "ExplainerInput", "StrategyInput", "SearchEngine", "SearchInput", "Optimizer", "Splitter", "SplitInput",
+    "ReportSection", "ReportInput", "ReportContent", "ReportTable", "ReportFigure",
+    "FitStart", "TrialResult", "FitResult", "FitFailure", "FittedModel",
+    "ConfigurationSpace", "RepairedConfiguration", "RuntimePrediction",
+    "WarmStart", "WarmStartSummary", "Recommendation", "Observation", "Metafeatures",
+    "KnowledgeMatrix", "Configuration", "Float", "Int", "Choice",
     "PluginSettings", "ProvenanceFact", "DatasetFact", "MetafeatureFact", "ConfigurationFact",
     "EvaluationFact", "Task", "Column", "Register", "KnowledgeStore", "load_plugins", "own_store",
     "writable_store", "values_out_of_range",
@@ -32,6 +35,7 @@ TYPES = f"""\
 - **`Space`**: `Mapping[str, Range]`, the ranges of a component by hyperparameter name; annotate
   spaces with it.
 - **`METRICS`**: the built-in metrics by name, a mapping of `Metric`.
+- **`REPORT_POSITIONS`**: sections of the report, as in the reference of `ReportSection`.
 - **`SLOTS`**: the names of the preprocessing slots, as in the reference of `Preprocessor`.
 - **`TASK_KINDS`**: `"binary"`, `"multiclass"` and `"regression"`.
 - **`Role`**: the role of a column; `Role.NUMERIC` equals `"numeric"`. The roles are

@@ -34,6 +34,16 @@ from metaauto.components.hyperparameters import (
     Space,
     values_out_of_range,
 )
+from metaauto.components.report_section import (
+    REPORT_POSITIONS,
+    ReportContent,
+    ReportFigure,
+    ReportInput,
+    ReportSection,
+    ReportTable,
+)
+from metaauto.components.search_engine import Optimizer, SearchEngine, SearchInput
+from metaauto.components.splitter import SplitInput, Splitter
 from metaauto.components.strategy import (
     ConfigurationSpace,
     Observation,
@@ -44,6 +54,13 @@ from metaauto.components.strategy import (
     StrategyInput,
     WarmStart,
     WarmStartSummary,
+)
+from metaauto.components.tracking import (
+    FitFailure,
+    FitResult,
+    FitStart,
+    FittedModel,
+    TrialResult,
 )
 from metaauto.configuration import Configuration
 from metaauto.errors import (
@@ -79,6 +96,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "METRICS",
+    "REPORT_POSITIONS",
     "SLOTS",
     "TASK_KINDS",
     "BuildContext",
@@ -97,6 +115,10 @@ __all__ = [
     "Explainer",
     "ExplainerInput",
     "FitContext",
+    "FitFailure",
+    "FitResult",
+    "FitStart",
+    "FittedModel",
     "Float",
     "Int",
     "KnowledgeError",
@@ -110,6 +132,7 @@ __all__ = [
     "Metric",
     "Model",
     "Observation",
+    "Optimizer",
     "PluginSettings",
     "Preprocessor",
     "ProvenanceFact",
@@ -121,15 +144,25 @@ __all__ = [
     "Register",
     "Registry",
     "RepairedConfiguration",
+    "ReportContent",
+    "ReportFigure",
+    "ReportInput",
+    "ReportSection",
+    "ReportTable",
     "Role",
     "RuntimePrediction",
     "Scalar",
+    "SearchEngine",
+    "SearchInput",
     "SettingError",
     "Space",
+    "SplitInput",
+    "Splitter",
     "Strategy",
     "StrategyInput",
     "Tags",
     "Task",
+    "TrialResult",
     "UnknownName",
     "WarmStart",
     "WarmStartSummary",

@@ -305,7 +305,6 @@ def simulated_fit(
                 len(table.folds),
                 seed=0,
                 reproducible=False,
-                use_smac=False,
             ),
             executor=executor,
             budget=clock,

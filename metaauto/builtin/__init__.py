@@ -11,6 +11,9 @@ __all__ = [
     "register_models",
     "register_preprocessors",
     "register_readers",
+    "register_report_sections",
+    "register_search_engines",
+    "register_splitters",
     "register_strategies",
 ]
 
@@ -74,3 +77,30 @@ def register_strategies(register: Register) -> None:
 
     for strategy in STRATEGIES:
         register.strategy(strategy)
+
+
+@hookimpl
+def register_report_sections(register: Register) -> None:
+    """Register the section of generated features."""
+    from metaauto.builtin.report_sections import REPORT_SECTIONS
+
+    for section in REPORT_SECTIONS:
+        register.report_section(section)
+
+
+@hookimpl
+def register_search_engines(register: Register) -> None:
+    """Register SMAC and random search."""
+    from metaauto.builtin.random_search import SEARCH_ENGINES
+
+    for engine in SEARCH_ENGINES:
+        register.search_engine(engine)
+
+
+@hookimpl
+def register_splitters(register: Register) -> None:
+    """Register the splitters."""
+    from metaauto.builtin.splitters import SPLITTERS
+
+    for splitter in SPLITTERS:
+        register.splitter(splitter)

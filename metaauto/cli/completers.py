@@ -25,6 +25,7 @@ __all__ = [
     "complete_metrics",
     "complete_models",
     "complete_plugins",
+    "complete_search_engines",
     "complete_strategies",
 ]
 
@@ -145,6 +146,12 @@ def complete_explainers(context: click.Context) -> Iterable[str]:
 def complete_strategies(context: click.Context) -> Iterable[str]:
     """Return the names of the strategies."""
     return _loaded(context).registry.names("strategy")
+
+
+@_offering
+def complete_search_engines(context: click.Context) -> Iterable[str]:
+    """Return the names of the search engines."""
+    return _loaded(context).registry.names("search_engine")
 
 
 @_offering

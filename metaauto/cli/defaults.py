@@ -35,8 +35,8 @@ _NAMES = """
     explainer first-folds folder format from groups holdout include json keep kind knowledge
     label memory
     metafeatures-only metric missing name no-knowledge positive proba published quiet remember
-    role row rows run-dir seconds seconds-per-fit seed source store strategy suite target task
-    tasks time timeout to top trials waves weights
+    role row rows run-dir search seconds seconds-per-fit seed source store strategy suite target
+    task tasks time timeout to top trials waves weights
 """
 ALLOWED = frozenset(_NAMES.split())
 _READS_TABLE = "the address of a table can hold a query"

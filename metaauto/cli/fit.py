@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metaauto.cli.completers import complete_files, complete_folders, complete_metrics
+from metaauto.cli.completers import (
+    complete_files,
+    complete_folders,
+    complete_metrics,
+    complete_search_engines,
+)
 from metaauto.cli.defaults import from_file, options_from_file
 from metaauto.cli.group import GroupedCommand
 from metaauto.cli.options import (
@@ -51,7 +56,7 @@ _GROUPS = {
     ),
     "Budget": ("budget", "trials", "cores", "memory", "dask"),
     "Evaluation": ("metric", "cv", "holdout", "groups", "time"),
-    "Search": ("include", "exclude", "seed", "plugin_folders"),
+    "Search": ("include", "exclude", "search", "seed", "plugin_folders"),
     "Warm start": ("start_from", "knowledge", "no_knowledge", "strategy", "remember"),
     "Output": ("out", "run_dir", "resume", "dry_run", "quiet", "as_json"),
 }
@@ -110,7 +115,8 @@ _GROUPS = {
     metavar="HOW",
     default="auto",
     show_default=True,
-    help="auto, the number of folds, the share of one validation part (0.2), or holdout.",
+    help="auto, the number of folds, the share of one validation part (0.2), holdout, or a "
+    "splitter: sliding (with --time) or that of a plugin.",
 )
 @click.option(
     "--holdout",
@@ -124,6 +130,14 @@ _GROUPS = {
 )
 @click.option("--time", metavar="COL", help="Time column: validate on later rows.")
 @click.option("--weights", metavar="COL", help="Column of sample weights.")
+@click.option(
+    "--search",
+    metavar="NAME",
+    default="smac",
+    show_default=True,
+    shell_complete=complete_search_engines,
+    help="Search engine after the first configurations: smac, random, or that of a plugin.",
+)
 @include_option()
 @exclude_option()
 @click.option(
@@ -264,16 +278,19 @@ def command(
             runner = FitRunner(options, listener)
             # The first signal must not lose the model while it is saved either.
             signals.enter_context(stop_on_signal(runner, note))
-            model = runner.run(data, target, resume)
-        save_and_summarize(
-            model,
-            place,
-            data=data,
-            format=given["format"],
-            plugin_folders=folders,
-            quiet=quiet,
-            as_json=as_json,
-        )
+            model = runner.run(data, target, resume, is_saved_later=True)
+        assert runner.tracking is not None
+        with runner.tracking.failures():
+            save_and_summarize(
+                model,
+                place,
+                data=data,
+                format=given["format"],
+                plugin_folders=folders,
+                quiet=quiet,
+                as_json=as_json,
+                on_saved=runner.tracking.finished,
+            )
 
 
 def _resolve_conflicts(
@@ -320,7 +337,7 @@ def _options(given: dict[str, Any]) -> FitOptions:
             "holdout",
             "groups",
         ),
-        *("time", "weights", "include", "exclude", "run_dir", "remember", "strategy"),
+        *("time", "weights", "include", "exclude", "run_dir", "remember", "strategy", "search"),
         "missing",
         "format",
     )
@@ -354,4 +371,5 @@ def _cv(text: str) -> str | int | float:
     for kind in (int, float):
         with contextlib.suppress(ValueError):
             return kind(text)
-    return text.strip().lower()
+    name = text.strip()
+    return name.lower() if name.lower() in ("auto", "holdout") else name

@@ -30,6 +30,7 @@ _SLOT_FLAGS = (
     "needs_dense",
     "outputs_scaled",
 )
+_DESCRIBED = ("explainer", "search_engine", "splitter", "strategy")
 _LIMITS = ("max_rows", "max_features", "max_classes", "max_cells")
 
 
@@ -73,7 +74,7 @@ def _described(entry: Registered) -> dict[str, Any]:
         facts = _of_step(component)
     elif isinstance(component, MetafeatureExtractor):
         facts = {"keys": list(component.keys), "seconds": component.seconds}
-    elif isinstance(component, Reader) or entry.kind in ("explainer", "strategy"):
+    elif isinstance(component, Reader) or entry.kind in _DESCRIBED:
         facts = {"description": component.description}
     elif entry.kind == "metric":
         way = "higher is better" if component.greater_is_better else "lower is better"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +22,9 @@ from metaauto.cli.options import (
 )
 from metaauto.cli.streams import STANDARD_STREAM, model_file
 from metaauto.cli.terminal import print_document, say
+
+if TYPE_CHECKING:
+    from metaauto.plugins.registry import Registry
 
 __all__ = ["command"]
 
@@ -81,7 +84,11 @@ def command(
             "a run directory."
         )
     place = _place(output, model, data)
-    examined = None
+    settings = plugin_settings(plugin_folders)
+    from metaauto.plugins.manager import load_plugins
+    from metaauto.report.html import report_file, report_html
+
+    registry, examined = load_plugins(settings).registry, None
     if is_run:
         manifest = _of_run(model)
     else:
@@ -90,10 +97,8 @@ def command(
         with model_file(model, data) as file:
             manifest = read_manifest(file)
             if data is not None:
-                examined = _examined(file, data, target, format, budget, seed, plugin_folders)
-    from metaauto.report.html import report_file, report_html
-
-    text = report_html(manifest, examined)
+                examined = _examined(file, data, target, format, budget, seed, registry)
+    text = report_html(manifest, examined, registry)
     if place is None:
         print_document(text)
         return
@@ -136,16 +141,13 @@ def _examined(
     format: str | None,
     budget: str,
     seed: int,
-    folders: tuple[str, ...],
+    registry: Registry,
 ) -> dict[str, Any]:
-    settings = plugin_settings(folders)
     from metaauto.analysis.examine import examine
     from metaauto.analysis.input_table import input_table
     from metaauto.budget import parse_seconds
-    from metaauto.plugins.manager import load_plugins
 
     seconds = parse_seconds(budget)
-    registry = load_plugins(settings).registry
     loaded = load_final_model(model, registry)
     frame, target = input_table(loaded, data, target, registry, format)
     return examine(loaded, frame, target=target, registry=registry, seconds=seconds, seed=seed)

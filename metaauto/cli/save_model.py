@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,7 @@ def save_and_summarize(
     plugin_folders: tuple[str, ...],
     quiet: bool,
     as_json: bool,
+    on_saved: Callable[[FinalModel, Path], None] | None = None,
 ) -> None:
     """Print the summary of the fit, save the model and print the next commands.
 
@@ -69,6 +70,8 @@ def save_and_summarize(
         Plugin folders that these commands need.
     quiet, as_json : bool
         Whether to print no summary, and to print the record as JSON.
+    on_saved : callable, optional
+        Called with the model and its file, which is temporary for the standard output.
 
     Raises
     ------
@@ -86,6 +89,8 @@ def save_and_summarize(
             say(f"Saved        {where} ({path.stat().st_size / 1e6:.1f} MB{replaced})")
             for line in _commands(file, data, format, plugin_folders):
                 say(f"  {line}")
+        if on_saved is not None:
+            on_saved(model, path)
     if as_json:
         print_json(
             {

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from metaauto.components.splitter import SplitInput, Splitter
 from metaauto.data.cost import boosting_seconds
 from metaauto.data.dataset import Dataset
 from metaauto.data.splitters import (
@@ -21,7 +22,7 @@ from metaauto.data.splitters import (
     stratified_fraction,
     time_blocks,
 )
-from metaauto.errors import SplitError
+from metaauto.errors import MetaautoError, SplitError
 from metaauto.text import argument, counted
 
 __all__ = ["Splits", "plan_splits"]
@@ -86,11 +87,11 @@ def plan_splits(
     ----------
     dataset : Dataset
         From `prepare`.
-    cv : 'auto', int, float, 'holdout', splitter or iterable of pairs, default='auto'
+    cv : 'auto', int, float, 'holdout', Splitter, splitter or iterable of pairs, default='auto'
         'auto': by table size, 8 folds up to 1,000 rows, 5 up to 20,000, 3 up to 100,000, else one
-        validation part. Otherwise a number of folds; the share of one validation part; a
-        scikit-learn splitter; or (training, validation) pairs of row positions in the table passed
-        to `prepare`.
+        validation part. Otherwise a number of folds; the share of one validation part; a `Splitter`
+        component; a scikit-learn splitter; or (training, validation) pairs of row positions in the
+        table passed to `prepare`.
     holdout : float, default=0.0
         Share of the rows that the search does not use.
     seed : int, default=0
@@ -122,6 +123,8 @@ def plan_splits(
         folds, description = _folds(dataset, kept, _fold_count(dataset, kept, int(cv)), rng)
     elif isinstance(cv, (float, np.floating)):
         folds, description = _one_part(dataset, kept, float(cv), rng)
+    elif isinstance(cv, Splitter):
+        folds, description = _from_component(dataset, kept, cv, seed), cv.description or cv.name
     elif hasattr(cv, "split"):
         folds, description = _from_splitter(dataset, kept, cv), f"user-defined {type(cv).__name__}"
     else:
@@ -172,7 +175,8 @@ def check_split_options(cv: Any, holdout: float = 0.0) -> None:
 def _invalid_cv(cv: Any) -> SplitError:
     return SplitError(
         f"Invalid {argument('cv', cv)}: expected 'auto', 'holdout', an integer >= 2, a fraction "
-        "between 0 and 1, a scikit-learn splitter or (training, validation) pairs.",
+        "between 0 and 1, the name of a splitter such as 'sliding', a scikit-learn splitter or "
+        "(training, validation) pairs.",
         hint=f"Use {argument('cv', 'auto')} to choose the folds by table size.",
     )
 
@@ -383,6 +387,29 @@ def _from_splitter(dataset: Dataset, rows: np.ndarray, splitter: Any) -> list[Fo
     return _checked(dataset, rows, [(rows[tr], rows[va]) for tr, va in made])
 
 
+def _from_component(
+    dataset: Dataset, rows: np.ndarray, splitter: Splitter, seed: int
+) -> list[Fold]:
+    groups = None if dataset.groups is None else dataset.groups[rows]
+    times = None if dataset.times is None else dataset.times[rows]
+    X = dataset.X.iloc[rows].reset_index(drop=True)
+    given = SplitInput(X, dataset.y[rows].copy(), groups, times, dataset.task, seed)
+    name = f"splitter {splitter.name!r}"
+    try:
+        made = [
+            tuple(rows[_positions(side, len(rows), number)] for side in (training, validation))
+            for number, (training, validation) in enumerate(splitter.split(given))
+        ]
+    except MetaautoError:
+        raise
+    except Exception as error:
+        raise SplitError(
+            f"The {name} failed: {type(error).__name__}: {error}",
+            hint=f"Use another value of {argument('cv')}, or correct the plugin.",
+        ) from error
+    return _checked(dataset, rows, made, f"made by the {name}")
+
+
 def _from_pairs(dataset: Dataset, rows: np.ndarray, pairs: Iterable[Any]) -> list[Fold]:
     """Convert pairs of positions in the input table to positions in the dataset."""
     total = len(dataset.y) + dataset.dropped_rows
@@ -422,10 +449,12 @@ def _positions(side: Any, total: int, number: int) -> np.ndarray:
     return positions.astype(np.int64)
 
 
-def _checked(dataset: Dataset, rows: np.ndarray, folds: list[Fold]) -> list[Fold]:
+def _checked(
+    dataset: Dataset, rows: np.ndarray, folds: Iterable[Any], source: str = "passed as cv"
+) -> list[Fold]:
     """Return user-defined folds with sorted rows; raise an error if they are invalid."""
     if not folds:
-        raise SplitError("Invalid cv: it has no folds.", hint="Pass at least one pair of rows.")
+        raise SplitError(f"No folds are {source}.", hint="Pass at least one pair of rows.")
     checked = []
     for number, (training, validation) in enumerate(folds):
         training, validation = np.unique(training), np.sort(validation)
@@ -443,6 +472,6 @@ def _checked(dataset: Dataset, rows: np.ndarray, folds: list[Fold]) -> list[Fold
         ):
             problem = "has rows of one group in both training and validation"
         if problem:
-            raise SplitError(f"Fold {number} {problem}.", hint="Change the folds passed as cv.")
+            raise SplitError(f"Fold {number} {problem}.", hint=f"Change the folds {source}.")
         checked.append((training, validation))
     return checked

@@ -33,6 +33,7 @@ from metaauto.engine.setup import (
     prepare_workers,
     worker_setup,
 )
+from metaauto.engine.tracking import FitTracking
 from metaauto.engine.workers import FitWorkers
 from metaauto.ensemble import AnytimeEnsemble, Selection, blend
 from metaauto.errors import KnowledgeError, MetaautoError, NoModelFitted, RunError, WorkerError
@@ -154,19 +155,27 @@ class FitRunner:
         self.search: Search | None = None
         self.ensemble: AnytimeEnsemble | None = None
         self.holdout_rows: np.ndarray | None = None
+        self.tracking: FitTracking | None = None
         self._is_stopped = False
         self._is_interrupted = False
 
-    def run(self, data: Any, target: Any = None, resume: Any = None) -> FinalModel:
-        """Run all stages: read, split, warm-start, search, assemble, remember."""
+    def run(
+        self, data: Any, target: Any = None, resume: Any = None, is_saved_later: bool = False
+    ) -> FinalModel:
+        """Run all stages: read, split, warm-start, search, assemble, remember.
+
+        With `is_saved_later` the caller saves the model and then calls ``tracking.finished``.
+        """
         self.clock.start()
         # The workers use all cores; further threads of this process would compete with them.
         with ExitStack() as interrupts:
             with threadpool_limits(limits=1), closing(self.start_workers()) as workers:
                 state = self.prepare(data, target, resume)
-                plugins, self.holdout_rows = state.plugins, state.splits.holdout
+                self.holdout_rows = state.splits.holdout
+                tracking = self.tracking = FitTracking(state, self.clock)
                 # The workers must stop before their directory is removed.
-                with state.run, closing(workers):
+                with state.run, closing(workers), tracking.failures():
+                    tracking.started(self.options)
                     search = self.prepare_search(state, workers)
                     # From here on there is a model to return.
                     interrupts.enter_context(stop_on_interrupt(self.interrupt))
@@ -174,7 +183,8 @@ class FitRunner:
                     model = self.assemble(search, state, workers.members)
                     workers.close()
                     self.remember(search, state)
-            plugins.notify("fit_finished", model=model)
+            if not is_saved_later:
+                tracking.finished(model)
             score, lines = model.record.score, summary_lines(model)
             self.report("finished", "The model is ready.", score=score, summary=lines)
         return model
@@ -339,7 +349,8 @@ class FitRunner:
         best = None if current is None else state.metric.loss_to_score(current.loss)
         self.report.trial_finished(trial, state, best)
         self.recorder(state).record_status("running", self.clock.elapsed())
-        state.plugins.notify("trial_finished", trial=trial)
+        if self.tracking is not None:
+            self.tracking.trial_finished(trial, best)
         workers = self._workers
         if self.search is not None and workers is not None:
             left = (self.search.trials, state, workers.setup_seconds, workers.members.workers)

@@ -82,6 +82,9 @@ class FitOptions:
     strategy : str
         Name of the warm-start strategy: ``"knowledge"`` (results on other datasets),
         ``"portfolio"`` (defaults of the models), or that of a plugin.
+    search : str
+        Name of the search engine, which proposes configurations after the warm start: ``"smac"``,
+        ``"random"``, or that of a plugin.
     start_from : str, Path or FinalModel, optional
         An earlier model, its file or the directory of its run: the configurations of its ensemble
         are tried first, by weight.
@@ -118,6 +121,7 @@ class FitOptions:
     ensemble_size: int = 50
     knowledge: bool | str | Path = True
     strategy: str = "knowledge"
+    search: str = "smac"
     start_from: Any = None
     remember: bool = True
     run_dir: str | Path | None = None
@@ -250,6 +254,7 @@ _DEFINING: dict[str, Any] = {
     "missing": list,
     "knowledge": (bool, str),
     "strategy": str,
+    "search": str,
 }
 _COLUMN = (str, *_NUMBER, list)
 _STORED_TYPES: dict[str, Any] = {

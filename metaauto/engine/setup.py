@@ -142,6 +142,7 @@ def new_search(
         len(state.splits.folds),
         options.seed,
         reproducible=not clock.is_timed,
+        engine=state.space.registry.entry("search_engine", options.search).component,
     )
     return Search(
         proposals=proposals,
@@ -219,7 +220,8 @@ def _describe_seconds(clock: Budget) -> float:
 def check_options(options: FitOptions, registry: Registry) -> None:
     """Refuse the options that are invalid for every table, before the table is read."""
     check_warm_start(options.knowledge, options.strategy, registry)
-    check_split_options(options.cv, options.holdout)
+    registry.entry("search_engine", options.search)
+    check_split_options(_named_splitter(options.cv, registry), options.holdout)
     for role in options.roles.values():
         to_role(role)
     kinds, refusals = possible_kinds(options.task), []
@@ -270,7 +272,7 @@ def prepare_fit(
             check_same(stored.settings, dataset)
     report.table(dataset)
     with clock.stage("split"):
-        splits = _split(dataset, options, clock, stored)
+        splits = _split(dataset, options, clock, registry, stored)
         check_splits(metric, dataset, splits)
     report("splits", splits.description, folds=len(splits.folds))
     space = SearchSpace(registry, dataset.task)
@@ -339,13 +341,24 @@ def lock_timeout(seconds: float) -> float:
     return min(max(seconds, 0.0), _LOCK_SECONDS)
 
 
+def _named_splitter(cv: Any, registry: Registry) -> Any:
+    """Return the splitter of this name; other values of `cv` are unchanged."""
+    if isinstance(cv, str) and cv in registry.names("splitter"):
+        return registry.entry("splitter", cv).component
+    return cv
+
+
 def _split(
-    dataset: Dataset, options: FitOptions, clock: Budget, stored: RunDirectory | None
+    dataset: Dataset,
+    options: FitOptions,
+    clock: Budget,
+    registry: Registry,
+    stored: RunDirectory | None,
 ) -> Splits:
     """Plan the folds and the holdout; keep the folds of a stored run."""
     splits = plan_splits(
         dataset,
-        cv=options.cv,
+        cv=_named_splitter(options.cv, registry),
         holdout=options.holdout,
         seed=options.seed,
         budget_seconds=clock.seconds if clock.is_timed else None,

@@ -230,14 +230,15 @@ class ModelAnalyses:
         from metaauto.report.html import report_file, report_html
 
         model, seconds, examined = self._analyzed(), parse_seconds(budget), None
+        registry = load_plugins().registry
         with report_file(path) as (place, part):
             if data is not None:
-                registry = load_plugins().registry
                 frame, name = input_table(model, data, target, registry, format)
                 examined = examine(
                     model, frame, target=name, registry=registry, seconds=seconds, seed=seed
                 )
-            part.write_text(report_html(describe(model), examined), "utf-8", newline="\n")
+            text = report_html(describe(model), examined, registry)
+            part.write_text(text, "utf-8", newline="\n")
         return place
 
     def explain(

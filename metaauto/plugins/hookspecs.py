@@ -8,11 +8,12 @@ instead). A hook may omit arguments that it does not need.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pluggy
 
 if TYPE_CHECKING:
+    from metaauto.components.tracking import FitFailure, FitResult, FitStart, TrialResult
     from metaauto.plugins.registry import Register
 
 __all__ = ["PROJECT", "hookimpl", "hooks_of", "hookspec"]
@@ -168,6 +169,62 @@ def register_strategies(register: Register) -> None:
 
 
 @hookspec
+def register_search_engines(register: Register) -> None:
+    """Register search engines: ``register.search_engine(SearchEngine(...))``.
+
+    Called like `register_models`. An engine proposes configurations after the warm start, in place
+    of SMAC, if it is selected by name (``--search``). If it raises or recommends an invalid
+    configuration, this is reported, and the search continues with neighbours of good
+    configurations.
+
+    Examples
+    --------
+    >>> from metaauto.api import SearchEngine, hookimpl
+    >>> @hookimpl
+    ... def register_search_engines(register):
+    ...     register.search_engine(SearchEngine("mine", lambda given: given.from_smac()))
+    """
+
+
+@hookspec
+def register_splitters(register: Register) -> None:
+    """Register ways to split rows: ``register.splitter(Splitter(...))``.
+
+    Called like `register_models`. A splitter is used if it is selected by name (``--cv``); invalid
+    folds end the fit with an error that names it.
+
+    Examples
+    --------
+    >>> from metaauto.api import Splitter, hookimpl
+    >>> @hookimpl
+    ... def register_splitters(register):
+    ...     def odd_and_even(given):
+    ...         yield given.X.index % 2 == 0, given.X.index % 2 == 1
+    ...
+    ...     register.splitter(Splitter("odd_and_even", odd_and_even))
+    """
+
+
+@hookspec
+def register_report_sections(register: Register) -> None:
+    """Register sections of the report: ``register.report_section(ReportSection(...))``.
+
+    Called like `register_models`. A section has texts, tables and figures, which are escaped and
+    drawn by metaauto: the report stays one file that loads nothing and runs its own script only.
+
+    Examples
+    --------
+    >>> from metaauto.api import ReportContent, ReportSection, hookimpl
+    >>> @hookimpl
+    ... def register_report_sections(register):
+    ...     def contact(given):
+    ...         return ReportContent(["Ask the team of " + given.task["target"]])
+    ...
+    ...     register.report_section(ReportSection("contact", "Contact", contact, after="card"))
+    """
+
+
+@hookspec
 def register_commands(register: Register) -> None:
     """Register commands of the command line: ``register.command(click_command)``.
 
@@ -190,32 +247,66 @@ def register_commands(register: Register) -> None:
 
 
 @hookspec
-def trial_finished(trial: Any) -> None:
-    """Observe a finished trial; its result cannot be changed.
+def fit_started(start: FitStart) -> None:
+    """Observe a fit whose table is read and split, before its first trial.
 
-    Called in the parent process after a trial has succeeded, failed or been pruned. ``trial`` has
-    ``number``, ``configuration``, ``status``, ``loss``, ``seconds`` and ``error``. The search waits
-    for the hook, so it must be fast.
+    Called once in the thread of the fit, also when a fit is resumed. The hooks that follow a fit
+    cannot change it. The fit waits for each call: the seconds count against the budget, are the
+    stage ``hooks`` of the record, and a plugin that takes more than 5 % of the time is named in a
+    warning. A hook that raises is reported once with the name of its plugin, and not called again
+    in this fit.
 
     Examples
     --------
-    >>> from metaauto.api import hookimpl
+    >>> from metaauto.api import FitStart, hookimpl
     >>> @hookimpl
-    ... def trial_finished(trial):
-    ...     print(trial.number, trial.loss)
+    ... def fit_started(start: FitStart):
+    ...     print(start.task.kind, start.metric, start.folds)
     """
 
 
 @hookspec
-def fit_finished(model: Any) -> None:
-    """Observe the final model of a fit, before it is saved.
+def trial_finished(trial: TrialResult) -> None:
+    """Observe a finished trial.
 
-    Called once in the parent process. ``model`` is a `metaauto.model.FinalModel`.
+    Called in the thread of the fit after a trial has succeeded, failed or been pruned; not for the
+    baseline, nor for the trials of a resumed run that were finished before.
 
     Examples
     --------
-    >>> from metaauto.api import hookimpl
+    >>> from metaauto.api import TrialResult, hookimpl
     >>> @hookimpl
-    ... def fit_finished(model):
-    ...     print(len(model.members))
+    ... def trial_finished(trial: TrialResult):
+    ...     print(trial.name, trial.score)
+    """
+
+
+@hookspec
+def fit_finished(result: FitResult) -> None:
+    """Observe the final model of a fit.
+
+    Called once in the thread of the fit. The budget is over then. ``metaauto fit`` calls it after
+    it has written the model file, ``result.path``; in Python it comes before ``fit`` returns.
+
+    Examples
+    --------
+    >>> from metaauto.api import FitResult, hookimpl
+    >>> @hookimpl
+    ... def fit_finished(result: FitResult):
+    ...     print(result.score, list(result.members))
+    """
+
+
+@hookspec
+def fit_failed(failure: FitFailure) -> None:
+    """Observe that a fit has ended without a model, by an error or by Ctrl-C.
+
+    Called once in the thread of the fit, in place of `fit_finished`, if `fit_started` was called.
+
+    Examples
+    --------
+    >>> from metaauto.api import FitFailure, hookimpl
+    >>> @hookimpl
+    ... def fit_failed(failure: FitFailure):
+    ...     print(failure.error)
     """

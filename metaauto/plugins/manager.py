@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,27 +132,39 @@ def pack_objects(objects: Sequence[Any]) -> bytes:
 
 @dataclass
 class LoadedPlugins:
-    """The plugins of this process with their components and implementations."""
+    """The plugins of this process with their components and implementations.
+
+    ``hook_seconds`` has the wall seconds of the hooks by which each follows a fit.
+    """
 
     registry: Registry
     plugins: list[Plugin]
     settings: PluginSettings
     objects: dict[str, Any] = field(default_factory=dict)
+    hook_seconds: dict[str, float] = field(default_factory=dict)
 
     def notify(self, hook: str, **arguments: Any) -> None:
-        """Call an observer hook of each plugin in isolation."""
+        """Call an observer hook of each plugin in isolation.
+
+        A hook that raises is reported and not called again: a server that does not answer would
+        cost its timeout each time.
+        """
         for plugin in self.plugins:
             implementation = self.objects.get(plugin.name)
             if implementation is None or hook not in plugin.hooks:
                 continue
+            began = time.monotonic()
             try:
                 manager = _new_manager()
                 _add_hook(manager, implementation, hook)
                 getattr(manager.hook, hook)(**arguments)
-            except Exception as error:
-                _fail(
-                    plugin, f"{hook} raised {type(error).__name__}: {error}", self.settings, error
-                )
+            except (Exception, SystemExit) as error:
+                plugin.hooks.remove(hook)
+                problem = f"{hook} raised {type(error).__name__}: {error}"
+                _fail(plugin, problem, self.settings, error)
+            finally:
+                before = self.hook_seconds.get(plugin.label, 0.0)
+                self.hook_seconds[plugin.label] = before + time.monotonic() - began
 
     def plugin(self, name: str) -> Plugin | None:
         """Return the plugin of this name, or None."""
@@ -224,6 +237,9 @@ _KINDS = (
     "model",
     "preprocessor",
     "reader",
+    "report_section",
+    "search_engine",
+    "splitter",
     "strategy",
 )
 

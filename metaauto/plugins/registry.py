@@ -11,6 +11,9 @@ from typing import Any
 from metaauto.components import SLOTS, MetafeatureExtractor, Model, Preprocessor, Reader
 from metaauto.components.explainer import Explainer
 from metaauto.components.hyperparameters import Range
+from metaauto.components.report_section import ReportSection
+from metaauto.components.search_engine import SearchEngine
+from metaauto.components.splitter import Splitter
 from metaauto.components.strategy import Strategy
 from metaauto.errors import ComponentError, NameClash, UnknownName
 from metaauto.metrics import Metric
@@ -37,6 +40,9 @@ COMPONENT_TYPES: dict[str, Any] = {
     "reader": Reader,
     "explainer": Explainer,
     "strategy": Strategy,
+    "search_engine": SearchEngine,
+    "splitter": Splitter,
+    "report_section": ReportSection,
 }
 """Component types by kind; a plugin may register any number of each."""
 
@@ -47,6 +53,9 @@ _KIND_LABELS = {
     "reader": "reader",
     "explainer": "explainer",
     "strategy": "strategy",
+    "search_engine": "search engine",
+    "splitter": "splitter",
+    "report_section": "report section",
 }
 
 COMMAND_GROUPS = ("knowledge",)
@@ -145,6 +154,18 @@ class Register:
     def strategy(self, strategy: Strategy) -> None:
         """Register a warm-start strategy."""
         self._add("strategy", strategy)
+
+    def search_engine(self, search_engine: SearchEngine) -> None:
+        """Register a search engine."""
+        self._add("search_engine", search_engine)
+
+    def splitter(self, splitter: Splitter) -> None:
+        """Register a way to split rows."""
+        self._add("splitter", splitter)
+
+    def report_section(self, report_section: ReportSection) -> None:
+        """Register a section of the report."""
+        self._add("report_section", report_section)
 
     def component(self, component: Any) -> None:
         """Register a component of any kind, by its type."""
@@ -319,7 +340,7 @@ class Registry:
                 name=name,
             )
         if found is None:
-            raise UnknownName.among(kind, name, self.names(kind))
+            raise UnknownName.among(_KIND_LABELS.get(kind, kind), name, self.names(kind))
         return found
 
     def entries(self, kind: str) -> list[Registered]:

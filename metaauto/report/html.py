@@ -16,11 +16,15 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from metaauto.components.report_section import ReportInput
 from metaauto.errors import ModelFileError, SettingError
 from metaauto.files import replacing
 from metaauto.model.fit_record import FitRecord
 from metaauto.model.manifest import as_json, metric_label_of
+from metaauto.plugins.manager import load_plugins
+from metaauto.plugins.registry import Registry
 from metaauto.report.figures import dependence_figure, diagnosis_figures, history_figure
+from metaauto.report.plugin_sections import plugin_sections
 from metaauto.report.sections import (
     card,
     comparison,
@@ -45,7 +49,11 @@ _FIRST_LINES = 15
 _BARS = 25
 
 
-def report_html(manifest: Mapping[str, Any], examined: Mapping[str, Any] | None = None) -> str:
+def report_html(
+    manifest: Mapping[str, Any],
+    examined: Mapping[str, Any] | None = None,
+    registry: Registry | None = None,
+) -> str:
     """Return the report of a model as the text of an HTML file.
 
     Parameters
@@ -55,6 +63,9 @@ def report_html(manifest: Mapping[str, Any], examined: Mapping[str, Any] | None 
     examined : mapping, optional
         Result of `examine` on a table; without it the report has no feature importance, partial
         dependence and error analysis, and explains how to add them.
+    registry : Registry, optional
+        Installed components, for the sections of plugins; by default the plugins selected by the
+        environment are loaded.
 
     Returns
     -------
@@ -72,8 +83,9 @@ def report_html(manifest: Mapping[str, Any], examined: Mapping[str, Any] | None 
     >>> report_html(read_manifest("house.metaauto"))  # doctest: +SKIP
     """
     examined = None if examined is None else as_json(examined, "report")
+    registry = load_plugins().registry if registry is None else registry
     try:
-        return _page().render(_context(manifest, examined))
+        return _page().render(_context(manifest, examined, registry))
     except _DAMAGE as error:
         raise _unreadable(error) from error
 
@@ -108,7 +120,9 @@ def _unreadable(error: Exception) -> ModelFileError:
     )
 
 
-def _context(manifest: Mapping[str, Any], examined: Mapping[str, Any] | None) -> dict[str, Any]:
+def _context(
+    manifest: Mapping[str, Any], examined: Mapping[str, Any] | None, registry: Registry
+) -> dict[str, Any]:
     record = FitRecord.from_json(manifest["facts"])
     task, metric = manifest["task"], metric_label_of(manifest)
     board = leaderboard_lines(manifest.get("leaderboard") or [])
@@ -137,7 +151,7 @@ def _context(manifest: Mapping[str, Any], examined: Mapping[str, Any] | None) ->
         if examined
         else [],
         "slices": (examined or {}).get("slices"),
-        "generated": record.generated,
+        "added_sections": plugin_sections(registry, ReportInput(record, task, metric, examined)),
         "warm": warm_start(record.report),
         "spent": spent(record),
         "reproduction": reproduction(manifest, record),

@@ -31,6 +31,7 @@ _STAGES = {
     "split": "splitting the rows",
     "knowledge": "loading knowledge",
     "prepare": "preparing workers and baseline",
+    "hooks": "hooks of plugins",
     "ensemble": "selecting the ensemble",
     "assemble": "putting the model together",
     "remember": "updating the knowledge store",

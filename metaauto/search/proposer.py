@@ -1,32 +1,38 @@
-"""Propose the next configuration: by the warm start first, then by SMAC."""
+"""Propose the next configuration: by the warm start first, then by the search engine."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from dataclasses import replace
 from random import Random
+from typing import Any
 
+from metaauto.components.search_engine import Optimizer, SearchEngine, SearchInput
 from metaauto.components.strategy import Observation, Recommendation, WarmStart
 from metaauto.configuration import Configuration
 from metaauto.metafeatures import Metafeatures
-from metaauto.search.smac import SmacProposer
+from metaauto.search.smac import SmacSearch
 from metaauto.search.trial import Status, Trial
 from metaauto.space import SearchSpace
 from metaauto.warmstart import RuntimeModel
+from metaauto.warmstart.fallback import checked_recommendation
 
 __all__ = ["Proposer"]
 
 _WARM_TRIALS = 16
-_SMAC_WORTH_SECONDS = 20.0
-_SMAC_TIMEOUT = 120.0
+_ENGINE_WORTH_SECONDS = 20.0
+_ENGINE_ATTEMPTS = 3
 _MAX_FAILURES = 3
+_log = logging.getLogger("metaauto.search")
 
 
 class Proposer:
-    """Proposes recommendations of the warm start, then of SMAC, each configuration once.
+    """Proposes recommendations of the warm start, then of a search engine, each once.
 
-    SMAC starts after 16 trials, or earlier without further recommendations, if more than 20 worker
-    seconds are left. The two alternate until the warm start has no more recommendations. In a timed
-    fit SMAC computes proposals in advance; while none is ready, a neighbour of a good configuration
-    is tried. A reproducible fit waits for SMAC.
+    The engine starts after 16 trials, or earlier without further recommendations, if more than 20
+    worker seconds are left. The two alternate until the warm start has no more recommendations.
+    While the engine has none, or after it failed, a neighbour of a good configuration is tried.
 
     Parameters
     ----------
@@ -42,8 +48,8 @@ class Proposer:
         Seed for everything random.
     reproducible : bool
         Whether proposals may depend only on results, not on the clock.
-    use_smac : bool
-        Whether SMAC is used.
+    engine : SearchEngine, optional
+        Proposes configurations after the warm start; by default neighbours and random ones only.
     """
 
     def __init__(
@@ -54,7 +60,7 @@ class Proposer:
         n_folds: int,
         seed: int,
         reproducible: bool,
-        use_smac: bool = True,
+        engine: SearchEngine | None = None,
     ) -> None:
         self._space = space
         self._strategy = strategy
@@ -63,14 +69,14 @@ class Proposer:
         self._seed = seed
         self._random = Random(seed)
         self._reproducible = reproducible
-        self._use_smac = use_smac
-        self._smac: SmacProposer | None = None
-        self._unreported: list[tuple[Configuration, float, float]] = []
+        self._engine = engine
+        self._optimizer: Optimizer | None = None
+        self._unreported: list[Observation] = []
         self._observed: list[Trial] = []
         self._tried: set[str] = set()
         self._failures: dict[str, int] = {}
         self._strategy_exhausted = False
-        self._smac_turn = False
+        self._engine_turn = False
         self.penalty = 1.0
 
     def mark_tried(self, configuration: Configuration) -> None:
@@ -87,7 +93,7 @@ class Proposer:
         self._runtime.observe(trial.configuration, trial.seconds, share * row_share)
 
     def observe(self, trial: Trial, row_share: float = 1.0) -> None:
-        """Update the warm start, the runtime model and SMAC with a finished trial.
+        """Update the warm start, the runtime model and the engine with a finished trial.
 
         Parameters
         ----------
@@ -105,10 +111,9 @@ class Proposer:
         loss = trial.loss if succeeded else None
         self._strategy.observe(Observation(trial.configuration, loss, trial.seconds, share))
         if model in self._space.ranges:
-            loss = trial.loss if trial.loss is not None else self.penalty
-            self._unreported.append((trial.configuration, min(loss, self.penalty), trial.seconds))
-            if self._smac is not None:
-                self._tell()
+            observed = Observation(trial.configuration, trial.loss, trial.seconds, share)
+            self._unreported.append(observed)
+            self._tell()
 
     def next(self, seconds: float) -> Recommendation | None:
         """Return the next configuration to try, or None if none fits into the remaining time.
@@ -119,40 +124,59 @@ class Proposer:
             Worker seconds left.
         """
         warm = len(self._observed) >= _WARM_TRIALS or self._strategy_exhausted
-        if self._use_smac and warm and seconds > _SMAC_WORTH_SECONDS:
-            self._start_smac()
-        if self._smac is not None and (self._smac_turn or self._strategy_exhausted):
-            self._smac_turn = False
-            proposal = self._from_smac(seconds)
+        if warm and seconds > _ENGINE_WORTH_SECONDS:
+            self._start_engine()
+        if self._optimizer is not None and (self._engine_turn or self._strategy_exhausted):
+            self._engine_turn = False
+            proposal = self._from_engine(seconds)
             if proposal is not None:
                 return proposal
         proposal = self._from_strategy(seconds)
         if proposal is not None:
-            self._smac_turn = self._smac is not None
+            self._engine_turn = self._optimizer is not None
             return proposal
         self._strategy_exhausted = True
-        if self._smac is None and self._use_smac and seconds > _SMAC_WORTH_SECONDS:
-            self._start_smac()
-        return self._from_smac(seconds) or self._neighbour_or_random(seconds)
+        if seconds > _ENGINE_WORTH_SECONDS:
+            self._start_engine()
+        return self._from_engine(seconds) or self._neighbour_or_random(seconds)
 
     def close(self) -> None:
-        """End SMAC's process."""
-        if self._smac is not None:
-            self._smac.close()
-            self._smac = None
+        """End the processes of the engine."""
+        optimizer, self._optimizer = self._optimizer, None
+        if optimizer is not None:
+            self._guarded(optimizer.close)
 
-    def _start_smac(self) -> None:
+    def _start_engine(self) -> None:
         # SMAC loops without end if it is asked before it knows a result.
-        if self._smac is None and self._unreported:
-            self._smac = SmacProposer(self._space.ranges, self._seed)
+        if self._optimizer is None and self._engine is not None and self._unreported:
+            given = SearchInput(
+                self._space,
+                self._runtime,
+                self._n_folds,
+                self._seed,
+                self._reproducible,
+                lambda: self.penalty,
+                lambda: SmacSearch(given),
+            )
+            self._optimizer = self._guarded(self._engine.start, given)
             self._tell()
 
     def _tell(self) -> None:
-        if self._smac is not None:
-            self._smac.tell(self._unreported)
-            self._unreported = []
-            if not self._reproducible and self._smac.waiting == 0:
-                self._smac.ask()
+        if self._optimizer is not None:
+            observed, self._unreported = self._unreported, []
+            self._guarded(self._optimizer.observe, observed)
+
+    def _guarded(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """Call the engine; after an error the search continues without it."""
+        try:
+            return call(*arguments)
+        except Exception as error:
+            if self._engine is not None:
+                text = "Search engine %r failed: %s: %s. Continuing with neighbours of good trials."
+                _log.warning(text, self._engine.name, type(error).__name__, error)
+            self._engine = None
+            self.close()
+            return None
 
     def _from_strategy(self, seconds: float) -> Recommendation | None:
         while (proposal := self._strategy.recommend(seconds)) is not None:
@@ -160,23 +184,22 @@ class Proposer:
                 return proposal
         return None
 
-    def _from_smac(self, seconds: float) -> Recommendation | None:
-        if self._smac is None or self._smac.failure:
-            return None
-        for _ in range(3):
-            if self._smac.waiting == 0:
-                self._smac.ask()
-            point = self._smac.ready(_SMAC_TIMEOUT if self._reproducible else 0.0)
-            if point is None:
+    def _from_engine(self, seconds: float) -> Recommendation | None:
+        for _ in range(_ENGINE_ATTEMPTS):
+            proposal: Recommendation | None = self._guarded(self._asked, seconds)
+            if proposal is None:
                 return None
-            repaired = self._space.repair(point).configuration
-            if self._is_new(repaired) and self._runtime.least_seconds(repaired) <= seconds:
-                if not self._reproducible:
-                    self._smac.ask()
-                why = "highest expected improvement"
-                expected = self._runtime.expected_seconds(repaired)
-                return Recommendation(repaired, "smac", why, expected)
+            configuration = proposal.configuration
+            is_short = self._runtime.least_seconds(configuration) <= seconds
+            if is_short and self._is_new(configuration):
+                expected = self._runtime.expected_seconds(configuration)
+                return replace(proposal, expected_seconds=expected)
         return None
+
+    def _asked(self, seconds: float) -> Recommendation | None:
+        if self._optimizer is None:
+            return None
+        return checked_recommendation(self._optimizer.recommend(seconds), self._space)
 
     def _neighbour_or_random(self, seconds: float) -> Recommendation | None:
         """Return a neighbour of a good configuration, or a random configuration."""

@@ -13,21 +13,65 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 from metaauto.components.hyperparameters import Range
+from metaauto.components.search_engine import Optimizer, SearchInput
+from metaauto.components.strategy import Observation, Recommendation
 from metaauto.configuration import Configuration
 from metaauto.files import TemporaryFolder
 from metaauto.search.executors.environment import thread_environment
 from metaauto.search.executors.process import Child, ConnectionListener, connect_to_parent
 
-__all__ = ["SmacProposer", "main"]
+__all__ = ["SmacProposer", "SmacSearch", "main"]
 
 _log = logging.getLogger("metaauto.search")
 _POLL_SECONDS = 0.5
+_TIMEOUT = 120.0
+
+
+class SmacSearch(Optimizer):
+    """SMAC as a search engine: a timed fit computes proposals in advance, others wait for them.
+
+    Parameters
+    ----------
+    given : SearchInput
+        Search space, seed, and the loss to report for failures.
+    """
+
+    def __init__(self, given: SearchInput) -> None:
+        self._given = given
+        self._smac = SmacProposer(given.space.ranges, given.seed)
+
+    def recommend(self, seconds: float) -> Recommendation | None:
+        """Return the configuration with the highest expected improvement."""
+        if self._smac.failure:
+            return None
+        if self._smac.waiting == 0:
+            self._smac.ask()
+        point = self._smac.ready(_TIMEOUT if self._given.reproducible else 0.0)
+        if point is None:
+            return None
+        if not self._given.reproducible:
+            self._smac.ask()
+        return Recommendation(point, "smac", "highest expected improvement")
+
+    def observe(self, observations: Sequence[Observation]) -> None:
+        """Report results; a loss above that of the baseline is cut."""
+        worst = self._given.penalty()
+        self._smac.tell(
+            (o.configuration, worst if o.loss is None else min(o.loss, worst), o.seconds)
+            for o in observations
+        )
+        if not self._given.reproducible and self._smac.waiting == 0:
+            self._smac.ask()
+
+    def close(self) -> None:
+        """Kill its process."""
+        self._smac.close()
 
 
 class SmacProposer:

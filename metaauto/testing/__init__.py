@@ -28,6 +28,8 @@ if TYPE_CHECKING:  # Without these imports every name would have the type Any.
     from metaauto.testing.contracts.model import ModelContract
     from metaauto.testing.contracts.preprocessor import PreprocessorContract
     from metaauto.testing.contracts.reader import ReaderContract
+    from metaauto.testing.contracts.search_engine import SearchEngineContract
+    from metaauto.testing.contracts.splitter import SplitterContract
     from metaauto.testing.contracts.strategy import StrategyContract, make_strategy_input
     from metaauto.testing.problems import Problem, fit_on, make_problem, predict_with
     from metaauto.testing.sampling import default_values, draw_values
@@ -43,6 +45,8 @@ __all__ = [
     "PreprocessorContract",
     "Problem",
     "ReaderContract",
+    "SearchEngineContract",
+    "SplitterContract",
     "StrategyContract",
     "default_values",
     "draw_values",
@@ -59,6 +63,8 @@ _HOMES = {
     "ModelContract": "contracts.model",
     "PreprocessorContract": "contracts.preprocessor",
     "ReaderContract": "contracts.reader",
+    "SearchEngineContract": "contracts.search_engine",
+    "SplitterContract": "contracts.splitter",
     "StrategyContract": "contracts.strategy",
     "make_strategy_input": "contracts.strategy",
     "AWKWARD_TABLES": "tables",

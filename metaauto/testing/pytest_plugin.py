@@ -25,6 +25,8 @@ CONTRACTS: dict[str, str] = {
     "metric": "MetricContract",
     "model": "ModelContract",
     "preprocessor": "PreprocessorContract",
+    "search_engine": "SearchEngineContract",
+    "splitter": "SplitterContract",
     "strategy": "StrategyContract",
 }
 """Contract classes that require only the component, by kind."""

@@ -16,7 +16,7 @@ from metaauto.errors import ComponentError
 from metaauto.metafeatures import Metafeatures
 from metaauto.space import SearchSpace
 
-__all__ = ["FallbackWarmStart"]
+__all__ = ["FallbackWarmStart", "checked_recommendation"]
 
 
 class FallbackWarmStart(WarmStart):
@@ -97,22 +97,9 @@ class FallbackWarmStart(WarmStart):
         return None if called is None else self._guarded(called, *arguments)
 
     def _checked(self, seconds: float) -> Recommendation | None:
-        recommendation = self._started.recommend(seconds) if self._started is not None else None
-        if recommendation is None:
+        if self._started is None:
             return None
-        if not isinstance(recommendation, Recommendation):
-            raise ComponentError(
-                f"recommend() returned a {type(recommendation).__name__}.",
-                hint="Return a Recommendation or None.",
-            )
-        model = recommendation.configuration.model
-        if model not in self._space.ranges:
-            raise ComponentError(
-                f"recommend() returned the model {model!r}, which is not in the search space.",
-                hint="Choose from space.models.",
-            )
-        repaired = self._space.repair(recommendation.configuration).configuration
-        return replace(recommendation, configuration=repaired)
+        return checked_recommendation(self._started.recommend(seconds), self._space)
 
     def _guarded(self, call: Callable[..., Any], *arguments: Any) -> Any:
         try:
@@ -126,3 +113,22 @@ class FallbackWarmStart(WarmStart):
         for observation in self._observations:
             self._fallback.observe(observation)
         return None
+
+
+def checked_recommendation(recommendation: Any, space: SearchSpace) -> Recommendation | None:
+    """Return what a plugin recommends with its values repaired; raise if it is invalid."""
+    if recommendation is None:
+        return None
+    if not isinstance(recommendation, Recommendation):
+        raise ComponentError(
+            f"recommend() returned a {type(recommendation).__name__}.",
+            hint="Return a Recommendation or None.",
+        )
+    model = recommendation.configuration.model
+    if model not in space.ranges:
+        raise ComponentError(
+            f"recommend() returned the model {model!r}, which is not in the search space.",
+            hint="Choose from space.models.",
+        )
+    repaired = space.repair(recommendation.configuration).configuration
+    return replace(recommendation, configuration=repaired)

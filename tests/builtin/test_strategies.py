@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from metaauto.api import Recommendation, Strategy
+from metaauto.builtin.random_search import SEARCH_ENGINES
 from metaauto.builtin.strategies import STRATEGIES
-from metaauto.testing import StrategyContract, make_strategy_input
+from metaauto.testing import SearchEngineContract, StrategyContract, make_strategy_input
 from metaauto.warmstart import DefaultPortfolio, KnowledgeStrategy
 
 FOUND = {strategy.name: strategy for strategy in STRATEGIES}
@@ -57,3 +58,7 @@ def test_knowledge_is_used_where_there_is_some():
     assert isinstance(FOUND["knowledge"].start(known), KnowledgeStrategy)
     assert isinstance(FOUND["knowledge"].start(unknown), DefaultPortfolio)
     assert isinstance(FOUND["portfolio"].start(known), DefaultPortfolio)
+
+
+class TestRandomSearch(SearchEngineContract):
+    search_engine = next(one for one in SEARCH_ENGINES if one.name == "random")

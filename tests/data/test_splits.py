@@ -9,10 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, KFold, RepeatedKFold, TimeSeriesSplit
 
+from metaauto.api import Refused, Splitter
+from metaauto.builtin.splitters import SPLITTERS
 from metaauto.data import plan_splits, prepare
 from metaauto.data.splits import SAMPLE_ROWS, _auto_folds, _sample
 from metaauto.errors import SplitError
 from metaauto.task import Column, Role, Task
+from metaauto.testing import SplitterContract
 
 
 def dataset(y, groups=None, time=None, task="auto"):
@@ -302,3 +305,55 @@ def test_the_plan_of_a_short_fit_on_a_large_table_says_that_it_uses_a_sample():
     assert splits.sample == SAMPLE_ROWS
     assert "models are fitted on 20,000 rows first" in splits.description
     assert plan_splits(data, cv="holdout", budget_seconds=600.0).sample is None
+
+
+class TestSliding(SplitterContract):
+    splitter = SPLITTERS[0]
+
+    def test_each_fold_is_trained_on_a_window_before_it(self):
+        time = np.repeat(np.arange(30), 4)
+        data = dataset(np.tile([0, 1], 60), time=time)
+        splits = plan_splits(data, cv=self.splitter)
+        check(splits, data)
+        windows = [np.unique(data.times[training]) for training, _ in splits.folds]
+        assert [len(window) for window in windows] == [5, 10, 10, 10, 10]
+        for window, (_, validation) in zip(windows, splits.folds):
+            assert data.times[validation].min() > window.max()
+        assert "window" in splits.description
+
+    @pytest.mark.parametrize(("time", "words"), [(None, "need a time"), ([0, 1] * 6, "got 2")])
+    def test_a_table_without_times_is_refused(self, time, words):
+        with pytest.raises(Refused, match=words):
+            plan_splits(dataset([0, 1] * 6, time=time), cv=self.splitter)
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ([], "No folds are made by the splitter 'mine'"),
+        ([([0, 1, 2], [2, 3])], "rows in both training and validation"),
+        ([(range(10), [])], "no validation rows"),
+        ([([0, 2, 4], [1, 3])], "no training rows of the class"),
+        ([([0, 1, 4], [5]), ([0, 1, 4], [5])], "validated in 2 folds"),
+        ([([0, 1, 99], [2])], "from 0 to 9"),
+        ([(5, 6, 7)], "failed: ValueError"),
+        (None, "failed: TypeError"),
+    ],
+)
+def test_the_folds_of_a_plugin_are_checked(made, words):
+    with pytest.raises(SplitError, match=words):
+        plan_splits(dataset([0, 1] * 5), cv=Splitter("mine", lambda given: made))
+
+
+def test_a_splitter_sees_the_rows_of_the_search():
+    seen = []
+
+    def halves(given):
+        seen.append(given)
+        return [(given.X.index % 4 < 2, given.X.index % 4 >= 2)]
+
+    data = dataset([0, 1] * 20)
+    splits = plan_splits(data, cv=Splitter("halves", halves, "two halves"), holdout=0.25, seed=7)
+    check(splits, data)
+    assert (len(seen[0].X), len(seen[0].y), seen[0].seed) == (30, 30, 7)
+    assert splits.description == "two halves; 10 rows held out"

@@ -794,24 +794,82 @@ class TestObservers:
         __name__ = "watching"
 
         def __init__(self) -> None:
+            self.starts: list = []
             self.trials: list = []
-            self.models: list = []
+            self.results: list = []
+            self.failures: list = []
 
         @hookimpl
-        def trial_finished(self, trial):
-            self.trials.append((trial.number, str(trial.status), trial.loss, trial.error))
+        def fit_started(self, start):
+            self.starts.append(start)
             raise RuntimeError("an observer that raises")
 
         @hookimpl
-        def fit_finished(self, model):
-            self.models.append(model)
+        def trial_finished(self, trial):
+            self.trials.append(trial)
 
-    def test_plugins_are_told_and_cannot_stop_a_fit(self, monkeypatch):
+        @hookimpl
+        def fit_finished(self, result):
+            self.results.append(result)
+
+        @hookimpl
+        def fit_failed(self, failure):
+            self.failures.append(failure)
+
+    def test_plugins_are_told_and_cannot_stop_a_fit(self, monkeypatch, caplog):
         watching = self.Watching()
         monkeypatch.setattr("metaauto.engine.fit_runner.pack_objects", lambda objects: b"")
-        model = quick(components=[watching])
-        assert sorted(t[0] for t in watching.trials) == [1, 2, 3, 4]
-        assert watching.models == [model]
+        groups = list(range(160))
+        model = quick(components=[watching], holdout=0.2, groups=groups)
+        (start,), (result,) = watching.starts, watching.results
+        assert {start.fit_id} == {one.fit_id for one in (*watching.trials, result)}
+        assert (start.task.kind, start.metric, start.folds) == ("binary", "roc_auc", 2)
+        assert (start.data, start.holdout_rows) == (None, 32)
+        assert start.options["trials"] == 4
+        assert "groups" not in start.options, "values of rows"
+        assert sorted(trial.number for trial in watching.trials) == [1, 2, 3, 4]
+        board = {row["name"]: row["score"] for row in result.leaderboard}
+        assert all(trial.score == board[trial.name] for trial in watching.trials)
+        assert watching.trials[-1].best_score is not None
+        assert result.model is model
+        assert (result.score, result.path) == (model.record.score, None)
+        assert result.members == {member.name: member.weight for member in model.members}
+        assert watching.failures == []
+        assert model.record.stages["hooks"] >= 0
+        told = [r.getMessage() for r in caplog.records if "observer" in r.getMessage()]
+        assert told == [
+            "Plugin 'watching': fit_started raised RuntimeError: an observer that raises"
+        ]
+
+    def test_the_error_that_ends_a_fit_is_told(self, monkeypatch):
+        watching = self.Watching()
+        monkeypatch.setattr("metaauto.engine.fit_runner.pack_objects", lambda objects: b"")
+
+        def refuse(event):
+            if event.kind == "incumbent":
+                raise RunError("ended by the caller")
+
+        with pytest.raises(RunError):
+            quick(components=[watching], on_event=refuse)
+        assert [f.error for f in watching.failures] == ["RunError: ended by the caller"]
+        assert watching.results == []
+
+    def test_a_slow_hook_is_named_once(self, monkeypatch, caplog):
+        class Slow:
+            __name__ = "slow"
+
+            @hookimpl
+            def trial_finished(self, trial):
+                time.sleep(0.05)
+
+        monkeypatch.setattr("metaauto.engine.fit_runner.pack_objects", lambda objects: b"")
+        monkeypatch.setattr("metaauto.engine.tracking._SLOW_SECONDS", 0.08)
+        monkeypatch.setattr("metaauto.engine.tracking._SLOW_SHARE", 0.0)
+        model = quick(components=[Slow()])
+        told = [r.getMessage() for r in caplog.records if "'slow'" in r.getMessage()]
+        assert len(told) == 1
+        assert "the fit waits for them" in told[0]
+        assert model.record.stages["hooks"] > 0.15
 
 
 def test_a_run_directory_tells_the_whole_story(tmp_path):

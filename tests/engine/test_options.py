@@ -38,7 +38,7 @@ def test_trials_alone_are_not_timed():
 
 class Hooks:
     @hookimpl
-    def fit_finished(self, model):
+    def fit_finished(self, result):
         pass
 
 

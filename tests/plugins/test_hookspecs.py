@@ -8,6 +8,9 @@ import pytest
 
 from metaauto.components import MetafeatureExtractor, Preprocessor, Reader
 from metaauto.components.explainer import Explainer
+from metaauto.components.report_section import ReportSection
+from metaauto.components.search_engine import SearchEngine
+from metaauto.components.splitter import Splitter
 from metaauto.components.strategy import Strategy
 from metaauto.metrics import Metric
 from metaauto.plugins import hookspecs
@@ -23,7 +26,9 @@ HOOKS = {
 
 def test_the_hooks_are_those_of_the_contract():
     assert sorted(HOOKS) == [
+        "fit_failed",
         "fit_finished",
+        "fit_started",
         "register_commands",
         "register_explainers",
         "register_knowledge",
@@ -32,6 +37,9 @@ def test_the_hooks_are_those_of_the_contract():
         "register_models",
         "register_preprocessors",
         "register_readers",
+        "register_report_sections",
+        "register_search_engines",
+        "register_splitters",
         "register_strategies",
         "trial_finished",
     ]
@@ -109,6 +117,9 @@ def test_components_of_the_examples_have_distinct_kinds():
         "register_readers": Reader,
         "register_explainers": Explainer,
         "register_strategies": Strategy,
+        "register_search_engines": SearchEngine,
+        "register_splitters": Splitter,
+        "register_report_sections": ReportSection,
     }
     for name, kind in kinds.items():
         plugin = type(

@@ -167,14 +167,14 @@ class TestDiscovery:
         assert "same" not in second.registry.names("model")
 
     def test_plugins_of_one_name_are_told_apart(self, site):
-        seen = "\n@hookimpl\ndef fit_finished(model):\n    model.append('{0}')\n"
+        seen = "\n@hookimpl\ndef fit_finished(result):\n    result.append('{0}')\n"
         site.install("x", GOOD.format(model="x") + seen.format("x"), same="fake_x_plugin")
         site.install("y", GOOD.format(model="y") + seen.format("y"), same="fake_y_plugin")
         loaded = load_plugins(only("same"))
         assert {"x", "y"} <= set(loaded.registry.names("model"))
         assert {"same", "same-2"} <= {p.name for p in loaded.plugins}
         told = []
-        loaded.notify("fit_finished", model=told)
+        loaded.notify("fit_finished", result=told)
         assert sorted(told) == ["x", "y"]
 
     def test_nobody_else_is_builtin(self, site):
@@ -338,7 +338,7 @@ def test_a_bad_hook_loses_its_own_registrations_alone(case, site):
     assert "register_models" in plugin.hooks
     assert len(plugin.errors) == 1
     assert problem in plugin.errors[0]
-    loaded.notify("fit_finished", model=None)
+    loaded.notify("fit_finished", result=None)
     assert len(plugin.errors) == 1
 
 
@@ -388,7 +388,9 @@ class TestNotify:
         loaded.notify("trial_finished", trial="t2")
         assert seeing.seen == ["t1", "t2"]
         assert "trial_finished raised RuntimeError: observer" in loaded.plugin("raising").errors[0]
-        assert any("observer" in record.getMessage() for record in caplog.records)
+        assert len(loaded.plugin("raising").errors) == 1
+        assert sum("observer" in record.getMessage() for record in caplog.records) == 1
+        assert set(loaded.hook_seconds) == {"raising", "seeing"}
 
     def test_strict_mode_raises(self):
         loaded = load_plugins(only(strict=True), [self.Raising()])
@@ -396,7 +398,7 @@ class TestNotify:
             loaded.notify("trial_finished", trial=None)
 
     def test_hooks_that_nobody_implements_cost_nothing(self):
-        load_plugins(only(), [self.Seeing()]).notify("fit_finished", model=None)
+        load_plugins(only(), [self.Seeing()]).notify("fit_finished", result=None)
 
 
 class TestSession:

@@ -12,8 +12,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from markupsafe import Markup
 
 from metaauto.analysis.curves import diagnose
+from metaauto.api import (
+    PluginSettings,
+    ReportContent,
+    ReportFigure,
+    ReportSection,
+    ReportTable,
+    load_plugins,
+)
+from metaauto.errors import ComponentError
+from metaauto.plugins.manager import Bundle
 from metaauto.report.html import report_html
 from metaauto.report.svg import Chart, ticks
 from metaauto.task import Task
@@ -399,3 +410,75 @@ def test_the_phases_of_the_search_are_marked():
     for trial in bare["facts"]["report"]["history"]:
         trial["source"] = "portfolio"
     assert "start of SMAC" not in report_html(bare)
+
+
+def report(section: ReportSection, **facts) -> str:
+    registry = load_plugins(PluginSettings(only=()), [Bundle([section])]).registry
+    return report_html(manifest("binary", **facts), None, registry)
+
+
+def evil_content(given) -> ReportContent:
+    table = ReportTable(EVIL[1], EVIL[:3], [(EVIL[0], 3.25, None), (Markup(EVIL[0]), -7, "12 %")])
+    line = ([0.0, 1.0, 2.0], [1.0, 3.0, 2.0])
+    figure = ReportFigure(EVIL[0], EVIL[1], EVIL[2], {EVIL[0]: line, Markup(EVIL[1]): line})
+    return ReportContent([*EVIL, Markup(EVIL[0])], [table], [figure])
+
+
+def test_what_a_plugin_shows_is_escaped_and_the_policy_stays():
+    page = Page(report(ReportSection("mine", EVIL[0], evil_content, after="card")))
+    plain = Page(report(ReportSection("mine", "Mine", lambda given: None)))
+    (policy,) = [a["content"] for a, _ in page.all("meta") if "http-equiv" in a]
+    assert policy in [a["content"] for a, _ in plain.all("meta") if "http-equiv" in a]
+    assert len(page.all("script")) == len(plain.all("script")) == 1
+    assert not [a for a, _ in page.all("img")]
+    assert not [a for tag, a, _ in page.elements if any(name.startswith("on") for name in a)]
+    headings = [words for tag, words in page.words if tag == "h2"]
+    assert headings[headings.index("Model card") + 1] == EVIL[0]
+    assert {"3.25", "-7", "12 %", "-"} <= {words for tag, words in page.words if tag == "td"}
+    assert len(page.all("svg")) > len(plain.all("svg"))
+
+
+def test_numbers_are_aligned_right_and_texts_are_not():
+    rows = [("a", "12 %", "x", 3), ("b", None, "y", 4)]
+    content = ReportContent(tables=[ReportTable("t", ("n", "s", "w", "c"), rows)])
+    text = report(ReportSection("mine", "Mine", lambda given: content))
+    assert '<td class="n">12 %</td><td class="name">x</td><td class="n">3</td>' in text
+
+
+def test_generated_features_are_a_section_of_metaauto_itself():
+    one = {"name": "price / area", "weight": 0.5, "importance": 0.125}
+    page = Page(report(ReportSection("mine", "Mine", lambda given: None), generated=[one]))
+    headings = [words for tag, words in page.words if tag == "h2"]
+    assert headings[headings.index("Error analysis") + 1] == "Generated features"
+    cells = [words for tag, words in page.words if tag in ("td", "th")]
+    place = cells.index("price / area")
+    assert cells[place + 1 : place + 3] == ["50 %", "12.5 %"]
+
+
+def test_a_section_sees_the_record_and_the_task():
+    seen = []
+    report(ReportSection("mine", "Mine", seen.append), score=0.75)
+    (given,) = seen
+    assert (given.record.score, given.task["kind"], given.examined) == (0.75, "binary", None)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("<b>raw</b>", "returned a str"),
+        (ReportContent(tables=[ReportTable("t", ("a", "b"), [(1,)])]), "2 cells"),
+        (ReportContent(figures=[ReportFigure("f", "x", "y", {"l": ([0.0], [float("nan")])})]), "f"),
+        (ReportContent(figures=[ReportFigure("f", "x", "y", {})]), "no points"),
+    ],
+)
+def test_a_section_that_fails_is_reported_and_left_out(content, words, caplog):
+    text = report(ReportSection("mine", "My section", lambda given: content))
+    assert "My section" not in text
+    (told,) = [r.getMessage() for r in caplog.records]
+    assert re.match(r"Plugin 'session': the report section 'mine' raised ComponentError: ", told)
+    assert words in told
+
+
+def test_an_unknown_position_is_refused():
+    with pytest.raises(ComponentError, match="position 'top'"):
+        ReportSection("mine", "Mine", lambda given: None, after="top")

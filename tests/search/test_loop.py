@@ -123,7 +123,6 @@ def make_search(folder: Path, executor=None, budget=None, **more) -> Search:
         N_FOLDS,
         seed=5,
         reproducible=not budget.is_timed,
-        use_smac=False,
     )
     return Search(
         proposals=proposals,

@@ -6,6 +6,7 @@ from random import Random
 import pytest
 from builders import binary_task, builtin_registry, make_trial
 
+from metaauto.api import Optimizer, Recommendation, SearchEngine
 from metaauto.configuration import Configuration
 from metaauto.search.proposer import Proposer
 from metaauto.search.trial import Outcome, Status, Trial
@@ -15,6 +16,7 @@ from metaauto.warmstart import DefaultPortfolio, RuntimeModel
 TASK = binary_task(500)
 REGISTRY = builtin_registry()
 N_FOLDS = 2
+SMAC = REGISTRY.entry("search_engine", "smac").component
 
 
 class FakeSmac:
@@ -48,14 +50,14 @@ class FakeSmac:
 @pytest.fixture
 def smac(monkeypatch) -> FakeSmac:
     made = FakeSmac()
-    monkeypatch.setattr("metaauto.search.proposer.SmacProposer", lambda ranges, seed: made)
+    monkeypatch.setattr("metaauto.search.smac.SmacProposer", lambda ranges, seed: made)
     return made
 
 
 def proposals(include=("logistic", "knn"), **more) -> Proposer:
     space = SearchSpace(REGISTRY.select(include=list(include)), TASK)
     runtime = RuntimeModel(space, N_FOLDS)
-    options = {"seed": 1, "reproducible": True, "use_smac": False, **more}
+    options = {"seed": 1, "reproducible": True, "engine": None, **more}
     return Proposer(space, DefaultPortfolio(space, runtime), runtime, N_FOLDS, **options)
 
 
@@ -126,7 +128,7 @@ def test_what_does_not_fit_into_the_time_is_not_proposed():
 class TestSmac:
     def test_it_is_asked_only_after_it_was_told_a_result(self, smac):
         """SMAC 2.4 loops without end if it is asked first: late results must not lead to that."""
-        made = proposals(use_smac=True)
+        made = proposals(engine=SMAC)
         smac.queue = [made._space.sample(Random(i)) for i in range(50)]
         waiting = []
         for _ in range(len(made._strategy) + 4):
@@ -139,7 +141,7 @@ class TestSmac:
         assert len(smac.told) == 1
 
     def test_it_starts_when_there_is_something_to_learn_from(self, smac):
-        made = proposals(include=["logistic", "knn", "svm", "lda", "extra_trees"], use_smac=True)
+        made = proposals(include=["logistic", "knn", "svm", "lda", "extra_trees"], engine=SMAC)
         space = made._space
         smac.queue = [space.sample(Random(i)) for i in range(50)]
         found = play(made, 30)
@@ -153,11 +155,11 @@ class TestSmac:
         assert {p.source for p in found[first:]} <= {"smac", "portfolio"}
 
     def test_failures_are_told_a_finite_loss_no_worse_than_the_baseline(self, smac):
-        made = proposals(use_smac=True)
+        made = proposals(engine=SMAC)
         made.penalty = 0.7
         configuration = made._space.default("knn")
         made.observe(finished(1, configuration, status=Status.CRASHED))
-        made._start_smac()
+        made._start_engine()
         made.observe(finished(2, configuration, loss=99.0, status=Status.DROPPED))
         made.observe(finished(3, configuration, loss=0.2))
         assert [loss for _, loss, _ in smac.told] == [0.7, 0.7, 0.2]
@@ -165,19 +167,19 @@ class TestSmac:
     def test_a_reproducible_search_waits_and_a_timed_one_does_not(self, smac):
         for reproducible in (True, False):
             smac.timeouts.clear()
-            made = proposals(include=["naive_bayes"], use_smac=True, reproducible=reproducible)
+            made = proposals(include=["naive_bayes"], engine=SMAC, reproducible=reproducible)
             play(made, 4)
             assert smac.timeouts
             assert all((seconds > 10) is reproducible for seconds in smac.timeouts)
 
     def test_while_it_thinks_something_else_is_tried(self, smac):
-        made = proposals(include=["naive_bayes"], use_smac=True, reproducible=False)
+        made = proposals(include=["naive_bayes"], engine=SMAC, reproducible=False)
         found = play(made, 8)
         assert len(found) == 8
         assert {p.source for p in found} == {"portfolio", "random"}
 
     def test_what_it_repeats_is_passed_over(self, smac):
-        made = proposals(include=["naive_bayes"], use_smac=True)
+        made = proposals(include=["naive_bayes"], engine=SMAC)
         first = made._space.default("naive_bayes")
         new = Configuration("naive_bayes", {**first.values, "var_smoothing": 0.01})
         smac.queue = [first, first, new]
@@ -188,20 +190,87 @@ class TestSmac:
     def test_with_little_time_left_it_is_not_started(self, smac, monkeypatch):
         started = []
         monkeypatch.setattr(
-            "metaauto.search.proposer.SmacProposer", lambda ranges, seed: started.append(1) or smac
+            "metaauto.search.smac.SmacProposer", lambda ranges, seed: started.append(1) or smac
         )
-        play(proposals(include=["naive_bayes"], use_smac=True), 6, seconds=5.0)
+        play(proposals(include=["naive_bayes"], engine=SMAC), 6, seconds=5.0)
         assert not started
 
     def test_its_failure_is_survived(self, smac):
         smac.failure = "its process ended"
-        found = play(proposals(include=["naive_bayes"], use_smac=True), 6)
+        found = play(proposals(include=["naive_bayes"], engine=SMAC), 6)
         assert len(found) == 6
         assert "smac" not in {p.source for p in found}
 
     def test_closing_ends_it(self, smac):
-        made = proposals(include=["naive_bayes"], use_smac=True)
+        made = proposals(include=["naive_bayes"], engine=SMAC)
         play(made, 3)
         made.close()
         made.close()
         assert smac.is_closed
+
+
+class TestEngine:
+    class Counting(Optimizer):
+        """Proposes every value of one hyperparameter, and keeps what it is told."""
+
+        def __init__(self, given) -> None:
+            self.given = given
+            self.told: list = []
+            self.is_closed = False
+
+        def recommend(self, seconds):
+            count = len(self.told) + 1
+            point = Configuration("knn", {"n_neighbors": count, "unknown": 3})
+            return Recommendation(point, "counting", "the next number")
+
+        def observe(self, observations) -> None:
+            self.told += observations
+
+        def close(self) -> None:
+            self.is_closed = True
+
+    def test_it_replaces_smac_and_its_values_are_repaired(self):
+        started: list = []
+
+        def start(given):
+            started.append(self.Counting(given))
+            return started[0]
+
+        made = proposals(include=["knn"], engine=SearchEngine("counting", start))
+        found = play(made, 12)
+        (engine,) = started
+        mine = [p for p in found if p.source == "counting"]
+        assert len(mine) >= 5
+        assert all("unknown" not in p.configuration.values for p in mine)
+        assert all(p.expected_seconds > 0 for p in mine)
+        assert (engine.given.n_folds, engine.given.seed, engine.given.penalty()) == (2, 1, 1.0)
+        assert len(engine.told) == len(found), "also those before it started"
+        made.close()
+        assert engine.is_closed
+
+    @pytest.mark.parametrize("answer", [OSError("no licence"), 42, "svm"])
+    def test_an_error_is_told_once_and_the_search_goes_on(self, answer, caplog):
+        class Failing(Optimizer):
+            def recommend(self, seconds):
+                if isinstance(answer, Exception):
+                    raise answer
+                if answer == "svm":
+                    return Recommendation(Configuration("svm", {}), "failing", "not in the space")
+                return answer
+
+        made = proposals(
+            include=["naive_bayes"], engine=SearchEngine("bad", lambda given: Failing())
+        )
+        assert len(play(made, 8)) == 8
+        told = [r.getMessage() for r in caplog.records]
+        assert len(told) == 1
+        assert told[0].startswith("Search engine 'bad' failed: ")
+
+    def test_random_search_is_reproducible_and_keeps_the_time(self):
+        engine = REGISTRY.entry("search_engine", "random").component
+        one, two = (play(proposals(engine=engine), 30) for _ in range(2))
+        assert one == two
+        assert all(p.source == "random" for p in one[-10:])
+        given = proposals(engine=engine)
+        play(given, 20)
+        assert given._optimizer.recommend(0.0) is None
