@@ -18,6 +18,7 @@ def sliding(given: SplitInput) -> Iterator[tuple[Any, Any]]:
     """Yield folds whose training part is a window before the validation part.
 
     The parts have similar numbers of distinct times, so that rows of one time stay together.
+    Groups of the validation part are left out of the training part.
     """
     from sklearn.model_selection import TimeSeriesSplit
 
@@ -31,7 +32,10 @@ def sliding(given: SplitInput) -> Iterator[tuple[Any, Any]]:
         )
     size = 2 * len(distinct) // (_FOLDS + 1)
     for training, validation in TimeSeriesSplit(_FOLDS, max_train_size=size).split(distinct):
-        yield np.isin(codes, training), np.isin(codes, validation)
+        window, block = np.isin(codes, training), np.isin(codes, validation)
+        if given.groups is not None:
+            window &= ~np.isin(given.groups, given.groups[block])
+        yield window, block
 
 
 SPLITTERS = (

@@ -116,6 +116,8 @@ class FitTracking:
 
     def _call(self, hook: str, **arguments: Any) -> None:
         plugins = self._state.plugins
+        if not any(hook in plugin.hooks for plugin in plugins.plugins):
+            return
         with self._clock.stage("hooks"):
             plugins.notify(hook, **arguments)
         limit = max(_SLOW_SECONDS, _SLOW_SHARE * self._clock.elapsed())

@@ -237,7 +237,7 @@ def test_splitters_and_pairs():
         (True, "cv=True: expected 'auto', 'holdout', an integer >= 2"),
         ("kfold", "cv='kfold': expected 'auto', 'holdout', an integer >= 2"),
         (3j, "cv=3j: expected 'auto', 'holdout', an integer >= 2"),
-        ([], "no folds"),
+        ([], "No folds are passed as cv"),
         ([(1, 2, 3)], r"Invalid fold 0 in cv: expected a \(training, validation\) pair"),
         ([([0, 1], [99])], "integers from 0 to 59"),
         ([([0, 1], [-1])], "integers from 0 to 59"),
