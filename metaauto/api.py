@@ -1,6 +1,6 @@
 """The public API for plugins.
 
-What concerns knowledge stores is imported when it is asked for.
+What concerns tables or knowledge stores is imported when it is asked for.
 
 Examples
 --------
@@ -81,6 +81,7 @@ from metaauto.plugins.registry import Register, Registry
 from metaauto.task import TASK_KINDS, Column, Role, Task
 
 if TYPE_CHECKING:
+    from metaauto.data import read_table
     from metaauto.knowledge import (
         ConfigurationFact,
         DatasetFact,
@@ -169,12 +170,14 @@ __all__ = [
     "hookimpl",
     "load_plugins",
     "own_store",
+    "read_table",
     "values_out_of_range",
     "writable_store",
 ]
 
 _LAZY = {
     "Metafeatures": "metaauto.metafeatures",
+    "read_table": "metaauto.data",
     **dict.fromkeys(
         (
             "ConfigurationFact",
@@ -193,7 +196,7 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> Any:
-    # Workers import this module, and need no knowledge store.
+    # Workers import this module, and need neither pandas nor a knowledge store for it.
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
