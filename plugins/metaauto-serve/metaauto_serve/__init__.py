@@ -12,6 +12,8 @@ from metaauto.api import Register, hookimpl
 
 __all__ = ["register_commands"]
 
+__version__ = "0.1.0"
+
 _COMMANDS = ("metaauto_serve.command", "metaauto_serve.ui")
 
 

@@ -61,7 +61,7 @@ def describe(name: str, model: Any, background: pd.DataFrame | None) -> dict[str
         "models": len(model.members),
         "rows": task.n_rows,
         "created": record.created,
-        "background_rows": 0 if background is None else len(background),
+        "has_background": background is not None,
     }
 
 
@@ -70,20 +70,22 @@ def column_defaults(model: Any, rows: pd.DataFrame) -> dict[str, Any]:
     import pandas as pd
 
     found = {}
+    dates = model.schema.encode(rows)
     for column in model.task.features:
         cells = rows[column.name].dropna()
+        is_number = pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells)
+        if column.role is Role.DATETIME and not is_number:
+            cells = dates[column.name].dropna()
         if column.role is Role.TEXT or cells.empty:
             continue
-        is_number = pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells)
-        if column.categories is None and (
-            is_number or pd.api.types.is_datetime64_any_dtype(cells)
-        ):
+        if column.categories is None and (is_number or column.role is Role.DATETIME):
             value = cells.quantile(0.5, interpolation="nearest")
         else:
             value = cells.mode().iloc[0]
+        if isinstance(value, pd.Timestamp):
+            value = value.isoformat().removesuffix("T00:00:00")
         value = value.item() if hasattr(value, "item") else value
-        is_json = isinstance(value, (str, bool, int, float))
-        found[column.name] = value if is_json else getattr(value, "isoformat", value.__str__)()
+        found[column.name] = value if isinstance(value, (bool, int, float)) else str(value)
     return found
 
 

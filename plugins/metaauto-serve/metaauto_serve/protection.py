@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 __all__ = ["CONTENT_SECURITY_POLICY", "error_response", "protect"]
 
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
 """Allows the style sheet of the server and no script."""
@@ -93,9 +93,12 @@ class _Protection:
             return False
 
 
-async def _http_error(_: Request, error: Any) -> JSONResponse:
-    # Starlette's own details are the phrases of the status.
-    return error_response(error.status_code, str(error.detail), error.headers)
+async def _http_error(request: Request, error: Any) -> JSONResponse:
+    message = str(error.detail)
+    if error.status_code in (404, 405):  # of Starlette itself
+        asked = f"{request.method} {request.url.path[:100]}"
+        message = f"{message}: {asked}. /openapi.json lists what there is."
+    return error_response(error.status_code, message, error.headers)
 
 
 async def _invalid(_: Request, error: Any) -> JSONResponse:

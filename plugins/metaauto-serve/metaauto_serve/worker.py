@@ -13,18 +13,18 @@ import signal
 import sys
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 import metaauto
 from metaauto.api import DataError, MetaautoError, SettingError, load_plugins, read_table
-
-from metaauto_serve.description import column_defaults, describe
+from metaauto_serve.description import describe
 from metaauto_serve.formats import RequestError, parse_json, write_table
 
 __all__ = ["ModelProcess", "main"]
 
-_BACKGROUND_ROWS = 200
+_SAMPLE_ROWS = 1000
+_BACKGROUND_ROWS = 20
+_EXPLAINER = "permutation"  # one prediction of the background rows per column: soon enough
 _MAX_WARNINGS = 20
 
 
@@ -48,13 +48,11 @@ class ModelProcess:
         self.backgrounds: dict[str, pd.DataFrame] = {}
         self.descriptions: dict[str, Any] = {}
         for name, model in self.models.items():
-            rows = None if background is None else self._background(model, background)
+            rows = None if background is None else self._sample(model, background)
             self.descriptions[name] = describe(name, model, rows)
             if rows is None:
-                missing = dict.fromkeys(model.feature_names)
-                self.backgrounds[name] = pd.DataFrame([missing], dtype=object)
-            else:
-                self.backgrounds[name] = rows
+                rows = pd.DataFrame([dict.fromkeys(model.feature_names)], dtype=object)
+            self.backgrounds[name] = rows.head(_BACKGROUND_ROWS)
 
     def answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """Return the header and the body of an answer."""
@@ -100,13 +98,13 @@ class ModelProcess:
         if rows > self.max_rows:
             raise RequestError(413, f"Expected at most {self.max_rows:,} rows, got {rows:,}.")
 
-    def _background(self, model: Any, source: str) -> pd.DataFrame:
+    def _sample(self, model: Any, source: str) -> pd.DataFrame:
         rows = read_table(source, self.registry.readers(), columns=model.feature_names)
         rows = model.schema.named(rows)
         rows.columns = rows.columns.map(str)
-        model.schema.encode(rows.head(1))
+        model.schema.encode(rows.head(1))  # checks the columns
         rows = rows[model.feature_names]
-        return rows.sample(min(len(rows), _BACKGROUND_ROWS), random_state=0, ignore_index=True)
+        return rows.sample(min(len(rows), _SAMPLE_ROWS), random_state=0, ignore_index=True)
 
     def _explained(self, name: str, row: pd.DataFrame) -> dict[str, Any]:
         """Return the contributions of the cells of one row, the largest first."""
@@ -117,7 +115,9 @@ class ModelProcess:
             code = model.task.positive_code if model.task.n_classes == 2 else int(found[0].argmax())
             label = model.classes_[code]
             found, usual = found[:, code], usual[:, code]
-        parts = model.explain(row, background, label=label, registry=self.registry).iloc[0]
+        parts = model.explain(
+            row, background, _EXPLAINER, label=label, registry=self.registry
+        ).iloc[0]
         return {
             "explained": None if label is None else str(label),
             "value": float(found[0]),
