@@ -53,7 +53,7 @@ async def receive(request: Request, file: BinaryIO, limit: int, deadline: float)
                     raise too_large
                 if unpack is not None:
                     if unpack.eof and chunk:
-                        raise RequestError(400, "The body has bytes after the gzip data.")
+                        raise RequestError(400, "The body is not one gzip member: more follows.")
                     chunk = unpack.decompress(chunk, limit - written + 1)
                 written += len(chunk)
                 if written > limit:
@@ -63,8 +63,8 @@ async def receive(request: Request, file: BinaryIO, limit: int, deadline: float)
         raise RequestError(408, "The body did not arrive in time.") from error
     except zlib.error as error:
         raise RequestError(400, f"The body is not valid gzip: {error}.") from error
-    if unpack is not None and not unpack.eof:
-        raise RequestError(400, "The gzip data ends early.")
+    if unpack is not None and (not unpack.eof or unpack.unused_data):
+        raise RequestError(400, "The body is not one gzip member: it ends early, or more follows.")
     if not written:
         raise RequestError(400, "The body is empty: expected rows.")
     file.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -97,6 +98,10 @@ class _Worker:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(OSError):  # of what could not be written
+                if pipe is not None:
+                    pipe.close()
 
 
 class Workers:
@@ -183,11 +188,12 @@ class Workers:
 
     def _replace(self, worker: _Worker) -> None:
         self._all.remove(worker)
-        task = asyncio.get_running_loop().create_task(self._start())
+        task = asyncio.get_running_loop().create_task(self._start_after(worker))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _start(self) -> None:
+    async def _start_after(self, ended: _Worker) -> None:
+        await asyncio.to_thread(ended.kill)  # also closes the pipes, when no thread reads them
         while True:
             try:
                 worker = await asyncio.to_thread(_Worker, self._settings)

@@ -28,7 +28,12 @@ class Browser:
         self._read, from_browser = os.pipe()
         os.set_inheritable(to_browser, True)
         os.set_inheritable(from_browser, True)
-        command = [program, *_FLAGS, f"--window-size={width},{height}", f"--user-data-dir={profile}"]
+        command = [
+            program,
+            *_FLAGS,
+            f"--window-size={width},{height}",
+            f"--user-data-dir={profile}",
+        ]
         # Chromium reads file descriptor 3 and writes 4.
         script = f'exec "$@" 3<&{to_browser} 4>&{from_browser}'
         self._process = subprocess.Popen(
@@ -77,7 +82,9 @@ class Browser:
     def wait_for(self, selector: str, seconds: float = 60.0) -> str:
         """Return the text of an element as soon as the loaded page has it."""
         end = time.monotonic() + seconds
-        query = f"document.readyState == 'complete' && document.querySelector({selector!r})?.innerText"
+        query = (
+            f"document.readyState == 'complete' && document.querySelector({selector!r})?.innerText"
+        )
         while not isinstance(found := self.run(query), str):
             assert time.monotonic() < end, f"no {selector} in {self.run('document.body.innerText')}"
             time.sleep(0.1)
