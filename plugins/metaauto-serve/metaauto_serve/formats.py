@@ -122,9 +122,7 @@ def _check_cells(cells: Any) -> None:
                 "false or null.",
             )
         if type(cell) is int and abs(cell) >= 2**63:
-            raise RequestError(
-                400, f"Column {name[:100]!r} has an integer that does not fit into 64 bits."
-            )
+            raise RequestError(400, f"Column {name[:100]!r} has an integer of more than 64 bits.")
 
 
 def write_table(table: pd.DataFrame, kind: str, by_column: bool = False) -> bytes:

@@ -48,7 +48,7 @@ class _Worker:
     """One process; see `metaauto_serve.worker`."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        # -P: the working directory, which anyone may have filled, is no place for modules.
+        # -P: no module is imported from the working directory, which others may have filled.
         command = [sys.executable, "-P", "-m", "metaauto_serve.worker"]
         paths = os.pathsep.join(path for path in sys.path if path)
         self.process = subprocess.Popen(

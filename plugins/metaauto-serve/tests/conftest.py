@@ -95,7 +95,7 @@ def client(workers):
     from fastapi.testclient import TestClient
     from metaauto_serve.app import Limits, create_app
 
-    app = create_app(workers, Limits(2_000_000, 100.0, 2), ["models.example"])
+    app = create_app(workers, Limits(2_000_000, 250.0, 2), ["models.example"])
     with TestClient(app, "http://localhost", raise_server_exceptions=False) as found:
         yield found
 

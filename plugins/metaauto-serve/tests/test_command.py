@@ -48,7 +48,7 @@ def test_workers_refuse_a_forged_model(paths, tmp_path):
     with open(paths["sale"], "rb") as file:
         forged.write_bytes(file.read()[:-200])
     settings = {"models": {"forged": str(forged)}, "background": None, "max_rows": 1, "memory": 1}
-    with pytest.raises(SettingError, match="not a model file|damaged"):
+    with pytest.raises(SettingError, match=r"not a model file|damaged"):
         Workers(settings, 1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from browser import Browser, find_browser
 
 EVIL = "<script>alert(1)</script>"
 
