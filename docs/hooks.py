@@ -23,8 +23,8 @@ COMPONENTS = (
     "WarmStart", "WarmStartSummary", "Recommendation", "Observation", "Metafeatures",
     "KnowledgeMatrix", "Configuration", "Float", "Int", "Choice",
     "PluginSettings", "ProvenanceFact", "DatasetFact", "MetafeatureFact", "ConfigurationFact",
-    "EvaluationFact", "Task", "Column", "Register", "KnowledgeStore", "load_plugins", "own_store", "read_table",
-    "writable_store", "values_out_of_range",
+    "EvaluationFact", "Task", "Column", "Register", "KnowledgeStore", "load_plugins", "own_store",
+    "read_table", "writable_store", "values_out_of_range",
 )  # fmt: skip
 ROLES = textwrap.fill(", ".join(f'`"{role}"`' for role in api.Role), 96, subsequent_indent="  ")
 TYPES = f"""\
