@@ -24,6 +24,7 @@ __all__ = [
     "PREFIX",
     "SQLITE_JOURNALS",
     "TemporaryFolder",
+    "is_locked",
     "lock_folder",
     "partial_file",
     "remove_abandoned",
@@ -157,6 +158,26 @@ def unlock_folder(descriptor: int | None) -> None:
     """Release the lock of a folder."""
     if descriptor is not None:
         os.close(descriptor)
+
+
+def is_locked(folder: Path) -> bool:
+    """Return whether a living process has locked a folder by `lock_folder`."""
+    if sys.platform == "win32":
+        return False
+    import fcntl
+
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        # Shared, so that two readers do not take each other for the owner.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno == errno.EWOULDBLOCK
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def remove_abandoned(keep: Path | None = None) -> list[Path]:

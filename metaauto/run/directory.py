@@ -77,6 +77,8 @@ class RunDirectory:
             self._db: Any = sqlite_utils.Database(self._connection)
             self._create_tables()
             undo.pop_all()
+        if lock is None:
+            self._lock = lock_folder(path)
 
     @classmethod
     def create(cls, path: str | Path | None, settings: Mapping[str, Any]) -> RunDirectory:
@@ -197,8 +199,8 @@ class RunDirectory:
         self._connection.close()
         if self._is_temporary:
             self.remove()
-            unlock_folder(self._lock)
-            self._lock = None
+        unlock_folder(self._lock)
+        self._lock = None
 
     def __enter__(self) -> RunDirectory:
         return self

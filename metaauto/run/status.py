@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from metaauto.errors import RunError
+from metaauto.files import is_locked
 from metaauto.run.directory import MARKER, UNREADABLE, recorded_seconds
 from metaauto.text import argument
 
@@ -34,6 +35,8 @@ class RunRecord:
         ``predict_seconds`` of their folds and the largest ``memory``.
     result : mapping
         Scores and ensemble; empty until the run is finished.
+    is_active : bool
+        Whether the process of the fit is alive, on this machine or on a file system with locks.
     """
 
     settings: Mapping[str, Any]
@@ -41,6 +44,7 @@ class RunRecord:
     seconds: float
     trials: list[dict[str, Any]]
     result: Mapping[str, Any]
+    is_active: bool = False
 
 
 def read_run(path: str | Path) -> RunRecord:
@@ -65,8 +69,13 @@ def read_run(path: str | Path) -> RunRecord:
             f"{str(path)!r} is not a run directory of metaauto.",
             hint=f"Give the directory that was passed as {argument('run_dir')}; it has {MARKER}.",
         ) from error
+    file = folder / "run.db"
+    # Without a journal nobody writes; SQLite then neither creates one nor needs a writable folder.
+    is_closed = not file.with_name("run.db-wal").exists()
+    is_active = not is_closed and is_locked(folder)
     try:
-        with closing(sqlite3.connect(f"{(folder / 'run.db').as_uri()}?mode=ro", uri=True)) as db:
+        address = f"{file.as_uri()}?mode=ro{'&immutable=1' if is_closed else ''}"
+        with closing(sqlite3.connect(address, uri=True)) as db:
             db.row_factory = sqlite3.Row
             state = {row["key"]: row["value"] for row in db.execute("SELECT * FROM state")}
             rows = db.execute(
@@ -84,4 +93,5 @@ def read_run(path: str | Path) -> RunRecord:
             f"The database of the run in {str(path)!r} cannot be read: {error}.",
             hint="Check that the directory is complete.",
         ) from error
-    return RunRecord(settings, state.get("status", "running"), seconds, trials, result)
+    status = state.get("status", "running")
+    return RunRecord(settings, status, seconds, trials, result, is_active)

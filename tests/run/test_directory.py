@@ -10,6 +10,7 @@ import pytest
 
 from metaauto.configuration import Configuration
 from metaauto.errors import RunError
+from metaauto.files import LOCK
 from metaauto.run import MARKER, RunDirectory, read_run
 from metaauto.search import restored_trials
 from metaauto.search.trial import Outcome, Status, Trial
@@ -31,7 +32,7 @@ class TestCreate:
         with RunDirectory.create(tmp_path / "a" / "b", {"seed": 3}) as run:
             assert run.path == tmp_path / "a" / "b"
             names = {p.name for p in run.path.iterdir() if "run.db-" not in p.name}
-        assert names == {MARKER, "data", "logs", "models", "predictions", "run.db"}
+        assert names == {MARKER, "data", "logs", "models", "predictions", "run.db", LOCK}
 
     def test_an_empty_directory_is_taken(self, folder):
         folder.mkdir()

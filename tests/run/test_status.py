@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 
@@ -50,3 +52,25 @@ def test_a_database_that_is_none_is_refused(tmp_path):
     db.close()
     with pytest.raises(RunError, match="no such table"):
         read_run(tmp_path / "run")
+
+
+def test_a_run_is_active_while_its_process_lives(tmp_path):
+    with RunDirectory.create(tmp_path / "run", {}):
+        assert read_run(tmp_path / "run").is_active
+    assert not read_run(tmp_path / "run").is_active
+    with RunDirectory.open(tmp_path / "run"):
+        assert read_run(tmp_path / "run").is_active
+    script = (
+        "import os, sys; from metaauto.run import RunDirectory; "
+        "run = RunDirectory.create(sys.argv[1], {}); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", script, tmp_path / "killed"], check=True)
+    assert (tmp_path / "killed" / "run.db-wal").exists()
+    assert not read_run(tmp_path / "killed").is_active
+
+
+def test_reading_a_closed_run_creates_no_files(tmp_path):
+    RunDirectory.create(tmp_path / "run", {}).close()
+    before = sorted(path.name for path in (tmp_path / "run").iterdir())
+    assert read_run(tmp_path / "run").status == "running"
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == before
