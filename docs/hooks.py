@@ -24,7 +24,7 @@ COMPONENTS = (
     "KnowledgeMatrix", "Configuration", "Float", "Int", "Choice",
     "PluginSettings", "ProvenanceFact", "DatasetFact", "MetafeatureFact", "ConfigurationFact",
     "EvaluationFact", "Task", "Column", "Register", "KnowledgeStore", "load_plugins", "own_store",
-    "read_table", "writable_store", "values_out_of_range",
+    "read_table", "writable_store", "values_out_of_range", "StoredFit", "read_fit", "compare_fits",
 )  # fmt: skip
 ROLES = textwrap.fill(", ".join(f'`"{role}"`' for role in api.Role), 96, subsequent_indent="  ")
 TYPES = f"""\

@@ -1,6 +1,6 @@
 """The public API for plugins.
 
-What concerns tables or knowledge stores is imported when it is asked for.
+What concerns tables, knowledge stores or stored fits is imported when it is asked for.
 
 Examples
 --------
@@ -94,6 +94,7 @@ if TYPE_CHECKING:
         writable_store,
     )
     from metaauto.metafeatures import Metafeatures
+    from metaauto.report.stored_fit import StoredFit, compare_fits, read_fit
 
 __all__ = [
     "METRICS",
@@ -159,6 +160,7 @@ __all__ = [
     "Space",
     "SplitInput",
     "Splitter",
+    "StoredFit",
     "Strategy",
     "StrategyInput",
     "Tags",
@@ -167,9 +169,11 @@ __all__ = [
     "UnknownName",
     "WarmStart",
     "WarmStartSummary",
+    "compare_fits",
     "hookimpl",
     "load_plugins",
     "own_store",
+    "read_fit",
     "read_table",
     "values_out_of_range",
     "writable_store",
@@ -178,6 +182,7 @@ __all__ = [
 _LAZY = {
     "Metafeatures": "metaauto.metafeatures",
     "read_table": "metaauto.data",
+    **dict.fromkeys(("StoredFit", "compare_fits", "read_fit"), "metaauto.report.stored_fit"),
     **dict.fromkeys(
         (
             "ConfigurationFact",

@@ -18,7 +18,7 @@ from metaauto.model.save import read_manifest
 from metaauto.run import MARKER, RunRecord, read_run
 from metaauto.text import FAILURES
 
-__all__ = ["Compared", "differing_options", "of_run", "read_compared", "result"]
+__all__ = ["Compared", "differing_options", "of_model", "of_run", "read_compared", "result"]
 
 _USED = ("metric_used", "task_used", "positive_used")
 _NO_OPTIONS = ("data", "target", "fingerprint", "positional", "task_record", "versions", *_USED)
@@ -115,10 +115,11 @@ def read_compared(place: str | Path, name: str = "") -> Compared:
             f"Model file or run directory not found: {str(place)!r}.",
             hint=f"Name a model file, or a directory that holds {MARKER}.",
         )
-    return _of_model(name, read_manifest(path))
+    return of_model(name, read_manifest(path))
 
 
-def _of_model(name: str, manifest: Mapping[str, Any]) -> Compared:
+def of_model(name: str, manifest: Mapping[str, Any]) -> Compared:
+    """Return the fit of a model file, from its manifest."""
     record = FitRecord.from_json(manifest["facts"])
     rows = [row for row in manifest.get("leaderboard", []) if row.get("name") != "ensemble"]
     return Compared(
