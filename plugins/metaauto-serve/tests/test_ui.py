@@ -29,6 +29,7 @@ import metaauto  # noqa: E402
 from metaauto.run import RunDirectory  # noqa: E402
 
 EVIL = "<script>alert(1)</script>"
+LIMITS = ("--budget=300s", "--cores=1", "--no-knowledge")
 
 
 @pytest.fixture(scope="module")
@@ -313,8 +314,7 @@ def test_the_command_follows_a_fit_and_ends_cleanly(tmp_path):
     )
     main = [sys.executable, "-m", "metaauto"]
     fit = subprocess.Popen(
-        [*main, "fit", "t.csv", "--target", "y", "--budget", "300s", "--cores", "1"]
-        + ["--no-knowledge", "--run-dir", "run", "--out", "m.metaauto"],
+        [*main, "fit", "t.csv", "--target=y", *LIMITS, "--run-dir=run", "--out=m.metaauto"],
         cwd=tmp_path,
         stderr=subprocess.DEVNULL,
     )
