@@ -71,10 +71,14 @@ def history_figure(
             chart.point(t.at, value, series, title)
         if mine:
             legend.append((series, f"{_source_words(source)} ({len(mine)})"))
-    legend += [(_QUIET, "best single model so far"), (4, "final ensemble")]
+    legend.append((_QUIET, "best single model so far"))
+    ensemble = ""
+    if score is not None:
+        legend.append((4, "final ensemble"))
+        ensemble = f", ensemble {format_score(score)}"
     words = (
         f"{counted(len(trials), 'trial')} with a score in {last:.0f} seconds; best single model "
-        f"{format_score(running[-1])}, ensemble {format_score(score)}."
+        f"{format_score(running[-1])}{ensemble}."
     )
     return Figure(chart.svg(words), words, tuple(legend))
 

@@ -43,7 +43,7 @@ class StoredFit:
 
     @property
     def leaderboard(self) -> list[dict[str, Any]]:
-        """The ensemble and the trials, best first; a running trial has an empty status."""
+        """The ensemble and the trials, best first; the status of unfinished trials is running."""
         return list(self.manifest.get("leaderboard") or [])
 
     @property
@@ -53,10 +53,9 @@ class StoredFit:
 
     def history_figure(self) -> Figure | None:
         """Return the score of each trial over time as SVG; None without scores."""
-        record = self.record
-        return history_figure(
-            record.report.history, self.metric_label, record.score, record.greater_is_better
-        )
+        history, is_greater = self.record.report.history, self.record.greater_is_better
+        # The record of an unfinished run has the score of its best single model.
+        return history_figure(history, self.metric_label, self.scores.score, is_greater)
 
     def report(self) -> str:
         """Return the HTML report; see `metaauto report`."""

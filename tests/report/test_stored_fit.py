@@ -23,7 +23,7 @@ def write_run(path, **settings):
     stored = {**SETTINGS, "task_record": Task.from_json(TASK).to_json(), **settings}
     run = RunDirectory.create(path, stored)
     run.record_trial(TRIAL)
-    run.record_trial({**TRIAL, "number": 2, "name": "svm-2", "status": "", "loss": None})
+    run.record_trial({**TRIAL, "number": 2, "name": "svm-2", "status": "running", "loss": None})
     return run
 
 
@@ -34,9 +34,11 @@ def test_a_run_is_read_as_a_fit(tmp_path):
         assert fit.record.rows == 100
         assert [(line["name"], line["status"]) for line in fit.leaderboard] == [
             ("lda-1", "success"),
-            ("svm-2", ""),
+            ("svm-2", "running"),
         ]
-        assert "<svg" in fit.history_figure().svg
+        figure = fit.history_figure()
+        assert "<svg" in figure.svg
+        assert "ensemble" not in f"{figure.caption}{figure.legend}"
         assert "lda-1" in fit.report()
     assert read_fit(tmp_path / "run").state == "interrupted"
 

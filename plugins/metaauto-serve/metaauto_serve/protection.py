@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["CONTENT_SECURITY_POLICY", "error_response", "protect"]
+__all__ = ["CONTENT_SECURITY_POLICY", "Protection", "error_response", "protect"]
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
@@ -42,13 +42,25 @@ def protect(app: FastAPI, hosts: Iterable[str] = (), policy: str = CONTENT_SECUR
     policy : str
         The header ``Content-Security-Policy``.
     """
-    app.add_middleware(_Protection, hosts=hosts, policy=policy)
+    app.add_middleware(Protection, hosts=hosts, policy=policy)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _internal_error)
 
 
-class _Protection:
+class Protection:
+    """Middleware that checks hosts, and adds the headers that an answer does not have.
+
+    Parameters
+    ----------
+    app : ASGI application
+        The application.
+    hosts : iterable of str
+        As of `protect`.
+    policy : str
+        As of `protect`.
+    """
+
     # Starlette's TrustedHostMiddleware takes no addresses at large, and answers in plain text.
     def __init__(self, app: ASGIApp, hosts: Iterable[str], policy: str) -> None:
         self.app = app
@@ -61,13 +73,16 @@ class _Protection:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self.headers)
+                headers = MutableHeaders(scope=message)
+                for name, value in self.headers.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         headers = Headers(scope=scope)

@@ -153,8 +153,9 @@ def test_a_running_fit_is_followed_until_it_is_killed(client, folder):
         first = client.get(path).json()
         assert first["seconds"] == 2
         assert first["elapsed"].endswith("of 10:00")
-        run.record_trial({**trial, "number": 1, "name": "svm-1", "status": "", "finished": None})
+        run.record_trial({**trial, "number": 1, "name": "svm-1", "status": "running"})
         second = client.get(path, params={"version": first["version"]}).json()
+        assert "Running trials" in second["html"]
         assert "svm-1" in second["html"]
         assert EVIL not in second["html"]
     assert "interrupted" in client.get(path).json()["html"]
@@ -322,7 +323,7 @@ def test_the_command_follows_a_fit_and_ends_cleanly(tmp_path):
         [*main, "ui", "--port", "0"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
     )
     try:
-        address = pages.stdout.readline().split()[0]
+        address = re.search(r"http:\S+", pages.stdout.readline())[0]
         until = time.monotonic() + 200
         html = ""
         while "running" not in html and time.monotonic() < until:

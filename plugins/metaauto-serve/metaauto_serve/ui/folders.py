@@ -82,7 +82,7 @@ def _walk(folder: Path) -> Iterator[tuple[Path, Literal["model", "run"]]]:
 
 
 def identity(place: Place) -> Identity | None:
-    """Return inode, size and time of the files that are read; None if one is no regular file."""
+    """Return inode, size and time of the files that are read; None if one is not a regular file."""
     files = [place.path] if place.kind == "model" else [place.path / name for name in _RUN_FILES]
     found = []
     for file in files:

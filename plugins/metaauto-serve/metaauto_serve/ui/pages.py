@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -17,11 +16,11 @@ from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from metaauto_serve.protection import Protection
 from metaauto_serve.ui.fits import Fits
 from metaauto_serve.ui.folders import Place
 
@@ -31,13 +30,6 @@ _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 # The report allows its own script by the hash.
 _REPORT_POLICY = re.compile(r'http-equiv="Content-Security-Policy" content="([^"]+)"')
 _ASSETS = {
@@ -49,15 +41,15 @@ _POLL_SECONDS, _IDLE_SECONDS = 2, 10
 _MAX_COMPARED = 6
 
 
-def make_app(folders: Sequence[Path], host: str = "127.0.0.1") -> Starlette:
+def make_app(folders: Sequence[Path], hosts: Sequence[str] = ()) -> Starlette:
     """Return the application.
 
     Parameters
     ----------
     folders : sequence of Path
         Folders whose fits are shown.
-    host : str, default="127.0.0.1"
-        Address that the server is bound to.
+    hosts : sequence of str
+        Accepted names of this server, besides localhost and addresses.
     """
     fits = Fits(folders)
 
@@ -65,14 +57,6 @@ def make_app(folders: Sequence[Path], host: str = "127.0.0.1") -> Starlette:
     async def close_at_the_end(app: Starlette) -> AsyncIterator[None]:
         yield
         fits.close()
-
-    async def guard(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        if not _is_allowed(request.headers.get("host", ""), host):
-            return PlainTextResponse("Unknown host: use the address that was printed.", 400)
-        response = await call_next(request)
-        response.headers.update(_HEADERS)
-        response.headers.setdefault("Content-Security-Policy", _POLICY)
-        return response
 
     app = Starlette(
         routes=[
@@ -84,24 +68,12 @@ def make_app(folders: Sequence[Path], host: str = "127.0.0.1") -> Starlette:
             Route("/fit/{key}/report", _report),
             Route("/assets/{name}", _asset),
         ],
-        middleware=[Middleware(BaseHTTPMiddleware, dispatch=guard)],
+        middleware=[Middleware(Protection, hosts=hosts, policy=_POLICY)],
         exception_handlers={HTTPException: _http_error},
         lifespan=close_at_the_end,
     )
     app.state.fits = fits
     return app
-
-
-def _is_allowed(header: str, host: str) -> bool:
-    """Return whether a Host header is no name of another site, whose address may be rebound."""
-    name = re.sub(r":\d+$", "", header).strip("[]").lower()
-    if name in ("localhost", host.lower()):
-        return True
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 # Starlette runs functions without async in threads, so that waiting for a reader blocks nobody.

@@ -22,6 +22,7 @@ __all__ = ["FitReader"]
 _WALL_SECONDS = 120
 _MEMORY_BYTES = 2 * 2**30
 _MAX_LINES = 300
+_RUNNING = "running"
 _MAX_ANSWER_BYTES = 64 * 2**20
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -119,7 +120,7 @@ def _answer_requests(cpu_seconds: float) -> None:
 
 
 def _limit(cpu_seconds: float, wall_seconds: float) -> None:
-    """End this process after these seconds; 0 is no limit."""
+    """End this process after these seconds, or never (0)."""
     if sys.platform != "win32":
         signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
         signal.setitimer(signal.ITIMER_REAL, wall_seconds)
@@ -158,7 +159,6 @@ def _summary(fit: Any, path: str) -> dict[str, Any]:
     is_held = scores.holdout_score is not None
     interval = scores.holdout_interval if is_held else scores.interval
     score = scores.holdout_score if is_held else scores.score
-    failed = scores.failures
     return {
         "kind": scores.kind,
         "state": fit.state,
@@ -177,8 +177,8 @@ def _summary(fit: Any, path: str) -> dict[str, Any]:
         "seconds": _elapsed(fit, path),
         "budget": _seconds(scores.options.get("budget")),
         "trial_limit": scores.options.get("trials"),
-        "trials": sum(count for status, count in scores.trials.items() if status),
-        "failed": failed,
+        "trials": sum(count for status, count in scores.trials.items() if status != _RUNNING),
+        "failed": scores.failures,
         "members": sorted(scores.members.items(), key=lambda member: -member[1])[:_MAX_LINES],
         "created": str(record.created or fit.manifest.get("created") or ""),
         "refit": scores.refit,
@@ -188,7 +188,7 @@ def _summary(fit: Any, path: str) -> dict[str, Any]:
 def _elapsed(fit: Any, path: str) -> float | None:
     """Return the seconds of a fit; of a running one since its last record, too."""
     seconds: float | None = fit.scores.seconds
-    if fit.state != "running":
+    if fit.state != _RUNNING:
         return seconds
     ends = [trial.at for trial in fit.record.report.history]
     written = max(
@@ -203,11 +203,14 @@ def _seconds(budget: Any) -> float | None:
 
 def _details(fit: Any) -> dict[str, Any]:
     record, board, history = fit.record, fit.leaderboard, fit.record.report.history
+    ended = [line for line in board if line.get("status") != _RUNNING]
     figure = fit.history_figure()
     return {
-        "leaderboard": [_line(line) for line in board if line.get("status")][:_MAX_LINES],
-        "n_leaderboard": sum(bool(line.get("status")) for line in board),
-        "running": [_line(line) for line in board if not line.get("status")][:_MAX_LINES],
+        "leaderboard": [_line(line) for line in ended[:_MAX_LINES]],
+        "n_leaderboard": len(ended),
+        "running": [_line(line) for line in board if line.get("status") == _RUNNING][:_MAX_LINES]
+        if fit.state == _RUNNING
+        else [],
         "log": [vars(trial) for trial in history[: -_MAX_LINES - 1 : -1]],
         "n_log": len(history),
         "figure": None if figure is None else {**vars(figure), "svg": str(figure.svg)},
