@@ -38,8 +38,9 @@ function prepare(part) {
 
 // Ask for changes; the server escapes the part that replaces the old one.
 async function update(part, version) {
-  let seconds = 10;
+  let seconds = document.hidden ? 2 : 10;
   try {
+    if (document.hidden) return;
     const response = await fetch(`${part.dataset.updates}?version=${version}`);
     if (response.ok) {
       const found = await response.json();
@@ -59,8 +60,9 @@ async function update(part, version) {
     }
   } catch {
     // The server has ended; it may be started again.
+  } finally {
+    setTimeout(update, 1000 * seconds, part, version);
   }
-  setTimeout(update, 1000 * seconds, part, version);
 }
 
 for (const part of document.querySelectorAll("[data-updates]")) {
