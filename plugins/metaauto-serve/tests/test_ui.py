@@ -78,7 +78,7 @@ def refresh(client):
 def listed(client):
     """Return the rows of the list by name, when all are read."""
     refresh(client)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while time.monotonic() < until:
         rows = client.fits.summaries()
         if not any(row.get("pending") for row in rows):
