@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import pandas as pd
@@ -15,7 +16,7 @@ from metaauto.analysis.examine import known_rows
 from metaauto.errors import Refused
 from metaauto.metrics import Metric
 from metaauto.model import FinalModel
-from metaauto.model.prediction import mean_of_folds
+from metaauto.model.prediction import mean_of_folds, mean_of_parts
 from metaauto.plugins.registry import Registry
 
 __all__ = ["SCORED_COLUMNS", "MemberScores", "member_scores"]
@@ -96,10 +97,12 @@ def member_scores(
     rows = known_rows(model, frame, model.task.target if target is None else target)
     assert rows.y is not None
     chosen = metrics_for(model.task, () if metric is None else (metric,), registry)[0]
-    count, parts, found = len(rows.typed), [], []
+    count, n_classes, parts, found = len(rows.typed), model.task.n_classes, [], []
     for member in members:
         start = time.perf_counter()
-        part = mean_of_folds(member.name, member.estimators, rows.typed, model.task.n_classes)
+        models = (part[-1] for part in member.parts)
+        means = (mean_of_folds(member.name, m, rows.typed, n_classes) for m in models)
+        part = reduce(mean_of_parts, means)
         seconds = time.perf_counter() - start
         alone = replace(model, members=[member], calibrator=None).combine([part], count)
         score, _ = score_and_note(chosen, rows.y, alone, model)

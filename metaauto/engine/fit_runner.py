@@ -388,17 +388,22 @@ class FitRunner:
     ) -> tuple[Selection, Packing]:
         """Select the final ensemble, whose members workers check; see `PackedEnsemble`."""
         ensemble, selection = self.select_ensemble(search)
-        packed = PackedEnsemble(search, state, ensemble, self.clock, self.report, self._packed)
+        packed = PackedEnsemble(
+            search, state, ensemble, self.clock, self.report, self._packed, self.options.seed
+        )
         with ExitStack() as stack:
-            if executor is not None and not isinstance(self._problem, WorkerError):
-                return packed.select(selection, executor)
+            setup = None
+            if executor is None or isinstance(self._problem, WorkerError):
+                setup = worker_setup(state, pack_objects(self.options.plugin_objects))
             if executor is None:
                 memory = float("inf") if self._workers is None else self._workers.members.memory
                 executor = stack.enter_context(LocalExecutor(1, memory=memory))
-            else:
+            elif setup is not None:
                 executor.close()
-            setup = worker_setup(state, pack_objects(self.options.plugin_objects))
-            return packed.select(selection, executor, setup)
+            selection, packing = packed.select(selection, executor, setup)
+            if not self._is_stopped:
+                packed.add_models_on_all_rows(selection, executor)
+            return selection, packing
 
     def assemble(
         self, search: Search, state: FitState, executor: Executor | None = None

@@ -1,12 +1,13 @@
-"""Select the final ensemble of members that workers have checked."""
+"""Select the final ensemble of members that workers have checked, and train them on all rows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from metaauto.analysis.report_record import holdout_parts
 from metaauto.budget import Budget
-from metaauto.components import Deadline
+from metaauto.components import Deadline, Model
 from metaauto.ensemble import AnytimeEnsemble, Selection
 from metaauto.errors import WorkerError
 from metaauto.fit_state import FitState
@@ -14,15 +15,48 @@ from metaauto.model import pack_members
 from metaauto.model.build import GRACE_SECONDS, Packing, pack_here
 from metaauto.model.packing import missing_row
 from metaauto.progress.reporter import EventReporter
-from metaauto.search import Executor, Search, Setup
+from metaauto.search import Executor, Job, Outcome, Search, Setup, Status, Trial
 from metaauto.search.evaluate import Evaluator
+from metaauto.search.loop import job_seed
+from metaauto.search.timeouts import UNTIMED_HARD_SECONDS
 from metaauto.text import counted
 
-__all__ = ["PackedEnsemble"]
+__all__ = ["PackedEnsemble", "needs_validation", "refit_seconds", "run_jobs"]
 
 _BASELINE = 0
 _AFTER_SHARE = 0.5
 _RESELECT_SHARE = 0.5
+_POLL_SECONDS = 0.25
+_SOFT_SHARE = 0.9
+
+
+def needs_validation(model: Model, rounds: int | None) -> bool:
+    """Return whether a model stops early and its rounds of an earlier fit are not known."""
+    return model.tags.uses_early_stopping and not (model.rounds and rounds)
+
+
+def run_jobs(executor: Executor, jobs: Iterator[Job]) -> Iterator[Outcome]:
+    """Run jobs, each taken when a worker is free, and yield their outcomes."""
+    job, running = next(jobs, None), 0
+    while job is not None or running:
+        while job is not None and executor.free():
+            executor.submit(job)
+            running += 1
+            job = next(jobs, None)
+        for outcome in executor.wait(_POLL_SECONDS):
+            if isinstance(outcome, Outcome):
+                running -= 1
+                yield outcome
+
+
+def refit_seconds(trial: Trial, state: FitState) -> float:
+    """Estimate the seconds to train a member on the rows of all folds; 0 if it is not trained."""
+    folds, outcomes = state.splits.folds, trial.outcomes
+    component = state.registry.model(trial.configuration.model)
+    if len(folds) < 2 or trial.source == "baseline" or needs_validation(component, trial.rounds):
+        return 0.0
+    seconds = sum(outcome.seconds for outcome in outcomes.values()) / max(len(outcomes), 1)
+    return seconds * len(state.splits.evaluated) / max(len(folds[0][0]), 1)
 
 
 class PackedEnsemble:
@@ -42,6 +76,8 @@ class PackedEnsemble:
         For warnings.
     packing : Packing
         Members that were packed before; new ones are added to it.
+    seed : int
+        Seed of the models on all rows.
     """
 
     def __init__(
@@ -52,8 +88,10 @@ class PackedEnsemble:
         clock: Budget,
         report: EventReporter,
         packing: Packing,
+        seed: int,
     ) -> None:
         self._search = search
+        self._seed = seed
         self._state = state
         self._ensemble = ensemble
         self._clock = clock
@@ -90,6 +128,53 @@ class PackedEnsemble:
             found = self._baseline()
         return found, self._packing
 
+    def add_models_on_all_rows(self, selection: Selection, executor: Executor) -> None:
+        """Train the members on the rows of all folds, the heaviest first, as far as time goes.
+
+        The mean of the fold models and of a model on all rows is better than either, see
+        docs/decisions/0019-models-on-all-rows.md.
+        """
+        known = sorted(selection.weights, key=lambda number: -selection.weights[number])
+        first, trials = len(self._search.trials), list(self._search.trials)
+        again: dict[int, Trial] = {}
+        for number in known:
+            if refit_seconds(trials[number], self._state) > 0:
+                trial = trials[number]
+                trials.append(Trial(len(trials), trial.configuration, "refit", rows=trial.rows))
+                again[trials[-1].number] = trial
+        try:
+            jobs = (job for number in again if (job := self._refit_job(number, again[number])))
+            for outcome in run_jobs(executor, jobs):
+                rounds = again[outcome.trial].rounds
+                is_whole = rounds is None or outcome.rounds in (0, rounds)
+                if outcome.status is Status.SUCCESS and is_whole:
+                    trials[outcome.trial].outcomes[0] = outcome
+            weights = {n: 1.0 for n in range(first, len(trials)) if trials[n].outcomes}
+            found = self._checked(trials, Selection(weights, 0.0, 0.0), executor)
+        except WorkerError as error:
+            self._report.warn(f"No further model is trained on all rows: {error}")
+            return
+        for number, member in found.members.items():
+            origin = again[number].number
+            known_member = self._packing.members[origin]
+            self._packing.members[origin] = replace(known_member, all_rows=member.estimators)
+            self._packing.holdout[origin] = self._packing.holdout[origin].with_all_rows(
+                found.holdout[number]
+            )
+
+    def _refit_job(self, number: int, trial: Trial) -> Job | None:
+        """Return the job that trains a member on all rows; None without time for it."""
+        seconds, fold = refit_seconds(trial, self._state), len(self._state.splits.folds)
+        soft, hard = float("inf"), UNTIMED_HARD_SECONDS
+        if self._clock.is_timed:
+            hard = self._seconds_left()
+            soft = _SOFT_SHARE * hard
+        if seconds > soft:
+            return None
+        seed = job_seed(self._seed, trial.number, fold)
+        configuration, rounds = trial.configuration, trial.rounds
+        return Job(number, fold, configuration, seed, soft, hard, rows=trial.rows, rounds=rounds)
+
     def _pack_all(self, selection: Selection, executor: Executor) -> Selection | None:
         """Pack a selection; select again without the members that fail. None if nothing is left."""
         last = Deadline(self._deadline(1.0).at + GRACE_SECONDS)
@@ -115,24 +200,34 @@ class PackedEnsemble:
         waiting = {n: weight for n, weight in selection.weights.items() if n not in known}
         if not waiting:
             return {}
-        # The rest of the reserve is for the steps after this one.
-        seconds = self._clock.remaining() - _AFTER_SHARE * self._clock.reserve
-        found = pack_members(
-            self._search.trials,
-            replace(selection, weights=waiting),
-            self._state.registry,
-            self._state.run.path,
-            executor,
-            self._row,
-            Deadline.after(max(seconds, 0.0)) if self._clock.is_timed else Deadline(),
-            self._parts,
-            max(self._state.dataset.task.n_classes, 1),
-        )
+        found = self._checked(self._search.trials, replace(selection, weights=waiting), executor)
         self._packing.update(found)
         for number, cause in found.failures.items():
             self._report.warn(f"{self._search.trials[number].name} is dropped: {cause}")
             self._ensemble.discard(number)
         return found.failures
+
+    def _checked(
+        self, trials: Sequence[Trial], selection: Selection, executor: Executor
+    ) -> Packing:
+        """Let workers check the members of a selection."""
+        if not selection.weights:
+            return Packing()
+        return pack_members(
+            trials,
+            selection,
+            self._state.registry,
+            self._state.run.path,
+            executor,
+            self._row,
+            Deadline.after(self._seconds_left()) if self._clock.is_timed else Deadline(),
+            self._parts,
+            max(self._state.dataset.task.n_classes, 1),
+        )
+
+    def _seconds_left(self) -> float:
+        # The rest of the reserve is for the steps after this one.
+        return max(self._clock.remaining() - _AFTER_SHARE * self._clock.reserve, 0.0)
 
     def _baseline(self) -> Selection:
         """Pack the baseline in this process: it is metaauto's own code and needs no worker."""

@@ -22,6 +22,7 @@ from metaauto.configuration import Configuration
 from metaauto.data import Dataset, plan_splits
 from metaauto.data.cells import without_words
 from metaauto.data.dataset import prepare_again
+from metaauto.engine.members import needs_validation, run_jobs
 from metaauto.engine.options import FitOptions
 from metaauto.ensemble import Selection
 from metaauto.errors import MissingPlugin, NoModelFitted, Refused, SplitError
@@ -46,7 +47,6 @@ from metaauto.search import (
     Inputs,
     Job,
     LocalExecutor,
-    Outcome,
     Setup,
     Status,
     Trial,
@@ -61,8 +61,6 @@ __all__ = ["refit", "refit_options", "refit_stored"]
 # Numbers of the folds: all rows without validation, and most rows with a validation part.
 _ALL_ROWS, _WITH_VALIDATION = 0, 1
 _VALIDATION_SHARE = 0.1
-_CHECKED_ROWS = 1_000
-_POLL_SECONDS = 0.25
 
 Fold = tuple[np.ndarray, np.ndarray]
 Listener = Callable[[Event], None]
@@ -252,14 +250,11 @@ class _Refit:
         return folds
 
     def _needs_validation(self, member: Member) -> bool:
-        component = self._plugins.registry.model(member.model)
-        return component.tags.uses_early_stopping and not (component.rounds and member.rounds)
+        return needs_validation(self._plugins.registry.model(member.model), member.rounds)
 
     def _set_up(self, executor: Executor, folder: Path, folds: list[Fold]) -> None:
         dataset = self._dataset
-        # Predictions of some rows show models that diverged.
-        checked = np.unique(np.linspace(0, len(dataset.y) - 1, _CHECKED_ROWS).astype(np.intp))
-        inputs = Inputs(dataset.task, dataset.X, dataset.y, dataset.weights, folds, checked)
+        inputs = Inputs(dataset.task, dataset.X, dataset.y, dataset.weights, folds)
         write_inputs(folder / "data", inputs)
         verify = partial(verify_model, row=missing_row(dataset.schema), folds=1)
         objects = pack_objects(self._options.plugin_objects)
@@ -268,21 +263,17 @@ class _Refit:
     def _fit(self, executor: Executor, n_folds: int) -> None:
         """Fit the members, the heaviest first, and record what became of each."""
         waiting = sorted(self._trials, key=lambda trial: -self._members[trial.number].weight)
-        count, running = len(waiting), 0
-        while waiting or running:
-            while waiting and executor.free():
-                executor.submit(self._job(waiting[0].number, executor, len(waiting), n_folds))
-                del waiting[0]
-                running += 1
-            for outcome in executor.wait(_POLL_SECONDS):
-                if not isinstance(outcome, Outcome):
-                    continue
-                running -= 1
-                trial, name = self._trials[outcome.trial], self._members[outcome.trial].name
-                trial.outcomes[outcome.fold] = outcome
-                trial.status, trial.error = outcome.status, outcome.error
-                done = f"{count - len(waiting) - running} of {count}"
-                self._report("stage", f"{name}: {trial.status} in {outcome.seconds:.1f} s ({done})")
+        count = len(waiting)
+        jobs = (
+            self._job(trial.number, executor, count - place, n_folds)
+            for place, trial in enumerate(waiting)
+        )
+        for done, outcome in enumerate(run_jobs(executor, jobs), 1):
+            trial, name = self._trials[outcome.trial], self._members[outcome.trial].name
+            trial.outcomes[outcome.fold] = outcome
+            trial.status, trial.error = outcome.status, outcome.error
+            seconds = f"{outcome.seconds:.1f} s ({done} of {count})"
+            self._report("stage", f"{name}: {trial.status} in {seconds}")
 
     def _job(self, number: int, executor: Executor, left: int, n_folds: int) -> Job:
         member = self._members[number]

@@ -190,7 +190,11 @@ def end_seconds(
     if selection is None:
         return 0.0
     checking = members_seconds(selection, trials, workers, setup_seconds)
-    return holdout_seconds(selection, trials, state) + checking
+    from metaauto.engine.members import refit_seconds
+
+    again = [refit_seconds(trials[number], state) for number in selection.weights]
+    training = max(sum(again) / workers, *again)
+    return holdout_seconds(selection, trials, state) + checking + training
 
 
 def members_seconds(

@@ -24,7 +24,7 @@ MAX_MANIFEST_BYTES = 256 * 2**20
 # Fold models are compressed 5 to 10 times; a larger ratio indicates a zip bomb.
 MAX_RATIO = 500
 FREE_RATIO_BYTES = 16 * 2**20
-_ENTRY_NAME = re.compile(r"members/\d{1,6}/fold-\d{1,6}\.skops")
+_ENTRY_NAME = re.compile(r"members/\d{1,6}/(fold-\d{1,6}|all-rows)\.skops")
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,9 @@ def to_sklearn(model: FinalModel) -> FrozenEstimator:
     array(['no', 'yes'], dtype=object)
     """
     members = [
-        (m.name, m.weight, [FrozenEstimator(fold) for fold in m.estimators]) for m in model.members
+        (name, weight, [FrozenEstimator(fitted) for fitted in models])
+        for member in model.members
+        for name, weight, models in member.parts
     ]
     if model.task.is_classification:
         counts = model.task.class_counts

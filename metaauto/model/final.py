@@ -53,6 +53,9 @@ class Member:
     rounds : int, optional
         Mean training rounds of the fold models, for a refit; None for models without early
         stopping, and those that need validation rows for it.
+    all_rows : sequence of sklearn.pipeline.Pipeline
+        At most one model that was trained on the rows of all folds; it counts as much as the fold
+        models together.
     """
 
     name: str
@@ -65,6 +68,14 @@ class Member:
     version: str = ""
     trusted: tuple[str, ...] | None = field(default=None, repr=False)
     rounds: int | None = None
+    all_rows: Sequence[Any] = ()
+
+    @property
+    def parts(self) -> list[tuple[str, float, Sequence[Any]]]:
+        """Return name, weight and models of what `average` takes the mean of."""
+        if not self.all_rows:
+            return [(self.name, self.weight, self.estimators)]
+        return [(self.name, self.weight / 2, part) for part in (self.estimators, self.all_rows)]
 
 
 @dataclass
@@ -211,8 +222,7 @@ class FinalModel(ModelUpdates, ModelAnalyses):
 
     def predict_frame(self, frame: Any) -> np.ndarray:
         """Predict like `predict_typed`, in float64."""
-        members = [(m.name, m.weight, m.estimators) for m in self.members]
-        part = average(members, frame, self.task.n_classes, self._fallback())
+        part = average(self._parts(), frame, self.task.n_classes, self._fallback())
         return _calibrated(part, self.task.n_classes, self.calibrator)
 
     def combine(self, parts: Iterable[tuple[np.ndarray, np.ndarray]], rows: int) -> np.ndarray:
@@ -238,7 +248,8 @@ class FinalModel(ModelUpdates, ModelAnalyses):
         members : int, optional
             Number of members to keep; all of positive weight by default.
         folds : int, optional
-            Number of fold models to keep of each member; all by default.
+            Number of fold models to keep of each member; all by default. With 1, the model trained
+            on all rows is kept instead if there is one.
 
         Returns
         -------
@@ -256,7 +267,7 @@ class FinalModel(ModelUpdates, ModelAnalyses):
                 raise SettingError(f"{name} must be >= 1 (got {count}).", hint="Keep at least 1.")
         heaviest = sorted(self.members, key=lambda m: -m.weight)[:members]
         kept = [
-            dataclasses.replace(member, estimators=member.estimators[:folds])
+            _of_folds(member, folds)
             for member in self.members
             if member.weight > 0 and any(member is heavy for heavy in heaviest)
         ]
@@ -388,13 +399,16 @@ class FinalModel(ModelUpdates, ModelAnalyses):
     def _chunks(self, X: Any, chunk_rows: int) -> Iterator[np.ndarray]:
         return predicted_chunks(
             self.schema,
-            [(m.name, m.weight, m.estimators) for m in self.members],
+            self._parts(),
             self.task.n_classes,
             self.calibrator,
             self._fallback(),
             X,
             chunk_rows,
         )
+
+    def _parts(self) -> list[tuple[str, float, Sequence[Any]]]:
+        return [part for member in self.members for part in member.parts]
 
     def _stored(self, prediction: np.ndarray) -> np.ndarray:
         """Convert a prediction to the type in which the search stores it."""
@@ -498,3 +512,10 @@ def _short(text: Any) -> str:
 
 def _number(score: Any) -> str:
     return f"{score:.5g}" if isinstance(score, (int, float)) and score == score else "-"
+
+
+def _of_folds(member: Member, folds: int | None) -> Member:
+    """Return a member with some of its models; see `FinalModel.prune`."""
+    if folds == 1 and member.all_rows:
+        return dataclasses.replace(member, estimators=member.all_rows, all_rows=())
+    return dataclasses.replace(member, estimators=member.estimators[:folds])

@@ -6,7 +6,7 @@ A field without a default is required. Unknown fields are allowed: a later relea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from metaauto.errors import ModelFileError
@@ -77,6 +77,7 @@ class _Member:
     packages: dict[str, _Package]
     entries: list[_Entry]
     rounds: int | None = None
+    all_rows: list[_Entry] = field(default_factory=list)
 
 
 @dataclass

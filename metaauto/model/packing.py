@@ -22,7 +22,7 @@ import pandas as pd
 from metaauto.components import Deadline
 from metaauto.data.schema import TableSchema
 from metaauto.errors import ModelFileError, RunError
-from metaauto.model.prediction import mean_of_folds
+from metaauto.model.prediction import mean_of_folds, mean_of_parts
 from metaauto.model.serialization import (
     TRUSTED_TYPES,
     declared_types,
@@ -135,6 +135,15 @@ class CheckedTrial:
     value: np.ndarray = field(default_factory=lambda: np.zeros(0))
     known: np.ndarray = field(default_factory=lambda: np.zeros(0))
     generated: Mapping[str, float | None] = field(default_factory=dict)
+
+    def with_all_rows(self, other: CheckedTrial) -> CheckedTrial:
+        """Return the mean of these predictions and those of the model on all rows."""
+        if not self.parts:
+            return self
+        rows = min(len(self.value), len(other.value))
+        first, second = ((p.value[:rows], p.known[:rows]) for p in (self, other))
+        value, known = mean_of_parts(first, second)
+        return CheckedTrial(min(self.parts, other.parts), value, known, self.generated)
 
 
 def missing_row(schema: TableSchema) -> pd.DataFrame:

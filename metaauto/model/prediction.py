@@ -16,7 +16,17 @@ from metaauto.data.schema import TableSchema
 from metaauto.errors import ComponentError, MetaautoError, SchemaMismatch
 from metaauto.model.fold_pipeline import last_step
 
-__all__ = ["CHUNK_ROWS", "as_rows", "average", "combine", "encoded_chunks", "mean_of_folds"]
+__all__ = [
+    "CHUNK_ROWS",
+    "as_rows",
+    "average",
+    "combine",
+    "encoded_chunks",
+    "mean_of_folds",
+    "mean_of_parts",
+]
+
+Part = tuple[np.ndarray, np.ndarray]
 
 logger = logging.getLogger(__name__)
 
@@ -117,6 +127,14 @@ def mean_of_folds(
             count += finite
     divisor = np.maximum(count, 1.0)
     return total / (divisor[:, None] if n_classes else divisor), (count > 0).astype(np.float64)
+
+
+def mean_of_parts(first: Part, second: Part) -> Part:
+    """Return the mean of two predictions and masks from `mean_of_folds`."""
+    count = first[1] + second[1]
+    divisor = np.maximum(count, 1.0)
+    total = first[0] + second[0]
+    return total / (divisor[:, None] if total.ndim == 2 else divisor), (count > 0).astype(float)
 
 
 @contextmanager

@@ -348,7 +348,8 @@ def _differences(model: FinalModel) -> Iterator[str]:
     if folds > 1:
         yield (
             f"Each member is fitted once on all rows; the model has the mean of {folds} models, "
-            "each fitted on a part of the rows."
+            "each fitted on a part of the rows"
+            + (", and of one on all rows." if any(m.all_rows for m in model.members) else ".")
         )
     else:
         yield "Each member is fitted on all rows; the model was fitted on a part of them."

@@ -117,12 +117,15 @@ def save_model(model: FinalModel, path: str | Path, on_unsavable: str = "drop") 
 
 def _pack(member: Member, number: int, row: Any) -> tuple[dict[str, Any], Blobs]:
     """Return the record of a member and its serialised fold models, checked to load."""
-    folds = pack_estimators(member.plugin, member.estimators, member.trusted, row)
+    models = [*member.estimators, *member.all_rows]
+    names = [f"fold-{fold}" for fold in range(len(member.estimators))] + ["all-rows"]
     packed: Blobs = {}
     entries: list[dict[str, Any]] = []
     modules: set[str] = set()
-    for fold, model in enumerate(folds):
-        path = f"members/{number}/fold-{fold}.skops"
+    for name, model in zip(
+        names, pack_estimators(member.plugin, models, member.trusted, row), strict=False
+    ):
+        path = f"members/{number}/{name}.skops"
         packed[path] = model.data
         modules.update(model.modules)
         entry = Entry.of(path, model.data)
@@ -131,6 +134,7 @@ def _pack(member: Member, number: int, row: Any) -> tuple[dict[str, Any], Blobs]
 
 
 def _record(member: Member, packages: Any, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    folds = len(member.estimators)
     return {
         "name": member.name,
         "model": member.model,
@@ -141,7 +145,8 @@ def _record(member: Member, packages: Any, entries: list[dict[str, Any]]) -> dic
         "version": member.version,
         "rounds": member.rounds,
         "packages": packages,
-        "entries": entries,
+        "entries": entries[:folds],
+        "all_rows": entries[folds:],
     }
 
 
@@ -224,9 +229,10 @@ def _checked_member(record: Mapping[str, Any]) -> dict[str, Any]:
         str(module): {key: str(package[key]) for key in ("distribution", "version")}
         for module, package in dict(record["packages"]).items()
     }
-    checked["entries"] = [
-        Entry(str(e["path"]), str(e["sha256"]), int(e["size"])) for e in record["entries"]
-    ]
+    for key in ("entries", "all_rows"):
+        checked[key] = [
+            Entry(str(e["path"]), str(e["sha256"]), int(e["size"])) for e in record.get(key, ())
+        ]
     return checked
 
 
@@ -247,11 +253,11 @@ def _check_plugins(records: list[dict[str, Any]], registry: Registry) -> None:
 def _load_member(
     archive: ModelArchive, record: dict[str, Any], trusted: Collection[str], trust: bool
 ) -> Member:
-    estimators = []
-    for entry in record["entries"]:
+    models = []
+    for entry in [*record["entries"], *record["all_rows"]]:
         data = archive.read(entry)
         try:
-            estimators.append(_fold_model(load_estimator(data, trusted, trust=trust)))
+            models.append(_fold_model(load_estimator(data, trusted, trust=trust)))
         except MetaautoError as error:
             raise ModelFileError(
                 f"Member {record['name']!r} of {str(archive.path)!r} cannot be loaded: "
@@ -259,20 +265,22 @@ def _load_member(
                 hint=error.hint,
                 **error.details,
             ) from error
-    return _member(record, estimators)
+    return _member(record, models)
 
 
-def _member(record: Mapping[str, Any], estimators: list[Any]) -> Member:
+def _member(record: Mapping[str, Any], models: list[Any]) -> Member:
+    folds = len(record["entries"])
     return Member(
         name=record["name"],
         model=record["model"],
         values=record["values"],
         weight=record["weight"],
-        estimators=estimators,
+        estimators=models[:folds],
         plugin=record["plugin"],
         distribution=record["distribution"],
         version=record["version"],
         rounds=record["rounds"],
+        all_rows=models[folds:],
     )
 
 

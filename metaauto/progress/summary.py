@@ -31,6 +31,7 @@ def summary_lines(model: FinalModel) -> list[str]:
     lines = [
         *_scores(model.metric_label, record, model.leaderboard_rows),
         ("Ensemble", _members([(member.name, member.weight) for member in model.members])),
+        *_all_rows(model),
         *_columns(record),
         ("Trials", _trials(model.leaderboard_rows, record)),
     ]
@@ -61,6 +62,13 @@ def _scores(
     yield "Baseline", f"{metric} {format_score(record.baseline_score)}"
     if record.refit_note:
         yield "Refit", record.refit_note
+
+
+def _all_rows(model: FinalModel) -> Iterator[tuple[str, str]]:
+    names = [member.name for member in model.members if member.all_rows]
+    if names:
+        whole = "all members" if len(names) == len(model.members) else ", ".join(names)
+        yield "All rows", f"{whole}: half of the weight is that of a model trained on all rows"
 
 
 def _interval(interval: Interval | None, rows: str) -> str:

@@ -32,6 +32,7 @@ __all__ = ["Evaluator", "align_probabilities", "predict_fold", "queued_seconds"]
 
 logger = logging.getLogger(__name__)
 
+_CHECKED_ROWS = 1_000
 _CACHE_BYTES = 256 * 2**20
 # The squares of larger predictions overflow in the metrics.
 _LARGEST_VALUE = 1e150
@@ -66,7 +67,8 @@ class _Timing(NamedTuple):
 class Evaluator:
     """Runs jobs on one table; caches recently prepared rows, which many models share.
 
-    A fold without validation rows is a refit: the model is fitted without early stopping.
+    The fold after the last one has all rows of the folds for training and none for validation. A
+    fold without validation rows is a refit: the model is fitted without early stopping.
 
     Parameters
     ----------
@@ -155,9 +157,14 @@ class Evaluator:
         if X_validation is not None:
             parts.append(predict_fold(final, X_validation, self.inputs.task))
         predicted = time.monotonic()
-        if self.inputs.extra is not None:
-            extra = pipeline[:-1].transform(self.inputs.X.iloc[self.inputs.extra])
-            parts.append(predict_fold(final, extra, self.inputs.task))
+        extra = self.inputs.extra
+        if X_validation is None:
+            # Predictions of some training rows show models that diverged.
+            train = self._rows(job.fold)[0]
+            extra = train[np.unique(np.linspace(0, len(train) - 1, _CHECKED_ROWS).astype(np.intp))]
+        if extra is not None:
+            prepared = pipeline[:-1].transform(self.inputs.X.iloc[extra])
+            parts.append(predict_fold(final, prepared, self.inputs.task))
         prediction = np.concatenate(parts)
         write_whole(self.folder / f"predictions/{job.stem}.npy", lambda f: np.save(f, prediction))
         check = 0.0
@@ -167,6 +174,14 @@ class Evaluator:
             if job.verify:
                 check = self._verify(path)
         return _Timing(fitted - started, predicted - fitted, queued, check, self._build_seconds)
+
+    def _rows(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the training and the validation rows of a fold."""
+        folds = self.inputs.folds
+        if fold < len(folds):
+            return folds[fold]
+        rows = np.unique(np.concatenate([part for pair in folds for part in pair]))
+        return rows, rows[:0]
 
     def _verify(self, path: Path) -> float:
         """Return the seconds to check a written model; delete it if it cannot be loaded."""
@@ -217,7 +232,7 @@ class Evaluator:
         model = self.registry.model(configuration.model)
         plan = plan_preparation(self.space, self.registry, configuration)
         is_values = not inputs.task.is_classification
-        train, validation = inputs.folds[fold]
+        train, validation = self._rows(fold)
         train = sampled_rows(train, None if is_values else inputs.y, rows, fold)
         weights = inputs.weights
         scaling = TargetScaling.of(inputs.y[train]) if is_values else TargetScaling()
@@ -260,7 +275,7 @@ class Evaluator:
             return self._cache[key]
         started = time.monotonic()
         inputs = self.inputs
-        validation = inputs.folds[fold][1]
+        validation = self._rows(fold)[1]
         X_train = inputs.X.iloc[train]
         X_validation = inputs.X.iloc[validation] if len(validation) else None
         if plan.model.tags.accepts_dataframe:

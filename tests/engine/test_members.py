@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 
@@ -34,9 +35,8 @@ def fit(**options):
     """Return the model of a small fit and its warnings."""
     events = []
     settings = {"trials": 3, "cores": 2, "cv": 2, "memory": 2.0, "include": ["naive_bayes", "lda"]}
-    model = metaauto.fit(
-        table(), "y", plugins=FAULTY, on_event=events.append, **{**settings, **options}
-    )
+    settings |= {"plugins": FAULTY, **options}
+    model = metaauto.fit(table(), "y", on_event=events.append, **settings)
     return model, [event.message for event in events if event.kind == "warning"]
 
 
@@ -163,3 +163,77 @@ def test_lost_workers_before_the_first_model_are_an_error(monkeypatch):
     Lost(monkeypatch, LocalExecutor, "wait", error, 0)
     with pytest.raises((WorkerError, NoModelFitted)):
         fit()
+
+
+def test_members_are_also_trained_on_all_rows(tmp_path):
+    model, _ = fit(include=["lda", "knn"], trials=3, holdout=0.25)
+    assert all(len(member.estimators) == 2 for member in model.members)
+    assert all(len(member.all_rows) == 1 for member in model.members)
+    whole = [part for member in model.members for part in member.all_rows[0].steps[-1:]]
+    assert all(step[1].n_features_in_ == 2 for step in whole)
+    rows = table().drop(columns="y")
+    by_hand = sum(
+        member.weight
+        * (
+            np.mean([fold.predict_proba(rows) for fold in member.estimators], axis=0)
+            + member.all_rows[0].predict_proba(rows)
+        )
+        / 2
+        for member in model.members
+    ) / sum(member.weight for member in model.members)
+    alone = dataclasses.replace(model, calibrator=None, decision=None)
+    np.testing.assert_allclose(alone.predict_proba(rows), by_hand, atol=1e-6)
+    loaded = metaauto.load(model.save(tmp_path / "m.metaauto"))
+    np.testing.assert_array_equal(loaded.predict_proba(rows), model.predict_proba(rows))
+    np.testing.assert_allclose(model.to_sklearn().predict_proba(rows), model.predict_proba(rows))
+    small = model.prune(folds=1)
+    assert [(len(m.estimators), len(m.all_rows)) for m in small.members] == [(1, 0)] * len(
+        model.members
+    )
+
+
+@pytest.mark.parametrize(("include", "cv"), [("mlp", 2), ("lda", 0.3)])
+def test_no_model_on_all_rows_without_rounds_or_folds(include, cv):
+    """A model that needs validation rows to stop, and a search with one validation part."""
+    model, _ = fit(include=[include], trials=1, cv=cv)
+    assert [len(member.all_rows) for member in model.members] == [0]
+
+
+def test_boosting_on_all_rows_has_the_rounds_of_the_fold_models():
+    model, _ = fit(include=["hist_gradient_boosting"], trials=1, plugins=PluginSettings(only=()))
+    (member,) = model.members
+    rounds = [fold.steps[-1][1].n_iter_ for fold in member.estimators]
+    assert member.all_rows[0].steps[-1][1].n_iter_ == round(sum(rounds) / 2) == member.rounds
+
+
+def test_no_model_on_all_rows_has_seen_the_holdout():
+    frame = table()
+    model, _ = fit(include=["knn"], trials=1, holdout=0.25, plugins=PluginSettings(only=()))
+    (member,) = model.members
+    assert member.all_rows[0].steps[-1][1].n_samples_fit_ == len(frame) * 3 // 4
+    assert model.record.holdout_rows == len(frame) // 4
+
+
+def test_workers_that_are_lost_at_the_end_cost_the_models_on_all_rows_alone(monkeypatch):
+    def lost(executor, jobs):
+        raise WorkerError("all workers are gone")
+
+    monkeypatch.setattr(members, "run_jobs", lost)
+    model, warned = fit()
+    assert [member.all_rows for member in model.members] == [()] * len(model.members)
+    assert any("all workers are gone" in text for text in warned)
+
+
+def test_a_stopped_fit_trains_nothing_more():
+    stopped = []
+
+    def stop(event):
+        if event.kind == "trial_finished":
+            stopped.append(event)
+            raise KeyboardInterrupt
+
+    model = metaauto.fit(
+        table(), "y", plugins=FAULTY, on_event=stop, trials=3, cores=1, cv=2, include=["lda"]
+    )
+    assert stopped
+    assert [member.all_rows for member in model.members] == [()]
