@@ -73,7 +73,7 @@ def measure() -> None:
         model.predict_raw(row)
         seconds.append(time.process_time() - began)
     result = {
-        "folds": sum(len(member.estimators) for member in model.members),
+        "folds": sum(len(fitted) for m in model.members for *_, fitted in m.parts),
         "libraries": [*LIBRARIES, *(name for name in BOOSTING if name in sys.modules)],
         "load": loaded - started,
         "first": seconds[0],

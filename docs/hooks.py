@@ -16,7 +16,8 @@ PAGE = Path(__file__).with_name("hooks.md")
 COMPONENTS = (
     "Model", "Tags", "Preprocessor", "MetafeatureExtractor", "Metric", "Reader", "Explainer",
     "Strategy", "BuildContext", "FitContext", "Deadline", "DecisionTrees", "MetafeatureInput",
-    "ExplainerInput", "StrategyInput", "SearchEngine", "SearchInput", "Optimizer", "Splitter", "SplitInput",
+    "ExplainerInput", "StrategyInput", "SearchEngine", "SearchInput", "Optimizer",
+    "Splitter", "SplitInput",
     "ReportSection", "ReportInput", "ReportContent", "ReportTable", "ReportFigure",
     "FitStart", "TrialResult", "FitResult", "FitFailure", "FittedModel",
     "ConfigurationSpace", "RepairedConfiguration", "RuntimePrediction",

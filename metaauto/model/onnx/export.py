@@ -150,8 +150,9 @@ def _members(
     members = [member for member in model.members if member.weight > 0]
     for member in members:
         try:
-            folds = [_fold(graph, columns, each, model) for each in member.estimators]
-            parts.append((member.weight, *mean_of_folds(graph, folds)))
+            for _, weight, fitted in member.parts:
+                folds = [_fold(graph, columns, each, model) for each in fitted]
+                parts.append((weight, *mean_of_folds(graph, folds)))
         except NotConvertible as error:
             reasons.append(f"{member.name!r}: {error}")
             models.append(member.model)

@@ -6,7 +6,6 @@ Adds the commands ``metaauto serve`` and ``metaauto ui``.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 
 from metaauto.api import Register, hookimpl
 
@@ -22,5 +21,4 @@ def register_commands(register: Register) -> None:
     """Register ``metaauto serve`` and ``metaauto ui``."""
     # Each module defines a click command and imports the libraries of the web when it is called.
     for module in _COMMANDS:
-        if find_spec(module) is not None:
-            register.command(import_module(module).command)
+        register.command(import_module(module).command)
