@@ -117,7 +117,7 @@ def _serialized(model: FinalModel) -> bytes:
         graph.add("Cast", prediction, to=TensorProto.FLOAT, output=titles["probabilities"])
         types = {"O": TensorProto.STRING, "i": TensorProto.INT64, "b": TensorProto.BOOL}
         kind = types.get(class_labels(model.task).dtype.kind, TensorProto.DOUBLE)
-        shape = ["rows", model.task.n_classes]
+        shape: list[str | int | None] = ["rows", model.task.n_classes]
         outputs = [
             helper.make_tensor_value_info(titles["label"], kind, ["rows"]),
             helper.make_tensor_value_info(titles["probabilities"], TensorProto.FLOAT, shape),

@@ -197,7 +197,7 @@ def _response(answer: Answer, kind: str) -> Response:
     return Response(body, headers=headers, media_type=_TYPE_OF[kind])
 
 
-def _body(model: Mapping[str, Any]) -> dict[str, Any]:
+def _body(model: dict[str, Any]) -> dict[str, Any]:
     """Return the description of the bodies of a prediction for OpenAPI."""
     row = row_schema(model)
     example = {column["name"]: column["example"] for column in model["columns"]}
@@ -222,7 +222,9 @@ def _responses(model: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
     answer = _object("records", {"type": "array", "items": row})
     answer["properties"]["warnings"] = {"type": "array", "items": {"type": "string"}}
     problem = {"application/json": {"schema": _object("error", {"type": "string"})}}
-    errors = {code: {"description": why, "content": problem} for code, why in _ERRORS.items()}
+    errors: dict[int | str, dict[str, Any]] = {
+        code: {"description": why, "content": problem} for code, why in _ERRORS.items()
+    }
     return {200: {"description": "Predictions", "content": _content(answer)}, **errors}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING
 
 from metaauto_serve.formats import RequestError
 
@@ -16,7 +16,7 @@ __all__ = ["receive"]
 _GZIP = 31  # window bits of zlib for the gzip format
 
 
-async def receive(request: Request, file: BinaryIO, limit: int, deadline: float) -> None:
+async def receive(request: Request, file: IO[bytes], limit: int, deadline: float) -> None:
     """Write the body of a request to a file.
 
     Parameters
