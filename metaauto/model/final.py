@@ -17,6 +17,7 @@ from metaauto.ensemble.thresholds import Decision
 from metaauto.errors import Refused, SettingError
 from metaauto.model.analyses import ModelAnalyses
 from metaauto.model.fit_record import FitRecord, Pruned
+from metaauto.model.member import Member
 from metaauto.model.prediction import CHUNK_ROWS, average, combine, encoded_chunks
 from metaauto.model.updates import ModelUpdates
 from metaauto.task import Task
@@ -26,56 +27,6 @@ __all__ = ["FinalModel", "Member"]
 
 _NAME_WIDTH = 60
 _MAX_MEMBERS = 5
-
-
-@dataclass
-class Member:
-    """One configuration of the ensemble, with a fitted model for each fold.
-
-    Parameters
-    ----------
-    name : str
-        Name on the leaderboard, such as ``"lightgbm-12"``.
-    model : str
-        Name of the model component.
-    values : dict
-        Configuration values, JSON-ready.
-    weight : float
-        Weight in the ensemble; weights need not sum to one.
-    estimators : sequence of sklearn.pipeline.Pipeline
-        Fold models, which take typed frames; a fold may lack a class. After a fit they are loaded
-        when they are first used.
-    plugin, distribution, version : str
-        Source of the component: plugin, distribution (pip name) and version.
-    trusted : tuple of str, optional
-        Types that plugins declare as trusted. A member with another type cannot be saved, since
-        its file could not be loaded. By default any type can be saved.
-    rounds : int, optional
-        Mean training rounds of the fold models, for a refit; None for models without early
-        stopping, and those that need validation rows for it.
-    all_rows : sequence of sklearn.pipeline.Pipeline
-        At most one model that was trained on the rows of all folds; it counts as much as the fold
-        models together.
-    """
-
-    name: str
-    model: str
-    values: dict[str, Any]
-    weight: float
-    estimators: Sequence[Any]
-    plugin: str = "builtin"
-    distribution: str = ""
-    version: str = ""
-    trusted: tuple[str, ...] | None = field(default=None, repr=False)
-    rounds: int | None = None
-    all_rows: Sequence[Any] = ()
-
-    @property
-    def parts(self) -> list[tuple[str, float, Sequence[Any]]]:
-        """Return name, weight and models of what `average` takes the mean of."""
-        if not self.all_rows:
-            return [(self.name, self.weight, self.estimators)]
-        return [(self.name, self.weight / 2, part) for part in (self.estimators, self.all_rows)]
 
 
 @dataclass
@@ -267,7 +218,7 @@ class FinalModel(ModelUpdates, ModelAnalyses):
                 raise SettingError(f"{name} must be >= 1 (got {count}).", hint="Keep at least 1.")
         heaviest = sorted(self.members, key=lambda m: -m.weight)[:members]
         kept = [
-            _of_folds(member, folds)
+            member.of_folds(folds)
             for member in self.members
             if member.weight > 0 and any(member is heavy for heavy in heaviest)
         ]
@@ -512,10 +463,3 @@ def _short(text: Any) -> str:
 
 def _number(score: Any) -> str:
     return f"{score:.5g}" if isinstance(score, (int, float)) and score == score else "-"
-
-
-def _of_folds(member: Member, folds: int | None) -> Member:
-    """Return a member with some of its models; see `FinalModel.prune`."""
-    if folds == 1 and member.all_rows:
-        return dataclasses.replace(member, estimators=member.all_rows, all_rows=())
-    return dataclasses.replace(member, estimators=member.estimators[:folds])
