@@ -401,8 +401,7 @@ class FitRunner:
             elif setup is not None:
                 executor.close()
             selection, packing = packed.select(selection, executor, setup)
-            if not self._is_stopped:
-                packed.add_models_on_all_rows(selection, executor)
+            packed.add_models_on_all_rows(selection, executor, lambda: self._is_stopped)
             return selection, packing
 
     def assemble(

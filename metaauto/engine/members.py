@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from metaauto.analysis.report_record import holdout_parts
@@ -35,10 +35,12 @@ def needs_validation(model: Model, rounds: int | None) -> bool:
     return model.tags.uses_early_stopping and not (model.rounds and rounds)
 
 
-def run_jobs(executor: Executor, jobs: Iterator[Job]) -> Iterator[Outcome]:
-    """Run jobs, each taken when a worker is free, and yield their outcomes."""
+def run_jobs(
+    executor: Executor, jobs: Iterator[Job], is_stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Outcome]:
+    """Run jobs, each taken when a worker is free, and yield their outcomes until it is stopped."""
     job, running = next(jobs, None), 0
-    while job is not None or running:
+    while (job is not None or running) and not is_stopped():
         while job is not None and executor.free():
             executor.submit(job)
             running += 1
@@ -128,10 +130,12 @@ class PackedEnsemble:
             found = self._baseline()
         return found, self._packing
 
-    def add_models_on_all_rows(self, selection: Selection, executor: Executor) -> None:
+    def add_models_on_all_rows(
+        self, selection: Selection, executor: Executor, is_stopped: Callable[[], bool]
+    ) -> None:
         """Train the members on the rows of all folds, the heaviest first, as far as time goes.
 
-        The mean of the fold models and of a model on all rows is better than either, see
+        The mean of the fold models and of a model on all rows is better than the fold models, see
         docs/decisions/0019-models-on-all-rows.md.
         """
         known = sorted(selection.weights, key=lambda number: -selection.weights[number])
@@ -144,11 +148,13 @@ class PackedEnsemble:
                 again[trials[-1].number] = trial
         try:
             jobs = (job for number in again if (job := self._refit_job(number, again[number])))
-            for outcome in run_jobs(executor, jobs):
+            for outcome in run_jobs(executor, jobs, is_stopped):
                 rounds = again[outcome.trial].rounds
                 is_whole = rounds is None or outcome.rounds in (0, rounds)
                 if outcome.status is Status.SUCCESS and is_whole:
                     trials[outcome.trial].outcomes[0] = outcome
+            if is_stopped() or (self._clock.is_timed and self._seconds_left() <= 0):
+                return
             weights = {n: 1.0 for n in range(first, len(trials)) if trials[n].outcomes}
             found = self._checked(trials, Selection(weights, 0.0, 0.0), executor)
         except WorkerError as error:
@@ -167,7 +173,7 @@ class PackedEnsemble:
         seconds, fold = refit_seconds(trial, self._state), len(self._state.splits.folds)
         soft, hard = float("inf"), UNTIMED_HARD_SECONDS
         if self._clock.is_timed:
-            hard = self._seconds_left()
+            hard = max(self._seconds_left() - trial.check_seconds, 0.0)
             soft = _SOFT_SHARE * hard
         if seconds > soft:
             return None

@@ -12,6 +12,8 @@ import pytest
 
 import metaauto
 from metaauto.engine import members
+from metaauto.engine.fit_runner import FitRunner
+from metaauto.engine.options import FitOptions
 from metaauto.errors import NoModelFitted, RunError, WorkerError
 from metaauto.plugins.manager import PluginSettings
 from metaauto.run import RunDirectory
@@ -215,7 +217,7 @@ def test_no_model_on_all_rows_has_seen_the_holdout():
 
 
 def test_workers_that_are_lost_at_the_end_cost_the_models_on_all_rows_alone(monkeypatch):
-    def lost(executor, jobs):
+    def lost(executor, jobs, is_stopped):
         raise WorkerError("all workers are gone")
 
     monkeypatch.setattr(members, "run_jobs", lost)
@@ -237,3 +239,20 @@ def test_a_stopped_fit_trains_nothing_more():
     )
     assert stopped
     assert [member.all_rows for member in model.members] == [()]
+
+
+def test_a_fit_that_is_stopped_while_it_trains_on_all_rows_ends(monkeypatch):
+    original, runner = (
+        members.run_jobs,
+        FitRunner(
+            FitOptions(trials=1, cores=1, cv=2, include=["lda"], plugins=FAULTY, knowledge=False)
+        ),
+    )
+
+    def stop(executor, jobs, is_stopped):
+        runner.stop()
+        return original(executor, jobs, is_stopped)
+
+    monkeypatch.setattr(members, "run_jobs", stop)
+    model = runner.run(table(), "y")
+    assert [(member.model, member.all_rows) for member in model.members] == [("lda", ())]
