@@ -65,9 +65,9 @@ MUTANTS = (
         "search/test_timeouts.py",
     ),
     Mutant(
-        "search/proposer.py",
-        "min(loss, self.penalty)",
-        "max(loss, self.penalty)",
+        "search/smac.py",
+        "min(o.loss, worst)",
+        "max(o.loss, worst)",
         "search/test_proposer.py",
     ),
     Mutant(

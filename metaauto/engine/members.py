@@ -18,7 +18,6 @@ from metaauto.progress.reporter import EventReporter
 from metaauto.search import Executor, Job, Outcome, Search, Setup, Status, Trial
 from metaauto.search.evaluate import Evaluator
 from metaauto.search.loop import job_seed
-from metaauto.search.timeouts import UNTIMED_HARD_SECONDS
 from metaauto.text import counted
 
 __all__ = ["PackedEnsemble", "needs_validation", "refit_seconds", "run_jobs"]
@@ -28,6 +27,8 @@ _AFTER_SHARE = 0.5
 _RESELECT_SHARE = 0.5
 _POLL_SECONDS = 0.25
 _SOFT_SHARE = 0.9
+# Without a budget: a model that hangs is killed, one on a busy machine is not.
+_LEAST_HARD_SECONDS, _SLOWEST = 60.0, 20.0
 
 
 def needs_validation(model: Model, rounds: int | None) -> bool:
@@ -171,7 +172,7 @@ class PackedEnsemble:
     def _refit_job(self, number: int, trial: Trial) -> Job | None:
         """Return the job that trains a member on all rows; None without time for it."""
         seconds, fold = refit_seconds(trial, self._state), len(self._state.splits.folds)
-        soft, hard = float("inf"), UNTIMED_HARD_SECONDS
+        soft, hard = float("inf"), max(_LEAST_HARD_SECONDS, _SLOWEST * seconds)
         if self._clock.is_timed:
             hard = max(self._seconds_left() - trial.check_seconds, 0.0)
             soft = _SOFT_SHARE * hard

@@ -280,7 +280,7 @@ def _member(record: Mapping[str, Any], models: list[Any]) -> Member:
         distribution=record["distribution"],
         version=record["version"],
         rounds=record["rounds"],
-        all_rows=models[folds:],
+        all_rows=tuple(models[folds:]),
     )
 
 

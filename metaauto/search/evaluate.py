@@ -158,7 +158,7 @@ class Evaluator:
             parts.append(predict_fold(final, X_validation, self.inputs.task))
         predicted = time.monotonic()
         extra = self.inputs.extra
-        if X_validation is None:
+        if X_validation is None and extra is None:
             # Predictions of some training rows show models that diverged.
             train = self._rows(job.fold)[0]
             extra = train[np.unique(np.linspace(0, len(train) - 1, _CHECKED_ROWS).astype(np.intp))]

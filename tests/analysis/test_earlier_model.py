@@ -59,7 +59,7 @@ def test_a_file_and_a_run_give_the_same(name: str, folder: Path, model: FinalMod
     for attribute in ("task", "schema", "metric_name", "calibrator", "decision", "record"):
         assert getattr(found, attribute) == getattr(model, attribute), attribute
     assert [replace(m, plugin="", distribution="", version="") for m in found.members] == [
-        replace(m, estimators=[], plugin="", distribution="", version="", trusted=None)
+        replace(m, estimators=[], all_rows=(), plugin="", distribution="", version="", trusted=None)
         for m in model.members
     ]
     shown = [(row["name"], row["score"], row["rank"]) for row in found.leaderboard_rows]

@@ -218,7 +218,7 @@ def test_a_member_that_fails_is_dropped_with_its_cause() -> None:
 
 def test_a_model_that_hangs_is_killed_at_the_budget() -> None:
     hanging = _recording(name="hanging", hangs_without_validation=True)
-    model = of_component(hanging)
+    model = of_component(hanging, cv=0.3)
     began = time.monotonic()
     with pytest.raises(NoModelFitted, match="time limit"):
         model.refit(people(), budget=3, cores=1, components=[hanging])

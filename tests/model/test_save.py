@@ -304,7 +304,7 @@ def test_files_that_are_no_models(models, saved, tmp_path):
             assert caught.value.hint
     with pytest.raises(ModelFileError, match="Model file not found"):
         FinalModel.load(tmp_path / "absent")
-    with pytest.raises(ModelFileError, match="cannot be read"):
+    with pytest.raises(ModelFileError, match="is a directory, not a model file"):
         FinalModel.load(tmp_path)
 
 

@@ -18,7 +18,9 @@ def lines_of(members=(("lda-1", 1.0), ("svm-4", 3.0)), metric="roc_auc", **known
         metric_label=metric,
         record=FitRecord.from_json(known),
         leaderboard_rows=BOARD,
-        members=[SimpleNamespace(name=name, weight=weight) for name, weight in members],
+        members=[
+            SimpleNamespace(name=name, weight=weight, all_rows=()) for name, weight in members
+        ],
     )
     return summary_lines(model)
 

@@ -14,7 +14,7 @@ import time
 import zipfile
 from pathlib import Path
 
-import httpx
+import httpx2 as httpx
 import pandas as pd
 import pytest
 
