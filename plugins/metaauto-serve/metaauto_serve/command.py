@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import click
 
 from metaauto.api import SettingError
+from metaauto_serve.address import address_options, listen
 
 __all__ = ["command"]
 
@@ -18,27 +18,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 @click.command("serve", short_help="Serve saved models over HTTP.")
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    metavar="ADDRESS",
-    help="Address to listen at; the default answers this machine alone.",
-)
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8000,
-    show_default=True,
-    help="Port; 0 is any free one, which is printed.",
-)
-@click.option(
-    "--allowed-host",
-    "hosts",
-    multiple=True,
-    metavar="NAME",
-    help="Name in addresses of this server, besides localhost. Repeatable.",
-)
+@address_options(8000)
 @click.option(
     "--background",
     metavar="TABLE",
@@ -123,26 +103,18 @@ def command(
     """  # noqa: D301 (click takes a backspace for "do not wrap")
     paths = _named(models)
     from metaauto_serve.app import Limits, create_app
-    from metaauto_serve.server import bind, run_app
+    from metaauto_serve.server import run_app
     from metaauto_serve.workers import Workers
 
-    listening = bind(host, port)
-    address, chosen = listening.getsockname()[:2]
-    if not ipaddress.ip_address(address).is_loopback:
-        click.echo(
-            f"Warning: everyone who can reach {address} can use the models: there are no passwords "
-            "and no encryption.",
-            err=True,
-        )
+    listening, address = listen(host, port, "use the models")
     settings = {
         "models": paths, "background": background, "max_rows": max_rows, "memory": memory,
     }  # fmt: skip
     limits = Limits(max_bytes, timeout, max_requests)
     app = create_app(Workers(settings, workers), limits, [*hosts, host])
-    shown = f"[{address}]" if ":" in address else address
 
     def say() -> None:
-        click.echo(f"Serving {', '.join(paths)} at http://{shown}:{chosen}/ (Ctrl-C ends it)")
+        click.echo(f"Serving {', '.join(paths)} at {address} (Ctrl-C ends it)")
 
     run_app(app, listening, idle=idle_timeout, seconds=timeout, access_log=access_log, started=say)
     click.echo("Stopped.")

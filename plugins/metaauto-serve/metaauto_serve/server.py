@@ -11,24 +11,11 @@ from typing import Any
 
 import uvicorn
 
-from metaauto.api import SettingError
+from metaauto_serve.address import MAX_CONNECTIONS
 
-__all__ = ["bind", "run_app"]
+__all__ = ["run_app"]
 
-MAX_CONNECTIONS = 250
 _CHECK_SECONDS = 0.5
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket; port 0 is any free one."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=MAX_CONNECTIONS)
-    except OSError as error:
-        raise SettingError(
-            f"Cannot listen at {host}:{port}: {error.strerror or error}.",
-            hint="Choose another --port, or 0 for any free one, and a --host of this machine.",
-        ) from error
 
 
 def run_app(
@@ -47,7 +34,7 @@ def run_app(
     app : ASGI application
         The application.
     listening : socket
-        From `bind`.
+        From `metaauto_serve.address.listen`.
     idle : float
         Seconds after which a connection without a complete request is closed.
     seconds : float
