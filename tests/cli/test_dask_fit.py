@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 import time
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import Cli, command_line, environment, people
+from command_line import Cli, command_line, environment, finished_trials, people
 
 import metaauto
 from metaauto.plugins.manager import PluginSettings
@@ -78,20 +77,6 @@ def tables(cluster: Cluster) -> list[Path]:
     return list((cluster.folder / "temporary").glob("metaauto-table-*"))
 
 
-def finished(run: Path) -> int:
-    """Return the number of successful trials of a run without the baseline."""
-    if not (run / "run.db").exists():
-        return 0
-    connection = sqlite3.connect(f"file:{run / 'run.db'}?mode=ro", uri=True)
-    try:
-        query = "SELECT count(*) FROM trials WHERE status = 'success' AND number > 0"
-        return int(connection.execute(query).fetchone()[0])
-    except sqlite3.OperationalError:
-        return 0
-    finally:
-        connection.close()
-
-
 class Fit:
     """A running ``metaauto fit`` and what it has written to the standard error."""
 
@@ -119,7 +104,7 @@ class Fit:
         return self._errors.read_text()
 
     def await_trials(self, count: int) -> None:
-        await_true(lambda: finished(self.run) >= count or self.process.poll() is not None)
+        await_true(lambda: finished_trials(self.run) >= count or self.process.poll() is not None)
         assert self.process.poll() is None, self.errors
 
     def check_saved(self) -> None:
@@ -161,7 +146,7 @@ def test_a_fit_survives_lost_workers_and_ctrl_c_frees_new_ones(cluster: Cluster)
     of_lost = tables(cluster)
     await_true(lambda: "has no usable worker; waiting for one to join" in fit.errors)
     cluster.start_worker()
-    fit.await_trials(finished(fit.run) + 2)
+    fit.await_trials(finished_trials(fit.run) + 2)
     assert fit.errors.count("has no usable worker") == 1
     fit.process.send_signal(2)
     fit.check_saved()

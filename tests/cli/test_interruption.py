@@ -6,7 +6,6 @@ import json
 import os
 import select
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import QUICK, Cli, command_line, environment, people
+from command_line import QUICK, Cli, command_line, environment, finished_trials, people
 
 import metaauto
 from metaauto.engine.fit_runner import FitRunner
@@ -55,27 +54,13 @@ def _await(condition: Callable[[], bool], process: subprocess.Popen[str]) -> Non
         time.sleep(0.02)
 
 
-def _finished(run: Path) -> int:
-    """Successful trials of a run, the baseline left out."""
-    if not (run / "run.db").exists():
-        return 0
-    connection = sqlite3.connect(f"file:{run / 'run.db'}?mode=ro", uri=True)
-    try:
-        query = "SELECT count(*) FROM trials WHERE status = 'success' AND number > 0"
-        return int(connection.execute(query).fetchone()[0])
-    except sqlite3.OperationalError:
-        return 0
-    finally:
-        connection.close()
-
-
 @pytest.mark.parametrize("how", SIGNALS[:2])
 def test_ctrl_c_ends_the_search_and_saves_the_best_so_far(how: int, tmp_path: Path) -> None:
     people().to_csv(tmp_path / "t.csv", index=False)
     run = tmp_path / "run"
     arguments = ("--target", "buys", "--budget", "10m", "--run-dir", "run", "--include", "logistic")
     process = _start(tmp_path, "t.csv", *arguments, "--out", "m.metaauto", "--json")
-    _await(lambda: _finished(run) >= 1, process)
+    _await(lambda: finished_trials(run) >= 1, process)
     asked = time.monotonic()
     process.send_signal(how)
     out, err = process.communicate(timeout=TIMEOUT)
@@ -144,7 +129,7 @@ def test_a_closed_terminal_saves_the_best_so_far(tmp_path: Path) -> None:
         os.chdir(tmp_path)
         os.execvpe(command[0], [*command, "--out", "m.metaauto"], environment(tmp_path))
     end = time.monotonic() + TIMEOUT
-    while _finished(tmp_path / "run") < 1:
+    while finished_trials(tmp_path / "run") < 1:
         assert time.monotonic() < end
         # A full buffer of the terminal would block the fit.
         if select.select([terminal], [], [], 0.05)[0]:
@@ -184,10 +169,10 @@ def test_a_killed_run_goes_on(quick_cli: Cli, tmp_path: Path) -> None:
     arguments = ("--target", "buys", "--trials", "6", "--cv", "2", "--seed", "3")
     models = ("--include", "logistic, extra_trees")
     process = _start(tmp_path, "t.csv", *arguments, *models, "--run-dir", "run")
-    _await(lambda: _finished(run) >= 2, process)
+    _await(lambda: finished_trials(run) >= 2, process)
     process.kill()
     process.communicate()
-    done = _finished(run)
+    done = finished_trials(run)
     assert not (tmp_path / "model.metaauto").exists()
 
     resumed = quick_cli("fit", "--resume", "run", "--cores", "1", "--out", "m.metaauto", "--json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -104,3 +105,17 @@ def people(rows: int = 120, seed: int = 0) -> pd.DataFrame:
 
 #: Options of a fit that takes a few seconds.
 QUICK = ("--trials", "2", "--cores", "1", "--memory", "2", "--cv", "2", "--seed", "0")
+
+
+def finished_trials(run: Path) -> int:
+    """Return the number of successful trials of a run without the baseline."""
+    if not (run / "run.db").exists():
+        return 0
+    connection = sqlite3.connect(f"file:{run / 'run.db'}?mode=ro", uri=True)
+    try:
+        query = "SELECT count(*) FROM trials WHERE status = 'success' AND number > 0"
+        return int(connection.execute(query).fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        connection.close()
