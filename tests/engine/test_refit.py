@@ -12,6 +12,7 @@ import pytest
 
 import metaauto
 from metaauto.api import Model, Tags
+from metaauto.engine import members
 from metaauto.engine.refit import refit, refit_options, refit_stored
 from metaauto.errors import (
     ColumnError,
@@ -223,6 +224,14 @@ def test_a_model_that_hangs_is_killed_at_the_budget() -> None:
     with pytest.raises(NoModelFitted, match="time limit"):
         model.refit(people(), budget=3, cores=1, components=[hanging])
     assert time.monotonic() - began < 60.0
+
+
+def test_a_model_that_hangs_on_all_rows_is_killed_without_a_budget(monkeypatch) -> None:
+    monkeypatch.setattr(members, "_LEAST_HARD_SECONDS", 2.0)
+    began = time.monotonic()
+    model = of_component(_recording(name="hanging", hangs_without_validation=True))
+    assert time.monotonic() - began < 60.0
+    assert [(len(member.estimators), member.all_rows) for member in model.members] == [(3, ())]
 
 
 def test_a_model_that_predicts_infinity_is_not_accepted() -> None:
