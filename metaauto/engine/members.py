@@ -139,14 +139,12 @@ class PackedEnsemble:
         The mean of the fold models and of a model on all rows is better than the fold models, see
         docs/decisions/0019-models-on-all-rows.md.
         """
-        known = sorted(selection.weights, key=lambda number: -selection.weights[number])
-        first, trials = len(self._search.trials), list(self._search.trials)
-        again: dict[int, Trial] = {}
-        for number in known:
-            if refit_seconds(trials[number], self._state) > 0:
-                trial = trials[number]
+        trials, again = list(self._search.trials), {}
+        for number in sorted(selection.weights, key=lambda number: -selection.weights[number]):
+            trial = trials[number]
+            if refit_seconds(trial, self._state) > 0:
+                again[len(trials)] = trial
                 trials.append(Trial(len(trials), trial.configuration, "refit", rows=trial.rows))
-                again[trials[-1].number] = trial
         try:
             jobs = (job for number in again if (job := self._refit_job(number, again[number])))
             for outcome in run_jobs(executor, jobs, is_stopped):
@@ -156,7 +154,7 @@ class PackedEnsemble:
                     trials[outcome.trial].outcomes[0] = outcome
             if is_stopped() or (self._clock.is_timed and self._seconds_left() <= 0):
                 return
-            weights = {n: 1.0 for n in range(first, len(trials)) if trials[n].outcomes}
+            weights = {n: 1.0 for n in again if trials[n].outcomes}
             found = self._checked(trials, Selection(weights, 0.0, 0.0), executor)
         except WorkerError as error:
             self._report.warn(f"No further model is trained on all rows: {error}")
