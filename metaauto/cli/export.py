@@ -70,7 +70,7 @@ def command(
     hyperparameters, the weights, the calibration and the decision rule. It fits the members on a
     csv file; its first lines say how it differs from the model.
 
-    ONNX is a file that predicts without Python, for tables without text and date columns. It
+    ONNX is a file that predicts without Python, for tables without text columns. It
     requires `pip install "metaauto[onnx]"`. Its predictions are compared with those of the model
     before it is written. Use metaauto refit first for a file of a fifth of the size.
     """

@@ -116,7 +116,7 @@ class ReportSection:
     title : str
         Heading.
     build : callable
-        ``build(input: ReportInput) -> ReportContent``; None if there is nothing to show.
+        ``build(input: ReportInput) -> ReportContent``; None for no section.
     after : str
         Section that it follows: ``"summary"``, ``"leaderboard"``, ``"time"``, ``"predictions"``,
         ``"columns"`` (feature importance), ``"groups"`` (error analysis), ``"start"`` (warm
