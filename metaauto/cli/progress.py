@@ -9,7 +9,12 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
-from metaauto.cli.terminal import redirect_messages, redirect_to_devnull, say, write_error
+from metaauto.cli.terminal import (
+    redirect_messages,
+    redirect_to_devnull,
+    write_error,
+    write_from_handler,
+)
 
 if TYPE_CHECKING:
     from metaauto.engine.fit_runner import FitRunner
@@ -27,14 +32,19 @@ def progress_listener(quiet: bool) -> Iterator[tuple[Listener | None, Callable[[
     from metaauto.progress.live import LiveView, can_redraw
 
     if quiet:
-        yield None, say
+        yield None, write_from_handler
     elif can_redraw(sys.stderr):
         with LiveView() as view, redirect_messages(view.say):
-            yield view, view.note
+
+            def note(line: str) -> None:
+                if not view.note(line):
+                    write_from_handler(line)
+
+            yield view, note
     else:
         write = without_repeats(write_error)
         with redirect_messages(write):
-            yield Progress(write), write
+            yield Progress(write), write_from_handler
 
 
 @contextlib.contextmanager

@@ -33,6 +33,7 @@ __all__ = [
     "redirect_messages",
     "redirect_to_devnull",
     "write_error",
+    "write_from_handler",
 ]
 
 _TRACEBACK = "--traceback"
@@ -185,6 +186,21 @@ def write_error(line: str) -> None:
         click.echo(printable(line), err=True)
     except (OSError, ValueError):
         return
+
+
+def write_from_handler(line: str) -> None:
+    """Write a line to the standard error from a signal handler.
+
+    The handler may have interrupted a write of the same stream, whose buffer cannot be entered
+    twice: the line goes to the descriptor. A stream without one has no such buffer.
+    """
+    try:
+        descriptor = sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):
+        write_error(line)
+        return
+    with contextlib.suppress(OSError):
+        os.write(descriptor, f"{printable(line)}\n".encode(errors="replace"))
 
 
 def say_wrapped(line: str, indent: int) -> None:

@@ -110,12 +110,17 @@ class LiveView:
             except (OSError, ValueError):
                 return
 
-    def note(self, line: str) -> None:
-        """Show a line in the view at its next redraw; may be called by a signal handler."""
+    def note(self, line: str) -> bool:
+        """Show a line in the view at its next redraw, as a signal handler may ask.
+
+        Returns
+        -------
+        bool
+            Whether the view is shown.
+        """
         if self._is_shown:
             self.status.notice = line
-        else:
-            self.say(line)
+        return self._is_shown
 
     def _view(self) -> Any:
         from rich.console import Group
