@@ -14,7 +14,7 @@ from metaauto.data.chunks import CHUNK_ROWS
 from metaauto.data.dtypes import as_pandas
 from metaauto.data.schema import TableSchema
 from metaauto.errors import ComponentError, MetaautoError, SchemaMismatch
-from metaauto.model.fold_pipeline import last_step
+from metaauto.model.fold_pipeline import last_step, probabilities
 
 __all__ = [
     "CHUNK_ROWS",
@@ -158,7 +158,7 @@ def _predict(name: str, estimator: Any, rows: Any, n_classes: int) -> np.ndarray
         value = np.array(estimator.predict(rows), dtype=np.float64).reshape(-1)
         _check_rows(name, value, rows)
         return value
-    raw = np.array(estimator.predict_proba(rows), dtype=np.float64)
+    raw = np.array(probabilities(estimator, rows), dtype=np.float64)
     codes = np.asarray(estimator.classes_).astype(np.int64)
     _check_rows(name, raw, rows)
     if raw.ndim != 2 or raw.shape[1] != len(codes) or codes.max(initial=0) >= n_classes:

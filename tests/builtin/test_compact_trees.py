@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import sklearn.ensemble
 
 from metaauto.builtin.models import compact_trees
 
@@ -34,6 +35,22 @@ def test_trees_of_a_forest(rows, kind, n_classes):
         model = getattr(compact_trees, f"Compact{kind}Classifier")(**settings).fit(X, codes)
         expected = model.predict_proba(new)[:, -1:] if n_classes == 2 else model.predict_proba(new)
     np.testing.assert_allclose(model.decision_trees().sums(new), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["RandomForest", "ExtraTrees"])
+@pytest.mark.parametrize("n_classes", [0, 2, 3])
+def test_few_rows_are_predicted_as_by_scikit_learn(rows, kind, n_classes):
+    X, y, new = rows
+    settings = {"n_estimators": 30, "min_samples_leaf": 3, "random_state": 0}
+    name = f"{kind}Classifier" if n_classes else f"{kind}Regressor"
+    target = np.digitize(y, [0.0, 1.0][: n_classes - 1]) if n_classes else y
+    found = getattr(compact_trees, f"Compact{name}")(**settings).fit(X, target)
+    expected = getattr(sklearn.ensemble, name)(**settings).fit(X, target)
+    method = "predict_proba" if n_classes else "predict"
+    for count in (1, 7, len(new)):
+        wanted = getattr(expected, method)(new[:count])
+        assert getattr(found, method)(new[:count]).tobytes() == wanted.tobytes()
+        assert (found.predict(new[:count]) == expected.predict(new[:count])).all()
 
 
 @pytest.mark.parametrize("n_classes", [0, 2, 3])

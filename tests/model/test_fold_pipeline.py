@@ -7,16 +7,20 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+import pytest
 from scipy import sparse
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.frozen import FrozenEstimator
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from metaauto.components import BuildContext
 from metaauto.data import prepare
-from metaauto.model.fold_pipeline import last_step
+from metaauto.model.fold_pipeline import last_step, probabilities
 from metaauto.model.serialization import TRUSTED_TYPES, dump_estimator, load_estimator
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.search.pipeline import plan_preparation
@@ -102,6 +106,26 @@ def test_last_step_shares_only_columns_of_the_frame() -> None:
         pipeline = Pipeline(steps).fit(frame, [0, 1, 0])
         _, rows = last_step(pipeline, frame, selected)
         np.testing.assert_array_equal(rows, factor * frame.to_numpy())
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("model", [SVC(), FrozenEstimator(SVC()), GaussianNB()])
+@pytest.mark.parametrize(
+    ("method", "ensemble"), [("sigmoid", False), ("sigmoid", True), ("isotonic", True)]
+)
+def test_probabilities_equal_those_of_scikit_learn(n_classes, model, method, ensemble) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 3))
+    y = (X[:, 0] * n_classes).astype(int) % n_classes
+    if isinstance(model, FrozenEstimator):
+        model = FrozenEstimator(SVC().fit(X, y))
+    calibrated = CalibratedClassifierCV(model, method=method, cv=3, ensemble=ensemble).fit(X, y)
+    for new in (X[:1], rng.normal(size=(40, 3)) * 1e3):
+        found = probabilities(calibrated, new)
+        assert found.tobytes() == calibrated.predict_proba(new).tobytes()
+    sparse_rows = CalibratedClassifierCV(SVC(), cv=3).fit(sparse.csr_matrix(X), y)
+    found = probabilities(sparse_rows, sparse.csr_matrix(X))
+    assert found.tobytes() == sparse_rows.predict_proba(sparse.csr_matrix(X)).tobytes()
 
 
 def test_other_estimators_receive_the_frame() -> None:

@@ -2,7 +2,8 @@
 
 A forest of 200 trees is 200 Python objects with a dozen attributes each, and a model file contains
 one forest per fold: serialising the trees one by one takes longer than fitting. As concatenated
-arrays it takes a fraction of a second. Otherwise these are scikit-learn's estimators.
+arrays it takes a fraction of a second. Forests also predict few rows faster. Otherwise these are
+scikit-learn's estimators.
 """
 
 from __future__ import annotations
@@ -34,8 +35,12 @@ __all__ = [
 ]
 
 
+# scikit-learn's loop over the trees takes 90 us for each tree, most of a prediction of few rows.
+_FEW_ROWS = 100
+
+
 class _CompactForest:
-    """Mixin that pickles ``estimators_`` as arrays."""
+    """Mixin that pickles ``estimators_`` as arrays, and predicts few rows faster."""
 
     def decision_trees(self) -> DecisionTrees:
         """Return the trees; their sums are values, or probabilities of the classes."""
@@ -60,6 +65,34 @@ class _CompactForest:
         if isinstance(arrays, dict):
             state["estimators_"] = _trees_from_arrays(arrays)
         super().__setstate__(state)  # type: ignore[misc]
+
+    def _mean_of_trees(self, X: Any) -> np.ndarray | None:
+        """Return the mean value of shape (rows, classes or 1), or None for many rows.
+
+        The trees are added in the order of scikit-learn, so that the sum is the same bit for bit.
+        """
+        if np.shape(X)[0] > _FEW_ROWS:
+            return None
+        X = self._validate_X_predict(X)  # type: ignore[attr-defined]
+        trees: list[Any] = self.estimators_  # type: ignore[attr-defined]
+        total = np.zeros((X.shape[0], trees[0].tree_.max_n_classes))
+        for tree in trees:
+            total += tree.tree_.predict(X)
+        return total / len(trees)
+
+
+class _CompactForestClassifier(_CompactForest):
+    def predict_proba(self, X: Any) -> Any:
+        """Return probabilities of shape (rows, classes)."""
+        mean = self._mean_of_trees(X)
+        return super().predict_proba(X) if mean is None else mean  # type: ignore[misc]
+
+
+class _CompactForestRegressor(_CompactForest):
+    def predict(self, X: Any) -> Any:
+        """Return one value per row."""
+        mean = self._mean_of_trees(X)
+        return super().predict(X) if mean is None else mean[:, 0]  # type: ignore[misc]
 
 
 class _CompactBoosting:
@@ -95,19 +128,19 @@ class _CompactBoosting:
         super().__setstate__(state)  # type: ignore[misc]
 
 
-class CompactRandomForestClassifier(_CompactForest, RandomForestClassifier):
+class CompactRandomForestClassifier(_CompactForestClassifier, RandomForestClassifier):
     """scikit-learn's random forest, pickled as arrays."""
 
 
-class CompactRandomForestRegressor(_CompactForest, RandomForestRegressor):
+class CompactRandomForestRegressor(_CompactForestRegressor, RandomForestRegressor):
     """scikit-learn's random forest, pickled as arrays."""
 
 
-class CompactExtraTreesClassifier(_CompactForest, ExtraTreesClassifier):
+class CompactExtraTreesClassifier(_CompactForestClassifier, ExtraTreesClassifier):
     """scikit-learn's extremely randomised trees, pickled as arrays."""
 
 
-class CompactExtraTreesRegressor(_CompactForest, ExtraTreesRegressor):
+class CompactExtraTreesRegressor(_CompactForestRegressor, ExtraTreesRegressor):
     """scikit-learn's extremely randomised trees, pickled as arrays."""
 
 

@@ -41,7 +41,10 @@ _LEAVES = ("leaf_value", "leaf_weight", "leaf_count")
 _OTHER = ("num_leaves", "num_cat", "cat_boundaries", "cat_threshold", "is_linear", "shrinkage")
 _ARRAYS = frozenset((*_NODES, *_LEAVES))
 _KNOWN = frozenset((*_ARRAYS, *_OTHER))
-_INTEGERS = re.compile(r"(-?[0-9]+( -?[0-9]+)*)?")
+_INTEGERS = re.compile(r"(?:-?[0-9]++(?: -?[0-9]++)*+)?")
+# Most trees have these lines in this order; others are read line by line.
+_ORDER = ("num_leaves", "num_cat", *_NODES[:6], *_LEAVES, *_NODES[6:], "is_linear", "shrinkage")
+_TREE = re.compile("".join(f"{name}=(.*+)\n" for name in _ORDER) + "\n\n")
 _END = "end of trees\n"
 # A tree sends a row left or right by the bits 1 and 2; the bits 4 and 8 say what is missing.
 _IS_CATEGORICAL, _MAX_DECISION = 1, 15
@@ -81,28 +84,49 @@ def check_model_text(text: str, n_features: int, n_classes: int) -> str:
     # LightGBM finds the trees by their sizes, in parallel.
     end, trees = 0, []
     for number, size in enumerate(sizes.tolist()):
-        start, end = end, end + size
-        title, *lines = rest[start:end].split("\n")
-        _require(title == f"Tree={number}" and lines[-3:] == ["", "", ""], "trees")
-        trees.append(_fields(lines[:-3], _KNOWN))
-        _check_lengths(trees[-1])
-    _require(rest[end:].startswith(_END), "trees")
+        title = f"Tree={number}\n"
+        start, end = end + len(title), end + size
+        _require(rest.startswith(title, start - len(title)), "trees")
+        trees.append(_tree(rest, start, end))
+    _require(rest.startswith(_END, end), "trees")
+    _check_lengths(trees)
     _check_nodes([tree for tree in trees if tree["num_leaves"] != "1"], n_features)
     # Next come the parameters of the training, which LightGBM reads without checks.
     return f"{head}\n\n{rest[:end]}{_END}"
 
 
-def _check_lengths(tree: Mapping[str, str]) -> None:
-    """Check that each line of a tree has one value per node or leaf."""
+def _tree(text: str, start: int, end: int) -> dict[str, str]:
+    """Return the fields of a tree, whose lines are a part of the text."""
+    match = _TREE.fullmatch(text, start, end)
+    if match and text.count("=", start, end) == len(_ORDER):
+        return dict(zip(_ORDER, match.groups(), strict=True))
+    lines = text[start:end].split("\n")
+    _require(lines[-3:] == ["", "", ""], "trees")
+    tree = _fields(lines[:-3], _KNOWN)
     _require({"num_leaves", "num_cat", "leaf_value", "is_linear", "shrinkage"} <= tree.keys())
-    n_leaves = int(tree["num_leaves"])
-    _require(n_leaves >= 1 and int(tree["num_cat"]) >= 0 and tree["is_linear"] == "0")
-    _require(tree["num_leaves"] == str(n_leaves) and tree["leaf_value"].count(" ") == n_leaves - 1)
-    if n_leaves == 1:
-        return
-    _require(tree.keys() >= _ARRAYS)
-    _require(all(tree[name].count(" ") == n_leaves - 2 for name in _NODES))
-    _require(all(tree[name].count(" ") == n_leaves - 1 for name in _LEAVES))
+    _require(tree["num_leaves"] == "1" or tree.keys() >= _ARRAYS)
+    return tree
+
+
+def _check_lengths(trees: Sequence[Mapping[str, str]]) -> None:
+    """Check that each line of a tree has one value per node or leaf."""
+    leaves, _ = (_counts(trees, name) for name in ("num_leaves", "num_cat"))
+    _require((leaves >= 1).all() and all(tree["is_linear"] == "0" for tree in trees))
+    _require((_lengths(trees, "leaf_value") == leaves).all())
+    trees, leaves = [tree for tree in trees if tree["num_leaves"] != "1"], leaves[leaves > 1]
+    _require(all((_lengths(trees, name) == leaves - 1).all() for name in _NODES))
+    _require(all((_lengths(trees, name) == leaves).all() for name in _LEAVES))
+
+
+def _counts(trees: Sequence[Mapping[str, str]], name: str) -> np.ndarray:
+    """Return a count of each tree, written as LightGBM does: it reads others differently."""
+    counts = [tree[name] for tree in trees]
+    _require(all(count.isdigit() and (count == "0" or count[0] != "0") for count in counts))
+    return _integers(" ".join(counts))
+
+
+def _lengths(trees: Sequence[Mapping[str, str]], name: str) -> np.ndarray:
+    return np.array([tree[name].count(" ") for tree in trees], dtype=np.int64) + 1
 
 
 def _check_nodes(trees: Sequence[Mapping[str, str]], n_features: int) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from metaauto_lightgbm import checks
 from metaauto_lightgbm.checks import check_model_text
 
 from metaauto.plugins.manager import PluginSettings, load_plugins
@@ -118,6 +119,8 @@ def test_cycles_are_found(text, name):
         ("left_child=", "left_child=-99999999999999999999"),
         ("split_feature=", "split_feature=-99999999999999999999"),
         ("decision_type=", "decision_type=1_"),
+        ("num_cat=0", "num_cat=0_0"),
+        ("num_leaves=4", "num_leaves=04"),
         ("Tree=1", "Tree=2"),
         ("tree\n", "dart\n"),
         ("label_index=0\n", "label_index=0\nlinear_tree=1\n"),
@@ -147,3 +150,22 @@ def test_forged_categories_are_found(name, value):
     check_model_text(text, N_FEATURES, 0)
     with pytest.raises(ValueError, match="LightGBM model"):
         check_model_text(changed, N_FEATURES, 0)
+
+
+def test_trees_in_the_usual_order_are_checked_as_others_are(text, monkeypatch):
+    start, random = text.index("Tree=0"), np.random.default_rng(0)
+    changed = [text]
+    for place in random.integers(start, text.index("end of trees"), 300):
+        character = random.choice(list("0123456789- =_\n"))
+        changed.append(f"{text[:place]}{character}{text[place + 1 :]}")
+
+    def checked(text):
+        try:
+            return check_model_text(text, N_FEATURES, 3)
+        except ValueError:
+            return "invalid"
+
+    found = [checked(each) for each in changed]
+    monkeypatch.setattr(checks, "_TREE", re.compile("(?!)"))
+    assert found == [checked(each) for each in changed]
+    assert 20 < found.count("invalid") < 280
