@@ -228,6 +228,7 @@ class PackedEnsemble:
             Deadline.after(self._seconds_left()) if self._clock.is_timed else Deadline(),
             self._parts,
             max(self._state.dataset.task.n_classes, 1),
+            self._state.plugins.settings,
         )
 
     def _seconds_left(self) -> float:

@@ -311,6 +311,7 @@ class _Refit:
                 executor,
                 missing_row(self._dataset.schema),
                 Deadline.after(left) if self._clock.is_timed else Deadline(),
+                plugins=self._plugins.settings,
             )
         packing.failures = {**failures, **packing.failures}
         if not packing.members:

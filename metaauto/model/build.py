@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from metaauto.components import Deadline
+from metaauto.configuration import Configuration
 from metaauto.data import Dataset
 from metaauto.ensemble import (
     Calibrator,
@@ -30,6 +31,7 @@ from metaauto.model.packing import (
     read_packed,
     types_trusted_for,
 )
+from metaauto.plugins.manager import PluginSettings
 from metaauto.plugins.registry import Registry
 from metaauto.search import Executor, Trial
 from metaauto.search.evaluate import Evaluator
@@ -211,6 +213,7 @@ def pack_members(
     deadline: Deadline = NO_LIMIT,
     parts: Sequence[np.ndarray] = (),
     n_outputs: int = 1,
+    plugins: PluginSettings | None = None,
 ) -> Packing:
     """Load and check the fold models of the selected trials in workers.
 
@@ -236,6 +239,8 @@ def pack_members(
         Rows of the holdout to predict.
     n_outputs : int
         Number of predicted values per row.
+    plugins : PluginSettings, optional
+        Plugins of the registry, for a worker that converts their models to save them.
     """
     packing = Packing()
     best = min(selection.weights, key=lambda n: (_loss(trials[n]), n))
@@ -261,7 +266,9 @@ def pack_members(
                 continue
             trial, weight = trials[result.trial], selection.weights[result.trial]
             try:
-                models = read_packed(trial.files(folder, "model"))
+                uses_plugin = _uses_plugin(trial.configuration, registry)
+                files = trial.files(folder, "model")
+                models = read_packed(files, plugins if uses_plugin else None)
             except (OSError, RunError) as error:
                 packing.failures[trial.number] = str(error)
                 continue
@@ -305,6 +312,16 @@ def _pack_job(
 
 def _loss(trial: Trial) -> float:
     return float("inf") if trial.loss is None else trial.loss
+
+
+def _uses_plugin(configuration: Configuration, registry: Registry) -> bool:
+    """Return whether the model or a preprocessor of a configuration is of a plugin."""
+    used = [registry.entry("model", configuration.model)]
+    values = configuration.values
+    for entry in registry.entries("preprocessor"):
+        if values.get(entry.component.slot) == entry.component.name:
+            used.append(entry)
+    return any(entry.plugin.name != "builtin" for entry in used)
 
 
 def _member(trial: Trial, weight: float, models: PackedModels, registry: Registry) -> Member:

@@ -31,7 +31,7 @@ from metaauto.model.serialization import (
     modules_in,
     trusted_types,
 )
-from metaauto.plugins.manager import SESSION
+from metaauto.plugins.manager import SESSION, PluginSettings
 from metaauto.plugins.registry import Registry
 from metaauto.search.sealing import read_sealed
 from metaauto.task import Role
@@ -94,9 +94,13 @@ class PackedModels(Sequence[Any]):
     ----------
     folds : list of PackedModel
         By fold.
+    plugins : PluginSettings, optional
+        Plugins to load in a worker that converts the models to save them; None for models of
+        metaauto's own classes, which this process converts.
     """
 
     folds: list[PackedModel]
+    plugins: PluginSettings | None = None
 
     def __len__(self) -> int:
         return len(self.folds)
@@ -109,7 +113,7 @@ class PackedModels(Sequence[Any]):
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return PackedModels(self.folds[index])
+            return PackedModels(self.folds[index], self.plugins)
         return self.folds[index].load()
 
     def __iter__(self) -> Iterator[Any]:
@@ -184,15 +188,17 @@ def verify_model(path: Path, row: pd.DataFrame, folds: int) -> float:
     return loaded - started + (time.monotonic() - loaded) / folds
 
 
-def read_packed(files: Sequence[Path]) -> PackedModels:
+def read_packed(files: Sequence[Path], plugins: PluginSettings | None = None) -> PackedModels:
     """Return the fold models of a trial without loading them.
 
     Parameters
     ----------
     files : sequence of Path
         Pickled fold models, which `check_trial` has loaded in a worker.
+    plugins : PluginSettings, optional
+        See `PackedModels`.
     """
-    return PackedModels([PackedModel(read_sealed(path)) for path in files])
+    return PackedModels([PackedModel(read_sealed(path)) for path in files], plugins)
 
 
 def check_trial(
@@ -297,7 +303,7 @@ def _loaded(path: Path) -> Any:
 
 
 def pack_estimators(
-    plugin: str, estimators: Sequence[Any], trusted: tuple[str, ...] | None, row: pd.DataFrame
+    plugin: str, estimators: Iterable[Any], trusted: tuple[str, ...] | None, row: pd.DataFrame
 ) -> list[SavedModel]:
     """Serialise fold models; check that the first one predicts the same after loading.
 
@@ -305,7 +311,7 @@ def pack_estimators(
     ----------
     plugin : str
         Name of its plugin, for messages.
-    estimators : sequence
+    estimators : iterable
         The fold models.
     trusted : tuple of str, optional
         Types that plugins declare as trusted; None for any type.

@@ -15,10 +15,11 @@ from metaauto.ensemble.thresholds import Decision
 from metaauto.errors import MetaautoError, ModelFileError, Refused
 from metaauto.model import manifest as words
 from metaauto.model.archive import Entry, ModelArchive, write_archive
+from metaauto.model.conversion import MemberConverter
 from metaauto.model.final import FinalModel, Member
 from metaauto.model.fit_record import FitRecord
 from metaauto.model.manifest_schema import check_manifest
-from metaauto.model.packing import missing_row, pack_estimators
+from metaauto.model.packing import missing_row
 from metaauto.model.serialization import load_estimator, trusted_types
 from metaauto.plugins.manager import SESSION, PluginSettings, load_plugins
 from metaauto.plugins.registry import Registry
@@ -89,23 +90,23 @@ def save_model(model: FinalModel, path: str | Path, on_unsavable: str = "drop") 
             f"Invalid on_unsavable={on_unsavable!r}: expected 'drop' or 'raise'.",
             hint="Use 'drop' or 'raise'.",
         )
-    row = missing_row(model.schema)
     records: list[dict[str, Any]] = []
     blobs: Blobs = {}
     problems: list[ModelFileError] = []
-    for member in model.members:
-        try:
-            record, packed = _pack(member, len(records), row)
-        except ModelFileError as error:
-            problem = ModelFileError(
-                f"Member {member.name!r} cannot be saved: {error.message}", hint=error.hint
-            )
-            if on_unsavable == "raise":
-                raise problem from error
-            problems.append(problem)
-            continue
-        records.append(record)
-        blobs.update(packed)
+    with MemberConverter(missing_row(model.schema)) as converter:
+        for member in model.members:
+            try:
+                record, packed = _pack(member, len(records), converter)
+            except ModelFileError as error:
+                problem = ModelFileError(
+                    f"Member {member.name!r} cannot be saved: {error.message}", hint=error.hint
+                )
+                if on_unsavable == "raise":
+                    raise problem from error
+                problems.append(problem)
+                continue
+            records.append(record)
+            blobs.update(packed)
     if not any(record["weight"] > 0 for record in records):
         raise problems[0]
     for problem in problems:
@@ -115,16 +116,13 @@ def save_model(model: FinalModel, path: str | Path, on_unsavable: str = "drop") 
     return write_archive(path, manifest, blobs)
 
 
-def _pack(member: Member, number: int, row: Any) -> tuple[dict[str, Any], Blobs]:
+def _pack(member: Member, number: int, converter: MemberConverter) -> tuple[dict[str, Any], Blobs]:
     """Return the record of a member and its serialised fold models, checked to load."""
-    models = [*member.estimators, *member.all_rows]
     names = [f"fold-{fold}" for fold in range(len(member.estimators))] + ["all-rows"]
     packed: Blobs = {}
     entries: list[dict[str, Any]] = []
     modules: set[str] = set()
-    for name, model in zip(
-        names, pack_estimators(member.plugin, models, member.trusted, row), strict=False
-    ):
+    for name, model in zip(names, converter.converted(member), strict=False):
         path = f"members/{number}/{name}.skops"
         packed[path] = model.data
         modules.update(model.modules)

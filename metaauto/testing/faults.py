@@ -1,7 +1,8 @@
 """Faulty models, as a plugin module for tests of the engine.
 
 Load it as a plugin module (``PluginSettings(modules=("metaauto.testing.faults",))``). Each model
-can be built; the fault occurs in ``fit``, in ``predict`` or when the fitted model is loaded.
+can be built; the fault occurs in ``fit``, in ``predict``, or when the fitted model is loaded or
+saved.
 """
 
 from __future__ import annotations
@@ -69,6 +70,14 @@ class FaultyEstimator(BaseEstimator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         _IN_LOAD.get(self.fault, _no_fault)(self)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # Without __getstate__, which is called when a model is converted to the format of a file.
+        return type(self), (), dict(vars(self))
+
+    def __getstate__(self) -> dict[str, Any]:
+        _IN_SAVE.get(self.fault, _no_fault)(self)
+        return dict(super().__getstate__())
 
     def _predict(self, X: Any) -> np.ndarray:
         prediction = np.repeat(self.constant_[None, :], X.shape[0], axis=0)
@@ -224,6 +233,12 @@ _IN_LOAD: dict[str, Callable[[FaultyEstimator], None]] = {
     "load_exits": _exit,
     "load_leaves": _raise_system_exit,
 }
+_IN_SAVE: dict[str, Callable[[FaultyEstimator], None]] = {
+    "saves_slowly": _sleep,
+    "save_raises": _raise,
+    "save_segfaults": _crash,
+    "save_exits": _exit,
+}
 _IN_PREDICT: dict[str, Callable[[FaultyEstimator, np.ndarray], np.ndarray]] = {
     "predicts_nan": _not_a_number,
     "predicts_too_few": _one_row_too_few,
@@ -256,7 +271,8 @@ def _model(fault: str) -> Model:
 
 
 FAULTS: dict[str, Model] = {
-    f"fault_{fault}": _model(fault) for fault in ("none", *_IN_FIT, *_IN_PREDICT, *_IN_LOAD)
+    f"fault_{fault}": _model(fault)
+    for fault in ("none", *_IN_FIT, *_IN_PREDICT, *_IN_LOAD, *_IN_SAVE)
 }
 """Faulty models by name; ``fault_none`` has no fault."""
 

@@ -27,7 +27,7 @@ class Setup:
     Parameters
     ----------
     folder : str
-        The run directory.
+        The run directory; empty for calls that need no table and get the registry.
     plugins : PluginSettings
         Which plugins to load.
     objects : bytes
@@ -129,6 +129,8 @@ def _evaluator(setup: Setup) -> Any:
     from metaauto.search.dataset_io import read_inputs
     from metaauto.search.evaluate import Evaluator
 
+    if not setup.folder:
+        return load_plugins(setup.plugins).registry
     folder = Path(setup.folder)
     logs = folder / "logs"
     logs.mkdir(exist_ok=True)
