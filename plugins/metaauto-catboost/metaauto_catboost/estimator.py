@@ -15,6 +15,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from metaauto.api import Deadline, DecisionTrees
+from metaauto_catboost.checks import check_model
 from metaauto_catboost.trees import decision_trees
 
 MISSING = -2
@@ -127,28 +128,9 @@ class CatBoostEstimator(BaseEstimator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "booster_" in state:
             data = state["booster_"]
-            _check_size(data)
-            booster = catboost.CatBoost().load_model(blob=data)
-            _check_shape(booster, state["n_features_in_"], len(state.get("classes_", ())))
-            state = {**state, "booster_": booster}
+            check_model(data, state["n_features_in_"], len(state.get("classes_", ())))
+            state = {**state, "booster_": catboost.CatBoost().load_model(blob=data)}
         super().__setstate__(state)
-
-
-def _check_size(data: bytes) -> None:
-    """Raise `ValueError` unless the header of a serialised model states its size."""
-    magic, size = data[:4], int.from_bytes(data[4:8], "little")
-    if magic != b"CBM1" or not 0 < size <= len(data) - 8:
-        raise ValueError("The size of the CatBoost model is invalid.")
-
-
-def _check_shape(booster: Any, n_features: int, n_classes: int) -> None:
-    """Raise `ValueError` unless a loaded model has these columns and classes."""
-    if len(booster.feature_names_) != n_features:
-        raise ValueError("The features of the CatBoost model are out of bounds.")
-    n_scores = n_classes if n_classes > 2 else 1
-    n_leaves = int(np.sum(booster.get_tree_leaf_counts()))
-    if len(booster.get_leaf_values()) != n_leaves * n_scores:
-        raise ValueError("The leaves of the CatBoost model are out of bounds.")
 
 
 class Stopping:

@@ -24,10 +24,10 @@ class TestCatBoost(ModelContract):
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ({"booster_": b"CBM1"}, "size"),
+        ({"booster_": b"CBM1"}, "sizes"),
         ({"booster_": b"CBM1\xff\xff\xff\x7f" + bytes(40)}, "size"),
         ({"n_features_in_": 2}, "features"),
-        ({"classes_": np.arange(2)}, "leaves"),
+        ({"classes_": np.arange(2)}, "loss"),
     ],
 )
 def test_forged_models_are_found(change, what):
