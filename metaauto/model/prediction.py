@@ -114,8 +114,9 @@ def mean_of_folds(
         for estimator in estimators:
             with _component_errors(name):
                 value = _predict(name, *last_step(estimator, frame, selected), n_classes)
-            finite = np.isfinite(value).all(axis=1) if n_classes else np.isfinite(value)
-            if not finite.all():
+            finite: Any = 1.0
+            if not np.isfinite(value).all():
+                finite = np.isfinite(value).all(axis=1) if n_classes else np.isfinite(value)
                 logger.warning(
                     "Model %s gave NaN or infinity for %d rows; "
                     "using the other ensemble members for these rows.",
@@ -166,12 +167,16 @@ def _predict(name: str, estimator: Any, rows: Any, n_classes: int) -> np.ndarray
             f"Model {name!r} returned probabilities of shape {raw.shape} for {len(codes)} classes.",
             hint="Fix its predict_proba: it must return one column for each of classes_.",
         )
-    aligned = np.zeros((raw.shape[0], n_classes))
-    aligned[:, codes] = np.where(raw < 0, 0.0, raw)
+    aligned = np.where(raw < 0, 0.0, raw)
+    if len(codes) < n_classes or (codes[1:] <= codes[:-1]).any():
+        aligned, known = np.zeros((raw.shape[0], n_classes)), aligned
+        aligned[:, codes] = known
     sums = aligned.sum(axis=1, keepdims=True)
-    # A row of zeros becomes the uniform distribution.
-    uniform = np.full_like(aligned, 1.0 / n_classes)
     with np.errstate(invalid="ignore"):
+        if sums.all():
+            return np.asarray(aligned / sums)
+        # A row of zeros becomes the uniform distribution.
+        uniform = np.full_like(aligned, 1.0 / n_classes)
         return np.divide(aligned, sums, out=uniform, where=sums != 0)
 
 
