@@ -30,7 +30,7 @@ __all__ = [
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 _SCHEME = r"[A-Za-z][\w+.-]*://"
-_ADDRESS = re.compile(rf"((?!sqlite:){_SCHEME})([^/?#]*)([^?#]*)(.*)", re.DOTALL)
+_ADDRESS = re.compile(rf"((?!(?:sqlite|duckdb):){_SCHEME})([^/?#]*)([^?#]*)(.*)", re.DOTALL)
 _ADDRESS_IN_TEXT = re.compile(rf"{_SCHEME}[^\s'\"]+")
 _HOST = re.compile(r"[^:]*(:\d*)?|\[.*\](:\d*)?")
 

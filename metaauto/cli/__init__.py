@@ -131,7 +131,7 @@ def command() -> None:
 
     A table is a file (csv, tsv, parquet, feather, json lines, arff, xlsx), or
     an address such as https://example.org/train.csv, s3://bucket/train.parquet,
-    sqlite:shop.db?table=orders, openml:31 or sklearn:iris.
+    sqlite:shop.db?table=orders, duckdb:shop.duckdb, openml:31 or sklearn:iris.
     Where a file is read or written, - means the standard input or output.
     `metaauto COMMAND --help` explains each command. Plugins can add commands; `metaauto plugins`
     lists them.

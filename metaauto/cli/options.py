@@ -131,7 +131,7 @@ def _with_query(data: str | None, table: str | None, query: str | None) -> str |
     name, value = ("--table", table) if query is None else ("--query", query)
     if table is not None and query is not None:
         raise click.UsageError("--table and --query are mutually exclusive.")
-    if data is None or not (data.startswith("sqlite:") or "://" in data or _is_database(data)):
+    if data is None or not (_is_database(data) or "://" in data):
         raise click.UsageError(
             f"{name} requires a database, such as sqlite:shop.db or postgresql://host/shop."
         )
@@ -139,7 +139,8 @@ def _with_query(data: str | None, table: str | None, query: str | None) -> str |
 
 
 def _is_database(path: str) -> bool:
-    return path.lower().endswith((".db", ".sqlite", ".sqlite3"))
+    suffixes = (".db", ".ddb", ".duckdb", ".sqlite", ".sqlite3")
+    return path.startswith(("duckdb:", "sqlite:")) or path.lower().endswith(suffixes)
 
 
 def truth_option(beside: str = "") -> Decorator:

@@ -34,11 +34,14 @@ __all__ = ["TableFile", "lasting_address", "source_files"]
 
 logger = logging.getLogger(__name__)
 
-_DATABASE = "sqlite:"
+_DATABASES = ("duckdb:", "sqlite:")
+"""Prefixes of the paths of databases."""
 _SUFFIXES = ("csv", "tsv", "parquet", "xlsx", "jsonl", "json", "feather", "arff")
 """Suffixes to name in messages."""
-_EXTRAS = {"openpyxl": "excel", "sqlalchemy": "sql"}
+_EXTRAS = {"duckdb": "duckdb", "openpyxl": "excel", "sqlalchemy": "sql"}
 """Extras of metaauto that install a module."""
+
+_PICKLE = re.compile(r"\.(pkl|pickle|p|joblib)(\.(gz|zip|bz2|xz))?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -213,6 +216,13 @@ def _reader_for(address: str, path: str, readers: tuple[Reader, ...]) -> Reader:
         return reader
     if not Path(path).exists() and ":" not in address:
         raise ReadError(f"File not found: {address!r}.", hint=_near_file(Path(address)))
+    if _PICKLE.search(path):
+        raise ReadError(
+            f"{address!r} is a pickle; pickles are not read, because they can run code.",
+            hint="If you trust it, save it as parquet in Python: "
+            "pandas.read_pickle(path).to_parquet(...), or pass the DataFrame to metaauto.fit.",
+            source=address,
+        )
     known = _suffixes(readers)
     raise ReadError(
         f"No reader matches {address!r}.",
@@ -264,8 +274,8 @@ def lasting_address(
     Returns
     -------
     str or None
-        The absolute path for files, folders and patterns, also after ``sqlite:``; other addresses,
-        such as ``"sklearn:iris"``, are unchanged. None for tables in memory, for pipes, and for
+        The absolute path for files, folders and patterns, also after ``sqlite:`` and ``duckdb:``;
+        other addresses, such as ``"sklearn:iris"``, are unchanged. None for tables in memory, for pipes, and for
         addresses that may hold credentials.
 
     Examples
@@ -290,16 +300,20 @@ def lasting_address(
 
 def _with_home(address: str) -> str:
     """Replace ``~`` at the start of a path, also after ``sqlite:`` or ``sqlite:///``."""
-    address = re.sub(f"^{_DATABASE}///", _DATABASE, address)
-    prefix = _DATABASE if address.startswith(_DATABASE) else ""
+    prefix = _prefix(address)
+    address = address.replace(f"{prefix}///", prefix, 1) if prefix else address
     return prefix + os.path.expanduser(address.removeprefix(prefix))
+
+
+def _prefix(address: str) -> str:
+    return next((prefix for prefix in _DATABASES if address.startswith(prefix)), "")
 
 
 def _absolute(address: str) -> str:
     """Make the path in an address absolute if the file exists."""
     if os.path.exists(address):
         return _from_root(address)
-    prefix = _DATABASE if address.startswith(_DATABASE) else ""
+    prefix = _prefix(address)
     path, mark, options = address.removeprefix(prefix).partition("?")
     absolute = _from_root(path)
     if not os.path.isfile(path) or "?" in absolute:

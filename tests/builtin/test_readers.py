@@ -48,7 +48,7 @@ def test_names_are_unique_and_every_source_has_one_reader():
     assert len({reader.name for reader in READERS}) == len(READERS)
     sources = (
         "a.csv", "A.CSV", "b.tsv.gz", "c.txt", "-", "d.parquet", "e.feather", "f.jsonl", "g.json",
-        "h.arff", "i.db", "sqlite:shop.db?table=a.csv", "sklearn:iris", "openml:31", "openml:x.csv",
+        "h.arff", "i.db", "sqlite:shop.db?table=a.csv", "duckdb:shop.db?table=a.csv", "s.duckdb?table=a", "sklearn:iris", "openml:31", "openml:x.csv",
     )  # fmt: skip
     for source in sources:
         assert sum(reader.matches(source) for reader in READERS) == 1, source

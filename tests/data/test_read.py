@@ -156,7 +156,7 @@ class TestLastingAddress:
         (here / "t.csv").touch()
         assert lasting_address(here.relative_to(here) / "t.csv", READERS) == str(here / "t.csv")
 
-    @pytest.mark.parametrize("address", ["sqlite:t.db?table=orders", "sqlite:t.db", "t.db?table=b"])
+    @pytest.mark.parametrize("address", ["sqlite:t.db?table=orders", "duckdb:t.db", "t.db?table=b"])
     def test_the_file_of_a_database_too(self, address, here):
         sqlite3.connect("t.db").close()
         assert lasting_address(address, READERS) == address.replace("t.db", str(here / "t.db"))

@@ -137,3 +137,11 @@ def test_lasting_address_of_a_format(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "table").touch()
     assert lasting_address("table", READERS, "csv") == str(tmp_path / "table")
+
+
+@pytest.mark.parametrize("name", ["table.pkl", "table.PICKLE", "table.pkl.gz", "table.joblib"])
+def test_pickles_are_refused(tmp_path, name):
+    path = tmp_path / name
+    FRAME.to_pickle(path)
+    with pytest.raises(ReadError, match=r"is a pickle; pickles are not read.*save it as parquet"):
+        read(path)

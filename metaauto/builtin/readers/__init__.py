@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
-import urllib.parse
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 from metaauto.api import Reader, ReadError
 from metaauto.builtin.readers.arff import parse_arff
+from metaauto.builtin.readers.database_files import (
+    is_duckdb,
+    is_sqlite,
+    read_duckdb,
+    read_sqlite,
+)
 from metaauto.builtin.readers.delimited import read_delimited
 from metaauto.builtin.readers.delimited_chunks import read_delimited_chunks
 from metaauto.builtin.readers.excel import read_excel
 from metaauto.builtin.readers.sql import is_sql, read_sql
-from metaauto.builtin.readers.text import first_line, read_text
+from metaauto.builtin.readers.text import check_file, first_line, read_text
 
 __all__ = ["READERS"]
 
 COMPRESSED = (".gz", ".zip", ".bz2", ".xz")
-PREFIXES = ("openml:", "sklearn:", "sqlite:")
-DATABASES = (".sqlite", ".sqlite3", ".db")
+PREFIXES = ("duckdb:", "openml:", "sklearn:", "sqlite:")
 SKLEARN = {
     "breast_cancer": "load_breast_cancer",
     "california_housing": "fetch_california_housing",
@@ -47,20 +48,12 @@ def _has_suffix(*suffixes: str, compressed: bool = False) -> Callable[[str], boo
     )
 
 
-def _check_file(source: str) -> None:
-    """Raise the errors of `open`, which are clearer than those of the libraries."""
-    with open(source, "rb"):
-        pass
-    if os.path.getsize(source) == 0:
-        raise ReadError(f"{source!r} is empty.", hint="Check the path, or write the file again.")
-
-
 def read_parquet(source: str) -> Any:
     """Read a parquet file."""
     import pandas as pd
     import pyarrow
 
-    _check_file(source)
+    check_file(source)
     try:
         frame = _with_index(pd.read_parquet(source))
         _check_texts(frame)
@@ -74,7 +67,7 @@ def read_parquet_chunks(source: str, rows: int) -> Iterator[Any]:
     import pyarrow
     import pyarrow.parquet
 
-    _check_file(source)
+    check_file(source)
     try:
         with pyarrow.parquet.ParquetFile(source) as file:
             if file.metadata.num_rows > rows:
@@ -100,7 +93,7 @@ def read_feather(source: str) -> Any:
     import pandas as pd
     import pyarrow.feather
 
-    _check_file(source)
+    check_file(source)
     try:
         # Arrow reads values at the offsets in the file, which may be damaged, without a check.
         pyarrow.feather.read_table(source, memory_map=True).validate(full=True)
@@ -217,80 +210,6 @@ def _is_excel(source: str) -> bool:
     return _has_suffix(".xlsx", ".xlsm")(source.partition("?")[0])
 
 
-def _is_sqlite(source: str) -> bool:
-    path = source.split("?", 1)[0].lower()
-    return source.startswith("sqlite:") or _has_suffix(*DATABASES)(path)
-
-
-def read_sqlite(source: str) -> Any:
-    """Read a table of an SQLite database, opened read-only."""
-    import pandas as pd
-
-    path, _, options = source.removeprefix("sqlite:").partition("?")
-    given = dict(urllib.parse.parse_qsl(options))
-    unknown = sorted(set(given) - {"table", "query"})
-    if unknown or len(given) > 1:
-        problem = (
-            f"unknown option {', '.join(unknown)}"
-            if unknown
-            else ("table and query are mutually exclusive")
-        )
-        raise ReadError(
-            f"{source!r}: {problem}.",
-            hint="Use sqlite:FILE?table=NAME or sqlite:FILE?query=SELECT...",
-        )
-    _check_file(path)
-    address = f"{Path(path).resolve().as_uri()}?mode=ro"
-    try:
-        with closing(sqlite3.connect(address, uri=True)) as connection:
-            connection.set_authorizer(_only_this_database)
-            query = given.get("query")
-            if query is None:
-                table = _table(connection, path, given.get("table"))
-                query = 'SELECT * FROM "{}"'.format(table.replace('"', '""'))
-            cursor = connection.execute(query)
-            if cursor.description is None:
-                raise ReadError(f"{query!r} returns no rows.", hint="Use a SELECT statement.")
-            names = [column[0] for column in cursor.description]
-            return pd.DataFrame.from_records(cursor.fetchall(), columns=names, coerce_float=False)
-    except sqlite3.Error as error:
-        raise ReadError(
-            f"{path!r} cannot be read as an SQLite database: {error}.",
-            hint="Check the file and the query, which can access only this file.",
-        ) from error
-
-
-def _only_this_database(action: int, *_: str | None) -> int:
-    """Deny access to other files, which mode=ro does not make read-only."""
-    # VACUUM INTO attaches the file that it writes.
-    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
-
-
-def _table(connection: sqlite3.Connection, path: str, requested: str | None) -> str:
-    rows = connection.execute(
-        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') "
-        "AND name NOT LIKE 'sqlite_%' ORDER BY name"
-    )
-    names = [str(name) for (name,) in rows]
-    listed = ", ".join(names[:10])
-    if requested is not None:
-        same = [name for name in names if name.lower() == requested.lower()]
-        if not same:
-            raise ReadError(
-                f"{path!r} has no table {requested!r}.",
-                hint=f"Available tables: {listed or 'none'}.",
-            )
-        return same[0]
-    if not names:
-        raise ReadError(f"{path!r} contains no table.", hint="Choose another database.")
-    if len(names) > 1:
-        raise ReadError(
-            f"{path!r} contains {len(names)} tables: {listed}.",
-            hint=f"Choose one, such as sqlite:{path}?table={names[0]}",
-        )
-    return names[0]
-
-
 def read_sklearn(source: str) -> Any:
     """Read a scikit-learn dataset; the target is the column ``target``."""
     import sklearn.datasets
@@ -352,8 +271,10 @@ READERS = (
            "a scikit-learn dataset, such as sklearn:iris", ("sklearn",)),
     Reader("openml", lambda s: s.startswith("openml:"), read_openml,
            "an OpenML dataset by id or name, such as openml:31", ("openml",)),
-    Reader("sqlite", _is_sqlite, read_sqlite,
+    Reader("sqlite", is_sqlite, read_sqlite,
            "a table of an SQLite database, such as sqlite:shop.db?table=orders"),
+    Reader("duckdb", is_duckdb, read_duckdb,
+           "a table of a DuckDB database, such as duckdb:shop.duckdb?table=orders", ("duckdb",)),
     Reader("sql", is_sql, read_sql,
            "a table of a database, such as postgresql://host/shop?table=orders", ("sqlalchemy",)),
     Reader("parquet", _has_suffix(".parquet", ".pq"), read_parquet,

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 from metaauto.api import ReadError
 from metaauto.builtin.readers.text import first_line
 
-__all__ = ["is_sql", "read_sql"]
+__all__ = ["check_query", "is_sql", "read_sql"]
 
 _ADDRESS = re.compile(r"(postgresql|mysql|mariadb|mssql|oracle|sqlite)(\+\w+)?://", re.IGNORECASE)
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -89,11 +89,11 @@ def _parsed(source: str) -> tuple[str, str | None, str | None]:
     if table is not None and query is not None:
         raise ReadError(f"{source!r}: table and query are mutually exclusive.", hint="Remove one.")
     if query is not None:
-        _check_query(query)
+        check_query(query)
     return (f"{address}?{urlencode(options)}" if options else address), table, query
 
 
-def _check_query(query: str) -> None:
+def check_query(query: str) -> None:
     """Raise an error unless it is one SELECT statement."""
     plain = _QUOTED.sub(" ", query).strip().removesuffix(";")
     is_select = re.match(r"(select|with)\b", plain, re.IGNORECASE) is not None

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import logging
 import lzma
+import os
 import re
 import sys
 import zipfile
@@ -15,7 +16,7 @@ import psutil
 
 from metaauto.api import ReadError
 
-__all__ = ["first_line", "read_bytes", "read_text", "size_limit", "too_large"]
+__all__ = ["check_file", "first_line", "read_bytes", "read_text", "size_limit", "too_large"]
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,14 @@ _MEMORY_SHARE = 0.2
 CODECS = ("utf-8", "utf-8-sig", "cp1252")
 # macOS adds these members to the archives that it makes.
 _ARCHIVED_BY_MAC = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$)")
+
+
+def check_file(source: str) -> None:
+    """Raise the errors of `open`, which are clearer than those of the libraries."""
+    with open(source, "rb"):
+        pass
+    if os.path.getsize(source) == 0:
+        raise ReadError(f"{source!r} is empty.", hint="Check the path, or write the file again.")
 
 
 def read_bytes(source: str) -> bytes:
