@@ -25,6 +25,7 @@ from metaauto.text import counted, format_score, shown_address
 __all__ = ["command"]
 
 _ERROR_WIDTH = 60
+_LINES = 20
 
 
 @click.command("leaderboard", short_help="Show the ensemble and trials of a saved model.")
@@ -44,7 +45,10 @@ _ERROR_WIDTH = 60
     help="With --data: metric of the scores.  [default: the metric of the fit]",
 )
 @click.option(
-    "--top", metavar="N", type=click.IntRange(min=1), help="Number of lines.  [default: all]"
+    "--top",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help=f"Number of lines.  [default: {_LINES}; all with --json]",
 )
 @plugins_option()
 @json_option("all columns, with the configurations,")
@@ -58,7 +62,7 @@ def command(
     plugin_folders: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Show the ensemble and every trial of MODEL, best first.
+    """Show the ensemble and the trials of MODEL, best first.
 
     MODEL is a model file, a run directory (--run-dir), also of a running fit, or -, the standard
     input.
@@ -81,6 +85,8 @@ def command(
         shown = _of_run(model)
     else:
         shown = _of_model(model)
+    if top is None and not as_json:
+        top = _LINES
     hidden = len(shown["leaderboard"]) - len(shown["leaderboard"][:top])
     shown["leaderboard"] = shown["leaderboard"][:top]
     if as_json:

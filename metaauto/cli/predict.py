@@ -49,7 +49,8 @@ __all__ = ["command"]
 @click.option(
     "--name",
     metavar="COL",
-    help="Name of the column of the prediction.  [default: the name of the target]",
+    help="Name of the column of the prediction.  [default: the name of the target, after "
+    "predicted_ if a copied column has it]",
 )
 @source_options()
 @plugins_option()
@@ -69,11 +70,12 @@ def command(
     \b
     metaauto predict price.metaauto new.csv -o predictions.csv
     metaauto predict churn.metaauto new.parquet -o churn.parquet --keep id --proba
-    metaauto predict churn.metaauto new.csv --append --name guess -o all.csv
+    metaauto predict churn.metaauto test.csv --append -o all.csv
     cat new.csv | metaauto predict price.metaauto - | head
 
     The output has one prediction per row, in the order of the rows, in a column with the name of
-    the target, after copied columns and before probabilities. DATA needs the columns of the
+    the target (predicted_TARGET if the target is copied), after copied columns and before
+    probabilities. DATA needs the columns of the
     training table, in any order; others are ignored. Unseen categories are treated as missing,
     with a warning. Large csv and parquet files are read in chunks of 100,000 rows.
     """
@@ -95,7 +97,8 @@ def command(
         for frame, typed in chunks:
             source = frame if copies_text(output) else typed
             copied = source if append else _kept(source, keep)
-            predicted = _predictions(loaded, typed, name or loaded.task.target, proba)
+            column = name or _free_name(loaded.task.target, copied)
+            predicted = _predictions(loaded, typed, column, proba)
             write(_joined(copied, predicted))
 
 
@@ -106,6 +109,11 @@ def _kept(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
         if name not in known:
             raise UnknownName.among("column", name, known)
     return frame.iloc[:, [known[name] for name in dict.fromkeys(names)]]
+
+
+def _free_name(target: str, copied: pd.DataFrame) -> str:
+    """Return the name of the column of the prediction, beside a column with the true target."""
+    return f"predicted_{target}" if target in map(str, copied.columns) else target
 
 
 def _predictions(model: FinalModel, frame: pd.DataFrame, name: str, proba: bool) -> pd.DataFrame:
@@ -130,5 +138,5 @@ def _joined(copied: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
         return table
     hint = "Copy other columns with --keep."
     if twice == str(predicted.columns[0]):
-        hint = f"Name the prediction, such as --name predicted_{twice}, or copy other columns."
+        hint = "Choose another name with --name, or copy other columns with --keep."
     raise SettingError(f"The output would have two columns {twice!r}.", hint=hint)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
 from metaauto.cli.completers import complete_files
-from metaauto.cli.options import json_option, plugin_settings, plugins_option, refuse_replacing
+from metaauto.cli.options import (
+    json_option,
+    plugin_settings,
+    plugins_option,
+    refuse_replacing,
+    source_options,
+)
 from metaauto.cli.progress import progress_listener
 from metaauto.cli.save_model import check_out, save_and_summarize
 from metaauto.cli.streams import STANDARD_STREAM, model_file
@@ -33,6 +40,7 @@ __all__ = ["command"]
 @click.option(
     "--weights", metavar="COL", help="Column of sample weights of DATA.  [default: that of the fit]"
 )
+@source_options("DATA")
 @click.option("--budget", metavar="TIME", help="Wall time: 90s, 5m, 1h30m.  [default: no limit]")
 @click.option("--cores", metavar="N", type=int, help="Worker processes.  [default: all cores]")
 @click.option(
@@ -50,6 +58,7 @@ def command(
     output: str | None,
     target: str | None,
     weights: str | None,
+    format: str | None,
     budget: str | None,
     cores: int | None,
     memory: float | None,
@@ -77,7 +86,7 @@ def command(
     The scores of the result are those of the fold models. `metaauto evaluate` scores it on other
     rows.
     """
-    for name, value in (("--target", target), ("--weights", weights)):
+    for name, value in (("--target", target), ("--weights", weights), ("--format", format)):
         if value is not None and data is None:
             raise click.UsageError(f"{name} requires DATA.")
     place = _place(model, data, output)
@@ -88,15 +97,17 @@ def command(
         from metaauto.engine.refit import refit_options, refit_stored
     options = refit_options(budget, cores, memory, settings)
     with progress_listener(quiet) as (listener, _):
-        if Path(model).expanduser().is_dir():
+        is_run = Path(model).expanduser().is_dir()
+        with nullcontext(model) if is_run else model_file(model, data) as place_of_model:
             found = refit_stored(
-                model, data, options, target=target, weights=weights, on_event=listener
+                place_of_model,
+                data,
+                options,
+                target=target,
+                weights=weights,
+                format=format,
+                on_event=listener,
             )
-        else:
-            with model_file(model, data) as path:
-                found = refit_stored(
-                    path, data, options, target=target, weights=weights, on_event=listener
-                )
     save_and_summarize(
         found, place, data=data, plugin_folders=plugin_folders, quiet=quiet, as_json=as_json
     )

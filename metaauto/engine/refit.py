@@ -91,6 +91,7 @@ def refit_stored(
     *,
     target: str | None = None,
     weights: str | None = None,
+    format: str | None = None,
     on_event: Listener | None = None,
 ) -> FinalModel:
     """Refit the ensemble of a model file or a run directory; no fold model is loaded.
@@ -105,6 +106,8 @@ def refit_stored(
         From `refit_options`.
     target, weights : str, optional
         Columns of the table; by default those of the fit.
+    format : str, optional
+        Suffix by which the table is read instead of its own.
     on_event : callable, optional
         Called with each `Event`.
 
@@ -115,7 +118,15 @@ def refit_stored(
     """
     clock, model = _started(options), read_earlier(place)
     if data is not None:
-        return refit(model, data, options, target=target, weights=weights, on_event=on_event)
+        return refit(
+            model,
+            data,
+            options,
+            target=target,
+            weights=weights,
+            format=format,
+            on_event=on_event,
+        )
     if not Path(place).expanduser().is_dir():
         raise Refused(
             "A model file holds no rows.",
@@ -135,11 +146,12 @@ def refit(
     *,
     target: Any = None,
     weights: Any = None,
+    format: str | None = None,
     on_event: Listener | None = None,
 ) -> FinalModel:
     """Refit an ensemble on a table; see `FinalModel.refit`."""
     clock, plugins = _started(options), _plugins(options)
-    frame, name = input_table(model, data, target, plugins.registry)
+    frame, name = input_table(model, data, target, plugins.registry, format)
     dataset = _prepared(model, frame, name, weights)
     return _Refit(model, dataset, options, clock, plugins, on_event).run()
 

@@ -17,6 +17,7 @@ class ModelUpdates:
         target: Any = None,
         *,
         weights: Any = None,
+        format: str | None = None,
         budget: float | str | None = None,
         cores: int | None = None,
         memory: float | None = None,
@@ -37,6 +38,8 @@ class ModelUpdates:
             Name of the target column, or the targets; by default the column of the training table.
         weights : str or array of shape (rows,), optional
             Column of sample weights, or the weights; by default the column of the fit.
+        format : str, optional
+            Suffix by which a file is read, such as ``"csv"``, instead of its own.
         budget : float or str, optional
             Wall-clock seconds (``"5m"``); by default the time is not limited. Members that are not
             fitted in time are dropped.
@@ -75,5 +78,5 @@ class ModelUpdates:
         from metaauto.engine.refit import refit, refit_options
 
         options = refit_options(budget, cores, memory, components=components)
-        found = refit(cast(Any, self), data, options, target=target, weights=weights)
+        found = refit(cast(Any, self), data, options, target=target, weights=weights, format=format)
         return cast(Self, found)

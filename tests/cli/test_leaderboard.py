@@ -80,6 +80,12 @@ def test_scores_on_other_rows_are_a_table(here: Cli) -> None:
     assert lines[-1] == "3 rows without a target dropped."
 
 
+def test_the_default_limits_the_lines_but_not_json(here: Cli, monkeypatch) -> None:
+    monkeypatch.setattr("metaauto.cli.leaderboard._LINES", 3)
+    assert here("leaderboard", "run").stdout.splitlines()[-1] == "2 more lines: raise --top."
+    assert len(json.loads(here("leaderboard", "run", "--json").stdout)["leaderboard"]) == 5
+
+
 def test_top_limits_the_lines(here: Cli) -> None:
     done = here("leaderboard", "m.metaauto", "--top", "2")
     lines = done.stdout.splitlines()

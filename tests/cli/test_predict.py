@@ -83,7 +83,7 @@ def test_other_formats_have_the_same_columns(kind: str, quick_cli: Cli, buys: st
     [
         (["--keep", "idd"], "There is no column named 'idd'. Did you mean 'id'?"),
         (["--keep", "id", "--append"], "--keep and --append are mutually exclusive."),
-        (["--keep", "id", "--name", "id"], "two columns 'id'. Name the prediction, such as --name"),
+        (["--keep", "id", "--name", "id"], "two columns 'id'. Choose another name with --name"),
         (["--proba", "--name", "yes"], "two columns 'yes'"),
         (["-o", "out.xyz"], "Unsupported output format '.xyz'"),
         (["-o", "none/out.parquet"], "The directory 'none' for the predictions does not exist."),
@@ -101,18 +101,22 @@ def test_errors_are_one_line_and_leave_no_output(
     assert {path.name for path in tmp_path.iterdir()} == {"new.csv", "temporary"}
 
 
-def test_a_copied_target_needs_another_name_for_the_prediction(
-    quick_cli: Cli, trained: Path, buys: str
+def test_the_prediction_stands_beside_a_copied_target(
+    quick_cli: Cli, trained: Path, buys: str, tmp_path: Path
 ) -> None:
-    table = str(trained / "new.csv")
-    for arguments in (["--append"], ["--keep", "buys"]):
-        done = quick_cli("predict", buys, table, *arguments)
-        assert done.returncode == 1
-        assert "two columns 'buys'. Name the prediction, such as --name predicted_buys" in (
-            done.stderr
-        )
-    done = quick_cli("predict", buys, table, "--keep", "buys", "--name", "predicted_buys")
-    assert (output(done, "buys", "predicted_buys").nunique() == 2).all()
+    table = pd.read_csv(trained / "new.csv", dtype={"id": str})
+    table.to_csv("known.csv", index=False)
+    predicted = metaauto.load(buys).predict(table).tolist()
+    done = quick_cli("predict", buys, "known.csv", "--append", "--proba")
+    frame = output(done, *table.columns, "predicted_buys", "no", "yes")
+    assert frame["buys"].tolist() == table["buys"].tolist()
+    assert frame["predicted_buys"].tolist() == predicted
+    done = quick_cli("predict", buys, "known.csv", "--keep", "buys", "--name", "guess")
+    assert output(done, "buys", "guess")["guess"].tolist() == predicted
+    table.assign(predicted_buys=1).to_csv("both.csv", index=False)
+    done = quick_cli("predict", buys, "both.csv", "--append")
+    assert done.returncode == 1
+    assert "two columns 'predicted_buys'. Choose another name with --name" in done.stderr
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])

@@ -50,7 +50,9 @@ def test_every_command_works_on_the_result(
 
 def test_new_rows_and_json(quick_cli: Cli, trained: Path) -> None:
     model, new = f"{trained}/buys.metaauto", f"{trained}/new.csv"
-    done = quick_cli("refit", model, new, "-o", "new.metaauto", "--json", "-q", *REFIT)
+    shutil.copy(new, "new.out")
+    source = ("new.out", "--format", "csv")
+    done = quick_cli("refit", model, *source, "-o", "new.metaauto", "--json", "-q", *REFIT)
     record = json.loads(done.stdout)
     assert not record["refit"]["is_training"]
     assert record["refit"]["rows"] == 40
@@ -98,6 +100,7 @@ def test_errors_are_one_line_and_write_nothing(
         ((model, table, "--budget", "soon"), "Invalid budget 'soon'"),
         ((model, table, "--cores", "0"), "--cores must be an integer >= 1"),
         ((model, "--target", "buys"), "--target requires DATA."),
+        ((model, "--format", "csv"), "--format requires DATA."),
     ):
         done = quick_cli("refit", *arguments, "-o", "x.metaauto")
         assert done.returncode != 0, arguments
