@@ -275,8 +275,8 @@ def lasting_address(
     -------
     str or None
         The absolute path for files, folders and patterns, also after ``sqlite:`` and ``duckdb:``;
-        other addresses, such as ``"sklearn:iris"``, are unchanged. None for tables in memory, for pipes, and for
-        addresses that may hold credentials.
+        other addresses, such as ``"sklearn:iris"``, are unchanged. None for tables in memory, for
+        pipes, and for addresses that may hold credentials.
 
     Examples
     --------
