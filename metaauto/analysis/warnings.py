@@ -51,6 +51,7 @@ def fit_warnings(
         *_folds_differ(record),
         *_rarely_right(record),
         *_rare_classes(findings),
+        *_sample(findings),
         *_dates(task),
         *_identifiers(task),
         *_failures(record),
@@ -71,6 +72,13 @@ def _near_zero(findings: Iterable[Finding]) -> Iterator[FitWarning]:
         if finding.code == "near-zero":
             message, _, advice = finding.message.partition(". ")
             yield FitWarning("near-zero", f"{message}.", advice)
+
+
+def _sample(findings: Iterable[Finding]) -> Iterator[FitWarning]:
+    for finding in findings:
+        if finding.code == "sample":
+            advice = f"More {argument('memory')}, or fewer {argument('cores')}, allow more rows."
+            yield FitWarning("sample", finding.message, advice)
 
 
 def _too_good(

@@ -36,6 +36,8 @@ class Reader:
         ``read`` in parts, for sources that are larger than the memory. A part has about `rows`
         rows; a part with all rows is allowed. It accepts ``columns`` if ``read`` does. It may be
         called several times for one source.
+    count_rows : callable, optional
+        ``count_rows(source: str) -> int``: the number of rows, without reading them.
     """
 
     name: str
@@ -45,9 +47,11 @@ class Reader:
     requires: tuple[str, ...] = ()
     accepts_columns: bool = False
     read_chunks: Callable[..., Iterator[Any]] | None = None
+    count_rows: Callable[[str], int] | None = None
 
     def __post_init__(self) -> None:
         check_component(self, "read")
         check_callable(self, "matches")
-        if self.read_chunks is not None:
-            check_callable(self, "read_chunks")
+        for name in ("read_chunks", "count_rows"):
+            if getattr(self, name) is not None:
+                check_callable(self, name)

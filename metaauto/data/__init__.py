@@ -4,8 +4,9 @@ from metaauto.data.checks import check_table
 from metaauto.data.cost import boosting_seconds
 from metaauto.data.dataset import Dataset, prepare
 from metaauto.data.findings import Finding
-from metaauto.data.read import as_table, read_table
+from metaauto.data.read import as_table, read_limited, read_table
 from metaauto.data.roles import infer_columns
+from metaauto.data.row_limit import RowLimit
 from metaauto.data.schema import TableSchema
 from metaauto.data.sources import lasting_address
 from metaauto.data.splits import Splits, plan_splits
@@ -13,6 +14,7 @@ from metaauto.data.splits import Splits, plan_splits
 __all__ = [
     "Dataset",
     "Finding",
+    "RowLimit",
     "Splits",
     "TableSchema",
     "as_table",
@@ -22,5 +24,6 @@ __all__ = [
     "lasting_address",
     "plan_splits",
     "prepare",
+    "read_limited",
     "read_table",
 ]

@@ -26,6 +26,7 @@ from metaauto.data.parsing import distinct, number_format, numbers_of
 from metaauto.data.positive import positive_class
 from metaauto.data.read import as_table
 from metaauto.data.roles import inspect_columns
+from metaauto.data.row_limit import PRESENT_ROWS
 from metaauto.data.schema import TableSchema
 from metaauto.data.target import Target, read_target, without_missing_words
 from metaauto.errors import ColumnError, DataError, SplitError, TargetError, UnknownName
@@ -63,6 +64,8 @@ class Dataset:
         Remarks and warnings about the table.
     dropped_rows : int
         Rows dropped because their target is missing.
+    present_rows : int, optional
+        Rows of the table of which a random sample was read.
     rows : ndarray of shape (rows,)
         Positions of the kept rows in the input table.
     fingerprint : str
@@ -80,6 +83,7 @@ class Dataset:
     times: np.ndarray | None = None
     findings: list[Finding] = field(default_factory=list)
     dropped_rows: int = 0
+    present_rows: int | None = None
     rows: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     fingerprint: str = ""
     openml_id: int | None = None
@@ -144,6 +148,7 @@ def prepare(
     table = as_table(frame)
     positional = bool(table.attrs.get("positional", False))
     openml_id = table.attrs.get("openml_id")
+    present = table.attrs.get(PRESENT_ROWS)
     table = table.copy(deep=False)
     table.columns = [str(name) for name in table.columns]
     table = without_words(arrow_table(table), missing)
@@ -168,6 +173,8 @@ def prepare(
     rows = np.flatnonzero(labels.notna().to_numpy())
     dropped = len(table) - len(rows)
     findings = _missing_target(labels, dropped, drop_missing_target)
+    if present is not None:
+        findings.append(_sample(len(table), present))
     if dropped:
         features, labels = features.iloc[rows], _without_gaps(labels.iloc[rows])
         auxiliary = {option: values.iloc[rows] for option, values in auxiliary.items()}
@@ -201,10 +208,16 @@ def prepare(
         times=_times(auxiliary["time"]) if "time" in auxiliary else None,
         findings=findings,
         dropped_rows=dropped,
+        present_rows=present,
         rows=rows.astype(np.int64),
         fingerprint=fingerprint(features, read.y),
         openml_id=openml_id,
     )
+
+
+def _sample(rows: int, present: int) -> Finding:
+    message = f"A random sample of the table was read: {rows:,} of {counted(present, 'row')}."
+    return Finding("sample", message)
 
 
 def prepare_again(

@@ -14,11 +14,14 @@ from metaauto.components import Reader
 from metaauto.data.cells import typed_table
 from metaauto.data.dtypes import as_pandas
 from metaauto.data.file_sets import Alignment
+from metaauto.data.row_limit import PRESENT_ROWS, RowLimit, sampled
 from metaauto.data.sources import TableFile, source_files
 from metaauto.errors import ReadError
 from metaauto.text import shown_address
 
-__all__ = ["OpenTable", "as_table", "open_table", "read_table"]
+__all__ = ["OpenTable", "as_table", "open_table", "read_limited", "read_table"]
+
+_PART_ROWS, _FIRST_ROWS = 100_000, 10_000
 
 
 def read_table(
@@ -64,10 +67,36 @@ def read_table(
     >>> read_table({"size": [1, 2], "kind": ["a", "b"]}).shape
     (2, 2)
     """
+    return read_limited(source, readers, None, columns=columns, format=format)
+
+
+def read_limited(
+    source: Any,
+    readers: Iterable[Reader],
+    limit: RowLimit | None,
+    *,
+    columns: Iterable[str] = (),
+    format: str | None = None,
+) -> pd.DataFrame:
+    """Read a table, or a random sample of one in files that exceeds a limit.
+
+    Parameters
+    ----------
+    source, readers, columns, format
+        As of `read_table`. Samples need readers that read parts.
+    limit : RowLimit or None
+        How many rows to read.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As from `read_table`; ``attrs["present_rows"]`` is the number of rows of a table of which it
+        is a sample.
+    """
     if not isinstance(source, (str, os.PathLike)):
         return as_table(source)
     with open_table(source, readers, columns=columns, format=format) as table:
-        return typed_table(table.read())
+        return typed_table(table.read(limit))
 
 
 @contextmanager
@@ -107,14 +136,36 @@ class OpenTable:
         self._address = address
         self._columns = columns
 
-    def read(self) -> pd.DataFrame:
-        """Read all rows."""
-        frames = list(self._frames(None))
-        if len(frames) == 1:
-            return frames[0]
-        table = pd.concat(frames, ignore_index=True)
-        table.attrs = frames[0].attrs
+    def read(self, limit: RowLimit | None = None) -> pd.DataFrame:
+        """Read all rows, or a sample of them if they exceed a limit."""
+        present = None if limit is None else self._present_rows(limit)
+        if limit is None or present is None or present <= (rows := self._allowed_rows(limit)):
+            frames, attrs = list(self._frames(None)), {}
+        else:
+            frames = list(sampled(self.parts(_PART_ROWS), rows, present, limit.seed))
+            attrs = {PRESENT_ROWS: present}
+        table = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+        table.attrs = {**frames[0].attrs, **attrs}
         return table
+
+    def _present_rows(self, limit: RowLimit) -> int | None:
+        """Return the number of rows; None if they are few, or cannot be read in parts."""
+        if any(file.reader.read_chunks is None for file in self._files):
+            return None
+        if all(file.reader.count_rows is not None for file in self._files):
+            return sum(map(_counted, self._files))
+        sizes = [os.path.getsize(file.path) for file in self._files if os.path.isfile(file.path)]
+        if limit.rows is None and sum(sizes) <= limit.max_bytes:
+            return None
+        return sum(map(len, self.parts(_PART_ROWS)))
+
+    def _allowed_rows(self, limit: RowLimit) -> int:
+        """Return the largest number of rows, which are like the first ones."""
+        if limit.rows is not None:
+            return limit.rows
+        start = next(self.parts(_FIRST_ROWS))
+        row_bytes = start.memory_usage(index=False, deep=True).sum() / len(start)
+        return max(int(limit.max_bytes / max(row_bytes, 1.0)), 1)
 
     def parts(self, rows: int) -> Iterator[pd.DataFrame]:
         """Yield parts of about this number of rows, if the reader can read parts."""
@@ -141,6 +192,13 @@ class OpenTable:
                 f"{self._address!r} contains only a header: {_listed(header)}.",
                 hint="Add at least one row of values.",
             )
+
+
+def _counted(file: TableFile) -> int:
+    """Return the number of rows of a file, without reading them."""
+    count = file.reader.count_rows
+    with file.errors():
+        return 0 if count is None else count(file.path)
 
 
 def _read(file: TableFile, rows: int | None, columns: tuple[str, ...]) -> Iterator[pd.DataFrame]:

@@ -17,11 +17,12 @@ from metaauto.configuration import Configuration
 from metaauto.data import (
     Dataset,
     Finding,
+    RowLimit,
     Splits,
     lasting_address,
     plan_splits,
     prepare,
-    read_table,
+    read_limited,
 )
 from metaauto.data.roles import to_role
 from metaauto.data.splits import check_split_options
@@ -75,6 +76,8 @@ _DESCRIBE_SECONDS = 1.0
 _PREPARATION_FACTOR = 1.5
 _COLD_FACTOR = 2.0
 _LOCK_SHARE, _LOCK_SECONDS = 0.05, 30.0
+_TABLE_SHARE = 1 / 6
+"""A linear model of one-hot codes took five times the memory of its table."""
 
 
 def prediction_shapes(state: FitState) -> list[tuple[int, ...]]:
@@ -271,7 +274,9 @@ def prepare_fit(
         check_options(options, registry)
         earlier = _earlier_model(options.start_from, report, is_resumed=stored is not None)
         report("stage", "Reading the table")
-        dataset, metric = read_dataset(data, target, options, registry)
+        sampled = None if stored is None else stored.settings.get("sampled_rows")
+        limit = RowLimit(table_bytes(clock), sampled, options.seed)
+        dataset, metric = read_dataset(data, target, options, registry, limit)
         if stored is not None:
             check_same(stored.settings, dataset)
     report.table(dataset)
@@ -375,12 +380,22 @@ def _split(
     return replace(splits, folds=folds, evaluated=evaluated)
 
 
+def table_bytes(clock: Budget) -> float:
+    """Return the bytes that a table may take: a share of the memory of each worker."""
+    return _TABLE_SHARE * clock.memory / clock.cores * 2**20
+
+
 def read_dataset(
-    data: Any, target: Any, options: FitOptions, registry: Registry
+    data: Any,
+    target: Any,
+    options: FitOptions,
+    registry: Registry,
+    limit: RowLimit | None = None,
 ) -> tuple[Dataset, Metric]:
     """Read a table; return the dataset with its task, and the metric."""
     columns = options.named_columns(target)
-    frame = read_table(data, registry.readers(), columns=columns, format=options.format)
+    readers = registry.readers()
+    frame = read_limited(data, readers, limit, columns=columns, format=options.format)
     target = frame.attrs.get("target") if target is None else target
     return prepare_task(frame, target, options, registry)
 
@@ -471,4 +486,6 @@ def new_run(
     source = lasting_address(data, registry.readers(), options.format)
     settings = settings_of(options.to_json(), source, target, dataset)
     settings["versions"] = installed_versions()
+    if dataset.present_rows is not None:
+        settings["sampled_rows"] = len(dataset.y) + dataset.dropped_rows
     return RunDirectory.create(options.run_dir, settings)

@@ -40,7 +40,8 @@ class FitWorkers:
     def start(cls, options: FitOptions, clock: Budget, report: EventReporter) -> FitWorkers:
         """Start the workers; they import libraries while the table is read.
 
-        With a cluster, the clock takes its number of cores.
+        With a cluster, the clock takes its number of cores, and for each the memory of a worker of
+        this machine, which holds the table, too.
         """
         if options.dask is None:
             members = LocalExecutor(clock.cores, memory=clock.memory / clock.cores)
@@ -62,6 +63,7 @@ class FitWorkers:
             members.start()
             undo.pop_all()
         clock.cores = cluster.workers or options.cores or 1
+        clock.memory = members.memory * clock.cores
         return cls(members, cluster)
 
     @property

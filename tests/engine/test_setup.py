@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from builders import builtin_registry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import metaauto
 from metaauto.configuration import Configuration
 from metaauto.data import plan_splits
+from metaauto.engine import setup
 from metaauto.engine.dry_run import plan_fit
 from metaauto.engine.fit_runner import FitRunner
 from metaauto.engine.options import FitOptions
@@ -22,6 +25,7 @@ from metaauto.engine.setup import check_splits, members_seconds, prepare_task
 from metaauto.ensemble import Selection
 from metaauto.errors import MetaautoError, ReadError, Refused, UnknownName
 from metaauto.plugins.manager import PluginSettings
+from metaauto.progress.summary import summary_lines
 from metaauto.search import Outcome, Status, Trial
 
 NO_PLUGINS = PluginSettings(only=())
@@ -197,3 +201,30 @@ def test_members_seconds_include_the_imports_of_each_model_once(data, builds, wo
 
 def test_members_seconds_are_zero_before_the_first_model():
     assert members_seconds(Selection({0: 1.0}, 1.0, 1.0), trials_of([]), 2) == 0.0
+
+
+def test_a_table_that_exceeds_the_memory_is_sampled_also_when_it_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(0)
+    for part in range(4):
+        frame = pd.DataFrame({"a": random.normal(size=300), "b": random.normal(size=300)})
+        frame["y"] = frame["a"] > 0
+        (tmp_path / "t" / f"part={part}").mkdir(parents=True)
+        frame.to_parquet(tmp_path / "t" / f"part={part}" / "x.parquet")
+    options: dict[str, Any] = {"cores": 1, "memory": 2.0, "plugins": NO_PLUGINS, "remember": False}
+    # The memory that 400 of the 1,200 rows take.
+    monkeypatch.setattr(setup, "_TABLE_SHARE", 400 * 30 / 2**31)
+    model = metaauto.fit(
+        tmp_path / "t", "y", trials=1, cv=2, include=["lda"], run_dir=tmp_path / "run", **options
+    )
+    rows = model.record.rows
+    assert rows is not None
+    assert 200 < rows < 800
+    (warning,) = (one for one in model.record.warnings if one.code == "sample")
+    assert warning.message == f"A random sample of the table was read: {rows} of 1,200 rows."
+    assert warning.message in "\n".join(summary_lines(model))
+    monkeypatch.setattr(setup, "_TABLE_SHARE", 1.0)
+    again = metaauto.fit(None, resume=tmp_path / "run", **options)
+    assert again.record.rows == rows
+    assert again.record.fingerprint == model.record.fingerprint

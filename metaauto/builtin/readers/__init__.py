@@ -81,6 +81,18 @@ def read_parquet_chunks(source: str, rows: int) -> Iterator[Any]:
     yield read_parquet(source)
 
 
+def count_parquet_rows(source: str) -> int:
+    """Return the number of rows that the footer of a parquet file gives."""
+    import pyarrow
+    import pyarrow.parquet
+
+    _check_file(source)
+    try:
+        return int(pyarrow.parquet.read_metadata(source).num_rows)
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise _no_parquet(source, error) from error
+
+
 def _no_parquet(source: str, error: Exception) -> ReadError:
     return ReadError(
         f"{source!r} is not a valid parquet file: {first_line(error)}.",
@@ -279,7 +291,7 @@ READERS = (
            "a table of a database, such as postgresql://host/shop?table=orders", ("sqlalchemy",)),
     Reader("parquet", _has_suffix(".parquet", ".pq"), read_parquet,
            "a parquet file, such as data.parquet", ("pyarrow",),
-           read_chunks=read_parquet_chunks),
+           read_chunks=read_parquet_chunks, count_rows=count_parquet_rows),
     Reader("feather", _has_suffix(".feather", ".arrow"), read_feather,
            "a feather file, such as data.feather", ("pyarrow",)),
     Reader("excel", _is_excel, read_excel,

@@ -93,6 +93,13 @@ class ReaderContract:
                 check_dtype=False,
             )
 
+    def test_counts_the_rows(self, tmp_path: Path) -> None:
+        """The number of rows is that of the table."""
+        if self.reader.count_rows is None:
+            pytest.skip("it does not count rows")
+        source = self.source(tmp_path)
+        assert self.reader.count_rows(source) == len(self.reader.read(source))
+
     def test_missing_source(self, tmp_path: Path) -> None:
         """A source that does not exist raises ReadError or FileNotFoundError."""
         source = self.missing_source(tmp_path)
