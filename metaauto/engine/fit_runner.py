@@ -401,7 +401,11 @@ class FitRunner:
             elif setup is not None:
                 executor.close()
             selection, packing = packed.select(selection, executor, setup)
-            packed.add_models_on_all_rows(selection, executor, lambda: self._is_stopped)
+            training, workers = executor, self._workers
+            if workers is not None and setup is None:
+                # These have the table, so that a cluster trains these models, too.
+                training = workers.trials
+            packed.add_models_on_all_rows(selection, executor, training, lambda: self._is_stopped)
             return selection, packing
 
     def assemble(

@@ -132,13 +132,31 @@ class PackedEnsemble:
         return found, self._packing
 
     def add_models_on_all_rows(
-        self, selection: Selection, executor: Executor, is_stopped: Callable[[], bool]
+        self,
+        selection: Selection,
+        executor: Executor,
+        training: Executor,
+        is_stopped: Callable[[], bool],
     ) -> None:
         """Train the members on the rows of all folds, the heaviest first, as far as time goes.
 
         The mean of the fold models and of a model on all rows is better than the fold models, see
         docs/decisions/0019-models-on-all-rows.md.
+
+        Parameters
+        ----------
+        selection : Selection
+            Members that `select` returned.
+        executor, training : Executor
+            Workers that check the models, and those that train them.
+        is_stopped : callable
+            Whether to leave the rest.
         """
+
+        def is_over() -> bool:
+            # A job waits without a limit for a worker of an empty cluster.
+            return is_stopped() or (self._clock.is_timed and self._seconds_left() <= 0)
+
         trials, again = list(self._search.trials), {}
         for number in sorted(selection.weights, key=lambda number: -selection.weights[number]):
             trial = trials[number]
@@ -147,12 +165,12 @@ class PackedEnsemble:
                 trials.append(Trial(len(trials), trial.configuration, "refit", rows=trial.rows))
         try:
             jobs = (job for number in again if (job := self._refit_job(number, again[number])))
-            for outcome in run_jobs(executor, jobs, is_stopped):
+            for outcome in run_jobs(training, jobs, is_over):
                 rounds = again[outcome.trial].rounds
                 is_whole = rounds is None or outcome.rounds in (0, rounds)
                 if outcome.status is Status.SUCCESS and is_whole:
                     trials[outcome.trial].outcomes[0] = outcome
-            if is_stopped() or (self._clock.is_timed and self._seconds_left() <= 0):
+            if is_over():
                 return
             weights = {n: 1.0 for n in again if trials[n].outcomes}
             found = self._checked(trials, Selection(weights, 0.0, 0.0), executor)

@@ -14,6 +14,8 @@ from command_line import Cli, command_line, environment, finished_trials, people
 
 import metaauto
 from metaauto.plugins.manager import PluginSettings
+from metaauto.search import Job, LocalExecutor
+from metaauto.search.trial import WorkerJob
 
 distributed = pytest.importorskip("distributed")
 pytestmark = [
@@ -21,6 +23,9 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems"),
 ]
 TIMEOUT = 600.0
+BUDGET = 20.0
+NOISE = 20.0
+"""Seconds that a busy machine may add to a budget."""
 
 
 class Cluster:
@@ -77,6 +82,19 @@ def tables(cluster: Cluster) -> list[Path]:
     return list((cluster.folder / "temporary").glob("metaauto-table-*"))
 
 
+def record_jobs(monkeypatch: pytest.MonkeyPatch) -> list[WorkerJob]:
+    """Return the list of the jobs that workers of this machine get from now on."""
+    jobs: list[WorkerJob] = []
+    submit = LocalExecutor.submit
+
+    def record(executor: LocalExecutor, job: WorkerJob) -> None:
+        jobs.append(job)
+        submit(executor, job)
+
+    monkeypatch.setattr(LocalExecutor, "submit", record)
+    return jobs
+
+
 class Fit:
     """A running ``metaauto fit`` and what it has written to the standard error."""
 
@@ -116,13 +134,16 @@ class Fit:
         assert [member.model for member in model.members] != ["dummy"]
 
 
-def test_two_fits_at_once_give_the_model_of_a_local_fit(cluster: Cluster) -> None:
+def test_two_fits_at_once_give_the_model_of_a_local_fit(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cluster.start_worker()
     options = {
         "trials": 3, "seed": 3, "cv": 2, "include": ["lda", "logistic"], "knowledge": False,
         "remember": False, "plugins": PluginSettings(only=()),
     }  # fmt: skip
     local = metaauto.fit(people(), "buys", cores=1, memory=2.0, **options)
+    here = record_jobs(monkeypatch)
     with distributed.Client(cluster.address, set_as_default=False) as client:
         runs = [
             metaauto.start(people(), "buys", dask=dask, **options)
@@ -130,7 +151,10 @@ def test_two_fits_at_once_give_the_model_of_a_local_fit(cluster: Cluster) -> Non
         ]
         models = [run.result(TIMEOUT) for run in runs]
         await_true(lambda: not any(client.has_what().values()))
+    assert here, "the members are checked here"
+    assert not any(isinstance(job, Job) for job in here), "a model was trained here"
     for model in models:
+        assert all(member.all_rows for member in model.members)
         assert [(m.name, m.weight) for m in model.members] == [
             (m.name, m.weight) for m in local.members
         ]
@@ -163,6 +187,35 @@ def test_a_lost_scheduler_ends_a_fit_with_the_best_model(cluster: Cluster) -> No
     cluster.scheduler.kill()
     fit.check_saved()
     assert "The search ended early, with the best model so far: The Dask scheduler" in fit.errors
+
+
+def test_a_budget_ends_on_time_and_its_run_goes_on_with_and_without_the_cluster(
+    cluster: Cluster,
+) -> None:
+    people().to_csv(cluster.folder / "t.csv", index=False)
+    run = cluster.folder / "run"
+    options = {
+        "include": ["fault_sleeps", "naive_bayes"], "knowledge": False, "remember": False,
+        "plugins": PluginSettings(only=(), modules=("metaauto.testing.faults",)),
+    }  # fmt: skip
+    # One of them is held by the model that sleeps.
+    cluster.start_worker()
+    cluster.start_worker()
+    with distributed.Client(cluster.address, set_as_default=False) as client:
+        await_true(lambda: len(client.nthreads()) == 2)
+        first = metaauto.fit(
+            cluster.folder / "t.csv", "buys", budget=BUDGET, cv=0.2, dask=client, run_dir=run,
+            **options,
+        )  # fmt: skip
+        await_true(lambda: not any(client.processing().values()))
+    trials = finished_trials(run)
+    plugins = options["plugins"]
+    again = metaauto.fit(None, resume=run, budget=2 * BUDGET, dask=cluster.address, plugins=plugins)
+    here = metaauto.fit(None, resume=run, budget=3 * BUDGET, cores=1, plugins=plugins)
+    assert finished_trials(run) >= trials
+    assert first.record.seconds < BUDGET + NOISE
+    for model in (again, here):
+        assert {member.model for member in model.members} == {"naive_bayes"}
 
 
 def test_options_that_do_not_go_with_a_cluster(quick_cli: Cli) -> None:
