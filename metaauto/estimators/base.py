@@ -54,6 +54,7 @@ class AutoEstimator(ModelAnalyses, BaseEstimator):
         exclude: Sequence[str] | None = None,
         knowledge: bool | str | Path = True,
         strategy: str = "knowledge",
+        search: str = "smac",
         ensemble_size: int = 50,
         n_jobs: int | None = -1,
         memory: float | None = None,
@@ -74,6 +75,7 @@ class AutoEstimator(ModelAnalyses, BaseEstimator):
         self.exclude = exclude
         self.knowledge = knowledge
         self.strategy = strategy
+        self.search = search
         self.ensemble_size = ensemble_size
         self.n_jobs = n_jobs
         self.memory = memory
@@ -234,6 +236,7 @@ class AutoEstimator(ModelAnalyses, BaseEstimator):
             ensemble_size=self.ensemble_size,
             knowledge=knowledge_of(self.knowledge),
             strategy=self.strategy,
+            search=self.search,
             start_from=self.start_from,
             remember=remembers(),
             run_dir=self.run_dir,

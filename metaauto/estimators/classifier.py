@@ -48,6 +48,9 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
     strategy : str, default='knowledge'
         Order of the first configurations: ``'knowledge'`` by results on similar datasets,
         ``'portfolio'`` by the portfolios of the models, or the name of a plugin's strategy.
+    search : str, default='smac'
+        Search engine, which proposes configurations after the first ones: ``'smac'``,
+        ``'random'``, or the name of a plugin's engine.
     ensemble_size : int, default=50
         Number of steps of ensemble selection; 1 gives the best single model.
     n_jobs : int or None, default=-1
@@ -130,6 +133,7 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
         exclude: Sequence[str] | None = None,
         knowledge: bool | str | Path = True,
         strategy: str = "knowledge",
+        search: str = "smac",
         ensemble_size: int = 50,
         n_jobs: int | None = -1,
         memory: float | None = None,
@@ -151,6 +155,7 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):
             exclude=exclude,
             knowledge=knowledge,
             strategy=strategy,
+            search=search,
             ensemble_size=ensemble_size,
             n_jobs=n_jobs,
             memory=memory,

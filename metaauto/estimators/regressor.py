@@ -33,6 +33,9 @@ class AutoRegressor(RegressorMixin, AutoEstimator):
     strategy : str, default='knowledge'
         Order of the first configurations: ``'knowledge'`` by results on similar datasets,
         ``'portfolio'`` by the portfolios of the models, or the name of a plugin's strategy.
+    search : str, default='smac'
+        Search engine, which proposes configurations after the first ones: ``'smac'``,
+        ``'random'``, or the name of a plugin's engine.
     ensemble_size : int, default=50
         Number of steps of ensemble selection; 1 gives the best single model.
     n_jobs : int or None, default=-1

@@ -214,6 +214,7 @@ def test_weights_and_groups_arrive(cancer: pd.DataFrame) -> None:
         ({"budget": -1}, SettingError, "> 0 seconds"),
         ({"metric": "rocauc"}, UnknownName, "roc_auc"),
         ({"include": ["forest"]}, UnknownName, "random_forest"),
+        ({"search": "randm"}, UnknownName, "Did you mean 'random'"),
         ({"exclude": ["forest"]}, UnknownName, "random_forest"),
         ({"n_jobs": 0}, SettingError, "n_jobs"),
         ({"n_jobs": 1.5}, SettingError, "n_jobs"),
