@@ -65,6 +65,10 @@ KINDS = {
     "metric": Kind(f"{_FIT} --metric example", "numpy>=1.26", "metric"),
     "reader": Kind("metaauto fit train.example --target price", "pandas>=2.2", "reader"),
     "strategy": Kind(f"{_FIT} --strategy example", "", "strategy"),
+    "search_engine": Kind(f"{_FIT} --search example", "", "search engine"),
+    "splitter": Kind(f"{_FIT} --cv example", "numpy>=1.26", "splitter"),
+    "report_section": Kind("metaauto report model.metaauto", "", "report section"),
+    "tracking": Kind(_FIT, "", "tracker of fits"),
     "knowledge": Kind("metaauto suggest train.csv --target price", "", "knowledge pack"),
 }
 """The kinds of components that a new package can have; the package of the example has a model."""

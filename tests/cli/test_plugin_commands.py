@@ -218,7 +218,8 @@ class TestNew:
             [*program, "metaauto", "plugins", "check", "."],
             [sys.executable, "-c", build],
         ]
-        if kind in ("reader", "knowledge"):  # `plugins check` runs the tests of the other kinds.
+        # `plugins check` runs the tests of the other kinds.
+        if kind in ("reader", "knowledge", "report_section", "tracking"):
             commands.append([*program, "pytest", "-q", "-W", "error"])
         paths = os.pathsep.join([str(place), str(REPOSITORY)])
         environment = {**os.environ, "PYTHONPATH": paths, "MYPYPATH": str(REPOSITORY)}
@@ -313,6 +314,7 @@ class TestNew:
             ("rmse", "metric"),
             ("standard", "preprocessor"),
             ("random", "strategy"),
+            ("smac", "search_engine"),
         ],
     )
     def test_names_that_are_taken(self, folder, tmp_path, capsys, name, kind):
