@@ -8,10 +8,12 @@ import socket
 import threading
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
+from forged_models import attack, with_blob
 
-from metaauto.api import SettingError
+from metaauto.api import MetaautoError, SettingError
 from metaauto.cli import command
 from metaauto.cli.terminal import run
 
@@ -44,12 +46,31 @@ def test_serve_refuses_a_taken_port(paths, capsys):
 def test_workers_refuse_a_forged_model(paths, tmp_path):
     from metaauto_serve.workers import Workers
 
-    forged = tmp_path / "forged.metaauto"
-    with open(paths["sale"], "rb") as file:
-        forged.write_bytes(file.read()[:-200])
+    data = attack(tmp_path / "trace")["constructor"]
+    forged = with_blob(Path(paths["sale"]), tmp_path / "forged.metaauto", data)
     settings = {"models": {"forged": str(forged)}, "background": None, "max_rows": 1, "memory": 1}
-    with pytest.raises(SettingError, match=r"not a model file|damaged"):
+    with pytest.raises(SettingError, match="untrusted types"):
         Workers(settings, 1)
+    assert not (tmp_path / "trace").exists()
+
+
+@pytest.mark.parametrize("way", [*attack(Path("unused")), "cut", "folder", "text"])
+def test_a_process_loads_no_forged_model(paths, tmp_path, way):
+    from metaauto_serve.worker import ModelProcess
+
+    sale, forged = Path(paths["sale"]), tmp_path / "forged.metaauto"
+    if way == "cut":
+        forged.write_bytes(sale.read_bytes()[:-200])
+    elif way == "folder":
+        forged.mkdir()
+    elif way == "text":
+        forged.write_text("no model")
+    else:
+        with_blob(sale, forged, attack(tmp_path / "trace")[way])
+    with pytest.raises(MetaautoError) as raised:
+        ModelProcess({"forged": str(forged)}, None, 10)
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "trace").exists()
 
 
 def exchanged(served, sent, seconds=60.0):
