@@ -86,7 +86,7 @@ def count_parquet_rows(source: str) -> int:
     import pyarrow
     import pyarrow.parquet
 
-    _check_file(source)
+    check_file(source)
     try:
         return int(pyarrow.parquet.read_metadata(source).num_rows)
     except (pyarrow.ArrowInvalid, OSError) as error:
