@@ -114,6 +114,7 @@ def examine(
     registry: Registry | None = None,
     seconds: float = 60.0,
     seed: int = 0,
+    on_first: Callable[[Importance], None] | None = None,
 ) -> dict[str, Any]:
     """Analyse a model on a table and return JSON-ready summaries for the report.
 
@@ -131,6 +132,8 @@ def examine(
         Time limit for importance and dependence.
     seed : int
         Seed for everything random.
+    on_first : callable, optional
+        Called with a first estimate of the importance, on few rows.
 
     Returns
     -------
@@ -142,7 +145,9 @@ def examine(
     """
     rows = known_rows(model, frame, target)
     limits = [Deadline.after(seconds * share) for share in (_SHARES[1], 1.0)]
-    importance = importance_of(model, rows, registry, seed=seed, deadline=limits[0])
+    importance = importance_of(
+        model, rows, registry, seed=seed, deadline=limits[0], on_first=on_first
+    )
     top = [column.column for column in importance.columns]
     found: dict[str, Any] = {
         "rows": len(rows.typed),

@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from metaauto.analysis.importance import Importance
     from metaauto.model import FinalModel
 
-__all__ = ["command"]
+__all__ = ["command", "say_first_importance"]
 
 _FIRST = 5
+_FAST_EXPLAINER = "permutation"
 _SHOWN = 20
 _SHOWN_CELLS = 10
 _NAME_WIDTH = 48
@@ -164,7 +165,7 @@ def _columns(
         registry,
         seed=given["seed"],
         deadline=Deadline.after(seconds),
-        on_first=_say_first,
+        on_first=say_first_importance,
     )
     records = [dict(vars(column)) for column in found.columns]
     if output is not None:
@@ -183,12 +184,22 @@ def _columns(
             print_line(line)
 
 
-def _say_first(found: Importance) -> None:
+def say_first_importance(found: Importance) -> None:
     """Say which columns seem most important, while the computation goes on."""
     top = [column for column in found.columns if column.importance is not None][:_FIRST]
     if top:
         names = ", ".join(f"{_short(c.column, _NAME_WIDTH)} {c.importance:.2g}" for c in top)
         say(f"First estimate, on {counted(found.rows, 'row')}: {names}. Computing on more rows.")
+
+
+def _say_first_cells(row: Mapping[str, Any], explainer: str) -> None:
+    """Say which columns contribute most to a row, while another explainer goes on."""
+    names = ", ".join(
+        f"{_short(cell['column'], _NAME_WIDTH)} {cell['contribution']:+.2g}"
+        for cell in row["cells"][:_FIRST]
+    )
+    start = f"First estimate, row {row['row']} by {_FAST_EXPLAINER}"
+    say(f"{start}: {names}. Computing by {explainer}.")
 
 
 def _about_columns(model: FinalModel, found: Importance) -> Iterator[str]:
@@ -254,9 +265,16 @@ def _rows(
     if place is not None:
         background, _ = input_table(model, place, None, registry)
     name = given["explainer"] or default_explainer(registry)
-    found = explain_rows(
-        model, frame, chosen, background, name, given["label"], given["seed"], registry
-    )
+
+    def explained(numbers: list[int], by: str) -> list[dict[str, Any]]:
+        return explain_rows(
+            model, frame, numbers, background, by, given["label"], given["seed"], registry
+        )
+
+    both = {name, _FAST_EXPLAINER}
+    if given["chosen"] and len(both) == 2 and both <= set(registry.names("explainer")):
+        _say_first_cells(explained(chosen[:1], _FAST_EXPLAINER)[0], name)
+    found = explained(chosen, name)
     if output is not None:
         import pandas as pd
 

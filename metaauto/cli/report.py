@@ -146,8 +146,17 @@ def _examined(
     from metaauto.analysis.examine import examine
     from metaauto.analysis.input_table import input_table
     from metaauto.budget import parse_seconds
+    from metaauto.cli.explain import say_first_importance
 
     seconds = parse_seconds(budget)
     loaded = load_final_model(model, registry)
     frame, target = input_table(loaded, data, target, registry, format)
-    return examine(loaded, frame, target=target, registry=registry, seconds=seconds, seed=seed)
+    return examine(
+        loaded,
+        frame,
+        target=target,
+        registry=registry,
+        seconds=seconds,
+        seed=seed,
+        on_first=say_first_importance,
+    )

@@ -47,7 +47,7 @@ def history_figure(
         running.append(best)
     ends = [t.at for t, _ in trials]
     shown = [*running, *([score] if score is not None else [])]
-    # Outliers are drawn at the edge, so that they do not compress the scale.
+    # Outliers are drawn as arrows at the edge, so that they do not compress the scale.
     edge = float(np.quantile(scores, 1 - _SLOWEST_SHARE if is_greater else _SLOWEST_SHARE))
     low, high = min(*shown, edge), max(*shown, edge)
     room = (high - low) * 0.08 or abs(high) * 0.02
@@ -80,6 +80,9 @@ def history_figure(
         f"{counted(len(trials), 'trial')} with a score in {last:.0f} seconds; best single model "
         f"{format_score(running[-1])}{ensemble}."
     )
+    beyond = sum(not low - room <= value <= high + room for value in scores)
+    if beyond:
+        words += f" Arrows: {counted(beyond, 'trial')} beyond the axis."
     return Figure(chart.svg(words), words, tuple(legend))
 
 

@@ -94,10 +94,12 @@ class Chart:
         return self
 
     def point(self, x: float, y: float, series: int = 0, title: str = "") -> Chart:
-        """Draw a point; series differ in shape as well as in colour."""
+        """Draw a point, beyond the y axis an arrow; series differ in shape as well as in colour."""
+        _, low, high = self._y
+        draw = _shape if low <= y <= high else _arrow_down if y < low else _arrow_up
         self._parts.append(
             Markup('<path class="point s{}" d="{}"><title>{}</title></path>').format(
-                series, _shape(series, self._at_x(x), self._at_y(y)), title
+                series, draw(series, self._at_x(x), self._at_y(y)), title
             )
         )
         return self
@@ -236,6 +238,14 @@ def _wide(axis: tuple[str, float, float]) -> tuple[str, float, float]:
 
 def _cut(text: str, width: int) -> Markup:
     return escape(shortened(text, width))
+
+
+def _arrow_down(series: int, x: float, y: float) -> str:
+    return f"M{x:.1f} {y - 1:.1f}l-5 -6h3v-5h4v5h3z"
+
+
+def _arrow_up(series: int, x: float, y: float) -> str:
+    return f"M{x:.1f} {y + 1:.1f}l-5 6h3v5h4v-5h3z"
 
 
 def _shape(series: int, x: float, y: float) -> str:

@@ -140,6 +140,14 @@ def test_a_first_estimate_comes_before_a_long_computation(monkeypatch):
     assert column_importance(model, typed, y, METRICS["rmse"], seed=3) == found
 
 
+def test_examine_gives_the_first_estimate(monkeypatch):
+    monkeypatch.setattr("metaauto.analysis.importance._FIRST_SECONDS", 0.0)
+    monkeypatch.setattr("metaauto.analysis.importance._REPEATS", 1)
+    firsts = []
+    examine(fake_model(table(), _value)[0], table(), seconds=600.0, on_first=firsts.append)
+    assert names(firsts[0])[0] == "strong"
+
+
 def test_there_is_no_first_estimate_of_a_short_computation():
     model, typed, y = fake_model(table(), _value)
     column_importance(model, typed, y, METRICS["rmse"], on_first=pytest.fail)

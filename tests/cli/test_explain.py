@@ -55,6 +55,33 @@ def test_a_row_is_explained_by_its_cells(quick_cli, income, monkeypatch, named):
     assert float(lines[2].split()[2]) != 0.0
 
 
+SLOW = """
+import pandas as pd
+from metaauto.api import Explainer, hookimpl
+
+def explain(table):
+    return pd.DataFrame(1.0, index=table.X.index, columns=table.X.columns)
+
+@hookimpl
+def register_explainers(register):
+    register.explainer(Explainer("slow", explain, "Ones."))
+"""
+
+
+def test_another_explainer_is_preceded_by_a_fast_estimate(quick_cli, income, tmp_path):
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "slow.py").write_text(SLOW)
+    ask = ("explain", *income, "--row", "3", "--plugins", "plugins", "--explainer")
+    done = quick_cli(*ask, "slow")
+    assert done.returncode == 0, done.stderr
+    first = quick_cli(*ask, "permutation")
+    column, _, contribution = first.stdout.splitlines()[2].split()
+    assert done.stderr.startswith(f"First estimate, row 3 by permutation: {column} ")
+    assert f"{float(contribution):+.2g}" in done.stderr
+    assert done.stderr.endswith("Computing by slow.\n")
+    assert first.stderr == ""
+
+
 def test_every_row_becomes_a_table(quick_cli, income, tmp_path):
     done = quick_cli("explain", *income, "--rows", "--explainer", "permutation", "-o", "why.csv")
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,23 @@
 from __future__ import annotations
 
-from metaauto.report.figures import diagnosis_figures
+import pytest
+
+from metaauto.model.fit_record import FinishedTrial
+from metaauto.report.figures import diagnosis_figures, history_figure
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_trials_beyond_the_axis_are_counted(sign):
+    scores = [0.85, 0.86, 0.85, 0.85, 0.86, 0.855, 0.2]
+    history = [
+        FinishedTrial(
+            name=f"lda-{n}", source="knowledge", at=float(n), status="success", score=sign * score
+        )
+        for n, score in enumerate(scores)
+    ]
+    figure = history_figure(history, "auc", None, sign > 0)
+    assert figure.caption.endswith("Arrows: 1 trial beyond the axis.")
+    assert "beyond" not in history_figure(history[:6], "auc", None, sign > 0).caption
 
 
 def test_a_long_name_leaves_room_for_its_figure():

@@ -44,3 +44,9 @@ def test_points_stand_on_the_axis_where_names_are_slanted():
     svg = drawn(DATES)
     axis = re.search(r'class="axis" d="M\d+ \d+V([\d.]+)H', svg)[1]
     assert re.search(rf'class="point s0" d="M[\d.]+ {axis}\.0a', svg)
+
+
+@pytest.mark.parametrize(("y", "arrow"), [(-3, "l-5 -6h3"), (9, "l-5 6h3"), (0.5, "a3.5 3.5")])
+def test_points_beyond_the_axis_are_arrows(y, arrow):
+    chart = Chart("a chart", ("when", 0, 1), ("price", 0, 1))
+    assert arrow in str(chart.point(0.5, y).svg("some points"))
