@@ -93,7 +93,8 @@ class TrackedFit:
         scores = {"": result.score, "_low": low, "_high": high, "_holdout": result.holdout_score}
         metrics = {f"{self._metric}{end}": v for end, v in scores.items() if v is not None}
         mlflow.log_metrics({**metrics, "seconds": result.seconds})
-        mlflow.log_dict([dict(line) for line in result.leaderboard], "leaderboard.json")
+        lines: Any = [dict(line) for line in result.leaderboard]
+        mlflow.log_dict(lines, "leaderboard.json")
         with tempfile.TemporaryDirectory() as folder:
             path = result.path or result.model.save(Path(folder, "model.metaauto"))
             mlflow.log_artifact(str(path))

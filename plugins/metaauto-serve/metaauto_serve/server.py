@@ -6,7 +6,7 @@ import asyncio
 import signal
 import socket
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import uvicorn
@@ -86,10 +86,12 @@ async def _close_stuck(server: uvicorn.Server, idle: float, seconds: float) -> N
 
     uvicorn limits the time between requests only. The body of a request has a deadline of its own.
     """
+    # The configuration chooses h11 of the protocols of uvicorn.
+    connections: Collection[Any] = server.server_state.connections
     since: weakref.WeakKeyDictionary[Any, tuple[Any, float]] = weakref.WeakKeyDictionary()
     while True:
         now = asyncio.get_running_loop().time()
-        for place, connection in enumerate(list(server.server_state.connections)):
+        for place, connection in enumerate(list(connections)):
             cycle = connection.cycle
             if cycle is not None and not cycle.response_complete:
                 since.pop(connection, None)
