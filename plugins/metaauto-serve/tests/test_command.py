@@ -99,6 +99,12 @@ def test_serve_answers_and_ends(served):
     assert exchanged(served, b"") == b""
     assert exchanged(served, b"GET /health HTTP/1.1\r\nHost: loc") == b""
     head = b"POST /predict HTTP/1.1\r\n" + host + b"Content-Type: application/json\r\n"
+    for damaged in (
+        b"GET / HTTP/1.1\r\n" + host + host + b"\r\n",
+        head + b"Content-Length: -1\r\n\r\n",
+        head + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n[]",
+    ):
+        assert exchanged(served, damaged).startswith(b"HTTP/1.1 400 ")
     late = exchanged(served, head + b"Content-Length: 100\r\n\r\n[")
     assert late.startswith(b"HTTP/1.1 408 ")
     assert b'{"error":"The body did not arrive in time."}' in late
