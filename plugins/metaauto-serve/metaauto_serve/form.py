@@ -1,10 +1,11 @@
-"""The page of a model: a form for one row, its prediction and the explanation."""
+"""The page of a model: a form for one row with its explanation, and one for a file of rows."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -15,6 +16,7 @@ from starlette.responses import HTMLResponse, Response
 
 from metaauto_serve.body import receive
 from metaauto_serve.formats import RequestError
+from metaauto_serve.upload import receive_table
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -45,7 +47,8 @@ def add_form(router: APIRouter, service: Service, model: Mapping[str, Any]) -> N
     others = [name for name in service.workers.models if name != model["name"]]
 
     def page(path: str, values: Mapping[str, str], status: int = 200, **shown: Any) -> Response:
-        links = {name: f"{levels.get(path, 'models/')}{name}/" for name in others}
+        folder = f"{path.rpartition('/')[0]}/"
+        links = {name: f"{levels.get(folder, 'models/')}{name}/" for name in others}
         shown = {"links": links, "shown": _SHOWN, **shown}
         text = template.render(model=model, fields=fields, values=values, **shown)
         return HTMLResponse(text, status)
@@ -56,7 +59,7 @@ def add_form(router: APIRouter, service: Service, model: Mapping[str, Any]) -> N
 
     @router.get("/", include_in_schema=False)
     async def empty(request: Request) -> Response:
-        return page(request.url.path, {field["key"]: field["default"] for field in fields})
+        return page(request.url.path, _defaults(fields))
 
     @router.post("/", include_in_schema=False)
     async def filled(request: Request) -> Response:
@@ -79,6 +82,23 @@ def add_form(router: APIRouter, service: Service, model: Mapping[str, Any]) -> N
             return page(request.url.path, values, error.status, error=str(error))
         shown["cells"] = {f["name"]: values.get(f["key"]) or "missing" for f in fields}
         return page(request.url.path, values, warnings=answer.header["warnings"], **shown)
+
+    @router.post("/predictions.csv", include_in_schema=False)
+    async def uploaded(request: Request) -> Response:
+        try:
+            with service.running() as deadline, tempfile.NamedTemporaryFile() as table:
+                kind = await receive_table(request, table, service.limits.body, deadline)
+                order = {"model": model["name"], "path": table.name, "format": kind,
+                         "answer": "csv", "name": None, "proba": model["classes"] is not None,
+                         "action": "predict"}  # fmt: skip
+                answer = await service.ask(order, deadline)
+        except RequestError as error:
+            return page(request.url.path, _defaults(fields), error.status, error=str(error))
+        return Response(
+            answer.body,
+            media_type="text/csv",
+            headers={"Content-Disposition": "attachment; filename=predictions.csv"},
+        )
 
 
 async def _values(request: Request, limit: int, deadline: float) -> dict[str, str]:
@@ -108,6 +128,10 @@ def _fields(model: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for place, column in enumerate(model["columns"])
     ]
+
+
+def _defaults(fields: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    return {field["key"]: field["default"] for field in fields}
 
 
 def _input_type(column: Mapping[str, Any]) -> str:
