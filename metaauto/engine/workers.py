@@ -30,7 +30,7 @@ class FitWorkers:
         Workers of this machine, which check the members of the final ensemble at the end and
         predict the holdout.
     cluster : DaskExecutor, optional
-        Runs the trials in their place.
+        Runs the trials in their place, and trains the models on all rows.
     """
 
     members: LocalExecutor
