@@ -41,7 +41,7 @@ async def receive_table(request: Request, table: IO[bytes], limit: int, deadline
     Raises
     ------
     RequestError
-        The body is no such form, or there is no file of these formats.
+        The body is not such a form, or has no file in one of these formats.
     """
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != _FORM:
