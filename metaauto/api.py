@@ -81,6 +81,7 @@ from metaauto.plugins.registry import Register, Registry
 from metaauto.task import TASK_KINDS, Column, Role, Task
 
 if TYPE_CHECKING:
+    from metaauto.builtin.models.network_inputs import NetworkInputs
     from metaauto.data import read_table
     from metaauto.knowledge import (
         ConfigurationFact,
@@ -133,6 +134,7 @@ __all__ = [
     "Metafeatures",
     "Metric",
     "Model",
+    "NetworkInputs",
     "Observation",
     "Optimizer",
     "PluginSettings",
@@ -181,6 +183,7 @@ __all__ = [
 
 _LAZY = {
     "Metafeatures": "metaauto.metafeatures",
+    "NetworkInputs": "metaauto.builtin.models.network_inputs",
     "read_table": "metaauto.data",
     **dict.fromkeys(("StoredFit", "compare_fits", "read_fit"), "metaauto.report.stored_fit"),
     **dict.fromkeys(

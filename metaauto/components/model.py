@@ -91,6 +91,9 @@ class Model:
         shape of the table and the number of classes.
     requires : tuple of str
         Modules that must be importable, such as ``("lightgbm",)``.
+    fit_requires : tuple of str
+        Modules that only `build` and `fit` need. If one is missing, the model is not part of
+        searches, and its saved models still predict.
     trusted : tuple of str
         Full names of classes in a saved model, except those of scikit-learn and numpy. A model
         with other classes cannot be saved. Their ``__setstate__`` gets what a file from anybody
@@ -116,6 +119,7 @@ class Model:
     cost: float = 1.0
     cost_factor: Callable[[Mapping[str, Any], BuildContext], float] | None = None
     requires: tuple[str, ...] = ()
+    fit_requires: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
     rounds: str = ""
 

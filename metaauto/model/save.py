@@ -22,7 +22,7 @@ from metaauto.model.manifest_schema import check_manifest
 from metaauto.model.packing import missing_row
 from metaauto.model.serialization import load_estimator, trusted_types
 from metaauto.plugins.manager import SESSION, PluginSettings, load_plugins
-from metaauto.plugins.registry import Registry
+from metaauto.plugins.registry import SAVED_MODEL, Registry
 from metaauto.task import Task
 
 __all__ = ["describe", "load_model", "parts_of", "read_manifest", "read_parts", "save_model"]
@@ -242,7 +242,7 @@ def _registry_for(records: list[dict[str, Any]]) -> Registry:
 
 def _check_plugins(records: list[dict[str, Any]], registry: Registry) -> None:
     """Raise `MissingPlugin` if the plugin that declares a member's types is not loaded."""
-    known = set(registry.names("model"))
+    known = {*registry.names("model"), *registry.names(SAVED_MODEL)}
     for record in records:
         if record["plugin"] not in ("builtin", SESSION) and record["model"] not in known:
             raise words.missing_plugin(record)

@@ -26,7 +26,7 @@ import numpy as np
 from metaauto.errors import ModelFileError
 from metaauto.model.array_checks import check_indices
 from metaauto.model.schema_limits import check_schema
-from metaauto.plugins.registry import Registry
+from metaauto.plugins.registry import SAVED_MODEL, Registry
 
 __all__ = [
     "TRUSTED_TYPES",
@@ -136,7 +136,7 @@ def declared_types(registry: Registry) -> tuple[str, ...]:
     """Return the names of the types that components declare as trusted."""
     return tuple(
         name
-        for kind in ("model", "preprocessor")
+        for kind in ("model", SAVED_MODEL, "preprocessor")
         for entry in registry.entries(kind)
         for name in entry.component.trusted
     )

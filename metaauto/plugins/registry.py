@@ -23,6 +23,7 @@ __all__ = [
     "COMMAND_GROUPS",
     "COMPONENT_TYPES",
     "OWN_SOURCE",
+    "SAVED_MODEL",
     "Plugin",
     "Register",
     "Registered",
@@ -45,6 +46,9 @@ COMPONENT_TYPES: dict[str, Any] = {
     "report_section": ReportSection,
 }
 """Component types by kind; a plugin may register any number of each."""
+
+SAVED_MODEL = "saved-model"
+"""Kind of a model that can be loaded and not fitted here, see `Model.fit_requires`."""
 
 _KIND_LABELS = {
     "preprocessor": "preprocessor",
@@ -222,7 +226,16 @@ class Register:
         except ComponentError as error:
             self.plugin.errors.append(f"{kind} {name}: {error}")
             return
+        if isinstance(component, Model) and not all(map(_is_installed, component.fit_requires)):
+            kind = SAVED_MODEL
         self.entries.append(Registered(kind, name, component, self.plugin))
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _check_usable(component: Any) -> None:
@@ -231,11 +244,7 @@ def _check_usable(component: Any) -> None:
         # Its modules are looked up when it reads a table: most tables need none of them.
         return
     for module in getattr(component, "requires", ()):
-        try:
-            found = importlib.util.find_spec(module) is not None
-        except (ImportError, ValueError):
-            found = False
-        if not found:
+        if not _is_installed(module):
             raise ComponentError(f"It needs the module {module!r}.", hint=f"Install {module}.")
     if isinstance(component, Model):
         spaces = []
