@@ -15,7 +15,8 @@ from metaauto.plugins import hookspecs
 PAGE = Path(__file__).with_name("hooks.md")
 COMPONENTS = (
     "Model", "Tags", "Preprocessor", "MetafeatureExtractor", "Metric", "Reader", "Explainer",
-    "Strategy", "BuildContext", "FitContext", "Deadline", "DecisionTrees", "MetafeatureInput",
+    "Strategy", "BuildContext", "FitContext", "Deadline", "FitTask", "FittedTask", "DecisionTrees",
+    "NetworkInputs", "MetafeatureInput",
     "ExplainerInput", "StrategyInput", "SearchEngine", "SearchInput", "Optimizer",
     "Splitter", "SplitInput",
     "ReportSection", "ReportInput", "ReportContent", "ReportTable", "ReportFigure",

@@ -1,6 +1,6 @@
 """Component types that plugins register: models, preprocessors, readers, metafeatures."""
 
-from metaauto.components.context import BuildContext, Deadline, FitContext
+from metaauto.components.context import BuildContext, Deadline, FitContext, FitTask, FittedTask
 from metaauto.components.decision_trees import DecisionTrees
 from metaauto.components.metafeatures import MetafeatureExtractor, MetafeatureInput
 from metaauto.components.model import Model, Tags
@@ -13,6 +13,8 @@ __all__ = [
     "Deadline",
     "DecisionTrees",
     "FitContext",
+    "FitTask",
+    "FittedTask",
     "MetafeatureExtractor",
     "MetafeatureInput",
     "Model",

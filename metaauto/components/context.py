@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["BuildContext", "Deadline", "FitContext"]
+__all__ = ["BuildContext", "Deadline", "FitContext", "FitTask", "FittedTask"]
 
 
 @dataclass(frozen=True)
@@ -98,3 +99,47 @@ class FitContext(BuildContext):
     validation_weight: Any = None
     deadline: Deadline = Deadline()
     rounds: int | None = None
+
+
+@dataclass(frozen=True)
+class FitTask:
+    """One configuration on one fold, for `Model.fit_many`.
+
+    Parameters
+    ----------
+    configuration, fold : int
+        Numbers of the configuration and of the fold. The folds of a configuration are fitted and
+        stopped together.
+    values : mapping
+        Hyperparameter values.
+    X, y : array-like
+        Prepared training rows and their target; tasks of one fold may share them.
+    context : FitContext
+        Context of the fit.
+    """
+
+    configuration: int
+    fold: int
+    values: Mapping[str, Any]
+    X: Any
+    y: Any
+    context: FitContext
+
+
+@dataclass(frozen=True)
+class FittedTask:
+    """What `Model.fit_many` yields for each task.
+
+    Parameters
+    ----------
+    task : FitTask
+        The task.
+    estimator : Any
+        Fitted estimator.
+    share : float, default=1.0
+        Share of the training; below 1 for a configuration that was stopped for better ones.
+    """
+
+    task: FitTask
+    estimator: Any
+    share: float = 1.0

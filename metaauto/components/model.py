@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from metaauto.components.context import BuildContext, FitContext
+from metaauto.components.context import BuildContext, Deadline, FitContext, FitTask, FittedTask
 from metaauto.components.hyperparameters import Range, Scalar, Space, check_space
 from metaauto.components.validation import check_callable, check_component, check_tasks
+from metaauto.errors import ComponentError
 from metaauto.task import TASK_KINDS
 
 __all__ = ["Model", "Tags"]
@@ -77,6 +78,14 @@ class Model:
     fit : callable, optional
         ``fit(estimator, X, y, context) -> estimator`` with a `FitContext`, for early stopping and
         deadlines; without it the engine calls ``estimator.fit(X, y[, sample_weight=...])``.
+    fit_many : callable, optional
+        ``fit_many(tasks, deadline)`` fits several configurations on all folds at once, yields a
+        `FittedTask` for each `FitTask`, and may stop the worse configurations early. Only fits with
+        a time limit call it.
+    joint_size : callable, optional
+        ``joint_size(context, n_folds, seconds) -> int``: number of configurations to pass to
+        `fit_many`, given a `BuildContext`, the number of folds and the seconds left for one
+        worker; below 2, each is fitted alone.
     portfolio : tuple of dict
         Hyperparameter values to try early, besides the default.
     space_version : int
@@ -110,6 +119,8 @@ class Model:
     tasks: tuple[str, ...] = TASK_KINDS
     tags: Tags = Tags()
     fit: Callable[[Any, Any, Any, FitContext], Any] | None = None
+    fit_many: Callable[[Sequence[FitTask], Deadline], Iterator[FittedTask]] | None = None
+    joint_size: Callable[[BuildContext, int, float], int] | None = None
     portfolio: tuple[Mapping[str, Scalar], ...] = ()
     space_version: int = 1
     max_rows: int | None = None
@@ -128,8 +139,14 @@ class Model:
         check_tasks(self.name, self.tasks)
         if self.fit is not None:
             check_callable(self, "fit")
-        if self.cost_factor is not None:
-            check_callable(self, "cost_factor")
+        for name in ("fit_many", "joint_size", "cost_factor"):
+            if getattr(self, name) is not None:
+                check_callable(self, name)
+        if (self.fit_many is None) != (self.joint_size is None):
+            raise ComponentError(
+                f"Model {self.name!r} has only one of fit_many and joint_size.",
+                hint="Pass both or neither.",
+            )
 
     def space_for(self, kind: str) -> dict[str, Range]:
         """Return the checked ranges for a task."""

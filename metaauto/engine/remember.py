@@ -97,8 +97,8 @@ def remember(
 
 
 def _useful_trials(trials: Sequence[Trial]) -> list[Trial]:
-    # Losses of other numbers of rows are not comparable.
-    trials = [t for t in trials if t.rows is None]
+    # Losses of other numbers of rows, or of a part of the training, are not comparable.
+    trials = [t for t in trials if t.rows is None and t.share == 1.0]
     searched = [t for t in trials if t.source in ("smac", "random") and t.status is Status.SUCCESS]
     searched.sort(key=lambda trial: (trial.loss, trial.number))
     kept = {trial.number for trial in searched[:_MAX_SEARCHED]}

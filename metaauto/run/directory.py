@@ -267,6 +267,7 @@ class RunDirectory:
                     "check_seconds": float,
                     "build_seconds": float,
                     "rounds": int,
+                    "share": float,
                 },
                 ("trial", "fold"),
             ),

@@ -14,21 +14,38 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metaauto.components import BuildContext, Deadline, FitContext, Model
+from metaauto.components import BuildContext, Deadline, FitContext
 from metaauto.configuration import Configuration
 from metaauto.errors import ComponentError
 from metaauto.files import write_whole
 from metaauto.metafeatures import describe
 from metaauto.plugins.registry import Registry
 from metaauto.search.dataset_io import Inputs
+from metaauto.search.fitting import build_model, fit_built, model_values, training_rounds
 from metaauto.search.pipeline import PreparationPlan, plan_preparation
 from metaauto.search.row_sampling import sampled_rows
 from metaauto.search.sealing import dump_sealed
 from metaauto.search.target_scaling import TargetScaling
-from metaauto.search.trial import DescribeJob, Description, Job, Outcome, Status
+from metaauto.search.trial import (
+    DescribeJob,
+    Description,
+    Job,
+    JointJob,
+    JointOutcome,
+    Outcome,
+    Status,
+)
 from metaauto.space import SearchSpace
 
-__all__ = ["Evaluator", "align_probabilities", "predict_fold", "queued_seconds"]
+__all__ = [
+    "Evaluator",
+    "FoldData",
+    "align_probabilities",
+    "failure",
+    "peak_memory",
+    "predict_fold",
+    "queued_seconds",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +69,20 @@ class _Prepared:
     @property
     def size(self) -> int:
         return _bytes(self.X_train) + _bytes(self.X_validation)
+
+
+class FoldData(NamedTuple):
+    """The prepared training rows of a fold: preprocessing steps, rows, target, context, scaling."""
+
+    steps: list[tuple[str, Any]]
+    X: Any
+    y: np.ndarray
+    context: FitContext
+    scaling: TargetScaling
+
+    def steps_with(self, estimator: Any) -> list[tuple[str, Any]]:
+        """Return the steps of the pipeline, with a fitted estimator as the last."""
+        return [*self.steps, ("model", self.scaling.restored(estimator))]
 
 
 class _Timing(NamedTuple):
@@ -128,9 +159,9 @@ class Evaluator:
                 warnings.simplefilter("ignore")
                 spent = self._run(job, Deadline.after(job.soft_seconds))
         except MemoryError as error:
-            return _failure(job, Status.MEMORY, started, error)
+            return failure(job, Status.MEMORY, started, error)
         except Exception as error:
-            return _failure(job, Status.FAILED, started, error)
+            return failure(job, Status.FAILED, started, error)
         return Outcome(
             job.trial,
             job.fold,
@@ -147,16 +178,28 @@ class Evaluator:
             rounds=self._rounds,
         )
 
+    def run_together(self, job: JointJob) -> JointOutcome:
+        """Run several jobs at once, with the `fit_many` of their model."""
+        from metaauto.search.joint import fit_together
+
+        return fit_together(self, job)
+
     def _run(self, job: Job, deadline: Deadline) -> _Timing:
         started, queued = time.monotonic(), queued_seconds()
         pipeline, X_validation = self.fit(
             job.configuration, job.fold, job.seed, deadline, job.rows, job.rounds
         )
         fitted, queued = time.monotonic(), queued_seconds() - queued
+        predict, check = self.write(job, pipeline, X_validation)
+        return _Timing(fitted - started, predict, queued, check, self._build_seconds)
+
+    def write(self, job: Job, pipeline: Any, X_validation: Any) -> tuple[float, float]:
+        """Write the predictions and the model of a job; return the seconds to predict and check."""
+        started = time.monotonic()
         final, parts = pipeline.steps[-1][1], []
         if X_validation is not None:
             parts.append(predict_fold(final, X_validation, self.inputs.task))
-        predicted = time.monotonic()
+        seconds = time.monotonic() - started
         extra = self.inputs.extra
         if X_validation is None and extra is None:
             # Predictions of some training rows show models that diverged.
@@ -173,7 +216,7 @@ class Evaluator:
             write_whole(path, lambda f: self._dump(pipeline, f))
             if job.verify:
                 check = self._verify(path)
-        return _Timing(fitted - started, predicted - fitted, queued, check, self._build_seconds)
+        return seconds, check
 
     def _rows(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the training and the validation rows of a fold."""
@@ -228,8 +271,26 @@ class Evaluator:
         """
         from sklearn.pipeline import Pipeline
 
-        inputs = self.inputs
         model = self.registry.model(configuration.model)
+        data = self.fold_data(configuration, fold, seed, deadline, rows, rounds)
+        started = time.monotonic()
+        estimator = build_model(model, model_values(configuration), data.context)
+        self._build_seconds = time.monotonic() - started
+        estimator = fit_built(model, estimator, data.X, data.y, data.context)
+        self._rounds = training_rounds(model, estimator)
+        return Pipeline(data.steps_with(estimator)), data.context.X_validation
+
+    def fold_data(
+        self,
+        configuration: Configuration,
+        fold: int,
+        seed: int,
+        deadline: Deadline,
+        rows: int | None = None,
+        rounds: int | None = None,
+    ) -> FoldData:
+        """Return the prepared training rows of a fold with the context of the fit."""
+        inputs = self.inputs
         plan = plan_preparation(self.space, self.registry, configuration)
         is_values = not inputs.task.is_classification
         train, validation = self._rows(fold)
@@ -257,14 +318,7 @@ class Evaluator:
             deadline=deadline,
             rounds=rounds,
         )
-        values = _model_values(model, configuration)
-        started = time.monotonic()
-        estimator = build_model(model, values, context)
-        self._build_seconds = time.monotonic() - started
-        estimator = fit_built(model, estimator, prepared.X_train, y_train, context)
-        self._rounds = training_rounds(model, estimator)
-        steps = [*prepared.steps, ("model", scaling.restored(estimator))]
-        return Pipeline(steps), prepared.X_validation
+        return FoldData(prepared.steps, prepared.X_train, y_train, context, scaling)
 
     def _prepare(
         self, plan: PreparationPlan, fold: int, train: np.ndarray, y: np.ndarray
@@ -322,44 +376,6 @@ class Evaluator:
         return _Prepared(steps, train, validation, tuple(range(n_codes)), 0.0)
 
 
-def fit_model(model: Model, values: dict[str, Any], X: Any, y: Any, context: FitContext) -> Any:
-    """Build a model and fit it, with its own `fit` if it has one."""
-    return fit_built(model, build_model(model, values, context), X, y, context)
-
-
-def build_model(model: Model, values: dict[str, Any], context: FitContext) -> Any:
-    """Build the estimator of a model."""
-    estimator = model.build(values, context)
-    if estimator is None or not hasattr(estimator, "predict"):
-        raise ComponentError(
-            f"build of model {model.name!r} returned {type(estimator).__name__}.",
-            hint="Return an estimator with fit and predict, as in scikit-learn.",
-        )
-    return estimator
-
-
-def fit_built(model: Model, estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
-    """Fit an estimator that its model has built."""
-    if model.fit is not None:
-        fitted = model.fit(estimator, X, y, context)
-        return estimator if fitted is None else fitted
-    if context.sample_weight is not None:
-        estimator.fit(X, y, sample_weight=context.sample_weight)
-    else:
-        estimator.fit(X, y)
-    return estimator
-
-
-def training_rounds(model: Model, estimator: Any) -> int:
-    """Return the training rounds of a fitted estimator, see `Model.rounds`; 0 if unknown."""
-    try:
-        return max(int(getattr(estimator, model.rounds)), 0) if model.rounds else 0
-    except Exception as error:
-        # A plugin's property may raise anything.
-        logger.debug("No rounds of %s: %s", type(estimator).__name__, error)
-        return 0
-
-
 def predict_fold(estimator: Any, X: Any, task: Any) -> np.ndarray:
     """Predict prepared rows; return checked float32 probabilities or float64 values."""
     if task.is_classification:
@@ -410,12 +426,6 @@ def align_probabilities(raw: np.ndarray, classes: Any, n_classes: int) -> np.nda
     return np.divide(aligned, total, out=even, where=total > 0)
 
 
-def _model_values(model: Model, configuration: Configuration) -> dict[str, Any]:
-    from metaauto.components import SLOTS
-
-    return {k: v for k, v in configuration.values.items() if k.split(".")[0] not in SLOTS}
-
-
 def _width(preprocess: Any, branch: str) -> int:
     indices = preprocess.output_indices_[branch]
     return int(indices.stop - indices.start)
@@ -444,7 +454,8 @@ def peak_memory() -> float:
     return float(peak) / 2**20
 
 
-def _failure(job: Job, status: Status, started: float, error: BaseException) -> Outcome:
+def failure(job: Job, status: Status, started: float, error: BaseException) -> Outcome:
+    """Return the outcome of a job that raised an error."""
     import traceback
 
     return Outcome(

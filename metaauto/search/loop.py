@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +24,8 @@ from metaauto.search.trial import (
     DescribeJob,
     Description,
     Job,
+    JointJob,
+    JointOutcome,
     Outcome,
     Status,
     Trial,
@@ -183,18 +185,13 @@ class Search:
                 if not waiting:
                     break
             timeout = min(_POLL_SECONDS, max(self._budget.for_search(), 0.0))
-            for outcome in self._executor.wait(timeout):
-                if isinstance(outcome, Description):
-                    self._record_description(outcome)
-                if not isinstance(outcome, Outcome):
-                    continue
-                trial = self.trials[outcome.trial]
-                trial.running.discard(outcome.fold)
-                if trial.is_over:
-                    continue
-                self._record_outcome(trial, outcome)
-                if trial.is_over:
-                    yield trial
+            for result in self._executor.wait(timeout):
+                if isinstance(result, Description):
+                    self._record_description(result)
+                elif isinstance(result, Outcome):
+                    yield from self._record_outcomes([result])
+                elif isinstance(result, JointOutcome):
+                    yield from self._record_outcomes(result.outcomes)
         yield from self.stop_unfinished()
 
     def stop_jobs(self) -> None:
@@ -237,7 +234,8 @@ class Search:
                 self._is_describing = True
                 self._executor.submit(job)
                 continue
-            self.trials[job.trial].running.add(job.fold)
+            for each in job.jobs if isinstance(job, JointJob) else [job]:
+                self.trials[each.trial].running.add(each.fold)
             self._executor.submit(job)
 
     def _record_description(self, description: Description) -> None:
@@ -249,7 +247,7 @@ class Search:
     def _needs_description(self) -> bool:
         return self._describe_seconds > 0 and self.description is None
 
-    def _next_job(self) -> Job | DescribeJob | None:
+    def _next_job(self) -> Job | JointJob | DescribeJob | None:
         has_started = any(trial.source != "baseline" for trial in self.trials)
         if self._needs_description() and not self._is_describing and has_started:
             if self.is_reproducible:
@@ -262,7 +260,30 @@ class Search:
         if self._trial_limit_reached():
             return None
         started = self._start_trial()
-        return None if started is None else self._job(started, self._next_fold(started) or 0)
+        if started is None:
+            return None
+        return self._joint_job(started) or self._job(started, self._next_fold(started) or 0)
+
+    def _joint_job(self, first: Trial) -> JointJob | None:
+        """Start the trials that are fitted together with a new one; None if there are none."""
+        if self.is_reproducible or first.rows is not None or first.outcomes:
+            return None
+        soft, hard = job_limits(self._budget, self._executor.workers, 1)
+        n_rows = len(self._folds[0][0])
+        others = self._proposals.companions(first.configuration, n_rows, soft)
+        if self._budget.trials is not None:
+            started = sum(1 for trial in self.trials if trial.source != "baseline")
+            others = others[: self._budget.trials - started]
+        if not others:
+            return None
+        trials = [first, *(self._begin(other, None) for other in others)]
+        last = len(self._folds) - 1
+        jobs = [
+            replace(self._job(trial, fold), verify=fold == last)
+            for trial in trials
+            for fold in range(len(self._folds))
+        ]
+        return JointJob(tuple(jobs), soft, hard)
 
     def _next_fold(self, trial: Trial) -> int | None:
         """Return the next fold to run; None if pruning needs the result of the first fold."""
@@ -347,17 +368,29 @@ class Search:
         self._on_start(trial)
         return trial
 
-    def _record_outcome(self, trial: Trial, outcome: Outcome) -> None:
-        """Record the outcome of a fold and update the status of its trial."""
-        trial.outcomes[outcome.fold] = outcome
-        self._recorder.record_outcome(outcome)
-        if outcome.status is Status.TIMEOUT and self._budget.for_search() <= _MIN_SECONDS_LEFT:
-            trial.error = _BUDGET_ENDED
-            self._finish(trial, Status.STOPPED)
-            return
-        if outcome.status is Status.SUCCESS:
-            self._record_fold_loss(trial, outcome.fold)
-        self._update_status(trial)
+    def _record_outcomes(self, outcomes: Sequence[Outcome]) -> Iterator[Trial]:
+        """Record outcomes, update the status of their trials, and yield those that are over."""
+        trials = [self.trials[number] for number in dict.fromkeys(o.trial for o in outcomes)]
+        waiting = [trial for trial in trials if not trial.is_over]
+        for outcome in outcomes:
+            trial = self.trials[outcome.trial]
+            trial.running.discard(outcome.fold)
+            if trial not in waiting:
+                continue
+            trial.outcomes[outcome.fold] = outcome
+            self._recorder.record_outcome(outcome)
+            is_end = self._budget.for_search() <= _MIN_SECONDS_LEFT
+            if outcome.status is Status.TIMEOUT and is_end and not trial.is_over:
+                trial.error = _BUDGET_ENDED
+                self._finish(trial, Status.STOPPED)
+            if outcome.status is Status.SUCCESS:
+                self._record_fold_loss(trial, outcome.fold)
+        for trial in waiting:
+            if not trial.is_over:
+                # Folds that were fitted together have cost their time already.
+                self._update_status(trial, prunes=len(trials) == 1)
+            if trial.is_over:
+                yield trial
 
     def _record_fold_loss(self, trial: Trial, fold: int) -> None:
         """Record the loss of a fold; mark the fold as failed if the metric cannot be computed."""
@@ -381,7 +414,7 @@ class Search:
             return False
         return not np.isfinite(baseline.fold_losses.get(fold, np.nan))
 
-    def _update_status(self, trial: Trial) -> None:
+    def _update_status(self, trial: Trial, prunes: bool = True) -> None:
         """Prune, fail or finish a trial; in a reproducible run by its folds in order."""
         bad = [f for f, o in sorted(trial.outcomes.items()) if o.status is not Status.SUCCESS]
         done = 0
@@ -389,7 +422,8 @@ class Search:
             done += 1
         if self.is_reproducible:
             bad = [fold for fold in bad if fold == done]
-        pruned_after = lost_at(trial, self._comparable(trial), min(done, len(self._folds) - 1))
+        checked = min(done, len(self._folds) - 1) if prunes else 0
+        pruned_after = lost_at(trial, self._comparable(trial), checked)
         if pruned_after is not None:
             trial.fold_losses = {fold: trial.fold_losses[fold] for fold in range(pruned_after)}
             trial.error = "Pruned: clearly worse than the best trials on the first folds."
@@ -397,6 +431,10 @@ class Search:
         elif bad:
             trial.error = trial.outcomes[bad[0]].error
             self._finish(trial, trial.outcomes[bad[0]].status)
+        elif trial.share < 1.0:
+            share = f"{100 * trial.share:.0f} %"
+            trial.error = f"Stopped by its model after {share} of the training: others were better."
+            self._finish(trial, Status.DROPPED)
         elif done == len(self._folds):
             self._finish(trial, Status.SUCCESS)
         elif done and not self._gains_enough(trial, done):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+from metaauto.components import BuildContext
 from metaauto.components.search_engine import Optimizer, SearchEngine, SearchInput
 from metaauto.components.strategy import Observation, Recommendation, WarmStart
 from metaauto.configuration import Configuration
@@ -89,7 +90,7 @@ class Proposer:
 
     def observe_seconds(self, trial: Trial, row_share: float) -> None:
         """Update the runtime model with a finished trial on a share of the rows."""
-        share = len(trial.outcomes) / self._n_folds
+        share = len(trial.outcomes) / self._n_folds * trial.share
         self._runtime.observe(trial.configuration, trial.seconds, share * row_share)
 
     def observe(self, trial: Trial, row_share: float = 1.0) -> None:
@@ -139,6 +140,56 @@ class Proposer:
         if seconds > _ENGINE_WORTH_SECONDS:
             self._start_engine()
         return self._from_engine(seconds) or self._neighbour_or_random(seconds)
+
+    def companions(
+        self, configuration: Configuration, n_rows: int, seconds: float
+    ) -> list[Recommendation]:
+        """Return further configurations to fit together with one that was proposed.
+
+        They are the rest of the model's portfolio, then neighbours of the best configurations of
+        the model and random ones in turn.
+
+        Parameters
+        ----------
+        configuration : Configuration
+            A proposed configuration.
+        n_rows : int
+            Training rows of a fold.
+        seconds : float
+            Seconds for all of them together.
+
+        Returns
+        -------
+        list of Recommendation
+            Empty for models without `fit_many`, and where their author advises against it.
+        """
+        model = self._space.registry.model(configuration.model)
+        if model.joint_size is None:
+            return []
+        task = self._space.task
+        context = BuildContext(
+            task.kind, n_rows, len(task.features), task.n_classes, self._seed, metric=task.metric
+        )
+        try:
+            count = int(model.joint_size(context, self._n_folds, seconds))
+        except Exception as error:
+            _log.warning("Model %r: joint_size raised %s", model.name, error)
+            return []
+        good = [t for t in self._observed if t.configuration.model == model.name]
+        good = [t for t in good if t.loss is not None and t.share == 1.0]
+        good.sort(key=lambda t: (t.loss, t.number))
+        best = [t.configuration for t in good[:3]] or [configuration]
+        portfolio = self._space.portfolio(model.name)
+        found = [Recommendation(c, "portfolio", "fitted together") for c in portfolio]
+        for turn in range(4 * max(count, 0)):
+            if turn % 2:
+                new = self._space.sample(self._random, model.name)
+            else:
+                new = self._space.neighbour(best[turn // 2 % len(best)], self._random)
+            found.append(Recommendation(new, "random", "fitted together"))
+        unique = {each.configuration.key: each for each in reversed(found)}
+        chosen = [each for key, each in reversed(unique.items()) if key != configuration.key]
+        return [each for each in chosen if self._is_new(each.configuration)][: max(count - 1, 0)]
 
     def close(self) -> None:
         """End the processes of the engine."""

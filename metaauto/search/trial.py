@@ -19,6 +19,8 @@ __all__ = [
     "DescribeJob",
     "Description",
     "Job",
+    "JointJob",
+    "JointOutcome",
     "Outcome",
     "Result",
     "Status",
@@ -103,6 +105,46 @@ class Job:
     def failed(self, status: Status, seconds: float, error: str) -> Outcome:
         """Return the outcome for a worker that ended before it sent one."""
         return Outcome(self.trial, self.fold, status, seconds=seconds, error=error)
+
+
+@dataclass(frozen=True)
+class JointJob:
+    """Configurations of one model on several folds, which `Model.fit_many` fits together.
+
+    Parameters
+    ----------
+    jobs : tuple of Job
+        One for each configuration and fold.
+    soft_seconds, hard_seconds : float
+        Limits of all together, as those of a `Job`.
+    """
+
+    jobs: tuple[Job, ...]
+    soft_seconds: float = float("inf")
+    hard_seconds: float = float("inf")
+    max_bytes: int = _MESSAGE_BYTES
+
+    @property
+    def trial(self) -> int:
+        """Return the number of the first trial: stopping it stops all."""
+        return self.jobs[0].trial
+
+    def run(self, evaluator: Any) -> JointOutcome:
+        """Run the jobs in a worker."""
+        outcome: JointOutcome = evaluator.run_together(self)
+        return outcome
+
+    def accepts(self, message: Any) -> bool:
+        """Return whether a message is the outcome of these jobs."""
+        expected = [(job.trial, job.fold) for job in self.jobs]
+        return isinstance(message, JointOutcome) and expected == [
+            (outcome.trial, outcome.fold) for outcome in message.outcomes
+        ]
+
+    def failed(self, status: Status, seconds: float, error: str) -> JointOutcome:
+        """Return the outcome for a worker that ended before it sent one."""
+        share = seconds / len(self.jobs)
+        return JointOutcome(tuple(job.failed(status, share, error) for job in self.jobs))
 
 
 @dataclass(frozen=True)
@@ -228,6 +270,8 @@ class Outcome:
         Seconds to build the model before fitting: the first time in a process, mostly imports.
     rounds : int
         Training rounds of the model, see `Model.rounds`; 0 if unknown.
+    share : float
+        Share of the training; below 1 if `Model.fit_many` stopped it for better configurations.
     """
 
     trial: int
@@ -245,6 +289,7 @@ class Outcome:
     check_seconds: float = 0.0
     build_seconds: float = 0.0
     rounds: int = 0
+    share: float = 1.0
 
     @property
     def prediction_file(self) -> str:
@@ -262,10 +307,17 @@ class Outcome:
         return max(self.fit_seconds - self.queued_seconds, 0.0) or self.seconds
 
 
-Result = Outcome | Description | CallResult
+@dataclass(frozen=True)
+class JointOutcome:
+    """The outcomes of a `JointJob`, in the order of its jobs."""
+
+    outcomes: tuple[Outcome, ...]
+
+
+Result = Outcome | JointOutcome | Description | CallResult
 """What a worker sends for a job."""
 
-WorkerJob = Job | DescribeJob | CallJob
+WorkerJob = Job | JointJob | DescribeJob | CallJob
 """What a worker can run."""
 
 
@@ -318,6 +370,11 @@ class Trial:
     def seconds(self) -> float:
         """Return the total worker seconds of its folds."""
         return sum(outcome.seconds for outcome in self.outcomes.values())
+
+    @property
+    def share(self) -> float:
+        """Return the smallest share of the training of its folds."""
+        return min((outcome.share for outcome in self.outcomes.values()), default=1.0)
 
     @property
     def check_seconds(self) -> float:

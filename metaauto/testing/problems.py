@@ -173,7 +173,7 @@ def fit_on(
     estimator
         The fitted estimator.
     """
-    from metaauto.search.evaluate import fit_model
+    from metaauto.search.fitting import fit_model
     from metaauto.testing.sampling import default_values
 
     chosen = dict(default_values(model.space_for(problem.kind)) if values is None else values)

@@ -22,7 +22,7 @@ from metaauto.files import PREFIX, TemporaryFolder, remove_abandoned
 from metaauto.plugins.manager import GROUP, PluginSettings
 from metaauto.search.executors.local import LocalExecutor
 from metaauto.search.executors.worker import Setup
-from metaauto.search.trial import Outcome, Result, WorkerJob
+from metaauto.search.trial import JointOutcome, Outcome, Result, WorkerJob
 
 __all__ = ["RemoteResult", "Table", "differences", "pack_folder", "run", "survey", "versions"]
 
@@ -236,6 +236,9 @@ def _unpack(packed: bytes, folder: Path) -> None:
 
 def _read_files(folder: Path, outcome: Result) -> dict[str, bytes]:
     """Read and delete the files of an outcome, which are sent with it."""
+    if isinstance(outcome, JointOutcome):
+        joined = (_read_files(folder, each) for each in outcome.outcomes)
+        return {name: content for files in joined for name, content in files.items()}
     if not isinstance(outcome, Outcome):
         return {}
     found = {}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from metaauto.api import (
     BuildContext,
     Choice,
+    Deadline,
     FitContext,
+    FitTask,
+    FittedTask,
     Float,
     Int,
     Model,
@@ -31,7 +34,6 @@ _SPACE: Space = {
     "learning_rate": Float(3e-4, 1e-2, 3e-3, log=True),
     "weight_decay": Float(1e-3, 3.0, 0.1, log=True),
     "schedule": Choice(("flat_cosine", "cosines")),
-    "batch_size": Choice(("auto", 32, 128, 512)),
 }
 _SMOOTHING: Space = {"label_smoothing": Choice((0.0, 0.05, 0.1))}
 
@@ -42,6 +44,8 @@ PORTFOLIO = (
     {"layers": 1, "width": 256, "weight_decay": 0.5},
 )
 FEW_ROWS, SOME_ROWS = 1_500, 10_000
+# Bounds of a search: seconds of one worker, training rows, columns, classes, configurations.
+LEAST_SECONDS, MOST_ROWS, MOST_FEATURES, MOST_CLASSES, MOST_TOGETHER = 8.0, 2_500, 100, 30, 12
 
 
 def space(kind: str) -> Space:
@@ -55,10 +59,9 @@ def build(values: Mapping[str, Any], context: BuildContext) -> Any:
     import metaauto_nas.training  # noqa: F401
     from metaauto_nas.estimator import NetworkSearchClassifier, NetworkSearchRegressor
 
-    settings = dict(values)
-    if settings["batch_size"] == "auto":
-        rows = context.n_rows
-        settings["batch_size"] = 64 if rows < FEW_ROWS else 128 if rows < SOME_ROWS else 256
+    rows = context.n_rows
+    batch = 64 if rows < FEW_ROWS else 128 if rows < SOME_ROWS else 256
+    settings = {**values, "batch_size": batch}
     kind = NetworkSearchClassifier if context.is_classification else NetworkSearchRegressor
     return kind(**settings, categorical=context.categorical, random_state=context.seed)
 
@@ -66,6 +69,44 @@ def build(values: Mapping[str, Any], context: BuildContext) -> Any:
 def fit(estimator: Any, X: Any, y: Any, context: FitContext) -> Any:
     """Fit one network; the validation part of the fold is not used."""
     return estimator.fit(X, y, context.sample_weight, context.deadline)
+
+
+def fit_many(tasks: Sequence[FitTask], deadline: Deadline) -> Iterator[FittedTask]:
+    """Fit configurations on all folds together; the worse ones stop early."""
+    from metaauto_nas.training import HALVING, Network, train
+
+    seeds: dict[int, int] = {}
+    prepared: dict[Any, Any] = {}
+    networks = {}
+    for task in tasks:
+        # Configurations are compared on the same rows of a fold.
+        seed = seeds.setdefault(task.fold, task.context.seed)
+        estimator = build(task.values, task.context)
+        network = Network(
+            estimator,
+            task.X,
+            task.y,
+            task.context.sample_weight,
+            seed=seed,
+            prepared=prepared,
+            configuration=task.configuration,
+        )
+        networks[network] = task
+    for network, share in train(list(networks), deadline, HALVING):
+        yield FittedTask(networks[network], network.estimator, share)
+
+
+def joint_size(context: BuildContext, n_folds: int, seconds: float) -> int:
+    """Return the number of configurations to fit together: none on large tables, or in a hurry.
+
+    A network is too expensive for a search above `MOST_ROWS` rows and `MOST_FEATURES` columns:
+    several at once then only train each one less.
+    """
+    if seconds < LEAST_SECONDS or context.n_rows > MOST_ROWS:
+        return 1
+    if context.n_features > MOST_FEATURES or context.n_classes > MOST_CLASSES:
+        return 1
+    return MOST_TOGETHER if seconds >= 2 * LEAST_SECONDS else MOST_TOGETHER // 2
 
 
 @hookimpl
@@ -76,6 +117,8 @@ def register_models(register: Register) -> None:
             name="nas",
             build=build,
             fit=fit,
+            fit_many=fit_many,
+            joint_size=joint_size,
             space=space,
             portfolio=PORTFOLIO,
             tags=Tags(

@@ -53,7 +53,7 @@ class _Estimator(BaseEstimator):
         schedule: str = "flat_cosine",
         label_smoothing: float = 0.0,
         batch_size: int = 128,
-        epochs: int = 60,
+        epochs: int = 100,
         max_updates: int = 3_000,
         categorical: tuple[int, ...] = (),
         random_state: int = 0,

@@ -139,6 +139,8 @@ class Pack:
         self.layers = []
         for layer in range(self.depth):
             having = [estimator for estimator in estimators if estimator.layers > layer]
+            if not having:
+                break
             kinds = [e.activation for e in having]
             runs = [(kind, len(list(run))) for kind, run in groupby(kinds)]
             residual = column([float(e.residual and layer > 0) for e in having])[:, :, None]

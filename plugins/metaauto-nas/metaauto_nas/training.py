@@ -25,9 +25,13 @@ KEPT = 1 / 3
 HELD_OUT, FEWEST_HELD_OUT, MOST_HELD_OUT = 0.15, 12, 2_000
 FEWEST_FOR_TEMPERATURE = 50
 # Updates of a pack before the next one has its turn and the plan is adapted.
-UPDATES_AT_ONCE = 20
+UPDATES_AT_ONCE = 5
+FEWEST_PER_CHECK = 20
 # Share of the remaining seconds that is planned with, and of all updates without improvement.
 USED_SECONDS, PATIENCE = 0.85, 0.4
+# Updates of a search in relation to those of a single fit: its seconds would be unused.
+LONGER = 2
+# Cells of rows that are encoded once, and not for each batch.
 ENCODED_CELLS = 8_000_000
 
 
@@ -120,7 +124,7 @@ class Network:
         self.weight, self.held_weight = weight[train], weight[held]
         self.batch = min(estimator.batch_size, len(train))
         per_epoch = len(train) // self.batch
-        self.updates_per_check = max(per_epoch, UPDATES_AT_ONCE)
+        self.updates_per_check = max(per_epoch, FEWEST_PER_CHECK)
         self.total = max(min(estimator.epochs * per_epoch, estimator.max_updates), 1)
         self.curve: list[tuple[int, float]] = []
 
@@ -177,7 +181,7 @@ def train(
     active = [len(networks) * count / counts[0] for count in counts]
     # Updates of a network until the end of each rung, if rungs take these shares of the time.
     ends = list(accumulate(share / count for share, count in zip(rungs, active, strict=True)))
-    total = min(network.total for network in networks)
+    total = min(network.total for network in networks) * (1 if len(rungs) == 1 else LONGER)
     ends = [end / ends[-1] * total for end in ends]
     done, started = 0, time.monotonic()
     for rung in range(len(rungs)):
@@ -194,16 +198,18 @@ def train(
         is_last = rung == len(rungs) - 1 or deadline.passed()
         for pack in packs:
             pack.check(done)
-        kept = set() if is_last else _best(packs, counts[rung + 1])
-        share = 1.0 if is_last else done / max(ends[-1], done)
+        # At the deadline the best are those that the last rung would have had.
+        kept = _best(packs, counts[-1] if is_last else counts[rung + 1])
+        stopped = min(done / max(ends[-1], done), 0.99)
         for pack in packs:
-            for network in pack.finish(kept):
+            for network in pack.finish(() if is_last else kept):
+                share = 1.0 if is_last and network.configuration in kept else stopped
                 weights = pack.weights_of(network)
                 spent = time.monotonic() - started
                 network.finish(weights, {"rung": rung, "share": share, "updates": done,
                                          "seconds": spent, "networks": len(networks)})  # fmt: skip
                 yield network, share
-            pack.keep(kept)
+            pack.keep(() if is_last else kept)
         packs = [pack for pack in packs if len(pack)]
         if is_last:
             return
@@ -213,7 +219,7 @@ def _fit_plan(ends: list[float], active: list[float], rung: int, done: int, fits
     """Shorten the rest of the plan if it has more updates of networks than fit into the time."""
     steps = np.diff([done, *ends[rung:]])
     planned = float(np.dot(np.maximum(steps, 0.0), active[rung:]))
-    if planned > fits:
+    if planned > max(fits, 0.0):
         factor = max(fits, 0.0) / planned
         for later in range(rung, len(ends)):
             ends[later] = done + (ends[later] - done) * factor
