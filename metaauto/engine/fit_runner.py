@@ -447,7 +447,11 @@ class FitRunner:
             record = fit_record(
                 model, state, search, selection, blended, self.clock, options, holdout
             )
-            model.record = replace(record, generated=packing.generated(selection.weights))
+            model.record = replace(
+                record,
+                generated=packing.generated(selection.weights),
+                training=packing.training(selection.weights),
+            )
         self.recorder(state).record_result(result_json(model))
         return model
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -169,6 +169,11 @@ class Packing:
         return tuple(
             GeneratedFeature(name, used[name], shares[name]) for name in order[:_MAX_GENERATED]
         )
+
+    def training(self, numbers: Iterable[int]) -> dict[str, Any]:
+        """Return what members say about their training, by name, given their trial numbers."""
+        found = {self.members[number].name: self.holdout[number].training for number in numbers}
+        return {name: dict(training) for name, training in found.items() if training}
 
     def predicted_holdout(
         self, model: FinalModel, numbers: Sequence[int], parts: Sequence[np.ndarray]

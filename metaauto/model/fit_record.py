@@ -315,6 +315,9 @@ class FitRecord:
         Columns that no model uses.
     generated : tuple of GeneratedFeature
         Generated features of the members, the most important first.
+    training : mapping
+        What members say about the training of their first fold model, by name: the method
+        ``training_record`` of their estimators.
     rows, dropped_rows : int, optional
         Rows of the training table, and rows dropped because their target is missing.
     fingerprint, validation : str
@@ -378,6 +381,7 @@ class FitRecord:
     roles: Mapping[RoleName, int] = field(default_factory=dict)
     left_out: tuple[ExcludedColumn, ...] = ()
     generated: tuple[GeneratedFeature, ...] = ()
+    training: Mapping[str, Any] = field(default_factory=dict)
     rows: int | None = None
     dropped_rows: int | None = None
     fingerprint: str = ""

@@ -8,6 +8,7 @@ them when the model predicts or is saved.
 from __future__ import annotations
 
 import functools
+import json
 import logging
 import pickle
 import time
@@ -46,12 +47,14 @@ __all__ = [
     "missing_row",
     "pack_estimators",
     "read_packed",
+    "training_record",
     "types_trusted_for",
     "verify_model",
 ]
 
 logger = logging.getLogger(__name__)
 
+_LARGEST_RECORD = 20_000
 _GENERATED = "generated"
 """The branch of the preprocessing with generated features."""
 
@@ -133,12 +136,15 @@ class CheckedTrial:
     generated : mapping of str to float or None
         Generated features and their mean share of the importance in the fold models; None if the
         model has no importances.
+    training : mapping
+        What the first fold model says about its training, see `training_record`.
     """
 
     parts: int = 0
     value: np.ndarray = field(default_factory=lambda: np.zeros(0))
     known: np.ndarray = field(default_factory=lambda: np.zeros(0))
     generated: Mapping[str, float | None] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     def with_all_rows(self, other: CheckedTrial) -> CheckedTrial:
         """Return the mean of these predictions and those of the model on all rows."""
@@ -147,7 +153,9 @@ class CheckedTrial:
         rows = min(len(self.value), len(other.value))
         first, second = ((p.value[:rows], p.known[:rows]) for p in (self, other))
         value, known = mean_of_parts(first, second)
-        return CheckedTrial(min(self.parts, other.parts), value, known, self.generated)
+        return CheckedTrial(
+            min(self.parts, other.parts), value, known, self.generated, self.training
+        )
 
 
 def missing_row(schema: TableSchema) -> pd.DataFrame:
@@ -228,7 +236,8 @@ def check_trial(
         No further part is predicted after this time.
     """
     deadline = Deadline.after(seconds)
-    checked = _checked(files, row)
+    training: dict[str, Any] = {}
+    checked = _checked(files, row, training)
     # Without a holdout only one fold model is in memory at a time: forests are large.
     estimators = list(checked) if parts else checked
     generated = generated_features(estimators, len(files))
@@ -239,19 +248,38 @@ def check_trial(
         frame = evaluator.inputs.X.iloc[rows]
         found.append(mean_of_folds(model, estimators, frame, evaluator.inputs.task.n_classes))
     if not found:
-        return CheckedTrial(generated=generated)
+        return CheckedTrial(generated=generated, training=training)
     value, known = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-    return CheckedTrial(len(found), value, known, generated)
+    return CheckedTrial(len(found), value, known, generated, training)
 
 
-def _checked(files: Sequence[Path], row: pd.DataFrame) -> Iterator[Any]:
-    """Yield the fold models; ask the first one for a prediction."""
+def _checked(files: Sequence[Path], row: pd.DataFrame, training: dict[str, Any]) -> Iterator[Any]:
+    """Yield the fold models; ask the first one for a prediction and for its training."""
     for number, path in enumerate(files):
         estimator = _loaded(path)
         # The folds differ in what they learned, not in their code.
         if number == 0:
             _predicted(estimator, row)
+            training.update(training_record(estimator))
         yield estimator
+
+
+def training_record(pipeline: Any) -> dict[str, Any]:
+    """Return what the method ``training_record`` of a fitted estimator says, if it has one.
+
+    It is JSON of at most 20,000 characters, which the record of the fit keeps for the report.
+    """
+    model = pipeline.steps[-1][1]
+    describe = getattr(getattr(model, "estimator", model), "training_record", None)
+    if describe is None:
+        return {}
+    try:
+        found: dict[str, Any] = json.loads(json.dumps(dict(describe()), allow_nan=False))
+    except Exception as error:
+        # A method of a plugin may raise anything.
+        logger.warning("training_record of %s: %s", type(model).__name__, error)
+        return {}
+    return found if len(json.dumps(found)) <= _LARGEST_RECORD else {}
 
 
 def generated_features(estimators: Iterable[Any], count: int) -> dict[str, float | None]:

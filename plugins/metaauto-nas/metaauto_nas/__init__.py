@@ -45,7 +45,7 @@ PORTFOLIO = (
 )
 FEW_ROWS, SOME_ROWS = 1_500, 10_000
 # Bounds of a search: seconds of one worker, training rows, columns, classes, configurations.
-LEAST_SECONDS, MOST_ROWS, MOST_FEATURES, MOST_CLASSES, MOST_TOGETHER = 8.0, 2_500, 100, 30, 12
+LEAST_SECONDS, MOST_ROWS, MOST_FEATURES, MOST_CLASSES, MOST_TOGETHER = 20.0, 2_500, 100, 30, 12
 
 
 def space(kind: str) -> Space:
@@ -136,3 +136,11 @@ def register_models(register: Register) -> None:
             ),
         )
     )
+
+
+@hookimpl
+def register_report_sections(register: Register) -> None:
+    """Register the section about the networks of the ensemble."""
+    from metaauto_nas.report import SECTION
+
+    register.report_section(SECTION)

@@ -87,6 +87,25 @@ class _Estimator(BaseEstimator):
             pass
         return self
 
+    def training_record(self) -> dict[str, Any]:
+        """Return architecture, rungs and learning curve of the fitted network, JSON-ready."""
+        arrays = [self.scale_, self.head_, self.head_bias_, self.table_]
+        arrays += [array for layer in self.hidden_ for array in layer]
+        curve = self.training_["curve"]
+        return {
+            **self.training_,
+            "network": "metaauto-nas",
+            "inputs": self.scale_.shape[1],
+            "hidden": [weights.shape[1] for weights, _ in self.hidden_],
+            "activation": self.activation,
+            "residual": bool(self.residual and len(self.hidden_) > 1),
+            "members": self.members,
+            "outputs": self.n_outputs_,
+            "encoding": self.encoding,
+            "parameters": sum(array.size for array in arrays),
+            "curve": curve[:: max(len(curve) // 100, 1)],
+        }
+
     def __setstate__(self, state: Any) -> None:
         super().__setstate__(state)
         if hasattr(self, "hidden_"):

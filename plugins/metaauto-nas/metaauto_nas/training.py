@@ -140,7 +140,8 @@ class Network:
         estimator = self.estimator
         for name, value in weights.items():
             setattr(estimator, name, value)
-        estimator.training_ = {**record, "curve": [list(point) for point in self.curve]}
+        curve = [list(point) for point in self.curve]
+        estimator.training_ = {**record, "curve": curve}
         if self.is_classifier and len(self.held_target) >= FEWEST_FOR_TEMPERATURE:
             held = self.held_rows
             mean = estimator.combined(estimator.outputs(held.plain, held.codes))
@@ -184,6 +185,8 @@ def train(
     total = min(network.total for network in networks) * (1 if len(rungs) == 1 else LONGER)
     ends = [end / ends[-1] * total for end in ends]
     done, started = 0, time.monotonic()
+    # Of each rung: configurations, updates and seconds at its end.
+    rungs_done: list[list[float]] = []
     for rung in range(len(rungs)):
         while done < max(round(ends[rung]), rung + 1):
             began = time.monotonic()
@@ -198,6 +201,8 @@ def train(
         is_last = rung == len(rungs) - 1 or deadline.passed()
         for pack in packs:
             pack.check(done)
+        left = len({n.configuration for pack in packs for n in pack.networks})
+        rungs_done.append([left, done, time.monotonic() - started])
         # At the deadline the best are those that the last rung would have had.
         kept = _best(packs, counts[-1] if is_last else counts[rung + 1])
         stopped = min(done / max(ends[-1], done), 0.99)
@@ -206,8 +211,15 @@ def train(
                 share = 1.0 if is_last and network.configuration in kept else stopped
                 weights = pack.weights_of(network)
                 spent = time.monotonic() - started
-                network.finish(weights, {"rung": rung, "share": share, "updates": done,
-                                         "seconds": spent, "networks": len(networks)})  # fmt: skip
+                record = {
+                    "rung": rung + 1,
+                    "rungs": list(rungs_done),
+                    "share": share,
+                    "updates": done,
+                }
+                epochs = done * network.batch / len(network.target)
+                record |= {"epochs": epochs, "seconds": spent, "networks": len(networks)}
+                network.finish(weights, record)
                 yield network, share
             pack.keep(() if is_last else kept)
         packs = [pack for pack in packs if len(pack)]
