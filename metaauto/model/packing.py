@@ -269,7 +269,7 @@ def training_record(pipeline: Any) -> dict[str, Any]:
 
     It is JSON of at most 20,000 characters, which the record of the fit keeps for the report.
     """
-    model = pipeline.steps[-1][1]
+    model = pipeline.steps[-1][1] if hasattr(pipeline, "steps") else pipeline
     describe = getattr(getattr(model, "estimator", model), "training_record", None)
     if describe is None:
         return {}
