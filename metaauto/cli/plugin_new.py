@@ -85,10 +85,11 @@ _PREFIX = "metaauto-"
 @click.argument("name")
 @click.option(
     "--kind",
+    metavar="KIND",
     type=click.Choice(list(KINDS)),
     default="model",
     show_default=True,
-    help="The component of the package.",
+    help=f"The component of the package: {', '.join(KINDS)}.",
 )
 @click.option(
     "--dir",
