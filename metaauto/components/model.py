@@ -111,6 +111,10 @@ class Model:
         Attribute of the fitted estimator with the number of training rounds that early stopping
         found, such as ``"n_iter_"``. A refit on all rows then trains ``context.rounds`` rounds;
         without it, a model that stops early is refitted with a validation part.
+    max_rounds : str
+        Attribute of the fitted estimator with the most rounds of a fit with a validation part.
+        Where the fold models come near it, the loss was still falling: a model on all rows then
+        trains for more rounds.
     """
 
     name: str
@@ -133,6 +137,7 @@ class Model:
     fit_requires: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
     rounds: str = ""
+    max_rounds: str = ""
 
     def __post_init__(self) -> None:
         check_component(self, "build")

@@ -52,14 +52,18 @@ def run_jobs(
                 yield outcome
 
 
-def refit_seconds(trial: Trial, state: FitState) -> float:
-    """Estimate the seconds to train a member on the rows of all folds; 0 if it is not trained."""
+def refit_seconds(trial: Trial, state: FitState, least: bool = False) -> float:
+    """Estimate the seconds to train a member on all rows; 0 if it is not trained.
+
+    With `least`, those for as many rounds as the fold models have, see `Trial.rounds`.
+    """
     folds, outcomes = state.splits.folds, trial.outcomes
     component = state.registry.model(trial.configuration.model)
     if len(folds) < 2 or trial.source == "baseline" or needs_validation(component, trial.rounds):
         return 0.0
     seconds = sum(outcome.seconds for outcome in outcomes.values()) / max(len(outcomes), 1)
-    return seconds * len(state.splits.evaluated) / max(len(folds[0][0]), 1)
+    longer = 1.0 if least else (trial.rounds or 1) / (trial.fold_rounds or 1)
+    return longer * seconds * len(state.splits.evaluated) / max(len(folds[0][0]), 1)
 
 
 class PackedEnsemble:
@@ -166,8 +170,8 @@ class PackedEnsemble:
         try:
             jobs = (job for number in again if (job := self._refit_job(number, again[number])))
             for outcome in run_jobs(training, jobs, is_over):
-                rounds = again[outcome.trial].rounds
-                is_whole = rounds is None or outcome.rounds in (0, rounds)
+                least = again[outcome.trial].fold_rounds or 0
+                is_whole = outcome.rounds == 0 or outcome.rounds >= least
                 if outcome.status is Status.SUCCESS and is_whole:
                     trials[outcome.trial].outcomes[0] = outcome
             if is_over():
@@ -187,12 +191,15 @@ class PackedEnsemble:
 
     def _refit_job(self, number: int, trial: Trial) -> Job | None:
         """Return the job that trains a member on all rows; None without time for it."""
-        seconds, fold = refit_seconds(trial, self._state), len(self._state.splits.folds)
-        soft, hard = float("inf"), max(_LEAST_HARD_SECONDS, _SLOWEST * seconds)
+        fold = len(self._state.splits.folds)
+        soft, hard = (
+            float("inf"),
+            max(_LEAST_HARD_SECONDS, _SLOWEST * refit_seconds(trial, self._state)),
+        )
         if self._clock.is_timed:
             hard = max(self._seconds_left() - trial.check_seconds, 0.0)
             soft = _SOFT_SHARE * hard
-        if seconds > soft:
+        if refit_seconds(trial, self._state, least=True) > soft:
             return None
         seed = job_seed(self._seed, trial.number, fold)
         configuration, rounds = trial.configuration, trial.rounds

@@ -268,6 +268,7 @@ class RunDirectory:
                     "build_seconds": float,
                     "rounds": int,
                     "share": float,
+                    "max_rounds": int,
                 },
                 ("trial", "fold"),
             ),

@@ -141,7 +141,7 @@ class Evaluator:
         self.space = SearchSpace(registry, inputs.task)
         self._cache: OrderedDict[tuple[int, int, str], _Prepared] = OrderedDict()
         self._build_seconds = 0.0
-        self._rounds = 0
+        self._rounds = (0, 0)
 
     def describe(self, job: DescribeJob) -> Description:
         """Compute the metafeatures of the table."""
@@ -175,7 +175,8 @@ class Evaluator:
             model=f"models/{job.stem}.pkl" if self.keeps_models else "",
             check_seconds=spent.check,
             build_seconds=spent.build,
-            rounds=self._rounds,
+            rounds=self._rounds[0],
+            max_rounds=self._rounds[1],
         )
 
     def run_together(self, job: JointJob) -> JointOutcome:

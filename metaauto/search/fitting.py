@@ -42,14 +42,16 @@ def fit_built(model: Model, estimator: Any, X: Any, y: Any, context: FitContext)
     return estimator
 
 
-def training_rounds(model: Model, estimator: Any) -> int:
-    """Return the training rounds of a fitted estimator, see `Model.rounds`; 0 if unknown."""
+def training_rounds(model: Model, estimator: Any) -> tuple[int, int]:
+    """Return the training rounds of a fitted estimator and their limit; 0 if unknown."""
     try:
-        return max(int(getattr(estimator, model.rounds)), 0) if model.rounds else 0
+        names = (model.rounds, model.max_rounds)
+        done, most = (max(int(getattr(estimator, n)), 0) if n else 0 for n in names)
     except Exception as error:
         # A plugin's property may raise anything.
         logger.debug("No rounds of %s: %s", type(estimator).__name__, error)
-        return 0
+        return 0, 0
+    return done, most
 
 
 def model_values(configuration: Configuration) -> dict[str, Any]:

@@ -32,6 +32,7 @@ DESCRIBE_TRIAL = -1
 """Number of the job that computes metafeatures, in place of the number of a trial."""
 
 _MESSAGE_BYTES = 64 * 2**20
+_NEAR_LIMIT, _LONGER = 0.8, 3
 
 
 class Status(enum.StrEnum):
@@ -272,6 +273,8 @@ class Outcome:
         Training rounds of the model, see `Model.rounds`; 0 if unknown.
     share : float
         Share of the training; below 1 if `Model.fit_many` stopped it for better configurations.
+    max_rounds : int
+        The most rounds that it could have, see `Model.max_rounds`; 0 if unknown.
     """
 
     trial: int
@@ -290,6 +293,7 @@ class Outcome:
     build_seconds: float = 0.0
     rounds: int = 0
     share: float = 1.0
+    max_rounds: int = 0
 
     @property
     def prediction_file(self) -> str:
@@ -388,10 +392,21 @@ class Trial:
         return max((outcome.build_seconds for outcome in self.outcomes.values()), default=0.0)
 
     @property
-    def rounds(self) -> int | None:
+    def fold_rounds(self) -> int | None:
         """Return the mean training rounds of its folds, None if one is unknown."""
         found = [outcome.rounds for outcome in self.outcomes.values()]
         return round(sum(found) / len(found)) if found and all(found) else None
+
+    @property
+    def rounds(self) -> int | None:
+        """Return the training rounds of its model on all rows, None if they are unknown.
+
+        They are those of its folds, and more if these came near the limit of their rounds: the loss
+        was still falling. More rounds on every fold would cost the search too many other trials.
+        """
+        most = max((outcome.max_rounds for outcome in self.outcomes.values()), default=0)
+        is_limited = self.fold_rounds and most and self.fold_rounds >= _NEAR_LIMIT * most
+        return _LONGER * most if is_limited else self.fold_rounds
 
     @property
     def memory(self) -> float:

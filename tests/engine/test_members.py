@@ -11,13 +11,14 @@ import pandas as pd
 import pytest
 
 import metaauto
+from metaauto.configuration import Configuration
 from metaauto.engine import members
 from metaauto.engine.fit_runner import FitRunner
 from metaauto.engine.options import FitOptions
 from metaauto.errors import NoModelFitted, RunError, WorkerError
 from metaauto.plugins.manager import PluginSettings
 from metaauto.run import RunDirectory
-from metaauto.search import LocalExecutor
+from metaauto.search import LocalExecutor, Outcome, Status, Trial
 from metaauto.search.out_of_fold import OutOfFold
 
 FAULTY = PluginSettings(only=(), modules=("metaauto.testing.faults",))
@@ -199,6 +200,16 @@ def test_no_model_on_all_rows_without_rounds_or_folds(include, cv):
     """A model that needs validation rows to stop, and a search with one validation part."""
     model, _ = fit(include=[include], trials=1, cv=cv)
     assert [len(member.all_rows) for member in model.members] == [0]
+
+
+@pytest.mark.parametrize(("most", "rounds"), [(60, 60), (13, 39), (12, 36)])
+def test_a_model_on_all_rows_goes_on_where_the_folds_reached_the_limit(most, rounds):
+    """The folds train 12, 11 or more rounds of at most 60, 13 or 12."""
+    trial = Trial(1, Configuration("m", {}), "test")
+    for fold, done in enumerate((12, 11)):
+        trial.outcomes[fold] = Outcome(1, fold, Status.SUCCESS, rounds=done, max_rounds=most)
+    assert trial.fold_rounds == 12
+    assert trial.rounds == (trial.fold_rounds if most == 60 else rounds)
 
 
 def test_boosting_on_all_rows_has_the_rounds_of_the_fold_models():

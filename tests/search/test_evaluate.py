@@ -567,6 +567,18 @@ def test_the_rounds_of_early_stopping_are_recorded(evaluator, tmp_path):
     assert made.run(default_job(made, "logistic")).rounds == 0
 
 
+def test_the_limit_of_the_rounds_is_recorded(evaluator):
+    def build(values, context):
+        from sklearn.linear_model import SGDClassifier
+
+        return SGDClassifier(loss="log_loss", max_iter=7, tol=None)
+
+    for most, expected in (("max_iter", 7), ("", 0)):
+        model = Model("sgd", build, rounds="n_iter_", max_rounds=most)
+        outcome = evaluator(models=(model,)).run(default_job(evaluator(models=(model,)), "sgd"))
+        assert (outcome.rounds, outcome.max_rounds) == (7, expected), outcome.detail
+
+
 def test_unknown_rounds_fail_no_trial(evaluator):
     def build(values, context):
         from sklearn.dummy import DummyClassifier

@@ -340,6 +340,9 @@ class ModelContract(Contract):
         problem = self.problem(kind)
         found = int(getattr(self.fitted(problem), self.model.rounds))
         assert found >= 1, f"{self.model.rounds} is {found} after early stopping"
+        if self.model.max_rounds:
+            most = int(getattr(self.fitted(problem), self.model.max_rounds))
+            assert found <= most, f"{self.model.max_rounds} is {most}, it trained {found} rounds"
         for rounds in (found, found + 3):
             context = {"validated": False, "rounds": rounds, "seconds": self.fit_seconds}
             again = fit_on(self.model, problem, None, **context)

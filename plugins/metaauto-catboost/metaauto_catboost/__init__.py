@@ -109,6 +109,7 @@ def register_models(register: Register) -> None:
             cost=4.0,
             requires=("catboost",),
             rounds="n_iter_",
+            max_rounds="max_iter_",
             trusted=(
                 "metaauto_catboost.estimator.CatBoostClassifier",
                 "metaauto_catboost.estimator.CatBoostRegressor",

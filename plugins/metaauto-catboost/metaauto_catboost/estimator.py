@@ -19,13 +19,9 @@ from metaauto_catboost.checks import check_model
 from metaauto_catboost.trees import decision_trees
 
 MISSING = -2
+_RATE = 0.06
 _FULL_CLASSES = 10
 """Most classes with the full number of rounds: each leaf has one value per class."""
-
-
-def _rounds(total_rate: float, rate: float, n_classes: int) -> int:
-    """Return the rounds whose learning rates add up to a total, fewer for many classes."""
-    return max(round(min(1.0, _FULL_CLASSES / n_classes) * total_rate / rate), 1)
 
 
 class CatBoostEstimator(BaseEstimator):
@@ -67,13 +63,11 @@ class CatBoostEstimator(BaseEstimator):
     ) -> None:
         """Boost until early stopping, or until the next round might exceed the deadline."""
         self.n_features_in_ = train[0].shape[1]
-        values = {"learning_rate": 0.06, **(self.values or {})}
-        rate = values["learning_rate"]
-        n_classes = len(np.unique(train[1])) if loss == "MultiClass" else 1
-        rounds, stop_early = rounds or _rounds(15, rate, n_classes), {}
+        values = {"learning_rate": _RATE, **(self.values or {})}
+        rounds, stop_early = rounds or self._rounds(15), {}
         if validation is not None:
-            rounds = _rounds(100, rate, n_classes)
-            stop_early = {"early_stopping_rounds": max(20, round(2.5 / rate))}
+            rounds = self.max_iter_
+            stop_early = {"early_stopping_rounds": max(20, round(2.5 / values["learning_rate"]))}
         model = catboost.CatBoost(
             {
                 **values,
@@ -96,6 +90,17 @@ class CatBoostEstimator(BaseEstimator):
     def n_iter_(self) -> int:
         """Number of rounds."""
         return int(self.booster_.tree_count_)
+
+    @property
+    def max_iter_(self) -> int:
+        """Largest number of rounds with early stopping."""
+        return self._rounds(100)
+
+    def _rounds(self, total_rate: float) -> int:
+        """Return the rounds whose learning rates add up to a total, fewer for many classes."""
+        share = min(1.0, _FULL_CLASSES / max(len(getattr(self, "classes_", ())), 1))
+        rate = (self.values or {}).get("learning_rate", _RATE)
+        return max(round(share * total_rate / rate), 1)
 
     def decision_trees(self) -> DecisionTrees:
         """Return the trees with the output scale of the estimator."""

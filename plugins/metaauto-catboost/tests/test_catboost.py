@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from metaauto_catboost.estimator import CatBoostClassifier, _rounds
+from metaauto_catboost.estimator import CatBoostClassifier
 
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.testing import ModelContract, fit_on, make_problem
@@ -45,7 +45,9 @@ def test_forged_models_are_found(change, what):
 )
 def test_rounds_bound_the_leaf_values_of_many_classes(classes, rate, total):
     full = round(total / rate)
-    rounds = _rounds(total, rate, classes)
+    model = CatBoostClassifier({"learning_rate": rate})
+    model.classes_ = np.arange(classes)
+    rounds = model._rounds(total)
     assert 1 <= rounds <= full
     assert rounds * classes <= 10 * full + classes
     if classes <= 10:

@@ -94,6 +94,7 @@ def register_models(register: Register) -> None:
             cost=1.0,
             requires=("lightgbm",),
             rounds="n_iter_",
+            max_rounds="max_iter_",
             trusted=(
                 "metaauto_lightgbm.estimator.LightGBMClassifier",
                 "metaauto_lightgbm.estimator.LightGBMRegressor",

@@ -18,6 +18,7 @@ from metaauto_lightgbm.checks import check_model_text
 from metaauto_lightgbm.trees import decision_trees
 
 QUIET: dict[str, Any] = {"verbosity": -1}
+_RATE = 0.05
 _FULL_CLASSES = 10
 """Most classes with the full number of rounds: each round has one tree per class."""
 
@@ -57,7 +58,7 @@ class LightGBMEstimator(BaseEstimator):
         self.n_jobs = n_jobs
 
     def _params(self, objective: dict[str, Any]) -> dict[str, Any]:
-        params = {"learning_rate": 0.05, **(self.values or {})}
+        params = {"learning_rate": _RATE, **(self.values or {})}
         params["bagging_freq"] = int(params.pop("bagging", False))
         return {
             **params,
@@ -83,11 +84,11 @@ class LightGBMEstimator(BaseEstimator):
         categorical = list(self.categorical)
         data = lightgbm.Dataset(X, y, weight=weight, categorical_feature=categorical, params=params)
         booster = lightgbm.Booster(params, data)
-        rounds, patience = rounds or _rounds(15, params), 0
+        rounds, patience = rounds or self._rounds(15), 0
         if validation is not None:
             X, y, weight = validation
             booster.add_valid(data.create_valid(X, y, weight=weight), "validation")
-            rounds = _rounds(100, params)
+            rounds = self.max_iter_
             patience = max(20, round(2.5 / params["learning_rate"]))
         best, best_loss, slowest = 0, np.inf, 0.0
         for number in range(1, rounds + 1):
@@ -110,6 +111,17 @@ class LightGBMEstimator(BaseEstimator):
     def n_iter_(self) -> int:
         """Number of rounds."""
         return int(self.booster_.current_iteration())
+
+    @property
+    def max_iter_(self) -> int:
+        """Largest number of rounds with early stopping."""
+        return self._rounds(100)
+
+    def _rounds(self, total_rate: float) -> int:
+        """Return the rounds whose learning rates add up to a total, fewer for many classes."""
+        share = min(1.0, _FULL_CLASSES / max(len(getattr(self, "classes_", ())), 1))
+        rate = (self.values or {}).get("learning_rate", _RATE)
+        return max(round(share * total_rate / rate), 1)
 
     @property
     def feature_importances_(self) -> np.ndarray:
@@ -214,12 +226,6 @@ class LightGBMRegressor(RegressorMixin, LightGBMEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """Return one value per row."""
         return self._raw(X) * self.scale_ + self.center_
-
-
-def _rounds(total_rate: float, params: dict[str, Any]) -> int:
-    """Return the rounds whose learning rates add up to a total, fewer for many classes."""
-    share = min(1.0, _FULL_CLASSES / params.get("num_class", 1))
-    return max(round(share * total_rate / params["learning_rate"]), 1)
 
 
 def _scaled(weight: Any) -> Any:

@@ -6,7 +6,7 @@ import metaauto_lightgbm
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from metaauto_lightgbm.estimator import LightGBMClassifier, _rounds
+from metaauto_lightgbm.estimator import LightGBMClassifier
 
 from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.testing import ModelContract
@@ -27,7 +27,9 @@ class TestLightGBM(ModelContract):
 )
 def test_rounds_bound_the_trees_of_many_classes(classes, rate, total) -> None:
     full = round(total / rate)
-    rounds = _rounds(total, {"learning_rate": rate, "num_class": classes})
+    model = LightGBMClassifier({"learning_rate": rate})
+    model.classes_ = np.arange(classes)
+    rounds = model._rounds(total)
     assert 1 <= rounds <= full
     assert rounds * classes <= max(10 * full + classes, classes)
     if classes <= 10:

@@ -100,6 +100,7 @@ def register_models(register: Register) -> None:
             cost=2.0,
             requires=("xgboost",),
             rounds="n_iter_",
+            max_rounds="max_iter_",
             trusted=(
                 "metaauto_xgboost.estimator.XGBoostClassifier",
                 "metaauto_xgboost.estimator.XGBoostRegressor",

@@ -18,8 +18,9 @@ from metaauto.api import Deadline, DecisionTrees
 from metaauto_xgboost.checks import check_model
 from metaauto_xgboost.trees import decision_trees
 
+_RATE = 0.05
 _FULL_CLASSES = 10
-"""Most classes with the full number of rounds."""
+"""Most classes with the full number of rounds: each round has one tree per class."""
 
 
 class XGBoostEstimator(BaseEstimator):
@@ -61,7 +62,7 @@ class XGBoostEstimator(BaseEstimator):
         if values["grow_policy"] == "lossguide":
             values["max_depth"] = 0
         return {
-            "learning_rate": 0.05,
+            "learning_rate": _RATE,
             **values,
             **objective,
             "tree_method": "hist",
@@ -83,13 +84,11 @@ class XGBoostEstimator(BaseEstimator):
         data = self._matrix(xgboost.QuantileDMatrix, *train)
         rate, evals = params["learning_rate"], []
         stopping = Stopping(0, deadline)
-        # Each round has one tree per class.
-        share = min(1.0, _FULL_CLASSES / params.get("num_class", 1))
-        rounds = rounds or max(round(share * 15 / rate), 1)
+        rounds = rounds or self._rounds(15)
         if validation is not None:
             evals = [(self._matrix(xgboost.QuantileDMatrix, *validation, ref=data), "validation")]
             stopping = Stopping(max(20, round(2.5 / rate)), deadline)
-            rounds = max(round(share * 100 / rate), 1)
+            rounds = self.max_iter_
         booster = xgboost.train(
             params, data, rounds, evals=evals, verbose_eval=False, callbacks=[stopping]
         )
@@ -100,6 +99,17 @@ class XGBoostEstimator(BaseEstimator):
     def n_iter_(self) -> int:
         """Number of rounds."""
         return int(self.booster_.num_boosted_rounds())
+
+    @property
+    def max_iter_(self) -> int:
+        """Largest number of rounds with early stopping."""
+        return self._rounds(100)
+
+    def _rounds(self, total_rate: float) -> int:
+        """Return the rounds whose learning rates add up to a total, fewer for many classes."""
+        share = min(1.0, _FULL_CLASSES / max(len(getattr(self, "classes_", ())), 1))
+        rate = (self.values or {}).get("learning_rate", _RATE)
+        return max(round(share * total_rate / rate), 1)
 
     def decision_trees(self) -> DecisionTrees:
         """Return the trees with the output scale of the estimator."""
