@@ -144,7 +144,7 @@ class NetworkInputs(BaseEstimator):
         # A denormal scale gives infinity, which is clipped.
         with np.errstate(over="ignore"):
             scaled = (numbers - self.center_) / self.scale_
-        return np.clip(np.nan_to_num(scaled, nan=0.0), -LARGEST, LARGEST)
+        return np.asarray(np.clip(np.nan_to_num(scaled, nan=0.0), -LARGEST, LARGEST))
 
     def _codes(self, X: np.ndarray) -> np.ndarray:
         codes = X[:, list(self.categorical)].astype(float)
