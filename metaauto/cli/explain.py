@@ -117,13 +117,16 @@ def command(
     settings = plugin_settings(plugin_folders)
     from metaauto.analysis.input_table import input_table
     from metaauto.budget import parse_seconds
+    from metaauto.data import RowLimit
     from metaauto.plugins.manager import load_plugins
 
     seconds = parse_seconds(budget)
     registry = load_plugins(settings).registry
     with model_file(model, data, given["background"]) as path:
         loaded = load_final_model(path, registry)
-    frame, _ = input_table(loaded, data, None, registry, given["format"])
+    # The numbers of rows are those of the whole table.
+    limit = RowLimit() if by_row else None
+    frame, _ = input_table(loaded, data, None, registry, given["format"], limit)
     if by_row:
         _rows(loaded, frame, registry, output, as_json, given)
     else:

@@ -26,7 +26,7 @@ from metaauto.data.parsing import distinct, number_format, numbers_of
 from metaauto.data.positive import positive_class
 from metaauto.data.read import as_table
 from metaauto.data.roles import inspect_columns
-from metaauto.data.row_limit import PRESENT_ROWS
+from metaauto.data.row_limit import PRESENT_ROWS, sample_note
 from metaauto.data.schema import TableSchema
 from metaauto.data.target import Target, read_target, without_missing_words
 from metaauto.errors import ColumnError, DataError, SplitError, TargetError, UnknownName
@@ -216,8 +216,7 @@ def prepare(
 
 
 def _sample(rows: int, present: int) -> Finding:
-    message = f"A random sample of the table was read: {rows:,} of {counted(present, 'row')}."
-    return Finding("sample", message)
+    return Finding("sample", sample_note(rows, present))
 
 
 def prepare_again(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +24,8 @@ from metaauto.text import shown_address
 __all__ = ["OpenTable", "as_table", "open_table", "read_limited", "read_table"]
 
 _PART_ROWS, _FIRST_ROWS = 100_000, 10_000
+_COMPRESSED, _COMPRESSION = (".gz", ".zip", ".bz2", ".xz"), 20
+"""How many times smaller compressed tables are at most, usually."""
 
 
 def read_table(
@@ -154,7 +158,7 @@ class OpenTable:
             return None
         if all(file.reader.count_rows is not None for file in self._files):
             return sum(map(_counted, self._files))
-        sizes = [os.path.getsize(file.path) for file in self._files if os.path.isfile(file.path)]
+        sizes = [_bytes_of(file.path) for file in self._files if os.path.isfile(file.path)]
         if limit.rows is None and sum(sizes) <= limit.max_bytes:
             return None
         return sum(map(len, self.parts(_PART_ROWS)))
@@ -163,6 +167,8 @@ class OpenTable:
         """Return the largest number of rows, which are like the first ones."""
         if limit.rows is not None:
             return limit.rows
+        if math.isinf(limit.max_bytes):
+            return sys.maxsize
         start = next(self.parts(_FIRST_ROWS))
         row_bytes = start.memory_usage(index=False, deep=True).sum() / len(start)
         return max(int(limit.max_bytes / max(row_bytes, 1.0)), 1)
@@ -192,6 +198,12 @@ class OpenTable:
                 f"{self._address!r} contains only a header: {_listed(header)}.",
                 hint="Add at least one row of values.",
             )
+
+
+def _bytes_of(path: str) -> int:
+    """Return the bytes of a file, at most about those of its content if it is compressed."""
+    size = os.path.getsize(path)
+    return _COMPRESSION * size if path.lower().endswith(_COMPRESSED) else size
 
 
 def _counted(file: TableFile) -> int:

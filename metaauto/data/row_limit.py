@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-__all__ = ["PRESENT_ROWS", "RowLimit", "sampled"]
+from metaauto.text import counted
+
+__all__ = ["PRESENT_ROWS", "RowLimit", "sample_note", "sampled"]
 
 PRESENT_ROWS = "present_rows"
 """The attribute of a sampled table with the number of rows of the whole table."""
@@ -32,6 +34,17 @@ class RowLimit:
     max_bytes: float = math.inf
     rows: int | None = None
     seed: int = 0
+
+
+def sample_note(rows: int, present: int) -> str:
+    """Return the sentence that a table was not read as a whole.
+
+    Examples
+    --------
+    >>> sample_note(1000, 25000)
+    'A random sample of the table was read: 1,000 of 25,000 rows.'
+    """
+    return f"A random sample of the table was read: {rows:,} of {counted(present, 'row')}."
 
 
 def sampled(

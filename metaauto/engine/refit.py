@@ -19,11 +19,12 @@ from metaauto.analysis.input_table import input_table
 from metaauto.budget import Budget
 from metaauto.components import Deadline
 from metaauto.configuration import Configuration
-from metaauto.data import Dataset, plan_splits
+from metaauto.data import Dataset, RowLimit, plan_splits
 from metaauto.data.cells import without_words
 from metaauto.data.dataset import prepare_again
 from metaauto.engine.members import needs_validation, run_jobs
 from metaauto.engine.options import FitOptions
+from metaauto.engine.setup import table_bytes
 from metaauto.ensemble import Selection
 from metaauto.errors import MissingPlugin, NoModelFitted, Refused, SplitError
 from metaauto.events import Event
@@ -151,7 +152,9 @@ def refit(
 ) -> FinalModel:
     """Refit an ensemble on a table; see `FinalModel.refit`."""
     clock, plugins = _started(options), _plugins(options)
-    frame, name = input_table(model, data, target, plugins.registry, format)
+    is_whole = weights is not None and not isinstance(weights, str)
+    limit = RowLimit() if is_whole else RowLimit(table_bytes(clock), seed=model.record.seed or 0)
+    frame, name = input_table(model, data, target, plugins.registry, format, limit)
     dataset = _prepared(model, frame, name, weights)
     return _Refit(model, dataset, options, clock, plugins, on_event).run()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import types
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +110,29 @@ def test_a_large_delimited_file_is_read_in_parts(options, small_files, tmp_path:
     assert parts[0][0]["code"].tolist()[:2] == ["0000", "0001"]
 
 
+@pytest.mark.parametrize("suffix", ["gz", "bz2", "xz", "zip"])
+def test_a_large_compressed_file_is_read_in_parts(suffix, small_files, tmp_path: Path) -> None:
+    path = tmp_path / f"t.csv.{suffix}"
+    table_of(400).to_csv(path, index=False)
+    parts = list(delimited_chunks.read_delimited_chunks(str(path), 64))
+    assert len(parts) > 1
+    assert sum(map(len, parts)) == 400
+    assert as_cells(joined(path, READERS, 64)) == as_cells(read_table(path, READERS))
+
+
+@pytest.mark.parametrize("end", [b"1" * 500_000, b'1,"' + b"1,2\n" * 100_000])
+def test_an_endless_line_of_a_compressed_file_is_refused(
+    end, small_files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(b"x,y\n" + b"1,2\n" * 200_000 + end))
+    memory = types.SimpleNamespace(available=5 * 300_000)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
+    parts = read_chunks(path, READERS, rows=1_000)
+    with pytest.raises(ReadError, match="too large when decompressed"):
+        list(parts)
+
+
 @pytest.mark.parametrize("kind", ["no header", "bom", "comment", "cp1252", "gz", "one column"])
 def test_other_delimited_files_are_the_same_table(kind, small_files, tmp_path: Path) -> None:
     path, table = tmp_path / "t.csv", table_of(300)[["size", "code"]]
@@ -141,7 +166,9 @@ def test_errors_are_those_of_the_whole_table(tmp_path: Path, small_files) -> Non
     broken.write_bytes(b"PAR1 no parquet")
     empty = tmp_path / "empty.csv"
     empty.write_text("a,b\n")
-    for path in (broken, empty, tmp_path / "absent.csv"):
+    cut = tmp_path / "cut.csv.gz"
+    cut.write_bytes(gzip.compress(table_of(400).to_csv(index=False).encode())[:-9])
+    for path in (broken, empty, cut, tmp_path / "absent.csv"):
         with pytest.raises(ReadError) as expected:
             read_table(path, READERS)
         with pytest.raises(ReadError) as found:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaauto.api import Reader
-from metaauto.builtin.readers import READERS
+from metaauto.builtin.readers import READERS, delimited_chunks
 from metaauto.data import RowLimit, prepare, read, read_limited, read_table
 from metaauto.data.row_limit import PRESENT_ROWS, sampled
 
@@ -46,6 +46,7 @@ def test_sampled_depends_on_the_seed_and_takes_any_row():
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read, "_PART_ROWS", 50)
+    monkeypatch.setattr(delimited_chunks, "CHECKED_BYTES", 200)
 
 
 def write_parquet(folder: Path, frame: pd.DataFrame) -> str:
@@ -56,6 +57,11 @@ def write_parquet(folder: Path, frame: pd.DataFrame) -> str:
     return str(folder / "t")
 
 
+def write_compressed(folder: Path, frame: pd.DataFrame) -> str:
+    frame.to_csv(folder / "t.csv.gz", index=False)
+    return str(folder / "t.csv.gz")
+
+
 def write_csv(folder: Path, frame: pd.DataFrame) -> str:
     for year, rows in frame.groupby("year"):
         rows.to_csv(folder / f"{year}.csv", index=False)
@@ -63,8 +69,8 @@ def write_csv(folder: Path, frame: pd.DataFrame) -> str:
 
 
 @pytest.mark.usefixtures("small_parts")
-@pytest.mark.parametrize("write", [write_parquet, write_csv])
-def test_a_table_in_several_files_is_sampled(
+@pytest.mark.parametrize("write", [write_parquet, write_csv, write_compressed])
+def test_a_large_table_is_sampled(
     tmp_path: Path, write: Callable[[Path, pd.DataFrame], str]
 ) -> None:
     numbers = np.arange(600)
@@ -84,7 +90,7 @@ def test_a_table_in_several_files_is_sampled(
     assert found["n"].tolist() != other["n"].tolist()
 
 
-@pytest.mark.parametrize("limit", [None, RowLimit(max_bytes=1e9), RowLimit(rows=200)])
+@pytest.mark.parametrize("limit", [None, RowLimit(), RowLimit(max_bytes=1e9), RowLimit(rows=200)])
 def test_a_table_within_the_limit_is_read_whole(tmp_path: Path, limit: RowLimit | None) -> None:
     frame = pd.DataFrame({"n": range(200)})
     frame.to_parquet(tmp_path / "t.parquet")

@@ -19,11 +19,10 @@ from metaauto.builtin.readers.delimited import read_delimited
 from metaauto.builtin.readers.delimited_chunks import read_delimited_chunks
 from metaauto.builtin.readers.excel import read_excel
 from metaauto.builtin.readers.sql import is_sql, read_sql
-from metaauto.builtin.readers.text import check_file, first_line, read_text
+from metaauto.builtin.readers.text import COMPRESSED, check_file, first_line, read_text
 
 __all__ = ["READERS"]
 
-COMPRESSED = (".gz", ".zip", ".bz2", ".xz")
 PREFIXES = ("duckdb:", "openml:", "sklearn:", "sqlite:")
 SKLEARN = {
     "breast_cancer": "load_breast_cancer",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from metaauto.builtin.readers.delimited import (
     CHECKED_BYTES,
@@ -15,18 +18,18 @@ from metaauto.builtin.readers.delimited import (
     rows_as_table,
     sniff,
 )
+from metaauto.builtin.readers.text import COMPRESSED, open_bytes, size_limit, too_large
 
 __all__ = ["read_delimited_chunks"]
 
-_COMPRESSED = (".gz", ".zip", ".bz2", ".xz")
 _BLOCK = 2**20
 
 
 def read_delimited_chunks(source: str, rows: int, columns: Sequence[str] = ()) -> Iterator[Any]:
     """Read a delimited file in parts, with the format that its first 16 million characters have.
 
-    Files up to this size, the standard input, compressed files, and files in other encodings than
-    UTF-8 or with one column are read as one part.
+    Files up to this size, the standard input, and files in other encodings than UTF-8 or with one
+    column are read as one part. A compressed file is decompressed as it is read.
 
     Parameters
     ----------
@@ -38,48 +41,63 @@ def read_delimited_chunks(source: str, rows: int, columns: Sequence[str] = ()) -
     if not _is_large_text(source):
         yield read_delimited(source, columns)
         return
-    with open(source, encoding="utf-8-sig", newline="") as file:
+    with _open_text(source) as file:
         head = file.read(CHECKED_BYTES)
         layout = sniff(head, source, columns)
-        if layout.single or "\n" not in head:
-            yield read_delimited(source, columns)
+        if not layout.single and "\n" in head:
+            names, start = header_of(head, layout, source, columns)
+            del head
+            file.seek(0)
+            file.read(start)
+            for body in _bodies(file, rows, source):
+                yield rows_as_table(body, names, layout, source)
             return
-        names, start = header_of(head, layout, source, columns)
-        del head
-        file.seek(0)
-        file.read(start)
-        for body in _bodies(file, rows):
-            yield rows_as_table(body, names, layout, source)
+    yield read_delimited(source, columns)
+
+
+@contextmanager
+def _open_text(source: str) -> Iterator[IO[str]]:
+    with open_bytes(source) as file:
+        yield io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
 
 
 def _is_large_text(source: str) -> bool:
     """Return whether it is a large file of UTF-8."""
-    path = Path(source)
-    is_plain = path.is_file() and not source.lower().endswith(_COMPRESSED)
-    if not is_plain or os.path.getsize(source) <= CHECKED_BYTES:
+    is_compressed = source.lower().endswith(COMPRESSED)
+    if not Path(source).is_file() or not (is_compressed or _is_large(os.path.getsize(source))):
         return False
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    with open(path, "rb") as file:
+    decoder, size = codecs.getincrementaldecoder("utf-8")(), 0
+    with open_bytes(source) as file:
         try:
             for block in iter(lambda: file.read(_BLOCK), b""):
+                size += len(block)
                 if "\0" in decoder.decode(block):
                     return False
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             return False
-    return True
+    return _is_large(size)
 
 
-def _bodies(lines: Iterable[str], rows: int) -> Iterator[str]:
+def _is_large(size: int) -> bool:
+    return size > CHECKED_BYTES
+
+
+def _bodies(file: IO[str], rows: int, source: str) -> Iterator[str]:
     """Yield the text of about as many rows; a cell in quotes may have several lines."""
     part: list[str] = []
-    count, is_open = 0, False
-    for line in lines:
+    count, size, is_open = 0, 0, False
+    limit = size_limit() if source.lower().endswith(COMPRESSED) else sys.maxsize
+    for line in iter(lambda: file.readline(limit), ""):
         part.append(line)
+        size += len(line)
+        # A quote that is not closed joins all that follows, a forged file has one endless line.
+        if size >= limit:
+            raise too_large(source, limit)
         is_open ^= line.count('"') % 2 == 1
         count += not is_open
         if count >= rows and not is_open:
             yield "".join(part)
-            part, count = [], 0
+            part, count, size = [], 0, 0
     if part:
         yield "".join(part)

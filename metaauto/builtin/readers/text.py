@@ -10,19 +10,33 @@ import os
 import re
 import sys
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 import psutil
 
 from metaauto.api import ReadError
 
-__all__ = ["check_file", "first_line", "read_bytes", "read_text", "size_limit", "too_large"]
+__all__ = [
+    "COMPRESSED",
+    "check_file",
+    "first_line",
+    "open_bytes",
+    "read_bytes",
+    "read_text",
+    "size_limit",
+    "too_large",
+]
 
 logger = logging.getLogger(__name__)
 
 _MEMORY_SHARE = 0.2
 """Share of the free memory for a decompressed file; its text and columns take more."""
 CODECS = ("utf-8", "utf-8-sig", "cp1252")
+COMPRESSED = (".gz", ".zip", ".bz2", ".xz")
+"""Suffixes of compressed files."""
 # macOS adds these members to the archives that it makes.
 _ARCHIVED_BY_MAC = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$)")
 
@@ -39,17 +53,24 @@ def read_bytes(source: str) -> bytes:
     """Read a file and decompress it if necessary; ``-`` is the standard input."""
     if source == "-":
         return sys.stdin.buffer.read()
+    with open_bytes(source) as file:
+        is_compressed = source.lower().endswith(COMPRESSED)
+        return _decompressed(file, source) if is_compressed else file.read()
+
+
+@contextmanager
+def open_bytes(source: str) -> Iterator[IO[bytes]]:
+    """Open a file to read its bytes, decompressed if necessary; convert errors of the format."""
     openers: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
     suffix = source[source.rfind(".") :].lower()
     try:
         if suffix == ".zip":
-            return _unzipped(source)
-        if suffix in openers:
-            with openers[suffix](source, "rb") as file:
-                return _decompressed(file, source)
-        with open(source, "rb") as plain:
-            return plain.read()
-    except (gzip.BadGzipFile, zipfile.BadZipFile, lzma.LZMAError, EOFError) as error:
+            with _unzipped(source) as file:
+                yield file
+        else:
+            with openers.get(suffix, open)(source, "rb") as file:
+                yield file
+    except (gzip.BadGzipFile, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError) as error:
         raise ReadError(
             f"{source!r} is not a valid {suffix} file: {error}.",
             hint="Copy or compress the file again.",
@@ -84,7 +105,9 @@ def first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-def _unzipped(source: str) -> bytes:
+@contextmanager
+def _unzipped(source: str) -> Iterator[IO[bytes]]:
+    """Open the only file of an archive."""
     with zipfile.ZipFile(source) as archive:
         names = [name for name in archive.namelist() if not _ARCHIVED_BY_MAC.search(name)]
         names = [name for name in names if not name.endswith("/")]
@@ -95,7 +118,7 @@ def _unzipped(source: str) -> bytes:
                 hint="Extract the archive and pass one of its files.",
             )
         with archive.open(names[0]) as file:
-            return _decompressed(file, source)
+            yield file
 
 
 def read_text(source: str) -> str:
