@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from metaauto.errors import WorkerError
 from metaauto.files import PREFIX, TemporaryFolder, remove_abandoned
 from metaauto.plugins.manager import GROUP, PluginSettings
 from metaauto.search.executors.local import LocalExecutor
@@ -174,10 +175,21 @@ def _memory_limit(worker: Any) -> float:
 
 
 def survey() -> tuple[dict[str, str], float]:
-    """Return the versions on this machine and its speed, see `calibrate`."""
+    """Return the versions on this machine and its speed, see `calibrate`; prepare it for jobs."""
     from metaauto.knowledge.provenance import calibrate
 
-    return versions(), calibrate()
+    found = versions(), calibrate()
+    _import_early()
+    return found
+
+
+def _import_early() -> None:
+    """Start the process that forks those of jobs, if there is one on this platform.
+
+    It imports while the table is read and sent, and ends after a minute without jobs.
+    """
+    with contextlib.suppress(WorkerError, OSError), LocalExecutor(0, threads=1):
+        pass
 
 
 def versions(settings: PluginSettings = _ALL_PLUGINS) -> dict[str, str]:

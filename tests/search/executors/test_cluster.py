@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -209,9 +210,68 @@ def test_a_cluster_without_workers_is_reported_once_and_new_workers_are_used(set
         assert pool.speed is not None
 
 
+def test_a_worker_that_joins_during_a_search_gets_jobs(setup):
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=50
+        ) as made,
+        DaskExecutor(made) as pool,
+    ):
+        pool.set_up(setup)
+        await_free(pool, 1)
+        pool.submit(job("sleeps", 31))
+        assert (pool.free(), pool.workers) == (0, 1)
+        made.scale(2)
+        await_free(pool, 1)
+        assert pool.workers == 2
+        pool.submit(job("naive_bayes", 32))
+        (outcome,) = outcomes_of(pool, 1)
+        assert (outcome.trial, outcome.status) == (32, Status.SUCCESS), outcome.detail
+        assert pool.free() == 1
+
+
+def _end_fork_servers() -> None:
+    from metaauto.search.executors import forkserver_pool
+
+    forkserver_pool._end_idle()
+
+
+def _fork_servers() -> int:
+    from metaauto.search.executors import forkserver_pool
+
+    return sum(server.is_alive() for server in forkserver_pool._servers.values())
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="fork servers are for Linux")
+def test_workers_import_before_they_get_the_table(dask):
+    with distributed.Client(dask.scheduler_address, set_as_default=False) as client:
+        client.run(_end_fork_servers)
+        assert set(client.run(_fork_servers).values()) == {0}
+        with DaskExecutor(dask.scheduler_address):
+            assert set(client.run(_fork_servers).values()) == {1}
+
+
 def test_cores_limit_the_jobs_at_once(dask, setup):
     with DaskExecutor(dask.scheduler_address, cores=1) as pool:
         assert pool.workers == 1
+
+
+@pytest.mark.parametrize("name", ["SLURMCluster", "PBSCluster"])
+def test_the_job_script_of_a_queue_starts_workers_of_one_thread(name):
+    jobqueue = pytest.importorskip("dask_jobqueue", reason="dask-jobqueue is not installed")
+    options = {"queue": "batch", "cores": 8, "processes": 8, "memory": "32GB"}
+    prologue = ["source venv/bin/activate"]
+    with getattr(jobqueue, name)(
+        **options,
+        walltime="02:00:00",
+        job_script_prologue=prologue,
+        scheduler_options={"dashboard_address": ":0"},
+    ) as made:
+        script = made.job_script()
+        assert DaskExecutor(made).address == made.scheduler_address
+        assert made.scheduler_address in script
+    for words in ("--nthreads 1", "--nworkers 8", "batch", "02:00:00", *prologue):
+        assert words in script
 
 
 def test_a_cluster_is_an_address_a_client_or_a_cluster():
