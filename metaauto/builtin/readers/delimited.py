@@ -150,6 +150,7 @@ def _names(text: str, layout: Layout) -> tuple[list[str], int]:
 
 def _parsed(body: str, names: list[str], layout: Layout, source: str) -> Any:
     """Parse the rows into columns of text."""
+    import numpy as np
     import pandas as pd
     import pyarrow as pa
 
@@ -160,7 +161,7 @@ def _parsed(body: str, names: list[str], layout: Layout, source: str) -> Any:
     )
     slow = layout.delimiter == " " or not layout.delimiter.isascii() or blanks
     if not body or (body.isspace() and not layout.single):
-        return pd.DataFrame({name: pd.Series(dtype=object) for name in names})
+        return pd.DataFrame(np.empty((0, len(names)), dtype=object), columns=names)
     try:
         if layout.delimiter != " " and len(names) > max(_WIDE, body.count("\n")):
             return _parsed_by_row(body, names, layout)
