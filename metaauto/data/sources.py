@@ -91,6 +91,14 @@ class TableFile:
                 f"{self.address!r} cannot be read: permission denied.",
                 hint="Change its permissions or copy it to a readable folder.",
             ) from error
+        except MemoryError as error:
+            raise ReadError(
+                f"{self.address!r} cannot be read as {self.reader.name}: there is not enough "
+                "memory.",
+                hint="Raise the limit of memory, pass fewer rows, or check that the file is not "
+                "damaged.",
+                source=self.address,
+            ) from error
         except Exception as error:
             text = self._shown(str(error)) or type(error).__name__
             raise ReadError(

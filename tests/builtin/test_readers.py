@@ -9,6 +9,7 @@ import logging
 import lzma
 import sqlite3
 import sys
+import tracemalloc
 import types
 import zipfile
 from contextlib import suppress
@@ -446,6 +447,23 @@ def test_packed_files_are_limited_by_the_free_memory(tmp_path, monkeypatch, suff
     monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
     with pytest.raises(ReadError, match="too large when decompressed: expected at most 2 MB, 20%"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "compress"),
+    [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress), ("zip", zipped)],
+)
+def test_a_packed_file_takes_memory_for_its_content_alone(tmp_path, monkeypatch, suffix, compress):
+    """Under a limit such as ``ulimit -v``, a small file was refused where much memory is free."""
+    path = written(tmp_path, f"a.csv.{suffix}", compress(b"x,y\n1,2\n"))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: types.SimpleNamespace(available=2**31))
+    read(path)
+    tracemalloc.start()
+    try:
+        read(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**27
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import logging
 import lzma
 import os
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 _MEMORY_SHARE = 0.2
 """Share of the free memory for a decompressed file; its text and columns take more."""
+_BLOCK_BYTES = 2**22
 CODECS = ("utf-8", "utf-8-sig", "cp1252")
 COMPRESSED = (".gz", ".zip", ".bz2", ".xz")
 """Suffixes of compressed files."""
@@ -79,11 +81,14 @@ def open_bytes(source: str) -> Iterator[IO[bytes]]:
 
 def _decompressed(file: IO[bytes], source: str) -> bytes:
     """Read a compressed file; raise an error if its content is too large for the memory."""
-    limit = size_limit()
-    data = file.read(limit + 1)
-    if len(data) > limit:
-        raise too_large(source, limit)
-    return data
+    limit, data = size_limit(), io.BytesIO()
+    # By blocks: a decompressing file allocates what it is asked for, also if it holds less.
+    while block := file.read(_BLOCK_BYTES):
+        data.write(block)
+        if data.tell() > limit:
+            raise too_large(source, limit)
+    # It is not a copy.
+    return data.getvalue()
 
 
 def size_limit() -> int:
