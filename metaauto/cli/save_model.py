@@ -116,17 +116,17 @@ def _saved(model: FinalModel, place: str) -> Iterator[tuple[Path, MetaautoError 
     import_skops_alone()
     if place == STANDARD_STREAM:
         with tempfile.TemporaryDirectory(prefix="metaauto-") as folder:
-            path = model.save(Path(folder) / DEFAULT_OUT)
+            path = model.save(Path(folder) / DEFAULT_OUT, on_unsavable="baseline")
             to_standard_output(path)
             yield path, None
         return
     path = Path(place)
     try:
-        saved = model.save(path)
+        saved = model.save(path, on_unsavable="baseline")
     except MetaautoError as error:
         fallback = Path(tempfile.mkdtemp(prefix="metaauto-")) / path.name
         try:
-            model.save(fallback)
+            model.save(fallback, on_unsavable="baseline")
         except MetaautoError:
             fallback.parent.rmdir()
             raise error from None

@@ -41,7 +41,7 @@ from metaauto.events import Event
 from metaauto.fit_state import FitState
 from metaauto.interrupts import stop_on_interrupt
 from metaauto.model import FinalModel, assemble_model
-from metaauto.model.build import START_SECONDS, Packing
+from metaauto.model.build import START_SECONDS, Packing, baseline_member
 from metaauto.plugins.manager import pack_objects
 from metaauto.progress.reporter import EventReporter
 from metaauto.progress.summary import summary_lines
@@ -452,6 +452,7 @@ class FitRunner:
                 generated=packing.generated(selection.weights),
                 training=packing.training(selection.weights),
             )
+            model.baseline = baseline_member(trials[0], state.run.path, state.registry)
         self.recorder(state).record_result(result_json(model))
         return model
 

@@ -197,6 +197,14 @@ class Packing:
         return rows, model.combine(predictions, len(rows))
 
 
+def baseline_member(baseline: Trial, folder: Path, registry: Registry) -> Member | None:
+    """Return the baseline as a member; None if its fold models cannot be read."""
+    try:
+        return _member(baseline, 1.0, read_packed(baseline.files(folder, "model")), registry)
+    except (OSError, RunError):
+        return None
+
+
 def pack_here(
     trial: Trial, evaluator: Evaluator, row: Any, parts: Sequence[np.ndarray] = ()
 ) -> Packing:

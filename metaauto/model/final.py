@@ -54,6 +54,8 @@ class FinalModel(ModelUpdates, ModelAnalyses):
     fallback : float, optional
         Regression: prediction for rows without a finite prediction of any fold model, such as the
         mean target. In classification the class frequencies are used.
+    baseline : Member, optional
+        The baseline, which `save` writes if it is asked to and no member can be saved.
 
     Examples
     --------
@@ -71,6 +73,7 @@ class FinalModel(ModelUpdates, ModelAnalyses):
     leaderboard_rows: list[dict[str, Any]] = field(default_factory=list)
     record: FitRecord = field(default_factory=FitRecord)
     fallback: float | None = None
+    baseline: Member | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self._check_weights()
@@ -278,9 +281,10 @@ class FinalModel(ModelUpdates, ModelAnalyses):
         ----------
         path : str or Path
             The file; an existing model is replaced when the new one is complete.
-        on_unsavable : {'drop', 'raise'}, default='drop'
+        on_unsavable : {'drop', 'baseline', 'raise'}, default='drop'
             Treatment of a member that cannot be saved safely: drop it with a warning, if others
-            remain, or raise an error.
+            remain, or raise an error. With ``'baseline'`` a fitted model is saved as its baseline
+            if no member remains.
 
         Returns
         -------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from metaauto.model import manifest as words
 from metaauto.model.archive import Entry, ModelArchive, write_archive
 from metaauto.model.conversion import MemberConverter
 from metaauto.model.final import FinalModel, Member
-from metaauto.model.fit_record import FitRecord
+from metaauto.model.fit_record import FitRecord, FitWarning, ReportRecord
 from metaauto.model.manifest_schema import check_manifest
 from metaauto.model.packing import missing_row
 from metaauto.model.serialization import load_estimator, trusted_types
@@ -30,6 +30,17 @@ __all__ = ["describe", "load_model", "parts_of", "read_manifest", "read_parts", 
 logger = logging.getLogger(__name__)
 
 Blobs = dict[str, bytes]
+
+_ON_UNSAVABLE = ("drop", "baseline", "raise")
+_NO_MEMBER = "No member can be saved; the saved model is the baseline, which ignores the features."
+_BASELINE_ADVICE = "Fix the models, or exclude them."
+_KEPT = (
+    *("greater_is_better", "findings", "roles", "left_out", "rows", "dropped_rows", "fingerprint"),
+    *("validation", "trials", "failures", "skipped", "budget", "seconds", "search_seconds"),
+    *("stages", "work_seconds", "worker_seconds", "cores", "seed", "options", "metafeatures"),
+    "created",
+)
+"""Fields of a record that do not depend on the ensemble."""
 
 
 def read_manifest(path: str | Path) -> dict[str, Any]:
@@ -85,10 +96,10 @@ def _check_manifest(archive: ModelArchive, path: str | Path) -> None:
 
 def save_model(model: FinalModel, path: str | Path, on_unsavable: str = "drop") -> Path:
     """Write a model file; see `FinalModel.save`."""
-    if on_unsavable not in ("drop", "raise"):
+    if on_unsavable not in _ON_UNSAVABLE:
+        expected = " or ".join(map(repr, _ON_UNSAVABLE))
         raise Refused(
-            f"Invalid on_unsavable={on_unsavable!r}: expected 'drop' or 'raise'.",
-            hint="Use 'drop' or 'raise'.",
+            f"Invalid on_unsavable={on_unsavable!r}: expected {expected}.", hint=f"Use {expected}."
         )
     records: list[dict[str, Any]] = []
     blobs: Blobs = {}
@@ -108,12 +119,51 @@ def save_model(model: FinalModel, path: str | Path, on_unsavable: str = "drop") 
             records.append(record)
             blobs.update(packed)
     if not any(record["weight"] > 0 for record in records):
-        raise problems[0]
+        if on_unsavable != "baseline" or model.baseline is None:
+            raise problems[0]
+        for problem in problems:
+            logger.warning("%s", problem)
+        logger.warning("%s %s", _NO_MEMBER, _BASELINE_ADVICE)
+        return save_model(_as_baseline(model, model.baseline, problems), path, "raise")
     for problem in problems:
         logger.warning("%s It is dropped; the weights of the other members are rescaled.", problem)
     manifest = _describe(model, records, [str(problem) for problem in problems])
     check_manifest(manifest, str(path))
     return write_archive(path, manifest, blobs)
+
+
+def _as_baseline(
+    model: FinalModel, baseline: Member, problems: Sequence[ModelFileError]
+) -> FinalModel:
+    """Return the baseline of a model, with the record and the leaderboard of the baseline."""
+    fit, rows = model.record, []
+    score = fit.baseline_score
+    for row in model.leaderboard_rows:
+        is_ensemble = row["name"] == "ensemble"
+        found = {**row, "weight": float(is_ensemble or row["name"] == baseline.name)}
+        rows.append({**found, "score": score} if is_ensemble else found)
+    sign = -1 if fit.greater_is_better else 1
+    rows.sort(key=lambda row: float("inf") if row["score"] is None else sign * row["score"])
+    for place, row in enumerate(rows, start=1):
+        row["rank"] = None if row["score"] is None else place
+    # Curves, intervals and the holdout are those of the ensemble.
+    record = FitRecord(
+        score=score,
+        single_score=fit.single_score,
+        baseline_score=score,
+        warnings=(FitWarning("no-model", _NO_MEMBER, _BASELINE_ADVICE), *fit.warnings),
+        dropped_members=tuple(map(str, problems)),
+        report=ReportRecord(warm_start=fit.report.warm_start, command=fit.report.command),
+        **{name: getattr(fit, name) for name in _KEPT},
+    )
+    return replace(
+        model,
+        members=[replace(baseline, weight=1.0)],
+        calibrator=None,
+        decision=None,
+        leaderboard_rows=rows,
+        record=record,
+    )
 
 
 def _pack(member: Member, number: int, converter: MemberConverter) -> tuple[dict[str, Any], Blobs]:

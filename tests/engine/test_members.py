@@ -15,7 +15,7 @@ from metaauto.configuration import Configuration
 from metaauto.engine import members
 from metaauto.engine.fit_runner import FitRunner
 from metaauto.engine.options import FitOptions
-from metaauto.errors import NoModelFitted, RunError, WorkerError
+from metaauto.errors import ModelFileError, NoModelFitted, RunError, WorkerError
 from metaauto.plugins.manager import PluginSettings
 from metaauto.run import RunDirectory
 from metaauto.search import LocalExecutor, Outcome, Status, Trial
@@ -99,6 +99,38 @@ def test_the_baseline_remains_if_no_member_can_be_loaded(rejecting):
     assert [member.model for member in model.members] == ["dummy"]
     assert sum("the final model is the baseline" in text for text in warnings) == 1
     assert model.predict(table()).shape == (120,)
+
+
+@POSIX
+@pytest.mark.parametrize("fault", ["save_raises", "save_segfaults", "save_exits"])
+def test_the_baseline_is_saved_if_no_member_can_be_saved(fault, tmp_path, caplog):
+    model, _ = fit(include=[f"fault_{fault}"], trials=2, knowledge=False)
+    with pytest.raises(ModelFileError, match="cannot be saved"):
+        model.save(tmp_path / "m.metaauto")
+    assert os.listdir(tmp_path) == []
+    path = model.save(tmp_path / "m.metaauto", on_unsavable="baseline")
+    loaded = metaauto.load(path)
+    assert [member.model for member in loaded.members] == ["dummy"]
+    assert loaded.predict(table()).shape == (120,)
+    # The file says nothing about the lost members but that they are lost.
+    record = loaded.record
+    assert record.score == record.baseline_score == model.record.baseline_score
+    assert (record.interval, record.holdout_score, record.report.out_of_fold) == (None, None, None)
+    assert record.warnings[0].code == "no-model"
+    assert len(record.dropped_members) == len(model.members)
+    assert sum("the saved model is the baseline" in text for text in caplog.messages) == 1
+    rows = {row["name"]: row for row in loaded.leaderboard_rows}
+    assert {name for name, row in rows.items() if row["weight"]} == {"ensemble", "dummy-0"}
+    assert rows["ensemble"]["score"] == rows["dummy-0"]["score"] == record.score
+    ranked = [row for row in loaded.leaderboard_rows if row["score"] is not None]
+    assert [row["rank"] for row in ranked] == [*range(1, len(ranked) + 1)]
+    assert sorted(ranked, key=lambda row: -row["score"]) == ranked
+
+
+def test_the_baseline_is_not_saved_if_a_member_is_left(tmp_path):
+    model, _ = fit()
+    path = model.save(tmp_path / "m.metaauto", on_unsavable="baseline")
+    assert metaauto.load(path).members[0].model != "dummy"
 
 
 class Lost:

@@ -104,18 +104,21 @@ def undeclared(tmp_path_factory):
     return folder
 
 
-def test_a_model_that_could_not_be_loaded_is_not_reported_as_saved(undeclared, call):
+def test_the_baseline_is_saved_if_no_file_of_the_model_could_be_loaded(undeclared, call):
     done = call(
         undeclared,
         *("fit", "sklearn:diabetes", "--trials", 1, "--cores", 1, "--include", "plane"),
-        *("--plugins", "mine", "--out", "m.metaauto"),
+        *("--plugins", "mine", "--out", "m.metaauto", "--json"),
     )
-    assert done.returncode == 1
-    assert "Saved" not in done.stderr
-    error = done.stderr.splitlines()[-1]
-    assert error.startswith("Error: Member 'plane-1' cannot be saved: plugin 'my-plane' does not")
-    assert "trusted=('metaauto_plugin_my_plane.Plane',)" in error
-    assert not (undeclared / "m.metaauto").exists()
+    assert done.returncode == 0
+    first, second = (line for line in done.stderr.splitlines() if line.startswith("Warning: "))
+    assert "Member 'plane-1' cannot be saved: plugin 'my-plane' does not" in first
+    assert "trusted=('metaauto_plugin_my_plane.Plane',)" in first
+    assert "the saved model is the baseline" in second
+    manifest = read_manifest(undeclared / "m.metaauto")
+    assert [member["model"] for member in manifest["members"]] == ["dummy"]
+    predicted = call(undeclared, "predict", "m.metaauto", "sklearn:diabetes")
+    assert len(predicted.stdout.splitlines()) == 443
 
 
 def test_the_ensemble_is_saved_without_undeclared_types(undeclared):
