@@ -9,10 +9,12 @@ import logging
 import lzma
 import sqlite3
 import sys
+import tempfile
 import tracemalloc
 import types
 import zipfile
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -521,6 +523,33 @@ def test_delimited_stray_quotes(tmp_path, delimiter, ends):
     rows = [delimiter.join(row) for row in (("a", "b", "y"), *((n, "1", "2") for n in names))]
     with pytest.raises(ReadError, match=r"line 5: a quote opens a cell that ends in line 11\."):
         read(written(tmp_path, "a.csv", "\n".join(rows) + "\n"))
+
+
+@given(
+    width=st.integers(2, 5),
+    column=st.integers(0, 4),
+    rows=st.lists(st.integers(0, 11), min_size=2, max_size=2, unique=True),
+)
+def test_a_stray_quote_between_tabs_never_joins_rows(width, column, rows):
+    """A later quote at the end of a cell of the same column keeps the number of fields."""
+    column, (first, last) = column % width, sorted(rows)
+    cells = [[f"w{row}.{name}" for name in range(width)] for row in range(12)]
+    cells[first][column] = f'"{cells[first][column]}'
+    cells[last][column] += '"'
+    text = "\n".join("\t".join(row) for row in [[f"c{i}" for i in range(width)], *cells]) + "\n"
+    expected = f"line {first + 2}: a quote opens a cell that ends in line {last + 2}."
+    with tempfile.TemporaryDirectory() as folder, pytest.raises(ReadError, match=expected):
+        read(written(Path(folder), "a.tsv", text))
+
+
+@given(st.lists(st.text('a",\n;', min_size=1).filter(lambda t: t.strip('\n" ') == t), min_size=2))
+def test_cells_of_several_lines_between_tabs_are_read(texts):
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerows([["t", "x", "y"], *([text, "1", "2"] for text in texts)])
+    with tempfile.TemporaryDirectory() as folder:
+        found = read(written(Path(folder), "a.tsv", file.getvalue()))
+    assert found["t"].tolist() == texts
 
 
 def test_delimited_cells_of_several_lines(tmp_path):
