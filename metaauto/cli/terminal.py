@@ -38,6 +38,8 @@ __all__ = [
 
 _TRACEBACK = "--traceback"
 _NO_THREAD = "can't start new thread"
+# Of the dynamic linker, in an ImportError.
+_NO_MEMORY_FOR_LIBRARY = ("failed to map segment", "annot allocate memory")
 _ADVICE = {
     errno.EAGAIN: "Raise the limits of memory and processes (ulimit -v, ulimit -u).",
     errno.ENOSPC: "Free some space, or write elsewhere.",
@@ -108,6 +110,11 @@ def _status(command: click.Command, arguments: list[str], with_traceback: bool) 
         _show_traceback(with_traceback)
         if _NO_THREAD in str(error):
             say(f"Error: No more threads can be started. {_ADVICE[errno.EAGAIN]}")
+            return ExitStatus.ERROR
+        if isinstance(error, ImportError) and any(
+            words in str(error) for words in _NO_MEMORY_FOR_LIBRARY
+        ):
+            say(f"Error: {_cause(MemoryError())}")
             return ExitStatus.ERROR
         what = f"{type(error).__name__}: {_one_line(error)}"
         advice = "" if with_traceback else " Please report it; --traceback shows the traceback."

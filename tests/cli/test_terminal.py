@@ -120,6 +120,8 @@ def test_help_does_not_show_escapes_of_a_file(quick_cli: Cli, tmp_path: Path) ->
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "gone"), "'gone'"),
         (MemoryError(), "memory"),
         (RuntimeError("can't start new thread"), "ulimit"),
+        (ImportError("/x/_k_means.so: failed to map segment from shared object"), "memory"),
+        (ImportError("/x/_a.so: cannot allocate memory in static TLS block"), "memory"),
     ],
 )
 def test_what_the_system_refuses_is_one_line_and_no_internal_error(error, words, capsys):
