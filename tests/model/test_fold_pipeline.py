@@ -26,7 +26,7 @@ from metaauto.plugins.manager import PluginSettings, load_plugins
 from metaauto.search.pipeline import plan_preparation
 from metaauto.space import SearchSpace
 
-TABLES = 60
+TABLES = [range(60), pytest.param(range(60, 200), marks=pytest.mark.slow)]
 
 
 def random_table(rng: np.random.Generator) -> pd.DataFrame:
@@ -49,11 +49,12 @@ def random_table(rng: np.random.Generator) -> pd.DataFrame:
     return table.assign(y=rng.permutation(np.arange(rows) % 2))
 
 
-def test_the_rows_equal_those_of_the_pipeline() -> None:
+@pytest.mark.parametrize("tables", TABLES, ids=["60", "140 more"])
+def test_the_rows_equal_those_of_the_pipeline(tables: range) -> None:
     registry = load_plugins(PluginSettings(only=())).registry
     chosen = random.Random(0)
     kinds = set()
-    for seed in range(TABLES):
+    for seed in tables:
         table = random_table(np.random.default_rng(seed))
         dataset = prepare(table, "y")
         space = SearchSpace(registry, dataset.task)
@@ -73,6 +74,7 @@ def test_the_rows_equal_those_of_the_pipeline() -> None:
         )
         frame = dataset.schema.encode(new)
         expected = pipeline[:-1].transform(frame)
+        wanted_probabilities = pipeline.predict_proba(frame).tobytes()
         selected: dict[str, object] = {}
         # Loaded models share what they learned of the categories, and prepared columns.
         data = dump_estimator(pipeline)
@@ -85,6 +87,7 @@ def test_the_rows_equal_those_of_the_pipeline() -> None:
             assert type(found) is type(expected)
             kinds.add(type(found))
             assert found.dtype == expected.dtype
+            assert probabilities(last, found).tobytes() == wanted_probabilities
             if sparse.issparse(found):
                 found, wanted = found.toarray(), expected.toarray()
             else:
