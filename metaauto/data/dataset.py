@@ -152,9 +152,9 @@ def prepare(
     table = table.copy(deep=False)
     table.columns = [str(name) for name in table.columns]
     table = without_words(arrow_table(table), missing)
-    target = _name_or_values(target)
+    target = _name_or_values(target, table.columns)
     given = {
-        option: _name_or_values(value)
+        option: _name_or_values(value, table.columns)
         for option, value in {"weights": weights, "groups": groups, "time": time}.items()
     }
     used = {option: value for option, value in given.items() if isinstance(value, str)}
@@ -253,7 +253,11 @@ def prepare_again(
     """
     rows = np.flatnonzero(present)
     table = table.set_axis([str(name) for name in table.columns], axis=1).reset_index(drop=True)
-    given = {"weights": _name_or_values(weights), "groups": task.groups, "time": task.time}
+    given = {
+        "weights": _name_or_values(weights, table.columns),
+        "groups": task.groups,
+        "time": task.time,
+    }
     series = {
         option: _column_or_array(table, option, value).iloc[rows]
         for option, value in given.items()
@@ -295,9 +299,10 @@ def _require_classes(task: Task, y: np.ndarray) -> None:
         )
 
 
-def _name_or_values(value: Any) -> Any:
-    """Return a column name as text, or the values unchanged."""
-    return str(value) if isinstance(value, (int, np.integer)) else value
+def _name_or_values(value: Any, names: Collection[str]) -> Any:
+    """Return a column name, which may be a number or a tuple, as text, or the values unchanged."""
+    is_name = isinstance(value, tuple) and str(value) in names
+    return str(value) if is_name or isinstance(value, (int, np.integer)) else value
 
 
 def _column_or_array(table: pd.DataFrame, option: str, value: Any) -> pd.Series:

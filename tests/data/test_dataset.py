@@ -311,3 +311,16 @@ def test_rows_without_a_class_are_refused(codes, weights, message):
     present = np.ones(6, dtype=bool)
     with pytest.raises(TargetError, match=message):
         prepare_again(TABLE, np.array(codes), present, first.task, first.schema, weights)
+
+
+def test_columns_of_several_levels_are_named_by_tuples():
+    names = [("a", "x"), ("b", "y"), ("b", "w"), ("b", "g")]
+    values = np.random.default_rng(0).normal(size=(60, 4))
+    values[:, 1:] = np.abs(values[:, 1:]).round(1) % 2
+    table = pd.DataFrame(values, columns=pd.MultiIndex.from_tuples(names))
+    found = prepare(table, ("b", "y"), task="regression", weights=("b", "w"), groups=("b", "g"))
+    assert (found.task.target, found.task.groups) == ("('b', 'y')", "('b', 'g')")
+    assert list(found.X.columns) == ["('a', 'x')"]
+    np.testing.assert_allclose(found.weights, table["b", "w"])
+    # A tuple that is no name holds the values.
+    assert prepare(table, tuple(range(60))).y.tolist() == [*range(60)]
