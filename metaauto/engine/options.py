@@ -196,9 +196,11 @@ class FitOptions:
         plugins = [item for item in self.components if not isinstance(item, kinds)]
         for item in plugins:
             if not hooks_of(item):
+                is_class = isinstance(item, type)
+                what = item.__name__ if is_class else f"{type(item).__name__} object"
                 raise SettingError(
-                    f"{type(item).__name__} object is not a component: expected the name of a "
-                    "model, a metaauto.api component such as Model(...), or an object with hooks.",
+                    f"{what} is not a component: expected the name of a model, a metaauto.api "
+                    "component such as Model(...), or an object with hooks.",
                     hint="Wrap an estimator: Model('mine', lambda values, context: MyEstimator()).",
                 )
         return [*plugins, Bundle(bare)] if bare else plugins

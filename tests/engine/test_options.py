@@ -65,6 +65,8 @@ def test_components_may_be_included():
     assert replace(options, seed=1).components == options.components
     with pytest.raises(SettingError, match="GradientBoostingClassifier object is not a component"):
         FitOptions(include=GradientBoostingClassifier()).plugin_objects  # noqa: B018
+    with pytest.raises(SettingError, match="^GradientBoostingClassifier is not a component"):
+        FitOptions(include=GradientBoostingClassifier).plugin_objects  # noqa: B018
 
 
 def test_bare_components_become_one_plugin_beside_the_others():
