@@ -25,6 +25,8 @@ _CODE = r"^-?0(\d+$|[xX])"
 _INFINITY = r"^\s*[+-]?(?i:inf(inity)?)\s*$"
 _SAMPLE = 100
 _GROUP_CELLS = 1_000_000
+_SHORT_ROWS = 20_000
+_CAST_CELLS = 10_000
 
 
 def typed_table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -37,7 +39,8 @@ def typed_table(frame: pd.DataFrame) -> pd.DataFrame:
         texts = [place for place, (_, column) in enumerate(frame.items()) if is_text(column)]
     if not texts:
         return frame
-    step = max(1, _GROUP_CELLS // max(len(frame), 1))
+    # A group of long columns would take longer than its columns.
+    step = max(1, _GROUP_CELLS // max(len(frame), 1)) if len(frame) <= _SHORT_ROWS else 1
     others = sorted(set(range(frame.shape[1])) - set(texts))
     parts = [(others, frame.iloc[:, others])]
     for first in range(0, len(texts), step):
@@ -60,7 +63,8 @@ def _typed_group(frame: pd.DataFrame, places: list[int]) -> list[tuple[list[int]
     block = values.reshape(len(places), len(frame)).T
     if block.dtype == np.int64:
         return [(places, pd.DataFrame(block, frame.index))]
-    fractions = pc.fill_null(pc.match_substring_regex(cells, "[^0-9+-]"), True).to_numpy()
+    trimmed = pc.utf8_trim_whitespace(cells)
+    fractions = pc.fill_null(pc.match_substring_regex(trimmed, "[^0-9+-]"), True).to_numpy()
     gaps = np.isnan(block)
     whole = ~(fractions.reshape(len(places), len(frame)).any(axis=1) | gaps.any(axis=0))
     # Larger integers are not exact as floats, and a column without values remains text.
@@ -160,10 +164,9 @@ def _numbers(cells: pa.ChunkedArray) -> np.ndarray | None:
 def _cast(cells: pa.ChunkedArray) -> np.ndarray | None:
     for kind in (pa.int64(), pa.float64()):
         try:
-            numbers = cells.cast(kind)
+            values: np.ndarray = _converted(cells, kind).to_numpy()
         except pa.ArrowInvalid:
             continue
-        values: np.ndarray = numbers.to_numpy()
         infinite = np.isinf(values)
         # Larger numbers than a float64 can hold are codes; the word infinity is reported later.
         if infinite.any() and not _are_infinity(cells.filter(pa.array(infinite))):
@@ -175,6 +178,13 @@ def _cast(cells: pa.ChunkedArray) -> np.ndarray | None:
         whole = cells.filter(pa.array(np.floor(values) == values)) if is_float else cells
         return None if _has_codes(whole) else values
     return None
+
+
+def _converted(cells: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """Convert text to numbers by parts: Arrow writes a message for each cell that is no number."""
+    starts = range(0, max(len(cells), 1), _CAST_CELLS)
+    parts = [cells.slice(start, _CAST_CELLS).cast(kind) for start in starts]
+    return pa.chunked_array([chunk for part in parts for chunk in part.chunks], kind)
 
 
 def _are_exact(cells: pa.ChunkedArray, values: np.ndarray) -> bool:

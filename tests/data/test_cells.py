@@ -6,12 +6,13 @@ import datetime
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from metaauto.builtin.readers import READERS
-from metaauto.data import prepare
+from metaauto.data import cells, prepare
 from metaauto.data.cells import typed, typed_table, without_words
 from metaauto.data.read import read_table
 from metaauto.task import Role
@@ -218,3 +219,38 @@ def test_typed_number_cast_equals_python():
     values = rng.normal(size=2000) * 10.0 ** rng.integers(-300, 300, 2000)
     texts = [repr(float(value)) for value in values]
     np.testing.assert_array_equal(typed(pd.Series(texts)), values)
+
+
+MIXED = st.sampled_from(["1", "2.5", "-3", "", "NA", "007", "x", "1e3", "true", "inf", " 4 "])
+
+
+@given(st.lists(MIXED, min_size=1, max_size=12), st.lists(MIXED, min_size=1, max_size=12))
+@example(["2.5"], [" 4 "])
+def test_types_do_not_depend_on_the_parts_that_are_converted(first, second):
+    """Long columns are converted by parts, and short ones several at once."""
+    rows = min(len(first), len(second))
+    table = pd.DataFrame({"a": first[:rows], "b": second[:rows]})
+    expected = [typed(table["a"]), typed(table["b"])]
+    for name, value in (("_CAST_CELLS", 2), ("_SHORT_ROWS", 0), ("_SHORT_ROWS", 100)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cells, name, value)
+            found = typed_table(table)
+        for name, column in zip(found, expected, strict=True):
+            pd.testing.assert_series_equal(found[name], column)
+
+
+def test_the_conversion_of_words_ends_early():
+    """Arrow takes a microsecond for each cell that is no number, which adds up in large tables."""
+    parts = []
+
+    class Cells:
+        def __len__(self):
+            return 100 * cells._CAST_CELLS
+
+        def slice(self, start, length):
+            parts.append(start)
+            return pa.chunked_array([["1", "2" if len(parts) < 3 else "x"]])
+
+    with pytest.raises(pa.ArrowInvalid):
+        cells._converted(Cells(), pa.int64())
+    assert parts == [0, cells._CAST_CELLS, 2 * cells._CAST_CELLS]
