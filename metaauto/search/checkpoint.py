@@ -103,6 +103,8 @@ def _restored(
             kept = [o for o in recorded if not _is_success(o) or _has_prediction(o, folder, shapes)]
         else:
             trial.error, trial.finished, trial.loss = "", None, None
+            # They are joined again at its end; a damaged file would be taken for them.
+            _joined_file(trial, folder).unlink(missing_ok=True)
             kept = [o for o in recorded if _is_success(o) and _has_files(o, folder, shapes)]
         trial.outcomes = {outcome.fold: outcome for outcome in kept}
         found.append(trial)
@@ -157,9 +159,13 @@ def _has_prediction(outcome: Outcome, folder: Path, shapes: Sequence[Shape] | No
     )
 
 
+def _joined_file(trial: Trial, folder: Path) -> Path:
+    return folder / "predictions" / f"{trial.number:05d}.npy"
+
+
 def _has_joined_predictions(trial: Trial, folder: Path, shapes: Sequence[Shape] | None) -> bool:
     """Return whether the joined predictions are usable; remove damaged ones."""
-    path = folder / "predictions" / f"{trial.number:05d}.npy"
+    path = _joined_file(trial, folder)
     shape = None if shapes is None else (sum(rows for rows, *_ in shapes), *shapes[0][1:])
     if is_readable(path, shape):
         return True

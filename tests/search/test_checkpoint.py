@@ -82,6 +82,17 @@ def test_what_was_cut_off_goes_on_with_the_folds_it_lacks(status, tmp_path):
     assert sorted(found.outcomes) == [0, 2]
 
 
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.STOPPED])
+def test_joined_predictions_of_an_unfinished_trial_are_removed(status, tmp_path):
+    """A damaged file of them would be taken for those of the trial when it ends."""
+    touch(tmp_path)
+    joined = tmp_path / "predictions" / "00000.npy"
+    np.save(joined, np.zeros(1))
+    (found,) = restored_trials([trial(0, status).to_json()], [], tmp_path)
+    assert not found.is_over
+    assert not joined.exists()
+
+
 def test_a_fold_that_the_end_of_the_budget_stopped_is_run_again(tmp_path):
     cut_off = trial(0, Status.STOPPED, error="The budget ended.")
     (found,) = through_database(
