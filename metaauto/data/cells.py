@@ -181,7 +181,7 @@ def _cast(cells: pa.ChunkedArray) -> np.ndarray | None:
 
 
 def _converted(cells: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """Convert text to numbers by parts: Arrow writes a message for each cell that is no number."""
+    """Convert text to numbers by parts: Arrow is slow for each cell that is not a number."""
     starts = range(0, max(len(cells), 1), _CAST_CELLS)
     parts = [cells.slice(start, _CAST_CELLS).cast(kind) for start in starts]
     return pa.chunked_array([chunk for part in parts for chunk in part.chunks], kind)

@@ -240,7 +240,7 @@ def test_types_do_not_depend_on_the_parts_that_are_converted(first, second):
 
 
 def test_the_conversion_of_words_ends_early():
-    """Arrow takes a microsecond for each cell that is no number, which adds up in large tables."""
+    """Arrow takes a microsecond for each cell that is not a number, which adds up in large tables."""
     parts = []
 
     class Cells:

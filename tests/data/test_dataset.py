@@ -322,5 +322,5 @@ def test_columns_of_several_levels_are_named_by_tuples():
     assert (found.task.target, found.task.groups) == ("('b', 'y')", "('b', 'g')")
     assert list(found.X.columns) == ["('a', 'x')"]
     np.testing.assert_allclose(found.weights, table["b", "w"])
-    # A tuple that is no name holds the values.
+    # Another tuple holds the values.
     assert prepare(table, tuple(range(60))).y.tolist() == [*range(60)]

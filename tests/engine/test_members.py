@@ -112,7 +112,7 @@ def test_the_baseline_is_saved_if_no_member_can_be_saved(fault, tmp_path, caplog
     loaded = metaauto.load(path)
     assert [member.model for member in loaded.members] == ["dummy"]
     assert loaded.predict(table()).shape == (120,)
-    # The file says nothing about the lost members but that they are lost.
+    # The file has no curves or intervals of the lost members.
     record = loaded.record
     assert record.score == record.baseline_score == model.record.baseline_score
     assert (record.interval, record.holdout_score, record.report.out_of_fold) == (None, None, None)
