@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -39,7 +40,7 @@ def test_it_tells_the_table_its_like_and_what_to_try(quick_cli: Cli, folder: Pat
     assert lines[4] == f"                  12 datasets in {folder / 'k.db'}"
     assert lines[5].startswith("Similar datasets  table ")
     assert lines[6].split() == ["model", "values", "seconds", "roc_auc", "reason"]
-    rows = {line.split()[1]: line for line in lines[7:] if " 0." in line}
+    rows = {line.split()[1]: line for line in lines[7:] if re.search(r" 0\.\d{4} ", line)}
     assert set(rows) == {one.model for one in RECOMMENDED}
     assert "n_neighbors=9" in rows["knn"]
     assert " 0.9000  near the best on table " in rows["knn"]
