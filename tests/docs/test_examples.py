@@ -19,7 +19,7 @@ from metaauto.testing import make_problem
 EXAMPLES = script("examples")
 WITH_EXAMPLES = ["README.md", "api.md", "cluster.md", "coming-from.md", "comparison.md",
                  "events.md", "examples.md", "faq.md", "how.md", "index.md", "knowledge.md",
-                 "python.md", "scores.md", "shell.md", "tutorial.md"]  # fmt: skip
+                 "plugin-directory.md", "python.md", "scores.md", "shell.md", "tutorial.md"]  # fmt: skip
 TESTED_ELSEWHERE = ["plugins.md", "serving.md", "ui.md"]
 PLAIN = "README.md"
 """The page whose commands import everything themselves; it has every command."""

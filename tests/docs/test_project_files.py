@@ -106,3 +106,22 @@ def test_paths_named_in_contributing_and_the_architecture_exist():
         text = (HOME / name).read_text("utf-8")
         for path in re.findall(r"`([\w./-]+/[\w./-]*|\w+\.(?:py|md))`", text):
             assert any((place / path).exists() for place in (HOME, HOME / "metaauto")), path
+
+
+def test_the_plugin_directory_has_every_plugin_with_its_extra():
+    """A line of the directory names the extras that bring the plugin, directly or through another."""
+    extras = project(PROJECTS[0])["optional-dependencies"]
+
+    def brought(extra: str) -> set[str]:
+        names = {re.match(r"[\w.-]+(\[[\w,]+\])?", line)[0] for line in extras[extra]}
+        through = [re.fullmatch(r"metaauto\[(\w+)\]", name) for name in names]
+        inner = {name for match in through if match for name in brought(match[1])}
+        return {name.partition("[")[0] for name in names} | inner
+
+    page = (HOME / "docs" / "plugin-directory.md").read_text("utf-8")
+    lines = re.findall(r"^\| `(metaauto-\w+)` \|[^|]*\|([^|]*)\|", page, flags=re.M)
+    listed = {name: set(re.findall(r"`(\w+)`", cell)) for name, cell in lines}
+    assert listed == {
+        file.parent.name: {extra for extra in extras if file.parent.name in brought(extra)}
+        for file in PROJECTS[1:]
+    }
