@@ -67,7 +67,11 @@ def main() -> None:
     command += ["--workers", "1", "--timeout", "600", "--max-bytes", str(2**30)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
-        address = server.stdout.readline().split()[3] if server.stdout else ""
+        assert server.stdout
+        line = server.stdout.readline()
+        if not line:
+            raise SystemExit("The server ended before it printed its address.")
+        address = line.split()[3]
         connection = http.client.HTTPConnection(address.split("/")[2], timeout=600)
         processes = [psutil.Process(server.pid), *psutil.Process(server.pid).children()]
 
