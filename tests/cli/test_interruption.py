@@ -81,9 +81,9 @@ def test_a_first_signal_while_assembling_or_saving_keeps_the_model(
 ) -> None:
     original = getattr(owner, step)
 
-    def interrupted(*arguments: object) -> object:
+    def interrupted(*arguments: object, **options: object) -> object:
         signal.raise_signal(kind)
-        return original(*arguments)
+        return original(*arguments, **options)
 
     monkeypatch.setattr(owner, step, interrupted)
     # Under nohup the signal is ignored, and a fit leaves it so.
@@ -104,7 +104,7 @@ def test_a_first_signal_while_assembling_or_saving_keeps_the_model(
 def test_a_second_ctrl_c_while_saving_exits_without_the_model(
     quick_cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **options: object) -> None:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 

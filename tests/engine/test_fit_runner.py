@@ -590,7 +590,9 @@ def killed(tmp_path_factory) -> Path:
 def copy_of(run: Path, tmp_path: Path) -> Path:
     import shutil
 
-    return Path(shutil.copytree(run, tmp_path / "run"))
+    # Workers of a killed run may still write or remove their partial files.
+    ignored = shutil.ignore_patterns("*.partial-*")
+    return Path(shutil.copytree(run, tmp_path / "run", ignore=ignored))
 
 
 @pytest.fixture(scope="module")
