@@ -32,7 +32,9 @@ MIN_OTHER_ROWS = 5
 TINY = float(np.finfo(np.float32).tiny)
 # Half the spacing of float32 below one: the smallest 1 - p that float32 distinguishes from 0.
 MIN_COMPLEMENT = float(np.finfo(np.float32).eps) / 4
-TEMPERATURES = (math.log(0.1), math.log(20.0))
+# If all rows are predicted well, the loss falls with the temperature without end. At 0.5 the log
+# loss of a row that is wrong at most doubles.
+TEMPERATURES = (math.log(0.5), math.log(20.0))
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,9 @@ def fit_calibrator(
 
     The methods are evaluated in the order identity, temperature, Platt, beta. Each replaces the one
     chosen before if its mean gain in log loss over five folds exceeds one standard error of that
-    gain. Temperature scaling needs 100 rows, 5 of them outside the majority class; Platt scaling
-    needs 300 and beta calibration 1,000 rows, both with 25 rows of the rarer class.
+    gain. A temperature is at least 0.5. Temperature scaling needs 100 rows, 5 of them outside the
+    majority class; Platt scaling needs 300 and beta calibration 1,000 rows, both with 25 rows of
+    the rarer class.
 
     Parameters
     ----------

@@ -106,6 +106,28 @@ def test_temperature_with_certain_and_wrong_rows():
     assert METRICS["log_loss"].loss(y, corrected) <= METRICS["log_loss"].loss(y, p)
 
 
+def separable(n: int, k: int, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows that all have their true class as the most probable one, by far."""
+    random = np.random.default_rng(n)
+    y = np.arange(n) % k
+    share = 1 - (1 - confidence) * random.uniform(0.2, 2.0, n)
+    p = np.repeat(((1 - share) / (k - 1))[:, None], k, axis=1)
+    p[np.arange(n), y] = share
+    return y, p
+
+
+@given(n=st.integers(100, 299), k=st.integers(2, 5), confidence=st.floats(0.8, 0.999))
+@settings(max_examples=30, deadline=None)
+def test_rows_without_errors_at_most_double_the_log_loss_of_a_new_wrong_row(n, k, confidence):
+    y, p = separable(n, k, confidence)
+    calibrator = fit_calibrator(p, y)
+    wrong = p[0].copy()
+    loss = -np.log(wrong[1])
+    calibrated = -np.log(calibrator.apply(wrong[None])[0, 1])
+    assert calibrator.kind in ("identity", "temperature")
+    assert calibrated <= 2 * loss + 1e-3
+
+
 def test_calibrated_probabilities_are_left_alone():
     kinds = [fit_calibrator(*reversed(sample(2000, seed))).kind for seed in range(6)]
     assert kinds.count("identity") >= 4
