@@ -199,6 +199,11 @@ class AutoEstimator(ModelAnalyses, BaseEstimator):
         check_is_fitted(self)
         return self.model_.save(path)
 
+    def export(self, path: str | Path, to: str = "python", data: Any = None) -> Path:
+        """Write the model as a Python script or as ONNX; see `FinalModel.export`."""
+        check_is_fitted(self)
+        return self.model_.export(path, to, data)
+
     def __sklearn_tags__(self) -> Any:
         """Return the estimator tags of scikit-learn."""
         tags = super().__sklearn_tags__()

@@ -92,6 +92,14 @@ def test_it_is_saved_pickled_and_cloned(
         clone(classifier).predict(X)
 
 
+def test_export_writes_the_script_of_the_model(classifier: AutoClassifier, tmp_path) -> None:
+    exported = classifier.export(tmp_path / "estimator.py").read_text("utf-8")
+    assert "logistic" in exported
+    assert exported == classifier.model_.export(tmp_path / "model.py").read_text("utf-8")
+    with pytest.raises(NotFittedError):
+        clone(classifier).export(tmp_path / "unfitted.py")
+
+
 def test_arrays_are_taken_after_training_on_a_dataframe(
     classifier: AutoClassifier, cancer: pd.DataFrame
 ) -> None:
