@@ -149,9 +149,10 @@ def column_importance(
     base = model.predict_typed(typed)
     pace = _Pace(time.perf_counter() - start, len(typed))
     places, screened = _screened(model, typed, random, pace, deadline)
-    few = pace.rows(_FIRST_SECONDS, len(places))
-    is_slow = few * _REPEATS < len(typed) and deadline.remaining() > _MANY * _FIRST_SECONDS
-    if on_first is not None and is_slow:
+    # One pass over few rows costs at most a share of 1 / _REPEATS, also of a small table.
+    few = min(pace.rows(_FIRST_SECONDS, len(places)), len(typed))
+    is_slow = pace.seconds(len(typed) * len(places) * _REPEATS) > _FIRST_SECONDS
+    if on_first is not None and is_slow and deadline.remaining() > _MANY * _FIRST_SECONDS:
         # Its own generator: the result does not depend on the first estimate.
         own = np.random.default_rng(seed)
         tried = _Trial(model, *_some(few, typed, y, base, own), metric, places, screened)
@@ -182,6 +183,10 @@ class _Pace:
 
     def __init__(self, seconds: float, rows: int) -> None:
         self._row = max(seconds, 1e-6) / max(rows, 1)
+
+    def seconds(self, rows: int) -> float:
+        """Return the seconds to predict so many rows."""
+        return self._row * rows
 
     def rows(self, seconds: float, columns: int) -> int:
         """Return the rows of which each column can be permuted once in so many seconds."""

@@ -192,7 +192,7 @@ def say_first_importance(found: Importance) -> None:
     top = [column for column in found.columns if column.importance is not None][:_FIRST]
     if top:
         names = ", ".join(f"{_short(c.column, _NAME_WIDTH)} {c.importance:.2g}" for c in top)
-        say(f"First estimate, on {counted(found.rows, 'row')}: {names}. Computing on more rows.")
+        say(f"First estimate, on {counted(found.rows, 'row')}: {names}. More precise ones follow.")
 
 
 def _say_first_cells(row: Mapping[str, Any], explainer: str) -> None:

@@ -140,6 +140,20 @@ def test_a_first_estimate_comes_before_a_long_computation(monkeypatch):
     assert column_importance(model, typed, y, METRICS["rmse"], seed=3) == found
 
 
+@pytest.mark.parametrize("rows", [30, 90, 250, 700])
+def test_a_first_estimate_comes_for_slow_models_on_small_tables(monkeypatch, rows):
+    monkeypatch.setattr("metaauto.analysis.importance._FIRST_SECONDS", 0.05)
+    model, typed, y = slow_model(1.5e-3 / rows * 10, rows=rows, columns=6)
+    firsts = []
+    found = column_importance(
+        model, typed, y, METRICS["rmse"], on_first=firsts.append, deadline=Deadline.after(600.0)
+    )
+    [first] = firsts
+    assert names(first)[0] == "x3"
+    assert first.rows <= found.rows == rows
+    assert first.repeats < found.repeats
+
+
 def test_examine_gives_the_first_estimate(monkeypatch):
     monkeypatch.setattr("metaauto.analysis.importance._FIRST_SECONDS", 0.0)
     monkeypatch.setattr("metaauto.analysis.importance._REPEATS", 1)
