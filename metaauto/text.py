@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ __all__ = [
     "caller",
     "clock_time",
     "counted",
+    "format_interval",
     "format_score",
     "listed_counts",
     "metric_label",
@@ -233,6 +235,29 @@ def shortened(text: object, width: int) -> str:
 def format_score(score: float | None) -> str:
     """Format a score with five significant digits, ``-`` for none."""
     return "-" if score is None or score != score else f"{score:.5g}"
+
+
+def format_interval(low: float, high: float) -> str:
+    """Format an interval with the digits that its width supports: two of the width.
+
+    Examples
+    --------
+    >>> format_interval(0.70912, 0.83911), format_interval(69.595, 81.496)
+    ('0.71 to 0.84', '70 to 81')
+    >>> format_interval(0.99721, 1.0), format_interval(12345.6, 14012.3)
+    ('0.9972 to 1', '12300 to 14000')
+    """
+    width = high - low
+    if not 0 < width < math.inf:
+        return f"{format_score(low)} to {format_score(high)}"
+    decimals = 1 - int(f"{width:.1e}".partition("e")[2])
+    return " to ".join(_rounded(end, decimals) for end in (low, high))
+
+
+def _rounded(value: float, decimals: int) -> str:
+    """Format with so many decimals, or zeros before the point; a whole number without decimals."""
+    found = round(value, decimals)
+    return f"{found:.{max(decimals, 0)}f}" if found % 1 else f"{found:.0f}"
 
 
 def metric_label(name: str, positive: object = None) -> str:

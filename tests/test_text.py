@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 import metaauto
 from metaauto.cli.fit import command as fit_command
-from metaauto.text import argument, caller, counted, printable, shortened
+from metaauto.cli.report import command as report_command
+from metaauto.model import FinalModel
+from metaauto.text import argument, caller, counted, format_interval, printable, shortened
 
 
 @pytest.mark.parametrize(
@@ -27,6 +29,26 @@ from metaauto.text import argument, caller, counted, printable, shortened
 )
 def test_one_is_singular_and_all_else_plural(count, words, text):
     assert counted(count, *words) == text
+
+
+@given(
+    st.floats(-1e6, 1e6, allow_nan=False), st.floats(1e-4, 1e6), st.sampled_from([1.0, 1e-3, 1e3])
+)
+def test_the_ends_of_an_interval_have_the_digits_of_its_width(low, width, scale):
+    low, high = low * scale, (low + width) * scale
+    shown = [float(end) for end in format_interval(low, high).split(" to ")]
+    assert shown == sorted(shown)
+    assert abs(shown[0] - low) <= 0.051 * (high - low)
+    assert abs(shown[1] - high) <= 0.051 * (high - low)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [(0.8, 0.9, "0.80 to 0.90"), (0.5, 0.5, "0.5 to 0.5"), (-0.04, 0.01, "-0.040 to 0.010"),
+     (float("-inf"), 2.0, "-inf to 2"), (0.001, 0.0042, "0.0010 to 0.0042")],
+)  # fmt: skip
+def test_format_interval_of_few_digits(low, high, text):
+    assert format_interval(low, high) == text
 
 
 @given(st.text(), st.integers(1, 40))
@@ -103,9 +125,14 @@ def test_every_named_argument_is_an_option_of_its_caller() -> None:
     # The first are of explain, in Python and in the shell; the last is in the docstring.
     names -= {"label", "explainer", "no_knowledge"}
     assert len(names) > 10
-    options = {option for param in fit_command.params for option in param.opts}
+    commands = (fit_command, report_command)
+    options = {option for cmd in commands for param in cmd.params for option in param.opts}
     known = {
-        "python": set(inspect.signature(metaauto.fit).parameters) | {"predict_proba"},
+        "python": {
+            *inspect.signature(metaauto.fit).parameters,
+            *inspect.signature(FinalModel.report).parameters,
+            "predict_proba",
+        },
         "estimator": {
             *inspect.signature(metaauto.AutoClassifier).parameters,
             *inspect.signature(metaauto.AutoClassifier.fit).parameters,

@@ -176,12 +176,12 @@ def _row(label: str, keys: Sequence[str], cells: Sequence[str]) -> dict[str, str
 
 def _score(name: str, interval: str = "") -> Callable[[Compared], str]:
     def text(fit: Compared) -> str:
-        from metaauto.text import format_score
+        from metaauto.text import format_interval, format_score
 
         found: Interval | None = getattr(fit, interval) if interval else None
         ends = ""
         if found:
-            ends = f" ({format_score(found.low)} to {format_score(found.high)})"
+            ends = f" ({format_interval(found.low, found.high)})"
         return f"{format_score(getattr(fit, name))}{ends}"
 
     return text

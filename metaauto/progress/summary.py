@@ -9,7 +9,7 @@ from typing import Any
 from metaauto.model import FinalModel
 from metaauto.model.fit_record import FitRecord, Interval
 from metaauto.task import Role
-from metaauto.text import ENDINGS, counted, format_score
+from metaauto.text import ENDINGS, counted, format_interval, format_score
 
 __all__ = ["SUMMARY_INDENT", "summary_lines"]
 
@@ -74,8 +74,8 @@ def _all_rows(model: FinalModel) -> Iterator[tuple[str, str]]:
 def _interval(interval: Interval | None, rows: str) -> str:
     if not interval:
         return f" over {rows}"
-    low, high = format_score(interval.low), format_score(interval.high)
-    return f" ({interval.level:.0%} interval {low} to {high}, {rows})"
+    ends = format_interval(interval.low, interval.high)
+    return f" ({interval.level:.0%} interval {ends}, {rows})"
 
 
 def _members(members: Sequence[tuple[str, float]]) -> str:

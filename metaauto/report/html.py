@@ -36,7 +36,7 @@ from metaauto.report.sections import (
     warm_start,
 )
 from metaauto.report.svg import swatch
-from metaauto.text import counted, format_score, metric_label, shortened
+from metaauto.text import argument, counted, format_interval, format_score, metric_label, shortened
 
 __all__ = ["report_file", "report_html"]
 
@@ -161,6 +161,9 @@ def _context(
         "shortened": shortened,
         "metric_label": metric_label,
         "number": format_score,
+        "interval": format_interval,
+        "argument": argument,
+        "report_call": _report_call(),
         "rough": _rough,
         "swatch": swatch,
     }
@@ -187,9 +190,7 @@ def _best_source(record: FitRecord, examined: Mapping[str, Any] | None) -> dict[
     """Return the least biased rows with predictions and targets: given, holdout or out-of-fold."""
     if examined and examined.get("diagnosis") and not examined["is_training"]:
         rows = examined["rows"]
-        return _source(
-            examined["diagnosis"], "given", rows, f"the {counted(rows, 'row')} given with --data"
-        )
+        return _source(examined["diagnosis"], "given", rows, f"the {counted(rows, 'given row')}")
     if record.holdout is not None:
         rows = record.holdout_rows or 0
         words = f"the holdout: {counted(rows, 'row')} not used in training or selection"
@@ -205,6 +206,12 @@ def _source(
     diagnosis: Mapping[str, Any], name: str, rows: int | None, words: str
 ) -> dict[str, Any]:
     return {"diagnosis": diagnosis, "name": name, "rows": rows, "words": words}
+
+
+def _report_call() -> str:
+    """Return how the caller writes a report of a model on other rows."""
+    is_shell = argument("data").startswith("-")
+    return "metaauto report MODEL --data TEST" if is_shell else "model.report(PATH, TEST)"
 
 
 def _importance(examined: Mapping[str, Any] | None) -> dict[str, Any] | None:

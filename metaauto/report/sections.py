@@ -8,7 +8,7 @@ from typing import Any
 
 from metaauto.model.fit_record import FitRecord, ReportRecord, Score, ScoredRows
 from metaauto.model.manifest import metric_label_of
-from metaauto.text import counted, format_score, metric_label, shortened
+from metaauto.text import argument, counted, format_score, metric_label, shortened
 from metaauto.warmstart.earlier import EARLIER_MODEL
 
 __all__ = [
@@ -48,7 +48,7 @@ def summary(manifest: Json, record: FitRecord, examined: Json | None) -> dict[st
         name = examined["metric"]
         label = metric_label(name, (examined.get("positive") or {}).get(name))
         found = {**examined["intervals"]["ensemble"], "metric": label}
-        where = f"on the {counted(examined['rows'], 'row')} given with --data"
+        where = f"on the {counted(examined['rows'], 'given row')}"
     elif record.holdout_score is not None:
         found = {**_of_ensemble(record.holdout, record.holdout_score), "metric": metric}
         where = f"on a holdout of {counted(record.holdout_rows or 0, 'unseen row')}"
@@ -57,13 +57,14 @@ def summary(manifest: Json, record: FitRecord, examined: Json | None) -> dict[st
         where = "out-of-fold: each row was predicted by models that were not trained on it"
         notes.append(
             "The ensemble was selected on the rows of this score, so it is slightly optimistic. "
-            "Use --holdout when fitting, or --data for this report, for an unbiased score."
+            f"Use {argument('holdout')} when fitting, or {argument('data')} for this report, for "
+            "an unbiased score."
         )
         notes += record.notes
     if examined and examined["is_training"]:
         notes.insert(
             0,
-            "The rows given with --data are the training rows: scores, importance and dependence "
+            "The given rows are the training rows: scores, importance and dependence "
             "on them include overfitting.",
         )
     task = manifest["task"]
@@ -120,7 +121,7 @@ def comparison(manifest: Json, record: FitRecord, examined: Json | None) -> list
         is_values = manifest["task"]["kind"] == "regression"
         constant = "baseline (training mean)" if is_values else "baseline (training class shares)"
         names = {"ensemble": "ensemble", "baseline": constant}
-        where = "--data (training rows)" if examined["is_training"] else "--data"
+        where = "given (training rows)" if examined["is_training"] else "given"
         lines += [
             _line(names[name], where, examined["intervals"].get(name))
             for name in ("ensemble", "baseline")

@@ -54,7 +54,7 @@ def test_the_end_is_summed_up() -> None:
 def test_a_holdout_comes_first() -> None:
     interval = {"low": 0.8, "high": 0.9, "level": 0.95, "rows": 1000, "over": "holdout"}
     lines = lines_of(score=0.9, holdout_score=0.85, holdout_rows=1000, holdout_interval=interval)
-    assert lines[0] == ("Holdout      roc_auc 0.85 (95% interval 0.8 to 0.9, 1,000 unseen rows)")
+    assert lines[0] == ("Holdout      roc_auc 0.85 (95% interval 0.80 to 0.90, 1,000 unseen rows)")
     assert lines[1] == "Score        roc_auc 0.9 over out-of-fold rows"
 
 

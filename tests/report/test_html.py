@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from browser import Browser, find_browser
 from markupsafe import Markup
 
 from metaauto.analysis.curves import diagnose
@@ -28,6 +29,7 @@ from metaauto.plugins.manager import Bundle
 from metaauto.report.html import report_html
 from metaauto.report.svg import Chart, ticks
 from metaauto.task import Task
+from metaauto.text import caller
 
 EVIL = (
     "<script>alert('x')</script>",
@@ -336,8 +338,23 @@ def test_every_colour_of_the_page_is_one_that_was_checked():
 
 def test_without_rows_it_says_how_to_get_what_is_missing():
     text = report_html(manifest("binary"))
-    assert "metaauto report MODEL --data TEST" in text
+    assert "model.report(PATH, TEST)" in text
     assert "Partial dependence" not in text
+    with caller("shell"):
+        assert "metaauto report MODEL --data TEST" in report_html(manifest("binary"))
+
+
+@pytest.mark.parametrize("made", [None, "binary", "regression"])
+def test_a_report_made_in_python_names_no_option_of_the_command(made):
+    kind = made or "binary"
+    looked = None
+    if made is not None:
+        looked = {**examined(kind), "untried": ["size"], "is_training": made == "binary"}
+        looked["importance"] |= {"missed": ["size"]}
+    text = report_html(manifest(kind), looked)
+    before, _, again = text.partition('<section aria-labelledby="again">')
+    assert not re.findall(r"--(?:data|budget|holdout|role|target)\b", before)
+    assert "Reproducibility" in again
 
 
 @pytest.mark.parametrize("found", [True, False])
@@ -369,13 +386,13 @@ def test_the_most_honest_rows_come_first():
     assert words not in report_html(manifest("binary"))
     given = report_html(manifest("binary", **held), examined("binary"))
     assert words not in given
-    assert "the 400 rows given with --data" in given
+    assert "the 400 given rows" in given
 
 
 def test_training_rows_are_not_taken_for_new_ones():
     looked = {**examined("binary"), "is_training": True}
     text = report_html(manifest("binary"), looked)
-    assert "The rows given with --data are the training rows" in text
+    assert "The given rows are the training rows" in text
     assert "out-of-fold: each row was predicted by" in text
 
 
@@ -482,3 +499,25 @@ def test_a_section_that_fails_is_reported_and_left_out(content, words, caplog):
 def test_an_unknown_position_is_refused():
     with pytest.raises(ComponentError, match="position 'top'"):
         ReportSection("mine", "Mine", lambda given: None, after="top")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+def test_pages_fit_a_phone(kind, tmp_path):
+    """Nothing but tables that can be scrolled is wider than a phone."""
+    page = tmp_path / "report.html"
+    page.write_text(report_html(manifest(kind), examined(kind)), "utf-8")
+    browser = Browser(find_browser(), tmp_path / "profile", width=500)
+    try:
+        browser.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=390, height=800, deviceScaleFactor=1, mobile=True,
+        )  # fmt: skip
+        browser.open(page.as_uri())
+        browser.wait_for("h1")
+        assert browser.run("document.documentElement.scrollWidth") <= 390
+        summary = "document.querySelector('[aria-label=\"Comparison of scores\"]')"
+        assert browser.run(f"{summary}.scrollWidth - {summary}.clientWidth") <= 0
+        assert browser.messages == []
+    finally:
+        browser.close()
