@@ -14,7 +14,12 @@ __all__ = ["Chart", "swatch", "ticks"]
 
 _WIDTH, _HEIGHT = 400, 290
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 10, 46
+# From the left edge to the tick labels, where the label of the axis stands; to the axis.
+_LABEL_WIDTH, _TICK_GAP = 20, 6
 _TICKS = 5
+_DIGITS = 11
+_UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_WITH_UNIT = (1e5, 1e15)
 _NAME = 14
 _CHARACTER = 7
 # Slanted names: maximum length, required height and distance.
@@ -34,10 +39,22 @@ def ticks(low: float, high: float, count: int = _TICKS) -> list[float]:
     return [round(place * step, 12) + 0.0 for place in range(first, last + 1)]
 
 
-def _tick_text(value: float) -> str:
-    if value and not 1e-3 <= abs(value) < 1e5:
-        return f"{value:.2g}"
-    return f"{value:g}"
+def _tick_texts(values: Sequence[float]) -> list[str]:
+    """Return short texts of round numbers that differ where the numbers do."""
+    largest, power, unit = max(map(abs, values), default=0.0), 1.0, ""
+    if _WITH_UNIT[0] <= largest < _WITH_UNIT[1]:
+        power, unit = next(item for item in _UNITS if largest >= item[0])
+    return [f"{value / power:.{_DIGITS}g}{unit if value else ''}" for value in values]
+
+
+def _labelled(values: Sequence[float]) -> list[tuple[float, str]]:
+    return list(zip(values, _tick_texts(values), strict=True))
+
+
+def _inside(x: float, text: str) -> float:
+    """Return the middle of a text, moved so that it does not leave the figure."""
+    half = _CHARACTER * len(text) / 2
+    return min(x, _WIDTH - half)
 
 
 class Chart:
@@ -63,6 +80,9 @@ class Chart:
         self._title = title
         self._x, self._y = _wide(x), _wide(y)
         self._names = list(names)
+        self._y_ticks = _labelled(ticks(*self._y[1:]))
+        longest = max(len(text) for _, text in self._y_ticks)
+        self._left = max(_LEFT, _LABEL_WIDTH + _CHARACTER * longest + _TICK_GAP)
         self._bottom = _HEIGHT - _BOTTOM - (_SLANTED_HEIGHT if self._is_slanted else 0)
         self._parts: list[Markup] = []
 
@@ -151,22 +171,22 @@ class Chart:
     def _axes(self) -> list[Markup]:
         bottom, right = self._bottom, _WIDTH - _RIGHT
         parts = []
-        for value in ticks(*self._y[1:]):
+        for value, text in self._y_ticks:
             y = self._at_y(value)
             parts.append(
                 Markup(
                     '<path class="grid" d="M{0} {1:.1f}H{2}"/>'
                     '<text x="{3}" y="{4:.1f}" text-anchor="end">{5}</text>'
-                ).format(_LEFT, y, right, _LEFT - 6, y + 4, _tick_text(value))
+                ).format(self._left, y, right, self._left - _TICK_GAP, y + 4, text)
             )
         if self._names:
             parts += [self._name(place) for place in self._named_places()]
         else:
             parts += [
                 Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(
-                    self._at_x(value), bottom + 16, _tick_text(value)
+                    _inside(self._at_x(value), text), bottom + 16, text
                 )
-                for value in ticks(*self._x[1:])
+                for value, text in _labelled(ticks(*self._x[1:]))
             ]
         parts.append(
             Markup(
@@ -175,8 +195,8 @@ class Chart:
                 '<text class="label" transform="translate(13 {7}) rotate(-90)" '
                 'text-anchor="middle">{8}</text>'
             ).format(
-                _LEFT, _TOP, bottom, right, (_LEFT + right) / 2, _HEIGHT - 8, _cut(self._x[0], 52),
-                (_TOP + bottom) / 2, _cut(self._y[0], 36),
+                self._left, _TOP, bottom, right, (self._left + right) / 2, _HEIGHT - 8,
+                _cut(self._x[0], 52), (_TOP + bottom) / 2, _cut(self._y[0], 36),
             )
         )  # fmt: skip
         return parts
@@ -188,7 +208,7 @@ class Chart:
         return longest * _CHARACTER > self._room()
 
     def _room(self) -> float:
-        return (_WIDTH - _LEFT - _RIGHT) / max(len(self._names), 1)
+        return (_WIDTH - self._left - _RIGHT) / max(len(self._names), 1)
 
     def _named_places(self) -> range:
         """Return the positions to name: all, or few enough that slanted names do not overlap."""
@@ -210,7 +230,7 @@ class Chart:
     def _at_x(self, value: float) -> float:
         _, low, high = self._x
         share = (min(max(value, low), high) - low) / (high - low)
-        return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
+        return self._left + share * (_WIDTH - self._left - _RIGHT)
 
     def _at_y(self, value: float) -> float:
         _, low, high = self._y

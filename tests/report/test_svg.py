@@ -4,6 +4,8 @@ import re
 from itertools import pairwise
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from metaauto.report.svg import Chart
 
@@ -50,3 +52,41 @@ def test_points_stand_on_the_axis_where_names_are_slanted():
 def test_points_beyond_the_axis_are_arrows(y, arrow):
     chart = Chart("a chart", ("when", 0, 1), ("price", 0, 1))
     assert arrow in str(chart.point(0.5, y).svg("some points"))
+
+
+Y_TICK = re.compile(r'<text x="(\d+)" y="[\d.]+" text-anchor="end">([^<]*)<')
+X_TICK = re.compile(r'<text x="([\d.]+)" y="\d+" text-anchor="middle">([^<]*)<')
+
+
+@given(
+    st.one_of(st.floats(-1e7, 1e7), st.floats(0.9, 1.0)),
+    st.sampled_from([1e-4, 0.003, 0.1, 1.0, 30.0, 9e3, 1e5, 4e6, 1e10]),
+)
+def test_tick_labels_differ_and_lie_beside_the_label_of_the_axis(low, width):
+    assume(width > 1e-7 * abs(low))
+    chart = Chart("a chart", ("when", low, low + width), ("price", low, low + width))
+    svg = str(chart.svg("some points"))
+    ends, words = zip(*Y_TICK.findall(svg), strict=True)
+    assert len(set(words)) == len(words) >= 2
+    axis = int(re.search(r'class="axis" d="M(\d+)', svg)[1])
+    for end, text in zip(ends, words, strict=True):
+        assert int(end) < axis
+        assert int(end) - 7 * len(text) >= 18, "lies on the label of the axis"
+    for middle, text in X_TICK.findall(svg):
+        assert float(middle) + 3.5 * len(text) <= 400, "leaves the picture"
+    assert axis < 200
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0, 1, ["0", "0.2", "0.4", "0.6", "0.8", "1"]),
+        (100_000, 110_000, ["100k", "102k", "104k", "106k", "108k", "110k"]),
+        (0, 2_500_000, ["0", "0.5M", "1M", "1.5M", "2M", "2.5M"]),
+        (0.9995, 0.9998, ["0.9995", "0.9996", "0.9997", "0.9998"]),
+    ],
+)
+def test_tick_labels_are_short(low, high, words):
+    svg = str(Chart("a chart", ("when", 0, 1), ("price", low, high)).svg("some points"))
+    found = [text for _, text in Y_TICK.findall(svg)]
+    assert [word for word in words if word in found] == words
