@@ -245,19 +245,13 @@ def format_interval(low: float, high: float) -> str:
     >>> format_interval(0.70912, 0.83911), format_interval(69.595, 81.496)
     ('0.71 to 0.84', '70 to 81')
     >>> format_interval(0.99721, 1.0), format_interval(12345.6, 14012.3)
-    ('0.9972 to 1', '12300 to 14000')
+    ('0.9972 to 1.0000', '12300 to 14000')
     """
     width = high - low
     if not 0 < width < math.inf:
         return f"{format_score(low)} to {format_score(high)}"
     decimals = 1 - int(f"{width:.1e}".partition("e")[2])
-    return " to ".join(_rounded(end, decimals) for end in (low, high))
-
-
-def _rounded(value: float, decimals: int) -> str:
-    """Format with so many decimals, or zeros before the point; a whole number without decimals."""
-    found = round(value, decimals)
-    return f"{found:.{max(decimals, 0)}f}" if found % 1 else f"{found:.0f}"
+    return " to ".join(f"{round(end, decimals):.{max(decimals, 0)}f}" for end in (low, high))
 
 
 def metric_label(name: str, positive: object = None) -> str:
