@@ -8,7 +8,12 @@ from typing import Any
 
 from metaauto.components.context import BuildContext, Deadline, FitContext, FitTask, FittedTask
 from metaauto.components.hyperparameters import Range, Scalar, Space, check_space
-from metaauto.components.validation import check_callable, check_component, check_tasks
+from metaauto.components.validation import (
+    check_callable,
+    check_component,
+    check_tasks,
+    check_trusted,
+)
 from metaauto.errors import ComponentError
 from metaauto.task import TASK_KINDS
 
@@ -142,6 +147,7 @@ class Model:
     def __post_init__(self) -> None:
         check_component(self, "build")
         check_tasks(self.name, self.tasks)
+        check_trusted(self.name, self.trusted)
         if self.fit is not None:
             check_callable(self, "fit")
         for name in ("fit_many", "joint_size", "cost_factor"):

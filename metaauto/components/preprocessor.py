@@ -8,7 +8,7 @@ from typing import Any
 
 from metaauto.components.context import BuildContext
 from metaauto.components.hyperparameters import Space, check_space
-from metaauto.components.validation import check_component, check_tasks
+from metaauto.components.validation import check_component, check_tasks, check_trusted
 from metaauto.errors import ComponentError
 from metaauto.task import TASK_KINDS, Role
 
@@ -82,6 +82,7 @@ class Preprocessor:
     def __post_init__(self) -> None:
         check_component(self, "build")
         check_tasks(self.name, self.tasks)
+        check_trusted(self.name, self.trusted)
         if self.slot not in SLOTS:
             raise ComponentError(
                 f"Invalid slot {self.slot!r} of the preprocessor {self.name!r}.",

@@ -8,7 +8,7 @@ from typing import Any
 from metaauto.errors import ComponentError
 from metaauto.task import TASK_KINDS
 
-__all__ = ["check_callable", "check_component", "check_tasks"]
+__all__ = ["check_callable", "check_component", "check_tasks", "check_trusted"]
 
 
 def check_component(component: Any, function: str) -> None:
@@ -37,4 +37,17 @@ def check_tasks(name: str, tasks: Sequence[str]) -> None:
     if wrong or not tasks or isinstance(tasks, str):
         raise ComponentError(
             f"Invalid tasks {tasks!r} of {name!r}.", hint=f"Choose from {', '.join(TASK_KINDS)}."
+        )
+
+
+def check_trusted(name: str, trusted: Sequence[str]) -> None:
+    """Raise if the trusted types of a component are not full names.
+
+    A class in place of its name would make each model file with the component unreadable.
+    """
+    is_sequence = isinstance(trusted, Sequence) and not isinstance(trusted, str)
+    if not is_sequence or not all(isinstance(item, str) and "." in item for item in trusted):
+        raise ComponentError(
+            f"Invalid trusted={trusted!r} of {name!r}: expected the full names of types.",
+            hint="Write trusted=('package.module.Class',), or (f'{__name__}.Class',) in a file.",
         )

@@ -31,6 +31,18 @@ def test_a_component_needs_a_plain_name(name):
             make()
 
 
+@pytest.mark.parametrize("trusted", [(Model,), Model, "mine.Model", ("Model",), (None,), {Model}])
+def test_trusted_types_are_full_names(trusted):
+    for make in (
+        lambda: Model("mine", build, trusted=trusted),
+        lambda: Preprocessor("mine", "scale", build, trusted=trusted),
+    ):
+        with pytest.raises(ComponentError, match="expected the full names of types"):
+            make()
+    for names in ((), ("mine.Model",), ["mine.models.Model"]):
+        assert Model("mine", build, trusted=names).trusted == names
+
+
 @pytest.mark.parametrize("name", ["knn", "my-model_2", "x"])
 def test_plain_names_are_taken(name):
     assert Model(name, build).name == name
