@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from metaauto.components import Deadline
-from metaauto.data.parsing import truth_table
+from metaauto.data.booleans import truth_table
 from metaauto.model import FinalModel
 from metaauto.task import Column, Role
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from typing import Any
 
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 
 from metaauto.data.parsing import (
     EXACT_INTEGERS,
+    INFINITY,
     MISSING_WORDS,
     PLAIN_NUMBER,
     as_number,
@@ -22,7 +22,6 @@ from metaauto.data.parsing import (
 __all__ = ["is_text", "typed", "typed_table", "without_words"]
 
 _CODE = r"^-?0(\d+$|[xX])"
-_INFINITY = r"^\s*[+-]?(?i:inf(inity)?)\s*$"
 _SAMPLE = 100
 _GROUP_CELLS = 1_000_000
 _SHORT_ROWS = 20_000
@@ -142,7 +141,7 @@ def typed(series: pd.Series, as_text: bool = False) -> pd.Series:
 
 
 def _may_be_number(text: str) -> bool:
-    is_number = PLAIN_NUMBER.fullmatch(text) or re.match(_INFINITY, text)
+    is_number = PLAIN_NUMBER.fullmatch(text) or INFINITY.fullmatch(text)
     return bool(is_number) or text.lower() in MISSING_WORDS
 
 
@@ -168,7 +167,7 @@ def _cast(cells: pa.ChunkedArray) -> np.ndarray | None:
         except pa.ArrowInvalid:
             continue
         infinite = np.isinf(values)
-        # Larger numbers than a float64 can hold are codes; the word infinity is reported later.
+        # Larger numbers than a float64 can hold are codes; infinity is a finding of the column.
         if infinite.any() and not _are_infinity(cells.filter(pa.array(infinite))):
             return None
         if values.dtype.kind == "f" and not _are_exact(cells, values):
@@ -194,7 +193,7 @@ def _are_exact(cells: pa.ChunkedArray, values: np.ndarray) -> bool:
 
 
 def _are_infinity(cells: pa.ChunkedArray) -> bool:
-    return bool(pc.all(pc.match_substring_regex(cells, _INFINITY)).as_py())
+    return all(INFINITY.fullmatch(text.strip()) for text in pc.unique(cells).to_pylist())
 
 
 def _has_codes(cells: pa.ChunkedArray) -> bool:

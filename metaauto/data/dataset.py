@@ -184,7 +184,7 @@ def prepare(
     schema = TableSchema.from_columns(
         columns, str(labels.name), positional=positional, missing=missing
     )
-    X = schema.encode(features)
+    X = schema.encode(features, is_training=True)
     findings += find_leaks(X, read.y, columns, read.kind, str(labels.name))
     return Dataset(
         task=Task(

@@ -121,7 +121,7 @@ def _number_dates(
     """Return numbers as dates; ``first`` is the number of 1970-01-01, in units of ``scale``."""
     found = [as_number(value) for value in values]
     known = np.array([math.nan if n is None else (n - first) * scale for n in found], dtype=float)
-    absent = np.isnan(known)
+    absent = ~np.isfinite(known)
     micro = np.where(absent, 0.0, np.clip(known * 1e6, -9e18, 9e18)).astype(np.int64)
     stamps = to_nanoseconds(micro.astype("datetime64[us]"))
     stamps[absent] = np.datetime64("NaT", "ns")

@@ -24,11 +24,11 @@ from metaauto.errors import ColumnError
 
 __all__ = [
     "EXACT_INTEGERS",
+    "INFINITY",
     "Levels",
     "MISSING_WORDS",
     "PARSEABLE",
     "PLAIN_NUMBER",
-    "TRUTH_WORDS",
     "TextFormat",
     "are_rounded",
     "as_number",
@@ -39,7 +39,6 @@ __all__ = [
     "number_format",
     "numbers_of",
     "text_format",
-    "truth_table",
 ]
 
 PARSEABLE = 0.95
@@ -56,10 +55,8 @@ MISSING_WORDS = frozenset(
 )
 """Lower-case words that denote a missing value in a column of numbers or dates."""
 
-TRUTH_WORDS = {
-    "true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "y": 1.0, "n": 0.0, "t": 1.0, "f": 0.0,
-    "on": 1.0, "off": 0.0, "1": 1.0, "0": 0.0,
-}  # fmt: skip
+INFINITY = re.compile(r"[+-]?(?:inf(?:inity)?|∞|1\.#inf0*)", re.IGNORECASE)
+"""Words for infinite numbers, which no model can use: they are missing as features."""
 
 COMMA_THOUSANDS = "1,234.5"
 COMMA_DECIMAL = "1.234,5"
@@ -298,6 +295,8 @@ def _parse_number(text: str, style: str) -> float | None:
     separators, _, unit = style.partition(" ")
     if text.lower() in MISSING_WORDS:
         return math.nan
+    if INFINITY.fullmatch(text):
+        return -math.inf if text[0] == "-" else math.inf
     if "_" not in text and not (separators == COMMA_DECIMAL and _POINT_GROUPS.fullmatch(text)):
         try:
             value = float(text)
@@ -373,17 +372,6 @@ def are_rounded(texts: Sequence[str]) -> bool:
     return len(long) - len(set(map(float, long))) > (1 - PARSEABLE) * len(texts)
 
 
-def truth_table(categories: Sequence[str]) -> dict[str, float]:
-    """Map the lower-case words of a Boolean column to 0 and 1.
-
-    If the categories are a known pair, every other known pair is accepted too.
-    """
-    known = [TRUTH_WORDS[word] for word in categories if word in TRUTH_WORDS]
-    if len(known) == len(categories) == len(set(known)):
-        return dict(TRUTH_WORDS)
-    return {word: float(code) for code, word in enumerate(categories)}
-
-
 def number_format(
     texts: Sequence[str], counts: Sequence[int] | None = None, *, forced: bool = False
 ) -> TextFormat | None:
@@ -424,11 +412,11 @@ def number_format(
 
 
 def counted_texts(texts: Sequence[str], counts: Sequence[int] | None) -> dict[str, int]:
-    """Return the number of cells of each text that is not a word for a missing value."""
+    """Return the number of cells of each text that does not denote a missing value or infinity."""
     cells: dict[str, int] = {}
     for text, count in zip(texts, [1] * len(texts) if counts is None else counts, strict=True):
         text = text.strip()
-        if text.lower() not in MISSING_WORDS:
+        if text.lower() not in MISSING_WORDS and not INFINITY.fullmatch(text):
             cells[text] = cells.get(text, 0) + int(count)
     return cells
 

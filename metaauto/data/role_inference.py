@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from metaauto.data.booleans import TRUTH_WORDS, is_boolean_pair
 from metaauto.data.cells import typed
 from metaauto.data.dates import as_date_list, date_format
 from metaauto.data.dtypes import date_cells, float_cells, storage_of
 from metaauto.data.parsing import (
     EXACT_INTEGERS,
     MISSING_WORDS,
-    TRUTH_WORDS,
     Levels,
     TextFormat,
     are_rounded,
@@ -137,6 +137,11 @@ def number_profile(
     name: str, values: np.ndarray, is_integer: bool, duration: bool = False
 ) -> ColumnProfile:
     """Infer the role of a column of numbers; ``is_integer`` refers to its dtype."""
+    infinite = np.isinf(values)
+    if infinite.any():
+        finite = np.where(infinite, np.nan, values)
+        profile = number_profile(name, finite, is_integer, duration)
+        return replace(profile, findings=infinite_values(name, int(infinite.sum())))
     absent = np.isnan(values)
     missing = float(absent.mean()) if len(values) else 0.0
     is_constant = len(values) > 0 and missing == 0.0 and bool(values.min() == values.max())
@@ -149,7 +154,7 @@ def number_profiles(
 ) -> list[ColumnProfile]:
     """Apply `number_profile` to the columns of a block; vectorised for tables with few rows."""
     columns = zip(names, block.T, is_integer, strict=True)
-    if not 0 < len(block) <= SORTED_ROWS:
+    if not 0 < len(block) <= SORTED_ROWS or np.isinf(block).any():
         return [number_profile(*column) for column in columns]
     counts = _count_columns(block)
     return [
@@ -222,11 +227,6 @@ def boolean_profile(levels: Levels, reason: str) -> ColumnProfile:
     )
 
 
-def _is_boolean_pair(words: Collection[str]) -> bool:
-    pairs = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
-    return set(words) in pairs
-
-
 def date_profile(series: pd.Series) -> ColumnProfile:
     """Return the profile of a column stored as dates."""
     stamps = date_cells(series)
@@ -248,7 +248,7 @@ def _text_profile(name: str, levels: Levels, storage: str) -> ColumnProfile:
     texts, missing = levels.values, missing_share(levels)
     words = {text.lower() for text in texts[:20]} if len(texts) < 20 else set()
     # R and pandas write NA and None among true and false; elsewhere they may be a third level.
-    if _is_boolean_pair(words) or words - MISSING_WORDS == {"true", "false"}:
+    if is_boolean_pair(words) or words - MISSING_WORDS == {"true", "false"}:
         present = [text.lower() not in MISSING_WORDS for text in texts]
         return boolean_profile(levels.kept(present), "a pair of Boolean words")
     numbers = number_format(texts, levels.counts) if storage != "category" else None
@@ -320,15 +320,27 @@ def _exceptions(name: str, found: TextFormat, kind: str) -> tuple[tuple[str, str
     return ((f"not-{kind}", message),)
 
 
+def infinite_values(name: str, count: int) -> tuple[tuple[str, str], ...]:
+    """Return a finding about infinite cells, if there are some."""
+    if not count:
+        return ()
+    message = (
+        f"{counted(count, 'infinite value')} of column {name!r} {'is' if count == 1 else 'are'} "
+        "treated as missing."
+    )
+    return (("infinite-values", message),)
+
+
 def text_number_profile(name: str, levels: Levels, found: TextFormat) -> ColumnProfile:
     """Return the profile of a text column that is read as numbers."""
     values, _ = numbers_of(levels, found.style)
-    absent = np.isnan(values)
+    infinite = int(np.isinf(values).sum())
+    absent = ~np.isfinite(values)
     n_unique = len(pd.unique(values[~absent]))
     missing = float(absent.mean())
     if n_unique <= 1 and missing == 0.0:
         return ColumnProfile(Role.CONSTANT, f"every row has the value {values[0]:g}", 1, 0.0)
-    findings = _exceptions(name, found, "numbers")
+    findings = _exceptions(name, found, "numbers") + infinite_values(name, infinite)
     if found.bounds:
         count = counted(sum(found.bounds.values()), "cell")
         message = (

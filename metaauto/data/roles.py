@@ -20,9 +20,11 @@ from metaauto.data.parsing import (
     Levels,
     TextFormat,
     as_number,
+    counted_texts,
     dense,
     distinct,
     number_format,
+    text_format,
 )
 from metaauto.data.role_inference import (
     CODE_REASON,
@@ -212,11 +214,10 @@ def _requested_profile(name: str, series: pd.Series, role: Role) -> ColumnProfil
 
 
 def _requested_number(name: str, levels: Levels, storage: str) -> ColumnProfile:
+    """Return the profile of a numeric column, in which other cells than numbers are missing."""
     found = number_format(levels.values, levels.counts, forced=True) if levels.values else _NOTHING
     if found is None or storage in ("date", "period"):
-        words = [t for t in levels.values if as_number(t) is None]
-        example = (words or levels.values)[0]
-        raise _invalid_role(name, Role.NUMERIC, f"{example!r:.60} is not a number")
+        found = text_format(counted_texts(levels.values, levels.counts), (), "")
     profile = text_number_profile(name, levels, found)
     return replace(profile, role=Role.NUMERIC, reason=SET_BY_USER)
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from metaauto.data.booleans import truth_table
 from metaauto.data.cells import typed, without_words
 from metaauto.data.dates import NUMBER_DATES, as_date_list
 from metaauto.data.dtypes import arrow_cells, date_cells, float_cells
@@ -25,9 +26,8 @@ from metaauto.data.parsing import (
     distinct,
     is_exact,
     numbers_of,
-    truth_table,
 )
-from metaauto.errors import ColumnError, SchemaMismatch
+from metaauto.errors import SchemaMismatch
 from metaauto.task import Column, Role
 from metaauto.text import counted
 
@@ -96,7 +96,7 @@ class TableSchema:
             if column.role is Role.CATEGORICAL
         }
 
-    def encode(self, frame: Any) -> pd.DataFrame:
+    def encode(self, frame: Any, *, is_training: bool = False) -> pd.DataFrame:
         """Convert a table into the typed form that preprocessors and models receive.
 
         Parameters
@@ -104,6 +104,9 @@ class TableSchema:
         frame : pandas.DataFrame or array of shape (rows, columns)
             Columns in any order; other columns are ignored. The columns of an array are in the
             order of the training table; the unused ones may be absent.
+        is_training : bool, default=False
+            Whether findings about the table name its infinite values, which are missing values
+            here; otherwise they are logged as a warning.
 
         Returns
         -------
@@ -117,7 +120,7 @@ class TableSchema:
         SchemaMismatch
             Columns are missing, or contain another type of values than at training.
         ColumnError
-            A numeric column contains infinite values.
+            A column contains complex numbers, lists or the like.
         """
         frame = without_words(self.named(frame), self.missing)
         position = self._positions(frame)
@@ -126,7 +129,7 @@ class TableSchema:
         plain = [c for c in self.features if _is_plain(c, dtypes[position[c.name]])]
         if plain:
             block = frame.iloc[:, [position[c.name] for c in plain]].to_numpy(dtype=np.float64)
-            _check_finite(block, [c.name for c in plain])
+            block = _finite(block, [c.name for c in plain], is_training)
             if len(plain) == len(self.features):
                 return pd.DataFrame(block, columns=[c.name for c in plain])
             parts.update((c.name, block[:, i]) for i, c in enumerate(plain))
@@ -137,6 +140,9 @@ class TableSchema:
                 if column.role is Role.CATEGORICAL:
                     dtype = self._dtypes[column.name]
                     parts[column.name] = _categorical(series, column, dtype)
+                elif column.role is Role.NUMERIC:
+                    values = _numeric(series, column)[:, None]
+                    parts[column.name] = _finite(values, [column.name], is_training)[:, 0]
                 else:
                     parts[column.name] = _ENCODERS[column.role](series, column)
         ordered = {column.name: parts[column.name] for column in self.features}
@@ -248,20 +254,20 @@ def _is_plain(column: Column, dtype: Any) -> bool:
     return column.role is Role.NUMERIC and isinstance(dtype, np.dtype) and dtype.kind in "biuf"
 
 
-def _check_finite(block: np.ndarray, names: list[str]) -> None:
-    for name, count in zip(names, np.isinf(block).sum(axis=0), strict=True):
+def _finite(block: np.ndarray, names: list[str], is_training: bool) -> np.ndarray:
+    """Return numbers in which infinite values are missing."""
+    infinite = np.isinf(block)
+    if not infinite.any():
+        return block
+    for name, count in zip(names, infinite.sum(axis=0), strict=True):
         if count:
-            raise infinite(name, int(count))
-
-
-def infinite(name: str, count: int) -> ColumnError:
-    """Return the error for a column with infinite values."""
-    return ColumnError(
-        f"Column {name!r} contains {count:,} infinite value{'s' if count > 1 else ''}.",
-        hint="Replace them by missing values or by a large finite number.",
-        column=name,
-        count=count,
-    )
+            logger.log(
+                logging.INFO if is_training else logging.WARNING,
+                "Column %r: %s treated as missing.",
+                name,
+                counted(int(count), "infinite value"),
+            )
+    return np.where(infinite, np.nan, block)
 
 
 def _mismatch(column: Column, example: Any) -> SchemaMismatch:
@@ -294,7 +300,6 @@ def _numeric(series: pd.Series, column: Column) -> np.ndarray:
         if types.is_timedelta64_dtype(dtype) and column.format != "seconds":
             wrong = ~wrong
         _check_exceptions(column, levels, wrong)
-    _check_finite(values[:, None], [column.name])
     return values
 
 
@@ -378,7 +383,6 @@ def _text(series: pd.Series, column: Column) -> pd.Series:
 
 
 _ENCODERS = {
-    Role.NUMERIC: _numeric,
     Role.BOOLEAN: _boolean,
     Role.DATETIME: _datetime,
     Role.TEXT: _text,

@@ -95,8 +95,8 @@ class AutoEstimator(ModelAnalyses, BaseEstimator):
         Parameters
         ----------
         X : DataFrame, array or sparse matrix of shape (n_samples, n_features)
-            Numbers, categories, texts, dates. Missing values are allowed, infinite ones are not.
-            Sparse tables are converted to dense.
+            Numbers, categories, texts, dates. Missing values are allowed, and infinite ones are
+            missing. Sparse tables are converted to dense.
         y : array-like of shape (n_samples,)
             Class labels or values, read as by `metaauto.fit`, but none missing. The name of a
             Series is used as the name of the target in summaries and reports, unless a column of

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from metaauto.data.parsing import truth_table
+from metaauto.data.booleans import truth_table
 from metaauto.errors import Refused
 from metaauto.model.final import FinalModel, Member
 from metaauto.model.source_code import WIDTH, Expression, Imports, NotExpressible, value

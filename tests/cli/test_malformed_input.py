@@ -105,7 +105,6 @@ FITS = [
     ("an empty target", table("t.csv", buys=np.nan), FIT, 1, "empty in every row"),
     ("one class", table("t.csv", buys="yes"), FIT, 1, "one class"),
     ("every row a class", table("t.csv", buys=[f"w{i}" for i in range(120)]), FIT, 1, "own class"),
-    ("infinite values", table("t.csv", age=SOME_INFINITE), FIT, 1, "infinite"),
     (
         "an infinite target",
         table("t.csv", age=SOME_INFINITE),

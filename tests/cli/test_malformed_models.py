@@ -74,13 +74,6 @@ MODELS = [
     ),
     ("words for numbers", _other_words, ("predict", "buys.metaauto", "t.csv"), 1, "'old'"),
     (
-        "infinite values",
-        table("t.csv", age=np.inf),
-        ("predict", "buys.metaauto", "t.csv"),
-        1,
-        "infinite",
-    ),
-    (
         "an unknown kind of output",
         lambda f: None,
         ("predict", "buys.metaauto", "new.csv", "-o", "p.xls"),

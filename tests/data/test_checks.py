@@ -62,8 +62,10 @@ def test_left_out_and_nearly_empty_columns_are_said():
 
 def test_infinite_values():
     frame = pd.DataFrame({"x": [1.0, np.inf, -np.inf, 2], "y": ["a", "b", "a", "b"]})
-    with pytest.raises(ColumnError, match="'x' contains 2 infinite values"):
-        prepare(frame, "y")
+    dataset = prepare(frame, "y")
+    assert dataset.X["x"].isna().tolist() == [False, True, True, False]
+    [finding] = [f for f in dataset.findings if f.code == "infinite-values"]
+    assert finding.message == "2 infinite values of column 'x' are treated as missing."
 
 
 def test_leaks_in_classification():

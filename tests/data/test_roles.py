@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metaauto.data import infer_columns
+from metaauto.data import TableSchema, infer_columns
 from metaauto.data.roles import inspect_columns
 from metaauto.errors import ColumnError, UnknownName
 from metaauto.task import Role
@@ -170,6 +170,41 @@ def test_the_word_infinity_is_a_number_in_a_column_of_numbers_alone():
     assert role(["inf", "a", "b", "a"]).role is Role.CATEGORICAL
 
 
+INFINITE = st.sampled_from(["inf", "-inf", "+Inf", "Infinity", "-INFINITY", "∞", "-∞", "1.#INF"])
+NOTATIONS = {
+    "plain": lambda number: f"{number}",
+    "currency": lambda number: f"${number:,.2f}",
+    "decimal comma": lambda number: f"{number:.2f}".replace(".", ","),
+    "unit": lambda number: f"{number} kg",
+    "stored": float,
+}
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    numbers=st.lists(st.integers(-999, 999), min_size=4, max_size=30, unique=True),
+    infinite=st.lists(INFINITE, max_size=30),
+    notation=st.sampled_from(sorted(NOTATIONS)),
+    seed=st.integers(0, 99),
+)
+def test_infinity_is_missing_in_numeric_columns_with_a_finding(numbers, infinite, notation, seed):
+    words = [np.inf] * len(infinite) if notation == "stored" else infinite
+    cells = [*map(NOTATIONS[notation], numbers), *words]
+    order = np.random.default_rng(seed).permutation(len(cells))
+    cells = [cells[place] for place in order]
+    gaps = [place >= len(numbers) for place in order]
+    frame = pd.DataFrame({"x": cells, "other": np.arange(len(cells)) % 3})
+    columns, findings = inspect_columns(frame)
+    assert columns[0].role is Role.NUMERIC
+    assert columns[0].missing == pytest.approx(np.mean(gaps))
+    assert columns[0].n_unique == len(numbers)
+    assert [f.code for f in findings if "infinite" in f.code] == ["infinite-values"] * any(gaps)
+    encoded = TableSchema.from_columns(columns, "y").encode(frame)["x"]
+    assert encoded.isna().tolist() == gaps
+    expected = [numbers[place] for place in order if place < len(numbers)]
+    assert encoded.dropna().tolist() == expected
+
+
 def test_mixed_types_and_ambiguous_dates_are_said():
     frame = pd.DataFrame({"m": pd.Series([1, 2.5, "a", "b"] * 5, dtype=object)})
     [column], [finding] = inspect_columns(frame)
@@ -265,12 +300,24 @@ def test_numeric_override_is_obeyed(share):
 
 
 @pytest.mark.parametrize(
+    "values", [["a", "b", "a", "c"], ["2024-01-31", "x", "3-4", "1.2.3"], DAYS]
+)
+@pytest.mark.parametrize("missing", [0, 3])
+def test_numeric_override_is_obeyed_if_no_cell_is_a_number(values, missing):
+    cells = pd.Series([*values, *[None] * missing])
+    frame = pd.DataFrame({"x": cells, "other": np.arange(len(cells)) % 3})
+    columns, findings = inspect_columns(frame, {"x": "numeric"})
+    assert (columns[0].role, columns[0].missing) == (Role.NUMERIC, 1.0)
+    assert columns[0].exceptions == len(values)
+    assert findings[0].code == "not-numbers"
+    assert TableSchema.from_columns(columns, "y").encode(frame)["x"].isna().all()
+
+
+@pytest.mark.parametrize(
     ("values", "role", "words"),
     [
-        (["a", "b"], "numeric", "'a' is not a number"),
         (["a", "b", "c"], "boolean", "3 distinct values"),
         (["soon", "later"], "datetime", "'soon' is not a date"),
-        (DAYS, "numeric", "is not a number"),
     ],
 )
 def test_overrides_that_cannot_be(values, role, words):

@@ -100,7 +100,7 @@ def feeds(model: FinalModel, typed: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def _words(column: Any) -> dict[float, str]:
-    from metaauto.data.parsing import truth_table
+    from metaauto.data.booleans import truth_table
 
     return {code: word for word, code in truth_table(column.categories or ()).items()}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from metaauto.data.parsing import truth_table
+from metaauto.data.booleans import truth_table
 from metaauto.data.schema import TableSchema
 from metaauto.model.onnx.graph import Graph, NotConvertible
 from metaauto.task import Column, Role
