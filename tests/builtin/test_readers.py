@@ -26,7 +26,7 @@ from openml_server import OpenmlServer
 from pyarrow import feather, parquet
 
 from metaauto.api import ReadError
-from metaauto.builtin.readers import READERS
+from metaauto.builtin.readers import READERS, delimited, delimited_chunks
 from metaauto.data.read import read_table
 
 
@@ -529,8 +529,10 @@ def test_delimited_stray_quotes(tmp_path, delimiter, ends):
     width=st.integers(2, 5),
     column=st.integers(0, 4),
     rows=st.lists(st.integers(0, 11), min_size=2, max_size=2, unique=True),
+    is_large=st.booleans(),
+    chunk=st.sampled_from([None, 1, 5]),
 )
-def test_a_stray_quote_between_tabs_never_joins_rows(width, column, rows):
+def test_a_stray_quote_between_tabs_never_joins_rows(width, column, rows, is_large, chunk):
     """A later quote at the end of a cell of the same column keeps the number of fields."""
     column, (first, last) = column % width, sorted(rows)
     cells = [[f"w{row}.{name}" for name in range(width)] for row in range(12)]
@@ -538,8 +540,16 @@ def test_a_stray_quote_between_tabs_never_joins_rows(width, column, rows):
     cells[last][column] += '"'
     text = "\n".join("\t".join(row) for row in [[f"c{i}" for i in range(width)], *cells]) + "\n"
     expected = f"line {first + 2}: a quote opens a cell that ends in line {last + 2}."
-    with tempfile.TemporaryDirectory() as folder, pytest.raises(ReadError, match=expected):
-        read(written(Path(folder), "a.tsv", text))
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        if is_large:
+            patch.setattr(delimited, "CHECKED_BYTES", 20)
+            patch.setattr(delimited_chunks, "CHECKED_BYTES", 20)
+        path = str(written(Path(folder), "a.tsv", text))
+        with pytest.raises(ReadError, match=expected):
+            if chunk is None:
+                read(path)
+            else:
+                list(delimited_chunks.read_delimited_chunks(path, chunk))
 
 
 @given(st.lists(st.text('a",\n;', min_size=1).filter(lambda t: t.strip('\n" ') == t), min_size=2))

@@ -8,7 +8,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from metaauto.api import ReadError
@@ -22,14 +22,15 @@ from metaauto.builtin.readers.delimiter import (
 )
 from metaauto.builtin.readers.text import read_text
 
-__all__ = ["header_of", "read_delimited", "rows_as_table", "sniff", "table_of_text"]
+__all__ = ["header_of", "read_delimited", "sniff", "table_of_rows", "table_of_text"]
 
 logger = logging.getLogger(__name__)
 
 SNIFFED = 200
 """Number of lines used to detect the delimiter, the decimal sign and the header."""
 CHECKED_BYTES = 16_000_000
-"""Up to this size the fields of every line are counted; pandas pads short lines silently."""
+"""Up to this size the fields of every line are counted; larger text only if cells may have several
+lines, which takes as long as reading it."""
 DECIMALS = 10
 """From this number of decimal fractions on, a whole number above them is a name."""
 MISSING = ("?",)
@@ -97,7 +98,23 @@ def table_of_text(
     body = text[start:]
     if layout.single:
         body = _without_outer_blank_lines(body)
-    return rows_as_table(body, names, layout, source)
+    frame = _rows_as_table(body, names, layout, source)
+    if not is_checked and _has_long_cells(body, len(frame)):
+        _check_widths(text, layout, source)
+    return frame
+
+
+def table_of_rows(body: str, names: list[str], layout: Layout, source: str, first_line: int) -> Any:
+    """Return rows of text, which begin in this line of the file, as a table."""
+    frame = _rows_as_table(body, names, layout, source)
+    if _has_long_cells(body, len(frame)):
+        _check_widths(body, replace(layout, start=0), source, first_line - 1)
+    return frame
+
+
+def _has_long_cells(body: str, rows: int) -> bool:
+    """Return whether a cell may have several lines, or a quote joins rows to one."""
+    return '"' in body and body.count("\n") > rows
 
 
 def header_of(
@@ -115,7 +132,7 @@ def header_of(
     return names, start
 
 
-def rows_as_table(body: str, names: list[str], layout: Layout, source: str) -> Any:
+def _rows_as_table(body: str, names: list[str], layout: Layout, source: str) -> Any:
     """Return rows of text as a table without row names and the empty column after the last one."""
     frame = _parsed(body, names, layout, source)
     if layout.decimal == ",":
@@ -387,11 +404,12 @@ def _differs(names: list[str], numeric: list[bool], cells: list[list[str]]) -> b
 
 
 @any_field_size()
-def _check_widths(text: str, layout: Layout, source: str) -> None:
+def _check_widths(text: str, layout: Layout, source: str, skipped: int = 0) -> None:
+    """Raise an error for rows of another width, and for quotes that join rows."""
     if layout.delimiter == " ":
         return
     expected = layout.width + (layout.row_names or layout.trailing)
-    skipped = text.count("\n", 0, layout.start)
+    skipped += text.count("\n", 0, layout.start)
     file = io.StringIO(text[layout.start :], newline="")
     lines: list[str] = []
     recorded = (lines.append(line) or line for line in file)  # type: ignore[func-returns-value]

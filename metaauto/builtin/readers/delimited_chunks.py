@@ -15,8 +15,8 @@ from metaauto.builtin.readers.delimited import (
     CHECKED_BYTES,
     header_of,
     read_delimited,
-    rows_as_table,
     sniff,
+    table_of_rows,
 )
 from metaauto.builtin.readers.text import COMPRESSED, open_bytes, size_limit, too_large
 
@@ -46,11 +46,14 @@ def read_delimited_chunks(source: str, rows: int, columns: Sequence[str] = ()) -
         layout = sniff(head, source, columns)
         if not layout.single and "\n" in head:
             names, start = header_of(head, layout, source, columns)
+            skipped = head.count("\n", 0, start)
             del head
             file.seek(0)
             file.read(start)
+            line = 1 + skipped
             for body in _bodies(file, rows, source):
-                yield rows_as_table(body, names, layout, source)
+                yield table_of_rows(body, names, layout, source, line)
+                line += body.count("\n")
             return
     yield read_delimited(source, columns)
 
