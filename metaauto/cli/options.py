@@ -18,6 +18,7 @@ from metaauto.cli.completers import (
     complete_models,
     complete_strategies,
 )
+from metaauto.cli.streams import output_of_models_as_errors
 from metaauto.errors import SettingError
 
 if TYPE_CHECKING:
@@ -237,7 +238,8 @@ def load_final_model(path: str | Path, registry: Registry) -> FinalModel:
     from metaauto.model.serialization import import_skops_alone
 
     import_skops_alone()
-    return FinalModel.load(path, registry=registry)
+    with output_of_models_as_errors():
+        return FinalModel.load(path, registry=registry)
 
 
 def plugin_settings(folders: tuple[str, ...]) -> PluginSettings:

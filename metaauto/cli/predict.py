@@ -15,7 +15,7 @@ from metaauto.cli.options import (
     source_options,
 )
 from metaauto.cli.output import STANDARD_OUTPUT, check_output, copies_text, table_writer
-from metaauto.cli.streams import model_file
+from metaauto.cli.streams import model_file, output_of_models_as_errors
 from metaauto.errors import Refused, SettingError, UnknownName
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ def command(
             source = frame if copies_text(output) else typed
             copied = source if append else _kept(source, keep)
             column = name or _free_name(loaded.task.target, copied)
-            predicted = _predictions(loaded, typed, column, proba)
+            with output_of_models_as_errors():
+                predicted = _predictions(loaded, typed, column, proba)
             write(_joined(copied, predicted))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sys
 import tempfile
@@ -14,7 +15,13 @@ import click
 
 from metaauto.errors import SettingError
 
-__all__ = ["STANDARD_STREAM", "model_file", "refuse_terminal", "to_standard_output"]
+__all__ = [
+    "STANDARD_STREAM",
+    "model_file",
+    "output_of_models_as_errors",
+    "refuse_terminal",
+    "to_standard_output",
+]
 
 STANDARD_STREAM = "-"
 """Names the standard input where files are read, the standard output where they are written."""
@@ -68,6 +75,20 @@ def model_file(model: str, data: str | None = None, background: str | None = Non
         with open(path, "wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
         yield str(path)
+
+
+@contextlib.contextmanager
+def output_of_models_as_errors() -> Iterator[None]:
+    """Send what models and their libraries print to the standard error, beside the output."""
+    sys.stdout.flush()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(sys.stderr))
+        with contextlib.suppress(OSError):  # a closed stream
+            saved = os.dup(1)
+            stack.callback(os.close, saved)
+            os.dup2(2, 1)
+            stack.callback(os.dup2, saved, 1)
+        yield
 
 
 def to_standard_output(path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ import metaauto
 from metaauto.builtin.readers import delimited_chunks
 from metaauto.data import chunks
 from metaauto.data.read import OpenTable
+from metaauto.model import FinalModel
 
 
 @pytest.fixture
@@ -60,6 +63,37 @@ def test_the_label_stands_beside_the_probabilities(quick_cli: Cli, buys: str, ne
     model = metaauto.load(buys)
     np.testing.assert_allclose(frame[["no", "yes"]], model.predict_proba(new))
     assert frame["predicted"].tolist() == model.predict(new).tolist()
+
+
+def test_what_a_model_prints_is_not_among_the_predictions(
+    quick_cli: Cli, buys: str, new, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predicted = FinalModel.predict
+
+    def predict(model: FinalModel, rows: pd.DataFrame) -> np.ndarray:
+        sys.stdout.write("tree 1 of 9\n")
+        return predicted(model, rows)
+
+    monkeypatch.setattr(FinalModel, "predict", predict)
+    done = quick_cli("predict", buys, "new.csv")
+    assert len(done.stdout.splitlines()) == 1 + len(new)
+    assert done.stderr == "tree 1 of 9\n"
+
+
+def test_output_of_models_as_errors() -> None:
+    program = """
+import os
+from metaauto.cli.streams import output_of_models_as_errors
+with output_of_models_as_errors():
+    print("printed")
+    os.write(1, b"written by a library\\n")
+print("prediction")
+os.write(1, b"and more\\n")
+"""
+    command = [sys.executable, "-uc", program]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout == "prediction\nand more\n"
+    assert sorted(done.stderr.splitlines()) == ["printed", "written by a library"]
 
 
 @pytest.mark.parametrize("kind", ["parquet", "jsonl", "tsv"])

@@ -189,8 +189,12 @@ def test_what_is_no_fitting_table_is_refused(models, rows, said):
 def test_values_of_another_kind_are_refused(models, new_rows):
     with pytest.raises(SchemaMismatch, match="'age' contained numbers"):
         models["binary"].predict(new_rows.assign(age="old"))
-    with pytest.raises(MetaautoError, match="infinite"):
-        models["binary"].predict(new_rows.assign(age=np.inf))
+
+
+def test_infinite_values_are_predicted_as_missing_ones(models, new_rows):
+    infinite = models["binary"].predict_proba(new_rows.assign(age=np.inf))
+    missing = models["binary"].predict_proba(new_rows.assign(age=np.nan))
+    np.testing.assert_array_equal(infinite, missing)
 
 
 def test_regression_has_no_probabilities(models, new_rows):
