@@ -1,4 +1,4 @@
-"""Handle Ctrl-C where a `KeyboardInterrupt` would be lost, or would lose a result."""
+"""Handle signals where a `KeyboardInterrupt` would be lost, or the signal would lose a result."""
 
 from __future__ import annotations
 
@@ -35,25 +35,42 @@ def exit_on_interrupt() -> Iterator[None]:
 
 @contextlib.contextmanager
 def stop_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` on the first Ctrl-C; the second one raises `KeyboardInterrupt`.
+    """Call `stop` on the first Ctrl-C, SIGTERM or SIGHUP; the next signal acts as before.
 
-    Nothing changes outside of the main thread, and if the caller handles Ctrl-C itself.
+    Nothing changes outside of the main thread, and for signals that the caller handles. In a child
+    process of multiprocessing SIGTERM and SIGHUP end the process: its parent waits for that.
     """
-    before = signal.getsignal(signal.SIGINT)
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or before is not signal.default_int_handler:
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
+    before = {kind: signal.getsignal(kind) for kind in _kinds()}
+
+    def restore() -> None:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
 
     def handle(*_: object) -> None:
-        signal.signal(signal.SIGINT, before)
+        restore()
         stop()
 
-    signal.signal(signal.SIGINT, handle)
+    for kind in before:
+        signal.signal(kind, handle)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()
+
+
+def _kinds() -> list[signal.Signals]:
+    """Return the signals that the caller does not handle."""
+    from multiprocessing import parent_process
+
+    names = ["SIGTERM", "SIGHUP"] if parent_process() is None else []
+    kinds = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    kinds = [kind for kind in kinds if signal.getsignal(kind) is signal.SIG_DFL]
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        kinds.append(signal.SIGINT)
+    return kinds
 
 
 def _exit(*_: object) -> NoReturn:

@@ -74,18 +74,48 @@ def test_who_handles_ctrl_c_already_goes_on_to() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-@given(st.integers(0, 3))
-def test_stop_on_interrupt_stops_first_and_raises_afterwards(count: int) -> None:
+KINDS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+@given(first=st.sampled_from(KINDS), count=st.integers(0, 3))
+def test_stop_on_interrupt_stops_first_and_acts_as_before_afterwards(
+    first: signal.Signals, count: int
+) -> None:
     calls: list[str] = []
-    before = signal.getsignal(signal.SIGINT)
+    before = [signal.getsignal(kind) for kind in KINDS]
     with stop_on_interrupt(lambda: calls.append("stop")):
-        for _ in range(count):
+        for kind in [first, *[signal.SIGINT] * 2][:count]:
             try:
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(kind)
             except KeyboardInterrupt:
                 calls.append("raise")
+            assert [signal.getsignal(kind) for kind in KINDS] == before
     assert calls == ["stop", "raise", "raise"][:count]
-    assert signal.getsignal(signal.SIGINT) is before
+    assert [signal.getsignal(kind) for kind in KINDS] == before
+
+
+def test_stop_on_interrupt_lets_a_pool_end_its_processes() -> None:
+    program = """
+import multiprocessing, signal
+from metaauto.interrupts import stop_on_interrupt
+
+def wait(queue):
+    with stop_on_interrupt(lambda: None):
+        queue.put(1)
+        signal.pause()
+
+queue = multiprocessing.get_context("fork").Queue()
+child = multiprocessing.get_context("fork").Process(target=wait, args=(queue,))
+child.start()
+queue.get()
+child.terminate()
+child.join()
+print(child.exitcode)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == f"{-signal.SIGTERM}\n"
 
 
 def test_stop_on_interrupt_keeps_the_handler_of_the_caller() -> None:

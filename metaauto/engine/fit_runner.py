@@ -100,8 +100,9 @@ def fit(
     Raises
     ------
     MetaautoError
-        The data or an option is invalid, or no model could be fitted. The first Ctrl-C after the
-        start of the search is not an error: the best model so far is returned.
+        The data or an option is invalid, or no model could be fitted. The first Ctrl-C,
+        SIGTERM or SIGHUP after the start of the search is not an error: the best model so far is
+        returned.
 
     Examples
     --------
@@ -190,7 +191,7 @@ class FitRunner:
         return model
 
     def interrupt(self) -> None:
-        """Stop the search on Ctrl-C, and report it when the search has ended."""
+        """Stop the search on a signal, and report it when the search has ended."""
         self._is_interrupted = True
         self.stop()
 

@@ -511,19 +511,30 @@ class TestEnding:
         assert any("Interrupted" in text for text in story.messages("warning"))
         assert "running" not in {row["status"] for row in model.leaderboard_rows}
 
-    @pytest.mark.parametrize("stage", ["run_trials", "assemble", "remember"])
-    def test_ctrl_c_in_any_stage_after_the_first_model_gives_a_model(self, stage, monkeypatch):
+    @pytest.mark.parametrize(
+        ("stage", "kind"),
+        [
+            ("run_trials", "SIGINT"),
+            ("assemble", "SIGINT"),
+            ("remember", "SIGINT"),
+            ("run_trials", "SIGTERM"),
+            ("assemble", "SIGHUP"),
+        ],
+    )
+    def test_a_signal_in_any_stage_after_the_first_model_gives_a_model(
+        self, stage, kind, monkeypatch
+    ):
         original = getattr(FitRunner, stage)
 
         def interrupted(self, *arguments):
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(getattr(signal, kind))
             return original(self, *arguments)
 
         monkeypatch.setattr(FitRunner, stage, interrupted)
-        before = signal.getsignal(signal.SIGINT)
+        before = signal.getsignal(getattr(signal, kind))
         model = quick(trials=1, cores=1)
         assert model.predict(table(n_rows=3)).shape == (3,)
-        assert signal.getsignal(signal.SIGINT) is before
+        assert signal.getsignal(getattr(signal, kind)) is before
 
     def test_a_second_ctrl_c_while_assembling_ends_the_fit(self, monkeypatch, temporary):
         def interrupted(self, *_):
