@@ -19,6 +19,7 @@ __all__ = [
     "counted",
     "format_interval",
     "format_score",
+    "is_shell",
     "listed_counts",
     "metric_label",
     "printable",
@@ -80,6 +81,11 @@ def caller(kind: Caller) -> Iterator[None]:
         _caller.reset(token)
 
 
+def is_shell() -> bool:
+    """Return whether the caller is a command, see `caller`."""
+    return _caller.get() == "shell"
+
+
 def argument(name: str, value: Any = _NO_VALUE) -> str:
     """Return an option as the caller writes it: an argument in Python, an option in a shell.
 
@@ -102,7 +108,7 @@ def argument(name: str, value: Any = _NO_VALUE) -> str:
     'n_jobs'
     """
     kind = _caller.get()
-    if kind == "shell":
+    if is_shell():
         option = f"--{_OF_SHELL.get(name, name).replace('_', '-')}"
         if value is _NO_VALUE:
             return option

@@ -36,7 +36,15 @@ from metaauto.report.sections import (
     warm_start,
 )
 from metaauto.report.svg import swatch
-from metaauto.text import argument, counted, format_interval, format_score, metric_label, shortened
+from metaauto.text import (
+    argument,
+    counted,
+    format_interval,
+    format_score,
+    is_shell,
+    metric_label,
+    shortened,
+)
 
 __all__ = ["report_file", "report_html"]
 
@@ -210,8 +218,7 @@ def _source(
 
 def _report_call() -> str:
     """Return how the caller writes a report of a model on other rows."""
-    is_shell = argument("data").startswith("-")
-    return "metaauto report MODEL --data TEST" if is_shell else "model.report(PATH, TEST)"
+    return "metaauto report MODEL --data TEST" if is_shell() else "model.report(PATH, TEST)"
 
 
 def _importance(examined: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -104,11 +104,11 @@ def table_of_text(
     return frame
 
 
-def table_of_rows(body: str, names: list[str], layout: Layout, source: str, first_line: int) -> Any:
-    """Return rows of text, which begin in this line of the file, as a table."""
+def table_of_rows(body: str, names: list[str], layout: Layout, source: str, skipped: int) -> Any:
+    """Return rows of text, which begin after so many lines of the file, as a table."""
     frame = _rows_as_table(body, names, layout, source)
     if _has_long_cells(body, len(frame)):
-        _check_widths(body, replace(layout, start=0), source, first_line - 1)
+        _check_widths(body, replace(layout, start=0), source, skipped)
     return frame
 
 

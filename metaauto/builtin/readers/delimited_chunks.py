@@ -50,10 +50,9 @@ def read_delimited_chunks(source: str, rows: int, columns: Sequence[str] = ()) -
             del head
             file.seek(0)
             file.read(start)
-            line = 1 + skipped
             for body in _bodies(file, rows, source):
-                yield table_of_rows(body, names, layout, source, line)
-                line += body.count("\n")
+                yield table_of_rows(body, names, layout, source, skipped)
+                skipped += body.count("\n")
             return
     yield read_delimited(source, columns)
 
